@@ -1,0 +1,1 @@
+"""Bytes in, pixels or readings out: decoders, canonical gray, vendor metadata, data bars and their text."""
