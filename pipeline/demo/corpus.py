@@ -23,7 +23,8 @@ labels/         a label set, one folder a category, with repeated and contradict
 truth.parquet   the right answer for every file of corpus/; the columns are documented in
                 pipeline/demo/truth.py
 
-Seed {seed}, {images_per_class} images a class: the same numbers give the same bytes.
+Seed {seed}, {images_per_class} images a class: the same numbers give the same bytes
+(with the same library versions, on the same kind of processor).
 """
 
 
@@ -82,7 +83,9 @@ def write_demo_corpus(directory: Path, *, seed: int = 0, images_per_class: int =
 
     Notes
     -----
-    About 0.1 s a picture on one core, and one picture in memory at a time.
+    About 0.1 s a picture on one core, and one picture in memory at a time. The bytes depend neither on the
+    number of threads nor on the order of work. A processor with other vector instructions, or another version
+    of NumPy, OpenCV or Pillow, may round a few pixels differently; the truth is of the files as written.
     """
     _check(directory, images_per_class)
     corpus, labels = directory / "corpus", directory / "labels"
