@@ -1,0 +1,259 @@
+"""Where a micrograph carries its data bar: the stripe with the instrument's settings, or text on the picture.
+
+A stripe is a block of rows whose *median* level is one constant: text and logos never cover half of a row, so
+the median is the paper whatever is printed on it. That beats looking for the stripe's outline, which JPEG
+noise, frames of one pixel and strips of picture below and beside the stripe break.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_SAMPLED_COLUMNS: Final = 256
+_SEARCHED_FRACTION: Final = 0.5
+"""Stripes lie in the lower half; NFFA's have up to a sixth of the picture below them."""
+
+_PAPER_TOLERANCE: Final = 3
+_CLEAN_SHARE: Final = 0.6
+_PAPER_SHARE: Final = 0.5
+_LEVEL_DRIFT: Final = 3
+_LONGEST_GAP_PX: Final = 3
+_LOWEST_STRIPE_PX: Final = 8
+_LOWEST_STRIPE_FRACTION: Final = 0.02
+_TALLEST_STRIPE_FRACTION: Final = 0.25
+_INK_SHARE: Final = (0.004, 0.45)
+_INK_CONTRAST: Final = 40
+_EDGE_STEP: Final = 12
+_EDGE_SHARE: Final = 0.2
+_RULE_SHARE: Final = 0.8
+_OVERLAY_FRACTION: Final = 0.18
+_OVERLAY_CORE: Final = 12
+_OVERLAY_TOLERANCES: Final = (4, 30, 60)
+_OVERLAY_CORE_SHARE: Final = 0.25
+_OVERLAY_CONTRAST: Final = 60
+
+Paper = Literal["stripe", "plain", "picture"]
+
+
+@dataclass(frozen=True, slots=True)
+class DataBar:
+    """A region that may hold a scale bar.
+
+    Attributes
+    ----------
+    top, bottom, left, right : int
+        Rows ``top:bottom`` and columns ``left:right`` of the picture.
+    paper : str
+        ``stripe``: a data bar of its own, apart from the specimen. ``plain``: a constant ground that is the
+        specimen's own background too, so that where the bar begins cannot be told. ``picture``: printed on
+        the specimen.
+    level : int
+        Gray level of the paper; on a picture, of the ink.
+    tolerance : int
+        On a picture, how far from its level ink may be. Untouched print is exact; print that was resized or
+        JPEG-coded is not, but the more is allowed, the more specimen passes for ink. 0 on constant paper.
+    """
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    paper: Paper
+    level: int
+    tolerance: int = 0
+
+    @property
+    def is_stripe(self) -> bool:
+        """Whether rows from ``top`` on show no specimen."""
+        return self.paper == "stripe"
+
+    @property
+    def fringe_px(self) -> int | None:
+        """How far from the ink of a letter its blurred edge reaches on a picture; None on constant paper."""
+        if self.paper != "picture":
+            return None
+        return 0 if self.tolerance <= _OVERLAY_CORE else 1
+
+
+def find_data_bar(gray: NDArray[np.uint8]) -> DataBar | None:
+    """Find the data bar's stripe in the lower half of a picture.
+
+    Parameters
+    ----------
+    gray : uint8 ndarray, [height, width]
+
+    Returns
+    -------
+    DataBar or None
+        ``paper`` is ``stripe`` or ``plain``. Of several the one with the most rows, then the lowest. None for
+        a picture without one, a constant picture, and one smaller than 32 px to a side.
+    """
+    height, width = gray.shape
+    if height < 32 or width < 32:
+        return None
+    start = int(height * (1 - _SEARCHED_FRACTION))
+    sampled = gray[start:, :: max(1, width // _SAMPLED_COLUMNS)]
+    levels = np.median(sampled, axis=1).astype(np.int16)
+    shares = (np.abs(sampled - levels[:, None]) <= _PAPER_TOLERANCE).mean(axis=1)
+    runs = _constant_runs(levels, shares >= _PAPER_SHARE)
+    lowest = max(_LOWEST_STRIPE_PX, _LOWEST_STRIPE_FRACTION * height)
+    tall_enough = [(first + start, last + start) for first, last in runs if last - first >= lowest]
+    for top, bottom in sorted(tall_enough, key=lambda run: (run[0] - run[1], -run[1])):
+        bar = _as_bar(gray, top, bottom, int(np.median(levels[top - start : bottom - start])))
+        if bar is not None:
+            return bar
+    return None
+
+
+def overlay_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
+    """Regions of a picture without a stripe where a scale may be printed on the specimen itself.
+
+    Returns
+    -------
+    list of DataBar
+        The bottom of the picture for white print and for black print, with growing tolerance; only where the
+        brightest (darkest) level stands out and covers no more than print does. ``paper`` is ``picture``.
+        Empty for a picture smaller than 32 px to a side.
+    """
+    height, width = gray.shape
+    top = int(height * (1 - _OVERLAY_FRACTION))
+    cut = gray[top:]
+    if height < 32 or width < 32:
+        return []
+    median = int(np.median(cut[::4, ::4]))
+    levels = []
+    for extreme in (int(cut.max()), int(cut.min())):
+        share = float((np.abs(cut.astype(np.int16) - extreme) <= _OVERLAY_CORE).mean())
+        if abs(extreme - median) >= _OVERLAY_CONTRAST and share <= _INK_SHARE[1]:
+            levels.append(extreme)
+    return [
+        DataBar(top, height, 0, width, "picture", level, tolerance)
+        for tolerance in _OVERLAY_TOLERANCES
+        for level in levels
+    ]
+
+
+def ink_mask(gray: NDArray[np.uint8], bar: DataBar) -> NDArray[np.uint8]:
+    """Mark what is printed in a region.
+
+    Returns
+    -------
+    uint8 ndarray, [bottom - top, right - left]
+        1 where there is ink. On constant paper, what differs from the paper by more than 0.3 of the upper
+        quartile of all clear differences (at least 22 levels): green lines beside black print have 0.41 of
+        its contrast. On a picture, the pieces brighter (darker) than all specimen, with their fringe. Rows
+        and columns that are nearly all ink are cleared: a stripe's frame and its dividers.
+    """
+    return _without_rules(_all_ink(gray, bar))
+
+
+def _all_ink(gray: NDArray[np.uint8], bar: DataBar) -> NDArray[np.uint8]:
+    cut = gray[bar.top : bar.bottom, bar.left : bar.right]
+    if bar.paper == "picture":
+        return _overlay_ink(cut, bar.level, bar.tolerance)
+    difference = cv2.absdiff(cut, np.full_like(cut, bar.level))
+    counts = np.bincount(difference.ravel(), minlength=256)
+    counts[:31] = 0
+    if counts.sum() < 20:
+        return np.zeros_like(cut)
+    upper_quartile = int(np.searchsorted(np.cumsum(counts), 0.75 * counts.sum()))
+    return (difference > max(22.0, 0.3 * upper_quartile)).astype(np.uint8)
+
+
+def _overlay_ink(cut: NDArray[np.uint8], level: int, tolerance: int) -> NDArray[np.uint8]:
+    """Pieces near the ink's level that are right at it for a quarter of their area.
+
+    Two thresholds, as for edges: the fringe of letters is kept, bright specimen without a core is not.
+    """
+    distance = cv2.absdiff(cut, np.full_like(cut, level))
+    fringe = (distance <= tolerance).astype(np.uint8)
+    if tolerance <= _OVERLAY_CORE:
+        return fringe
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(fringe, connectivity=8)
+    core_area = np.bincount(labels[distance <= _OVERLAY_CORE], minlength=count)
+    kept = core_area >= _OVERLAY_CORE_SHARE * stats[:, cv2.CC_STAT_AREA]
+    kept[0] = False
+    return np.asarray(kept[labels], dtype=np.uint8)
+
+
+def _without_rules(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    cleared = ink.copy()
+    cleared[ink.mean(axis=1) > _RULE_SHARE] = 0
+    cleared[:, ink.mean(axis=0) > _RULE_SHARE] = 0
+    return cleared
+
+
+def _constant_runs(levels: NDArray[np.int16], is_flat: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Runs ``first:last`` of flat rows of one level; gaps of up to 3 rows (lines, print) are bridged."""
+    runs: list[tuple[int, int]] = []
+    first = last = -1
+    level = 0
+    for row in np.flatnonzero(is_flat):
+        same = first >= 0 and row - last <= _LONGEST_GAP_PX and abs(int(levels[row]) - level) <= _LEVEL_DRIFT
+        if not same:
+            if first >= 0:
+                runs.append((first, last))
+            first, level = int(row), int(levels[row])
+        last = int(row) + 1
+    return [*runs, (first, last)] if first >= 0 else runs
+
+
+def _as_bar(gray: NDArray[np.uint8], top: int, bottom: int, level: int) -> DataBar | None:
+    """The run as a bar, its frame included; None if nothing that looks like print is on it."""
+    height = gray.shape[0]
+    tallest = int(_TALLEST_STRIPE_FRACTION * height)
+    merged = bottom - top > tallest
+    if merged:
+        top = bottom - tallest
+    left, right = _paper_columns(gray[top:bottom], level)
+    printed = gray[top + 1 : bottom - 1, left:right]
+    if right - left < 0.6 * gray.shape[1] or not _is_clean(printed, level) or not _has_print(printed, level):
+        return None
+    if merged or not _has_sharp_edge(gray, top, left, right):
+        return DataBar(top, bottom, left, right, "plain", level)
+    return DataBar(_with_frame(gray, top, level), bottom, left, right, "stripe", level)
+
+
+def _paper_columns(stripe: NDArray[np.uint8], level: int) -> tuple[int, int]:
+    """First and last column that are mostly paper: a few columns of picture may flank the stripe."""
+    is_paper = (np.abs(stripe.astype(np.int16) - level) <= _PAPER_TOLERANCE).mean(axis=0) >= _PAPER_SHARE
+    columns = np.flatnonzero(is_paper)
+    if not columns.size:
+        return 0, 0
+    left, right = int(columns[0]), int(columns[-1]) + 1
+    # A logo may close the stripe at either side: only a narrow flank is picture.
+    flank = 0.01 * stripe.shape[1]
+    return (left if left <= flank else 0), (right if stripe.shape[1] - right <= flank else stripe.shape[1])
+
+
+def _is_clean(stripe: NDArray[np.uint8], level: int) -> bool:
+    """Whether the paper is of one level, not of a smooth specimen's many."""
+    difference = np.abs(stripe.astype(np.int16) - level)
+    paper = int((difference <= 20).sum())
+    return paper > 0 and int((difference <= 2).sum()) >= _CLEAN_SHARE * paper
+
+
+def _has_print(stripe: NDArray[np.uint8], level: int) -> bool:
+    difference = np.abs(stripe.astype(np.int16) - level)
+    share = float((difference > _INK_CONTRAST).mean())
+    return _INK_SHARE[0] <= share <= _INK_SHARE[1]
+
+
+def _has_sharp_edge(gray: NDArray[np.uint8], top: int, left: int, right: int) -> bool:
+    """Whether the picture ends at ``top`` all at once, as no specimen does."""
+    above = gray[max(0, top - 4), left:right].astype(np.int16)
+    inside = gray[min(gray.shape[0] - 1, top + 1), left:right].astype(np.int16)
+    return float((np.abs(above - inside) > _EDGE_STEP).mean()) >= _EDGE_SHARE
+
+
+def _with_frame(gray: NDArray[np.uint8], top: int, level: int) -> int:
+    """Move the top up over a frame of one or two rows in another constant level."""
+    for row in range(top - 1, max(-1, top - 4), -1):
+        median = int(np.median(gray[row]))
+        share = float((np.abs(gray[row].astype(np.int16) - median) <= 20).mean())
+        if share < 0.9 or abs(median - level) <= _EDGE_STEP:
+            return row + 1
+    return max(0, top - 3)

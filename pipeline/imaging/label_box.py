@@ -1,0 +1,159 @@
+"""Where the label of a scale segment is: the lines of text beside, above, below or within the segment."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+from pipeline.imaging.databar import DataBar
+from pipeline.imaging.segment import Segment
+
+Place = Literal["gap", "above", "below", "right", "left"]
+
+SMALLEST_TEXT_PX: Final = 7
+"""Below this height of the digits no reader is right often enough to be believed."""
+
+_TALLEST_TEXT_PX: Final = 120
+_WORD_GAP: Final = 1.2
+_NEAR_VERTICALLY: Final = 2.2
+_NEAR_SIDEWAYS: Final = 2.2
+_ASIDE: Final = 0.6
+_SHORTEST_FOR_TEXT: Final = 0.35
+"""Microscopes choose a bar that is not much shorter than its label; dashes and underscores are."""
+
+_MOST_COMPONENTS: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class LabelBox:
+    """A line of text near a segment.
+
+    Attributes
+    ----------
+    box : (x, y, width, height)
+        Tight box of the ink in pixels of the picture.
+    place : str
+        Where it lies as seen from the segment.
+    distance : float
+        From the segment, in heights of the text; 0 within a broken line.
+    """
+
+    box: tuple[int, int, int, int]
+    place: Place
+    distance: float
+
+
+def find_label_boxes(ink: NDArray[np.uint8], bar: DataBar, segment: Segment) -> list[LabelBox]:
+    """Find the texts that may be the label of a segment.
+
+    Parameters
+    ----------
+    ink : uint8 ndarray, [bar height, bar width]
+        1 where there is ink, as `pipeline.imaging.databar.ink_mask` gives it; left as it is.
+    bar : DataBar
+        The region.
+    segment : Segment
+
+    Returns
+    -------
+    list of LabelBox
+        Nearest first. Letters belong to one text when the gap between them is under 1.2 of their height and
+        they overlap vertically. Texts under `SMALLEST_TEXT_PX` are left out.
+    """
+    text_ink = ink.copy()
+    _erase(text_ink, segment, bar)
+    boxes = [_shifted(box, bar) for box in text_boxes(text_ink)]
+    labels = [label for box in boxes if (label := _as_label(box, segment)) is not None]
+    return sorted(labels, key=lambda label: (label.distance, label.box))
+
+
+def text_boxes(ink: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
+    """Group the components of an ink mask to lines of text.
+
+    Parameters
+    ----------
+    ink : uint8 ndarray, [height, width]
+        1 where there is ink.
+
+    Returns
+    -------
+    list of (x, y, width, height)
+        Tight boxes; at most the 400 largest components are looked at.
+    """
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    letters = stats[1:].astype(np.int64)
+    letters = letters[
+        (letters[:, 3] <= _TALLEST_TEXT_PX) & (letters[:, 2] <= 3 * _TALLEST_TEXT_PX) & (letters[:, 4] >= 2)
+    ]
+    letters = letters[np.argsort(-letters[:, 4], kind="stable")][:_MOST_COMPONENTS]
+    if not len(letters):
+        return []
+    count, group = connected_components(csr_array(_are_neighbours(letters)), directed=False)
+    return [_hull(letters[group == index]) for index in range(count)]
+
+
+def _are_neighbours(letters: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which components stand next to each other in one line of text."""
+    x0, y0, width, height = letters[:, 0], letters[:, 1], letters[:, 2], letters[:, 3]
+    x1, y1 = x0 + width, y0 + height
+    gap = np.maximum(x0[:, None], x0[None]) - np.minimum(x1[:, None], x1[None])
+    overlap = np.minimum(y1[:, None], y1[None]) - np.maximum(y0[:, None], y0[None])
+    taller = np.maximum(height[:, None], height[None])
+    shorter = np.minimum(height[:, None], height[None])
+    near = (gap <= _WORD_GAP * taller) & (overlap >= 0.5 * shorter) & (taller <= 12 * shorter)
+    return np.asarray(near, dtype=np.bool_)
+
+
+def _hull(letters: NDArray[np.int64]) -> tuple[int, int, int, int]:
+    x0, y0 = int(letters[:, 0].min()), int(letters[:, 1].min())
+    x1 = int((letters[:, 0] + letters[:, 2]).max())
+    y1 = int((letters[:, 1] + letters[:, 3]).max())
+    return x0, y0, x1 - x0, y1 - y0
+
+
+def _erase(ink: NDArray[np.uint8], segment: Segment, bar: DataBar) -> None:
+    """Take the segment itself off the mask, so that no tick joins the text."""
+    x, y, width, height = segment.box
+    x, y = x - bar.left, y - bar.top
+    if segment.kind == "ruler":
+        ink[y : y + height, x : x + width] = 0
+        return
+    line_y, thickness = segment.line_box[1] - bar.top, segment.line_box[3]
+    if segment.gap is None:
+        ink[max(0, line_y - 1) : line_y + thickness + 1, x : x + width] = 0
+    else:
+        for first, last in ((x, segment.gap[0] - bar.left), (segment.gap[1] - bar.left, x + width)):
+            ink[max(0, line_y - 1) : line_y + thickness + 1, first : last + 1] = 0
+    tick = max(1, round(width - segment.length_px)) + 1
+    for column in (x, x + width - tick):
+        ink[y : y + height, max(0, column - 1) : column + tick + 1] = 0
+
+
+def _shifted(box: tuple[int, int, int, int], bar: DataBar) -> tuple[int, int, int, int]:
+    return box[0] + bar.left, box[1] + bar.top, box[2], box[3]
+
+
+def _as_label(box: tuple[int, int, int, int], segment: Segment) -> LabelBox | None:
+    """The text as a label of the segment; None if it is too small, no line of text, or too far away."""
+    x, y, width, height = box
+    if height < SMALLEST_TEXT_PX or width < 1.2 * height or segment.length_px < _SHORTEST_FOR_TEXT * width:
+        return None
+    seg_x, seg_y, seg_width, seg_height = segment.line_box
+    seg_right, seg_bottom = seg_x + seg_width, seg_y + seg_height
+    if segment.gap is not None:
+        centred = abs(y + height / 2 - (seg_y + seg_height / 2)) <= 0.6 * height
+        inside = x >= segment.gap[0] - 2 and x + width <= segment.gap[1] + 2
+        return LabelBox(box, "gap", 0.0) if centred and inside else None
+    beside = min(y + height, seg_bottom) - max(y, seg_y) >= 0.3 * min(height, seg_height)
+    aside = max(0, x - seg_right, seg_x - x - width)
+    if not beside and aside <= _ASIDE * height:
+        distance = (aside + (seg_y - y - height if y < seg_y else y - seg_bottom)) / height
+        place: Place = "above" if y < seg_y else "below"
+        return LabelBox(box, place, max(0.0, distance)) if distance <= _NEAR_VERTICALLY else None
+    distance = (x - seg_right if x >= seg_right else seg_x - x - width) / height
+    side: Place = "right" if x >= seg_right else "left"
+    return LabelBox(box, side, distance) if beside and distance <= _NEAR_SIDEWAYS else None

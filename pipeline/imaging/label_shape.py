@@ -1,0 +1,201 @@
+"""A check of a label's text against the shapes of its letters, independent of any recogniser.
+
+A network that is sure of itself may still lose a decimal point (``5.00 um`` becomes ``500 um``) or a digit,
+or take ``n`` for ``µ``. Counting the letters, the points, the holes in the digits and looking at which side
+of the unit's first letter is open costs 0.3 ms and catches these.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.imaging.label_value import LabelValue
+
+Verdict = Literal["confirms", "contradicts", "silent"]
+
+_INK_BELOW: Final = (140, 190, 90)
+"""Thin strokes break at a low threshold, close letters touch at a high one."""
+
+_POINT_HEIGHT: Final = 0.35
+_STAR_HEIGHT: Final = 0.6
+_DESCENT: Final = 0.1
+_DIGIT_GAP: Final = 0.38
+_HOLES: Final = {"0": 1, "1": 0, "2": 0, "3": 0, "5": 0, "6": 1, "7": 0, "8": 2, "9": 1}
+_SMALLEST_HOLE: Final = 0.008
+_SMALLEST_FOR_HOLES_PX: Final = 11
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeVerdict:
+    """Whether the shapes bear a reading out, and why not.
+
+    Attributes
+    ----------
+    verdict : str
+        ``confirms``; ``contradicts``; ``silent`` where letters touch or are too small to be told apart.
+    reason : str
+        In words.
+    """
+
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Glyph:
+    x: int
+    top: int
+    bottom: int
+    width: int
+    mask: NDArray[np.uint8]
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+
+def check_shapes(crop: NDArray[np.uint8], text: str, value: LabelValue) -> ShapeVerdict:
+    """Compare the letters in a crop with what was read there.
+
+    Parameters
+    ----------
+    crop : uint8 ndarray, [height, width]
+        Dark text on white.
+    text : str
+        The reading as the recogniser gave it.
+    value : LabelValue
+        What `parse_label` made of it.
+
+    Returns
+    -------
+    ShapeVerdict
+        ``confirms`` only if every digit, point and unit letter was looked at, at one of three thresholds.
+    """
+    verdicts = [_check_at(crop, threshold, text, value) for threshold in _INK_BELOW]
+    return next((one for one in verdicts if one.verdict == "confirms"), verdicts[0])
+
+
+def _check_at(crop: NDArray[np.uint8], threshold: int, text: str, value: LabelValue) -> ShapeVerdict:
+    number = "".join(character for character in text if character.isdigit() or character in ".,").rstrip(".,")
+    glyphs = _glyphs(crop, threshold)
+    if len(glyphs) < 2:
+        return ShapeVerdict("silent", "the letters touch each other")
+    digit_height = glyphs[0].height
+    baseline = glyphs[0].bottom
+    points = [g for g in glyphs if _is_point(g, digit_height, baseline)]
+    letters = [g for g in glyphs if g.height >= _STAR_HEIGHT * digit_height]
+    digits = [character for character in number if character.isdigit()]
+    point_verdict = _check_point(points, letters, number)
+    if point_verdict is not None:
+        return point_verdict
+    if _widest_gap(letters[:-2], points) > _DIGIT_GAP * digit_height:
+        return ShapeVerdict("contradicts", "a gap between two digits is as wide as a lost decimal point")
+    if len(letters) < len(digits) + 2:
+        return ShapeVerdict("silent", f"{len(letters)} separate letters for {len(digits)} digits and a unit")
+    if len(letters) > len(digits) + 2:
+        return ShapeVerdict("contradicts", f"{len(letters)} letters for {len(digits)} digits and a unit of two")
+    return _check_letters(letters, digits, value, baseline)
+
+
+def _check_point(points: list[_Glyph], letters: list[_Glyph], number: str) -> ShapeVerdict | None:
+    """A printed point must have been read, and a read point be printed, after as many digits; None if so."""
+    read = [place for place, character in enumerate(number) if character in ".,"]
+    inside = [p for p in points if letters and p.x < letters[-1].x]
+    if len(inside) != len(read):
+        return ShapeVerdict("contradicts", f"{len(inside)} decimal points printed, {len(read)} read")
+    if read and sum(letter.x < inside[0].x for letter in letters) != read[0]:
+        return ShapeVerdict("silent", "the decimal point's place cannot be counted")
+    return None
+
+
+def _widest_gap(digits: list[_Glyph], points: list[_Glyph]) -> int:
+    """The widest gap between neighbouring digits that have no point between them."""
+    gaps = [0]
+    for first, second in pairwise(digits):
+        if not any(first.x < point.x < second.x for point in points):
+            gaps.append(second.x - first.x - first.width)
+    return max(gaps)
+
+
+def _check_letters(letters: list[_Glyph], digits: list[str], value: LabelValue, baseline: int) -> ShapeVerdict:
+    """One glyph for each character: look at each."""
+    if letters[0].height >= _SMALLEST_FOR_HOLES_PX:
+        for glyph, digit in zip(letters, digits, strict=False):
+            # A printed 4 may be open or closed.
+            if digit in _HOLES and _holes(glyph) != _HOLES[digit]:
+                return ShapeVerdict("contradicts", f"a {digit!r} was read where {_holes(glyph)} holes are printed")
+    first, last = letters[-2], letters[-1]
+    printed = _first_unit_letter(first, last, baseline, letters[0].height)
+    expected = {"um": "u", "nm": "n", "mm": "m", "pm": "p"}[value.unit]
+    if printed == "?":
+        return ShapeVerdict("silent", "the unit's first letter cannot be told")
+    if printed != expected:
+        return ShapeVerdict(
+            "contradicts", f"the unit was read as {value.unit!r}, its first letter looks like {printed!r}"
+        )
+    return ShapeVerdict("confirms", "the shapes of all letters agree with the text")
+
+
+def _first_unit_letter(first: _Glyph, last: _Glyph, baseline: int, digit_height: int) -> str:
+    """``u`` (or the micro sign), ``n``, ``m``, ``p``, or ``?``."""
+    descends = first.bottom - baseline > max(1.0, _DESCENT * digit_height)
+    if descends:
+        return "p" if _holes(first) else "u"
+    # Stems, not widths: in fonts of one width for all letters n is as wide as m.
+    if _stems(last) < 3:
+        return "?"
+    if _stems(first) >= 3:
+        return "m"
+    open_top, open_bottom = _openings(first)
+    if open_top == open_bottom:
+        return "?"
+    return "u" if open_top else "n"
+
+
+def _stems(glyph: _Glyph) -> int:
+    """Number of upright strokes: the most frequent count of ink runs in the rows of the lower half."""
+    rows = np.pad(
+        glyph.mask[glyph.height // 2 : max(glyph.height // 2 + 1, int(0.85 * glyph.height))], ((0, 0), (1, 0))
+    )
+    starts = (np.diff(rows.astype(np.int8), axis=1) == 1).sum(axis=1)
+    return int(np.bincount(starts).argmax())
+
+
+def _openings(glyph: _Glyph) -> tuple[bool, bool]:
+    """Whether the middle of a letter can be reached from above, and from below, down to half its height."""
+    third = max(1, glyph.width // 3)
+    middle = glyph.mask[:, third : max(third + 1, glyph.width - third)]
+    half = max(1, glyph.height // 2)
+    from_top = bool((middle[:half] == 0).all(axis=0).any())
+    from_bottom = bool((middle[-half:] == 0).all(axis=0).any())
+    return from_top, from_bottom
+
+
+def _holes(glyph: _Glyph) -> int:
+    """Number of enclosed white areas; single pixels in large letters are noise."""
+    framed = np.pad(1 - glyph.mask, 1, constant_values=1).astype(np.uint8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(framed, connectivity=4)
+    smallest = max(1.0, _SMALLEST_HOLE * glyph.mask.size)
+    return int((stats[1:, cv2.CC_STAT_AREA] >= smallest).sum()) - 1
+
+
+def _is_point(glyph: _Glyph, digit_height: int, baseline: int) -> bool:
+    small = max(glyph.height, glyph.width) <= max(2.0, _POINT_HEIGHT * digit_height)
+    return small and abs(glyph.bottom - baseline) <= max(2.0, 0.2 * digit_height)
+
+
+def _glyphs(crop: NDArray[np.uint8], threshold: int) -> list[_Glyph]:
+    """Connected pieces of ink, from left to right."""
+    ink = (crop < threshold).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    glyphs = []
+    for index in range(1, count):
+        x, y, width, height, area = stats[index].tolist()
+        if area >= 2:
+            mask = (labels[y : y + height, x : x + width] == index).astype(np.uint8)
+            glyphs.append(_Glyph(x, y, y + height, width, mask))
+    return sorted(glyphs, key=lambda glyph: glyph.x)

@@ -1,0 +1,310 @@
+"""The scale segment: which mark in a region has the length that the label states.
+
+Marks that are told apart: a line with end ticks, such a line broken by its label, a solid bar, a plain line,
+and Hitachi's ruler of eleven ticks (its label is the span from the first to the last). All but the ruler are
+found from the long horizontal runs of ink, which letters do not have; what the ends look like then decides
+the kind.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final, Literal, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.imaging.databar import DataBar
+
+SegmentKind = Literal["ticked", "broken", "ruler", "solid", "line"]
+
+_KIND_ORDER: Final[dict[SegmentKind, int]] = {"ticked": 0, "broken": 1, "ruler": 2, "solid": 3, "line": 4}
+_SHORTEST_PX: Final = 19
+"""Odd: OpenCV's opening shifts the picture by a pixel for an even width."""
+
+_LONGEST_FRACTION: Final = 0.8
+_THICKEST_FRACTION: Final = 0.3
+_SOLID_THICKNESS_PX: Final = 3
+_LINE_THICKNESS_PX: Final = 2
+"""Strokes of one pixel without ticks are dividers."""
+
+_TICK_TALLER_PX: Final = 3
+_WIDEST_TICK_PX: Final = 8
+_RULER_TICKS: Final = 11
+_RULER_SEEN: Final = 8
+_MOST_LINES: Final = 60
+_PROFILE_PX: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A candidate for the scale segment, in pixels of the picture.
+
+    Attributes
+    ----------
+    kind : str
+        ``ticked``, ``broken`` (by its label), ``ruler``, ``solid`` or ``line``.
+    box : (x, y, width, height)
+        The mark with its ticks.
+    length_px : float
+        What the label states: outer width less one tick width for ``ticked`` and ``broken``, first to last
+        tick for ``ruler``, outer width for the others.
+    line_box : (x, y, width, height)
+        The horizontal stroke alone; for a ruler the same as ``box``.
+    gap : (first, last) or None
+        Columns between the halves of a broken line.
+    """
+
+    kind: SegmentKind
+    box: tuple[int, int, int, int]
+    length_px: float
+    line_box: tuple[int, int, int, int]
+    gap: tuple[int, int] | None = None
+
+
+class _End(NamedTuple):
+    """One end of a line: its outermost column and its tick (height 0 where there is none)."""
+
+    outer: int
+    tick_width: int
+    up: int
+    down: int
+
+    @property
+    def height(self) -> int:
+        return self.up + self.down
+
+
+class _Line(NamedTuple):
+    x: int
+    y: int
+    width: int
+    thickness: int
+    left: _End
+    right: _End
+
+
+def find_segments(ink: NDArray[np.uint8], bar: DataBar) -> list[Segment]:
+    """Find what could be the scale segment in a region.
+
+    Parameters
+    ----------
+    ink : uint8 ndarray, [bar height, bar width]
+        1 where there is ink, as `pipeline.imaging.databar.ink_mask` gives it.
+    bar : DataBar
+        The region.
+
+    Returns
+    -------
+    list of Segment
+        Likeliest kind first, longest first within a kind; empty when there is none.
+    """
+    lines = _long_lines(ink)
+    found = [*_whole_segments(ink, lines), *_broken_segments(lines), *_rulers(ink)]
+    found.sort(key=lambda segment: (_KIND_ORDER[segment.kind], -segment.length_px, segment.box))
+    return [_moved(segment, bar.left, bar.top) for segment in found]
+
+
+def with_exact_length(gray: NDArray[np.uint8], segment: Segment) -> Segment:
+    """Measure a solid bar or plain line between the points where its profile is half way to the ground.
+
+    A threshold on blurred or resized edges makes a bar longer by a pixel or two. The other kinds need no such
+    care: what is added to the outer width is added to the tick's width as well, and drops out.
+
+    Returns
+    -------
+    Segment
+        Unchanged where the ground beside the ends is out of the picture or hardly differs from the bar.
+    """
+    if segment.kind not in ("solid", "line"):
+        return segment
+    x, y, width, height = segment.line_box
+    inner = slice(y + height // 4, y + height - height // 4)
+    if x < _PROFILE_PX or x + width + _PROFILE_PX > gray.shape[1]:
+        return segment
+    profile = gray[inner, x - _PROFILE_PX : x + width + _PROFILE_PX].mean(axis=0, dtype=np.float64)
+    middle = float(np.median(profile[2 * _PROFILE_PX : -2 * _PROFILE_PX]))
+    left = _half_way(profile[: 2 * _PROFILE_PX], middle)
+    right = _half_way(profile[::-1][: 2 * _PROFILE_PX], middle)
+    if left is None or right is None:
+        return segment
+    return replace(segment, length_px=round(profile.size - left - right, 2))
+
+
+def _half_way(profile: NDArray[np.float64], inside: float) -> float | None:
+    """Position, in pixels from the start, of the edge in a profile that begins on the ground."""
+    ground = float(np.median(profile[:3]))
+    if abs(inside - ground) < 30:
+        return None
+    rise = (profile - ground) / (inside - ground)
+    beyond = np.flatnonzero(rise >= 0.5)
+    if not beyond.size or beyond[0] == 0:
+        return None
+    last = int(beyond[0])
+    # A pixel's value is its centre's; an ideal edge between two pixels lies half way between their centres.
+    return last - 1 + float((0.5 - rise[last - 1]) / (rise[last] - rise[last - 1])) + 0.5
+
+
+def _long_lines(ink: NDArray[np.uint8]) -> list[_Line]:
+    """All horizontal strokes of at least 19 px, with what their ends look like."""
+    width = ink.shape[1]
+    runs = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, _SHORTEST_PX), np.uint8))
+    _, _, boxes, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
+    lines = []
+    for x, y, line_width, thickness, area in boxes[1:].tolist():
+        long = _SHORTEST_PX <= line_width <= _LONGEST_FRACTION * width
+        straight = thickness <= _THICKEST_FRACTION * line_width and area >= 0.9 * line_width * thickness
+        if long and straight:
+            left, right = (
+                _end(ink, x, y, thickness, inward=1),
+                _end(ink, x + line_width - 1, y, thickness, inward=-1),
+            )
+            lines.append(_Line(x, y, line_width, thickness, left, right))
+    lines.sort(key=lambda line: -line.width)
+    return lines[:_MOST_LINES]
+
+
+def _end(ink: NDArray[np.uint8], column: int, y: int, thickness: int, *, inward: int) -> _End:
+    """Describe the end of a line at ``column``; ``inward`` is the direction along the line."""
+    reach = min(_WIDEST_TICK_PX, ink.shape[1])
+    columns = [c for c in range(column - 2 * inward, column + reach * inward, inward) if 0 <= c < ink.shape[1]]
+    middle = y + thickness // 2
+    rises = {c: _rise(ink[:, c], y, middle, thickness) for c in columns if ink[middle, c]}
+    tallest = max((up + down for up, down in rises.values()), default=0)
+    if tallest < max(_TICK_TALLER_PX, thickness):
+        return _End(column, 0, 0, 0)
+    tick = [c for c, (up, down) in rises.items() if up + down >= 0.6 * tallest]
+    # A tick is at the very end; what rises further in is a letter that touches the line.
+    if abs(tick[0] - column) > 2 or len(tick) > _WIDEST_TICK_PX - 2 or abs(tick[-1] - tick[0]) >= len(tick) + 1:
+        return _End(column, 0, 0, 0)
+    up = max(rises[c][0] for c in tick)
+    down = max(rises[c][1] for c in tick)
+    return _End(tick[0], len(tick), up, down)
+
+
+def _rise(column: NDArray[np.uint8], y: int, middle: int, thickness: int) -> tuple[int, int]:
+    """How far ink goes on above and below a line in one column."""
+    blank = np.flatnonzero(column == 0)
+    place = int(np.searchsorted(blank, middle))
+    first = int(blank[place - 1]) + 1 if place > 0 else 0
+    last = int(blank[place]) - 1 if place < blank.size else column.size - 1
+    return max(0, y - first), max(0, last - (y + thickness - 1))
+
+
+def _whole_segments(ink: NDArray[np.uint8], lines: list[_Line]) -> list[Segment]:
+    """Lines with a tick at both ends, and strokes without any that stand alone."""
+    found = []
+    for line in lines:
+        if _is_pair(line.left, line.right) and _is_open(ink, line):
+            found.append(_ticked("ticked", line, line, None))
+        elif not line.left.height and not line.right.height and _stands_alone(ink, line):
+            box = (line.x, line.y, line.width, line.thickness)
+            if line.thickness < _LINE_THICKNESS_PX:
+                continue
+            kind: SegmentKind = "solid" if line.thickness >= _SOLID_THICKNESS_PX else "line"
+            found.append(Segment(kind, box, float(line.width), box))
+    return found
+
+
+def _broken_segments(lines: list[_Line]) -> list[Segment]:
+    """Two strokes of one height in a row, with a tick at the outer ends only and a gap between them."""
+    lefts = [line for line in lines if line.left.height and not line.right.height]
+    rights = [line for line in lines if line.right.height and not line.left.height]
+    found = []
+    for left in lefts:
+        for right in rights:
+            gap = (left.x + left.width, right.x - 1)
+            level = abs(left.y - right.y) <= 1 and abs(left.thickness - right.thickness) <= 1
+            alike = abs(left.width - right.width) <= max(4, 0.25 * max(left.width, right.width))
+            if level and alike and gap[1] - gap[0] >= _SHORTEST_PX and _is_pair(left.left, right.right):
+                found.append(_ticked("broken", left, right, gap))
+    return found
+
+
+def _ticked(kind: SegmentKind, first: _Line, last: _Line, gap: tuple[int, int] | None) -> Segment:
+    left, right = first.left, last.right
+    outer = right.outer - left.outer + 1
+    top = min(first.y - left.up, last.y - right.up)
+    bottom = max(first.y + first.thickness + left.down, last.y + last.thickness + right.down)
+    length = outer - (left.tick_width + right.tick_width) / 2
+    line_box = (left.outer, min(first.y, last.y), outer, max(first.thickness, last.thickness))
+    return Segment(kind, (left.outer, top, outer, bottom - top), float(length), line_box, gap)
+
+
+def _is_pair(left: _End, right: _End) -> bool:
+    """Whether two ends carry the same tick, to the same sides of the line."""
+    if not left.height or not right.height or abs(left.tick_width - right.tick_width) > 2:
+        return False
+    tolerance = max(2, round(0.2 * max(left.height, right.height)))
+    return abs(left.up - right.up) <= tolerance and abs(left.down - right.down) <= tolerance
+
+
+def _is_open(ink: NDArray[np.uint8], line: _Line) -> bool:
+    """Whether the ends are ticks and not the sides of a box or a grid, which other strokes close."""
+    inner = slice(line.x + line.width // 6, line.x + line.width - line.width // 6)
+    rows = (line.y - line.left.up, line.y + line.thickness - 1 + line.left.down)
+    outside = [row for row in rows if not line.y <= row < line.y + line.thickness]
+    return all(float(ink[row, inner].mean()) < 0.6 for row in outside)
+
+
+def _stands_alone(ink: NDArray[np.uint8], line: _Line) -> bool:
+    """Whether nothing touches a stroke, not even the edge of the region."""
+    x0, x1, y0, y1 = line.x - 2, line.x + line.width + 2, line.y - 2, line.y + line.thickness + 2
+    if x0 < 0 or y0 < 0 or x1 > ink.shape[1] or y1 > ink.shape[0]:
+        return False
+    inside = ink[line.y : line.y + line.thickness, line.x : line.x + line.width]
+    # A piece of a tilted or curved stroke goes on in its corners.
+    around = int(ink[y0:y1, x0:x1].sum()) - int(inside.sum())
+    corners = ink[y0:y1, [x0, x0 + 1, x1 - 2, x1 - 1]]
+    return around <= 0.1 * line.width and not corners.any() and float(inside.mean()) >= 0.95
+
+
+def _rulers(ink: NDArray[np.uint8]) -> list[Segment]:
+    """Rows of eleven equal, even marks; up to three inner ones may be lost in a bright specimen."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    _, _, width, height, area = stats[1:].T
+    mark = (height >= 3) & (height <= 40) & (width >= 1) & (width <= 0.8 * height) & (area >= 0.8 * width * height)
+    marks = stats[1:][mark]
+    found = []
+    for anchor_y, anchor_h in sorted({(int(m[1]), int(m[3])) for m in marks}):
+        row = marks[(np.abs(marks[:, 1] - anchor_y) <= 1) & (np.abs(marks[:, 3] - anchor_h) <= 1)]
+        if len(row) >= _RULER_SEEN:
+            ruler = _ruler(row[np.argsort(row[:, 0])])
+            if ruler is not None and ruler not in found:
+                found.append(ruler)
+    return found
+
+
+def _ruler(row: NDArray[np.int32]) -> Segment | None:
+    """The ruler in a row of marks; None unless it spans exactly ten even divisions.
+
+    An end tick that is lost would make the length wrong by a tenth: with any other number of divisions the
+    marks say nothing.
+    """
+    centres = row[:, 0] + (row[:, 2] - 1) / 2
+    pitch = float(np.median(np.diff(centres)))
+    divisions = (centres[-1] - centres[0]) / pitch if pitch >= 4 else 0.0
+    if round(divisions) != _RULER_TICKS - 1:
+        return None
+    exact = (centres[-1] - centres[0]) / (_RULER_TICKS - 1)
+    steps = (centres - centres[0]) / exact
+    places = np.rint(steps).astype(int).tolist()
+    even = bool(np.abs(steps - places).max() * exact <= 1.5)
+    if not even or any(a == b for a, b in pairwise(places)):
+        return None
+    x0, y0 = int(row[0, 0]), int(row[:, 1].min())
+    box = (x0, y0, int(row[-1, 0] + row[-1, 2]) - x0, int((row[:, 1] + row[:, 3]).max()) - y0)
+    return Segment("ruler", box, float(centres[-1] - centres[0]), box)
+
+
+def _moved(segment: Segment, dx: int, dy: int) -> Segment:
+    """The segment in the picture's coordinates."""
+    box, line = segment.box, segment.line_box
+    gap = None if segment.gap is None else (segment.gap[0] + dx, segment.gap[1] + dx)
+    return Segment(
+        segment.kind,
+        (box[0] + dx, box[1] + dy, box[2], box[3]),
+        segment.length_px,
+        (line[0] + dx, line[1] + dy, line[2], line[3]),
+        gap,
+    )
