@@ -1,0 +1,156 @@
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from pipeline.errors import UsageError, WeightsError
+from pipeline.models.backbones import BackboneEncoder, load_backbone, weights_fingerprint
+
+timm = importlib.import_module("timm")  # by now torchvision's operators are declared
+
+NAME = "test_resnet"
+IMAGES = np.random.default_rng(0).integers(0, 256, (3, 48, 48), dtype=np.uint8)
+
+
+def load(weights: str, *, name: str = NAME, seed: int = 0) -> BackboneEncoder:
+    return load_backbone(name, weights=weights, seed=seed, image_size=48, batch_size=2)
+
+
+def full_model(*, seed: int) -> torch.nn.Module:
+    """The model with its classifier, as weights are published."""
+    torch.manual_seed(seed)
+    model: torch.nn.Module = timm.create_model(NAME)
+    return model
+
+
+def test_timm_imports_and_random_weights_are_equal_in_a_fresh_process() -> None:
+    script = (
+        "from pipeline.models.backbones import load_backbone\n"
+        "from pipeline.models.torchvision_ops import declare_torchvision_operators as declare\n"
+        "import torch; assert declare() == declare() and hasattr(torch.ops.torchvision, 'nms')\n"
+        f"print(load_backbone({NAME!r}, weights='random', seed=5).weights_fingerprint)"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", script], check=True, timeout=60, capture_output=True, text=True
+    )
+    assert other.stdout.strip() == load("random", seed=5).weights_fingerprint
+    assert load("random", seed=6).weights_fingerprint != load("random", seed=5).weights_fingerprint
+
+
+def test_pictures_are_normalised_and_features_pooled_as_timm_does() -> None:
+    encoder = load("random", seed=2)
+    torch.manual_seed(2)
+    model = timm.create_model(NAME, num_classes=0).eval()
+    mean, std = (torch.tensor(model.pretrained_cfg[key]).view(3, 1, 1) for key in ("mean", "std"))
+    gray = torch.from_numpy(IMAGES[:2]).float()[:, None].repeat(1, 3, 1, 1) / 255
+    with torch.no_grad():
+        expected = model((gray - mean) / std).numpy()
+    np.testing.assert_allclose(encoder.encode(IMAGES[:2]), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_weights_of_a_file_are_loaded_and_its_classifier_is_left_out(tmp_path: Path, suffix: str) -> None:
+    model, path = full_model(seed=9), tmp_path / f"weights{suffix}"
+    if suffix == ".pth":
+        torch.save({"state_dict": model.state_dict()}, path)
+    else:
+        safetensors.torch.save_file(model.state_dict(), path)
+    model.reset_classifier(0)
+    assert load(str(path)).weights_fingerprint == weights_fingerprint(model)
+
+
+def test_fingerprint_sees_one_changed_bit() -> None:
+    model = full_model(seed=1)
+    before = weights_fingerprint(model)
+    weight = next(model.parameters())
+    with torch.no_grad():
+        weight.view(-1)[0] = torch.nextafter(weight.view(-1)[0], torch.tensor(9.0))
+    assert weights_fingerprint(model) != before
+
+
+def test_missing_file_says_where_it_looked_and_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no such file") as caught:
+        load(str(tmp_path / "gone.safetensors"))
+    assert str(tmp_path) in str(caught.value)
+    assert "weights='random'" in str(caught.value)
+
+
+def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    safetensors.torch.save_file(timm.create_model("test_efficientnet").state_dict(), path)
+    with pytest.raises(WeightsError, match=f"not those of '{NAME}'"):
+        load(str(path))
+
+
+def test_a_file_that_lacks_one_tensor_is_refused(tmp_path: Path) -> None:
+    state = full_model(seed=1).state_dict()
+    lost = next(iter(state))
+    del state[lost]
+    path = tmp_path / "part.safetensors"
+    safetensors.torch.save_file(state, path)
+    with pytest.raises(WeightsError, match=f"1 tensors are missing or of another shape \\({lost}\\)"):
+        load(str(path))
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_damaged_file_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"broken{suffix}"
+    path.write_bytes(b"not weights at all")
+    with pytest.raises(WeightsError, match="cannot be loaded"):
+        load(str(path))
+
+
+class _Payload:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return exec, ("raise SystemExit('code in a weight file was run')",)
+
+
+def test_code_in_a_weight_file_is_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "evil.pth"
+    torch.save({"state_dict": _Payload()}, path)
+    with pytest.raises(WeightsError, match="cannot be loaded"):
+        load(str(path))
+
+
+def test_unknown_suffix_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.txt"
+    path.write_text("x")
+    with pytest.raises(WeightsError, match=r"\.safetensors"):
+        load(str(path))
+
+
+def test_unreachable_hub_fails_quickly_with_advice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    monkeypatch.delenv("https_proxy", raising=False)
+    with pytest.raises(WeightsError, match=r"127\.0\.0\.1:1.*weights='random'"):
+        load("hub")
+
+
+def test_hub_is_not_asked_when_it_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(WeightsError, match="HF_HUB_OFFLINE is set"):
+        load("hub")
+
+
+def test_unknown_model_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match="resnet18"):
+        load("random", name="resnett18")
+    with pytest.raises(UsageError, match="no name is near it"):
+        load("random", name="?!")
+
+
+def test_size_that_a_transformer_cannot_take_is_refused() -> None:
+    with pytest.raises(UsageError, match="must be at least 1"):
+        load_backbone(NAME, weights="random", seed=0, image_size=0)
