@@ -1,0 +1,44 @@
+# make demo: everything, on a sample corpus.  make test: the test suite.  Both set up .venv by themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help demo test check format clean
+
+help:
+	@echo "make demo    set up, write a sample corpus, run the whole job on it, print where the page is"
+	@echo "make test    set up, run the tests (TESTS='tests/kernels -k nmi' runs some)"
+	@echo "make check   set up, run ruff, mypy and the import rules"
+	@echo "make format  set up, format the code"
+	@echo "make clean   remove the demo and caches, not .venv"
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+	  { echo "semcorpus needs Python 3.11 or newer; $(PYTHON) is older. Name another one: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || \
+	  { echo "This Python comes without venv and pip: install them first, on Debian and Ubuntu with 'apt install python3-venv'."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing semcorpus and what it needs into .venv (about 2 GB; some minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[s3,tesseract,dev]'
+	@touch $@
+
+demo: $(INSTALLED)
+	@test -f demo/truth.parquet || { rm -rf demo demo.part && $(BIN)/semcorpus demo demo.part && mv demo.part demo; }
+	@$(BIN)/semcorpus run demo/corpus demo/index --labels classes=demo/labels --engines dask,ray
+
+TESTS ?= tests
+test: $(INSTALLED)
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: $(INSTALLED)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean:
+	@rm -rf demo demo.part build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,32 @@
+"""semcorpus demo: a small corpus with known answers."""
+
+from pathlib import Path
+
+import click
+
+from jobs.options import talk_options
+from jobs.terminal import console
+from pipeline.demo import write_demo_corpus
+
+
+@click.command(
+    epilog="Example: semcorpus demo demo && semcorpus run demo/corpus demo/index --labels classes=demo/labels"
+)
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--seed", default=0, show_default=True, help="Another seed gives another corpus; the same one the same bytes."
+)
+@click.option(
+    "--images-per-class", default=20, show_default=True, type=click.IntRange(min=4), help="Pictures of each texture."
+)
+@talk_options
+def command(directory: Path, seed: int, images_per_class: int, quiet: bool, log_json: bool, debug: bool) -> None:
+    """Write a small corpus with known answers into DIRECTORY: corpus/, labels/ and truth.parquet."""
+    summary = write_demo_corpus(directory, seed=seed, images_per_class=images_per_class)
+    if not (quiet or log_json):
+        console.print(
+            f"{summary.files} files of {summary.pictures} pictures in", str(directory / "corpus"), markup=False
+        )
+        console.print(
+            "Next:", f"semcorpus run {directory}/corpus {directory}/index --labels classes={directory}/labels"
+        )

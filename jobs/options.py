@@ -1,0 +1,79 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from jobs.recipes import builtin_recipes
+from pipeline.config import Recipe, load_recipe
+from pipeline.engine import EngineChoice
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def talk_options(command: Command) -> Command:
+    """--quiet, --log-json, --debug."""
+    for option in (
+        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+        click.option("--log-json", is_flag=True, help="Log lines of JSON to standard error instead of progress bars."),
+        click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
+    ):
+        command = option(command)
+    return command
+
+
+def engine_options(command: Command) -> Command:
+    """--engines, --workers, --dask, --ray."""
+    for option in (
+        click.option("--ray", metavar="ADDRESS", help="Join a Ray cluster: auto, or HOST:PORT from inside it."),
+        click.option("--dask", metavar="URL", help="Use a Dask scheduler: tcp://HOST:PORT or a scheduler file."),
+        click.option(
+            "--workers", type=click.IntRange(min=1), help="Worker processes of an engine started here [one a core]."
+        ),
+        click.option(
+            "--engines",
+            metavar="local|dask,ray",
+            help="local: one process; dask,ray: use these whatever the amount of work [by the amount of work].",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def settings_option(command: Command) -> Command:
+    """--set."""
+    return click.option(
+        "--set", "assignments", multiple=True, metavar="STAGE.KEY=VALUE", help="Change one setting; repeatable."
+    )(command)
+
+
+format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people or machines.",
+)
+
+
+def engine_choice(engines: str | None, workers: int | None, dask: str | None, ray: str | None) -> EngineChoice:
+    """From the options to what `pipeline.engine` understands."""
+    return EngineChoice.parse(engines, workers=workers or 0, dask=dask, ray=ray)
+
+
+def parse_label_sets(labels: tuple[str, ...]) -> dict[str, str]:
+    """``NAME=PATH`` options as a dict."""
+    pairs = {}
+    for text in labels:
+        name, equals, place = text.partition("=")
+        if not equals or not name or not place:
+            raise click.UsageError(f"--labels takes NAME=PATH, for example classes=share/labels; got {text!r}.")
+        pairs[name] = place
+    return pairs
+
+
+def read_recipe(source: str, assignments: tuple[str, ...], overrides: dict[str, Any] | None = None) -> Recipe:
+    """A built-in recipe or a file, with settings changed."""
+    return load_recipe(source, builtin=builtin_recipes(), assignments=assignments, overrides=overrides or {})

@@ -1,0 +1,19 @@
+"""What a run would do, found without writing anything."""
+
+from pipeline.config import Recipe
+from pipeline.job import STAGE_NAMES, STAGES
+from pipeline.stages.plan import Context, Plan
+from pipeline.storage.corpus import Corpus
+from pipeline.storage.index import index_exists, open_index
+from pipeline.storage.memory import empty_root
+
+
+def plan_without_writing(
+    corpus: str, index: str, recipe: Recipe, names: tuple[str, ...] = STAGE_NAMES
+) -> list[tuple[str, Plan | None]]:
+    """The next step of each stage on the index as it is; an index that does not exist counts as empty."""
+    source = Corpus(corpus, recipe.corpus)
+    source.check()
+    root = open_index(index).read() if index_exists(index) else empty_root()
+    context = Context(root, recipe, source, accept_removals=True)
+    return [(stage.name, stage.plan(context)) for stage in STAGES if stage.name in names]

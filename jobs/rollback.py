@@ -1,0 +1,25 @@
+"""semcorpus rollback: return to an earlier commit."""
+
+import click
+
+from jobs.options import talk_options
+from jobs.terminal import console
+from pipeline.storage.index import open_index
+from pipeline.storage.location import Location
+from pipeline.storage.lock import writer_lock
+
+
+@click.command(epilog="Example: semcorpus rollback /indexes/sem 240T4X5K")
+@click.argument("index")
+@click.argument("commit")
+@talk_options
+def command(index: str, commit: str, quiet: bool, log_json: bool, debug: bool) -> None:
+    """Return INDEX to COMMIT, named by the beginning of its id; what people entered (annotations/) stays."""
+    opened = open_index(index)
+    with writer_lock(Location.parse(index)):
+        found = opened.rollback(commit)
+    if not quiet:
+        console.print(
+            f"{opened.url} is at commit {found} again; the report is that of the newer commit until", markup=False
+        )
+        console.print(f"`semcorpus report {index}` or the next run writes it anew.", markup=False)

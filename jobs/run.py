@@ -1,0 +1,93 @@
+"""semcorpus run: the whole job."""
+
+from typing import Any
+
+import click
+
+from jobs.options import engine_choice, engine_options, parse_label_sets, read_recipe, settings_option, talk_options
+from jobs.terminal import console, open_listener, print_rows, print_table
+from pipeline.job import STAGE_NAMES, RunResult, check_stage, open_runner, run_stages, with_label_sets
+from pipeline.reporting.terminal import summary_rows
+from pipeline.storage.corpus import Corpus
+
+_SUMMARY_TABLES = ("files", "images", "duplicates", "scales", "clusters", "clusterings", "dimension", "agreement")
+
+
+@click.command(epilog="Example: semcorpus run /share/sem /indexes/sem --labels classes=/share/labels --workers 8")
+@click.argument("corpus")
+@click.argument("index")
+@click.option(
+    "--recipe", default="default", show_default=True, metavar="NAME|FILE.toml", help="Which stages' settings."
+)
+@settings_option
+@click.option(
+    "--labels", multiple=True, metavar="NAME=PATH", help="A label set: a folder per class, or a CSV; repeatable."
+)
+@engine_options
+@click.option("--until", type=click.Choice(STAGE_NAMES), metavar="STAGE", help="Stop after this stage.")
+@click.option(
+    "--sample", type=click.IntRange(min=1), help="Take only so many files, chosen by the hash of their names."
+)
+@click.option("--include", multiple=True, metavar="GLOB", help="Take only files that match; repeatable.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out files that match; repeatable.")
+@click.option("--accept-removals", is_flag=True, help="Go on although many files have vanished.")
+@click.option("--plan", "only_plan", is_flag=True, help="Say what would be done, and do nothing.")
+@talk_options
+def command(corpus: str, index: str, **options: Any) -> None:
+    """Bring INDEX up to date with the images in CORPUS; run it again and only what is new or changed is done.
+
+    CORPUS is a folder or a URL (s3://...), INDEX a folder or an s3:// prefix; INDEX is made when it does not exist.
+    """
+    overrides = {
+        f"corpus.{name}": list(value) if isinstance(value, tuple) else value
+        for name in ("include", "exclude", "sample")
+        if (value := options[name])
+    }
+    recipe = read_recipe(options["recipe"], options["assignments"], overrides)
+    recipe = with_label_sets(recipe, parse_label_sets(options["labels"]))
+    names = STAGE_NAMES
+    if options["until"]:
+        names = STAGE_NAMES[: STAGE_NAMES.index(check_stage(options["until"])) + 1]
+    choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])
+    if options["only_plan"]:
+        _print_plan(corpus, index, recipe, names)
+        return
+    with (
+        open_listener(quiet=options["quiet"], log_json=options["log_json"]) as listener,
+        open_runner(
+            Corpus(corpus, recipe.corpus),
+            index,
+            recipe,
+            engines=choice,
+            listener=listener,
+            accept_removals=options["accept_removals"],
+        ) as runner,
+    ):
+        result = run_stages(runner, names)
+    if not (options["quiet"] or options["log_json"]):
+        print_summary(result, "report" in names)
+
+
+def print_summary(result: RunResult, reported: bool) -> None:
+    """The key figures and where the page is."""
+    if not reported:
+        return
+    tables = {name: result.table(name) for name in _SUMMARY_TABLES}
+    console.print()
+    print_rows(summary_rows(tables))
+    console.print()
+    page = result.index.location.child("reports", "report.html").url
+    console.print("Page   ", page, soft_wrap=True, markup=False)
+    console.print("Commit ", result.index.commit, markup=False)
+
+
+def _print_plan(corpus: str, index: str, recipe: Any, names: tuple[str, ...]) -> None:
+    from jobs.planning import plan_without_writing
+
+    rows = []
+    for name, plan in plan_without_writing(corpus, index, recipe, names):
+        rows.append(
+            [name, plan.step if plan else "", f"{plan.items:,}" if plan else "", f"{len(plan.tasks):,}" if plan else ""]
+        )
+    print_table(["stage", "step", "items", "tasks"], rows, right=frozenset({"items", "tasks"}))
+    console.print("Later stages see only what the index holds now: a new index plans its walk and nothing else yet.")

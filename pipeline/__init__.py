@@ -1,0 +1,22 @@
+"""semcorpus: from a heap of electron micrographs to a clean, scaled, embedded and clustered index."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.job import run
+    from pipeline.storage.index import open_index
+
+__all__ = ["open_index", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: `run` brings Dask, and reading an index does not need it."""
+    if name == "run":
+        from pipeline.job import run
+
+        return run
+    if name == "open_index":
+        from pipeline.storage.index import open_index
+
+        return open_index
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,223 @@
+"""The typed model of a recipe. Every default of the program lives here and nowhere else."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _as_list(value: Any) -> Any:
+    """A single table stands for a list of one, so that ``[embed]`` and ``[[embed]]`` are both accepted."""
+    return [value] if isinstance(value, dict) else value
+
+
+class CorpusSettings(Settings):
+    """Which files belong to the corpus."""
+
+    include: tuple[str, ...] = Field(("**",), description="globs of paths to take, relative to the corpus")
+    exclude: tuple[str, ...] = Field((), description="globs of paths to leave out")
+    sample: Annotated[int, Field(ge=0)] = Field(0, description="take only so many files, chosen by name hash; 0 = all")
+
+
+class IndexSettings(Settings):
+    """How the index is laid out; fixed when it is created."""
+
+    shard_rows: Annotated[int, Field(ge=0)] = Field(
+        0, description="rows a shard (one task, one write); 0 = by the corpus' size: 32, 128 or 1024"
+    )
+
+
+class RunSettings(Settings):
+    """How the work is driven."""
+
+    checkpoint_seconds: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="a long stage commits at least so often"
+    )
+    retries: Annotated[int, Field(ge=0)] = Field(2, description="times a failed shard is tried again")
+
+
+class WalkSettings(Settings):
+    """Listing the corpus and digesting its files."""
+
+    max_pixels: PositiveInt = Field(400_000_000, description="larger pictures become `too_large` in the ledger")
+    max_bytes: PositiveInt = Field(2_000_000_000, description="larger files become `too_large` in the ledger")
+    files_per_task: PositiveInt = 64
+    removals_limit: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.05, description="a larger share of files vanishing at once ends the run, unless --accept-removals"
+    )
+
+
+class PairSettings(Settings):
+    """Finding the files that show one picture."""
+
+    same_picture: bool = Field(True, description="also pair a picture with its re-encoded copy (TIFF and JPG)")
+    signature_tolerance: Annotated[int, Field(ge=0, le=64)] = Field(
+        6, description="largest difference of two 32 x 24 signatures that is looked at more closely"
+    )
+
+
+class LabelsSettings(Settings):
+    """Label sets: name -> folder with a folder per class, or CSV file."""
+
+    sets: dict[Name, str] = Field(default_factory=dict)
+
+
+class ScaleSettings(Settings):
+    """Reading the physical scale."""
+
+    enabled: bool = True
+
+
+class PixelsSettings(Settings):
+    """The network-sized pictures."""
+
+    size: Annotated[int, Field(ge=8, le=2048)] = 224
+    crop_bar: bool = Field(True, description="leave the data bar out, so that networks do not learn its text")
+    fit: Literal["stretch", "crop"] = "crop"
+
+
+class EmbedSettings(Settings):
+    """One set of embeddings."""
+
+    name: Name = "cae"
+    model: str = Field("autoencoder", description="`autoencoder` (trained on the corpus itself) or a timm model's name")
+    weights: str = Field("", description="for a timm model: `hub`, a local file, or `random` (seeded)")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="cuda asks Ray for one GPU an actor")
+    batch_size: PositiveInt = 16
+    seed: Annotated[int, Field(ge=0)] = 0
+    code_size: PositiveInt = Field(64, description="autoencoder only: length of the vector")
+    epochs: PositiveInt = Field(20, description="autoencoder only")
+    max_training_images: PositiveInt = Field(20_000, description="autoencoder only: trained on at most so many")
+
+    @model_validator(mode="after")
+    def _weights_fit_model(self) -> "EmbedSettings":
+        if self.model == "autoencoder" and self.weights:
+            raise ValueError("weights: the autoencoder is trained on the corpus and takes none; name a timm model")
+        if self.model != "autoencoder" and not self.weights:
+            raise ValueError(f'weights: the model {self.model!r} needs weights = "hub", a local file, or "random"')
+        return self
+
+
+class AutoencodeSettings(Settings):
+    """One stacked autoencoder on one set of embeddings."""
+
+    name: Name = "sae"
+    vectors: Name = "cae"
+    layers: tuple[PositiveInt, ...] = (32, 10)
+    activation: Literal["relu", "tanh", "selu", "sigmoid"] = "relu"
+    tied: bool = Field(False, description="the outer decoder weight is the transpose of the encoder's")
+    pretrain_epochs: PositiveInt = 20
+    epochs: PositiveInt = 40
+    batch_size: PositiveInt = 128
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    device: Literal["cpu", "cuda"] = "cpu"
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _has_layers(self) -> "AutoencodeSettings":
+        if not self.layers:
+            raise ValueError("layers: at least one layer is needed")
+        return self
+
+
+class NeighboursSettings(Settings):
+    """The exact nearest neighbours that everything geometric shares."""
+
+    k: PositiveInt = 100
+
+
+class DimensionSettings(Settings):
+    """Intrinsic dimension."""
+
+    fractions: tuple[Share, ...] = Field(
+        (1.0, 0.9, 0.7, 0.5), description="shares of mu that the 2-NN line is fitted on"
+    )
+    decimation_repeats: PositiveInt = 5
+    max_points: PositiveInt = Field(20_000, description="at most so many points for subsamples and distance maps")
+    components: PositiveInt = Field(50, description="principal components reported")
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class ClusterSettings(Settings):
+    """Clusterings of every set of vectors."""
+
+    methods: tuple[Literal["kmeans", "density_peaks", "ward"], ...] = ("kmeans", "density_peaks", "ward")
+    k: tuple[Annotated[int, Field(ge=2)], ...] = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30, 50)
+    density_neighbours: PositiveInt = Field(15, description="neighbours that the density of a point rests on")
+    max_hierarchical: PositiveInt = Field(60_000, description="Ward is left out, in words, above so many pictures")
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class AgreeSettings(Settings):
+    """Scores of the clusterings against the labels."""
+
+    reference_curves: bool = True
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class ReportSettings(Settings):
+    """Tables and the page."""
+
+    title: str = "SEM corpus"
+    thumbnail_px: Annotated[int, Field(ge=16, le=512)] = 128
+
+
+def _embeddings() -> tuple[EmbedSettings, ...]:
+    return (EmbedSettings(),)
+
+
+def _autoencoders() -> tuple[AutoencodeSettings, ...]:
+    return (AutoencodeSettings(),)
+
+
+class Recipe(Settings):
+    """Everything that decides what a run computes."""
+
+    name: str = "default"
+    description: str = ""
+    corpus: CorpusSettings = CorpusSettings()
+    index: IndexSettings = IndexSettings()
+    run: RunSettings = RunSettings()
+    walk: WalkSettings = WalkSettings()
+    pair: PairSettings = PairSettings()
+    labels: LabelsSettings = LabelsSettings()
+    scale: ScaleSettings = ScaleSettings()
+    pixels: PixelsSettings = PixelsSettings()
+    embed: Annotated[tuple[EmbedSettings, ...], BeforeValidator(_as_list)] = Field(default_factory=_embeddings)
+    autoencode: Annotated[tuple[AutoencodeSettings, ...], BeforeValidator(_as_list)] = Field(
+        default_factory=_autoencoders
+    )
+    neighbours: NeighboursSettings = NeighboursSettings()
+    dimension: DimensionSettings = DimensionSettings()
+    cluster: ClusterSettings = ClusterSettings()
+    agree: AgreeSettings = AgreeSettings()
+    report: ReportSettings = ReportSettings()
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> "Recipe":
+        names = list(self.vector_sets)
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(
+                f"two sets of vectors share the name {twice[0]!r}; every embed and autoencode needs its own"
+            )
+        embeddings = {settings.name for settings in self.embed}
+        for code in self.autoencode:
+            if code.vectors not in embeddings:
+                raise ValueError(
+                    f"autoencode.vectors: {code.vectors!r} is none of the embeddings ({', '.join(sorted(embeddings))})"
+                )
+        return self
+
+    @property
+    def vector_sets(self) -> tuple[str, ...]:
+        """Names of all sets of vectors, embeddings first."""
+        return (*(settings.name for settings in self.embed), *(settings.name for settings in self.autoencode))

@@ -1,0 +1,41 @@
+"""The one seam to the engines."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class WorkFailedError(Exception):
+    """A piece of work failed after all its retries; ``item`` is what it was given."""
+
+    def __init__(self, item: object, reason: str) -> None:
+        super().__init__(reason)
+        self.item = item
+
+
+class Engine(Protocol):
+    """Maps a function over items in other processes, or in this one."""
+
+    name: str
+    workers: int
+    dashboard: str | None
+
+    def map(
+        self, function: Callable[[Item], Result], items: Iterable[Item], *, retries: int, gpus: float = 0.0
+    ) -> Iterator[Result]:
+        """Yield the results as they come, in any order.
+
+        ``items`` is consumed little by little, so that a generator can stop the work early; what it has yielded by
+        then is finished. An item whose function raises, or whose process dies, is tried again up to ``retries``
+        times.
+
+        Raises
+        ------
+        WorkFailedError
+            An item failed for good. Work under way is given up.
+        """
+
+    def close(self) -> None:
+        """End the processes that this engine started."""

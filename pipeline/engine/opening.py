@@ -1,0 +1,117 @@
+"""Deciding which engine a piece of work runs on, and opening it when it is first needed."""
+
+import os
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal
+
+from pipeline.engine.base import Engine
+from pipeline.engine.serial import SerialEngine
+from pipeline.errors import UsageError
+from pipeline.progress import Listener
+
+EngineName = Literal["local", "dask", "ray"]
+
+# Opening an engine takes seconds: work that one process does in less than this stays in this process.
+_WORTH_AN_ENGINE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """What the user asked for.
+
+    Attributes
+    ----------
+    engines : set of str, optional
+        ``{"local"}``, or some of ``{"dask", "ray"}``; None decides by the amount of work.
+    workers : int
+        Worker processes of an engine that is started here; 0 takes one a core.
+    dask, ray : str, optional
+        Addresses of outside schedulers; each implies its engine.
+    """
+
+    engines: frozenset[EngineName] | None = None
+    workers: int = 0
+    dask: str | None = None
+    ray: str | None = None
+
+    @classmethod
+    def parse(
+        cls, engines: str | None, *, workers: int = 0, dask: str | None = None, ray: str | None = None
+    ) -> "EngineChoice":
+        """From the command line's words; raises `UsageError` on an unknown engine."""
+        names: frozenset[EngineName] | None = None
+        if engines:
+            words = {word.strip() for word in engines.split(",")}
+            unknown = sorted(words - {"local", "dask", "ray"})
+            if unknown or ("local" in words and len(words) > 1):
+                raise UsageError(f"--engines takes local, or dask,ray, or one of these two; got {engines!r}.")
+            names = frozenset(words)  # type: ignore[arg-type]
+        return cls(names, workers, dask, ray)
+
+    def asked_for(self, name: EngineName) -> bool:
+        """Whether the user wants this engine whatever the amount of work."""
+        address = {"dask": self.dask, "ray": self.ray}.get(name)
+        return address is not None or (self.engines is not None and name in self.engines)
+
+
+class Engines:
+    """Engines that are opened on demand and closed together.
+
+    Examples
+    --------
+    >>> from pipeline.progress import Silent
+    >>> with Engines(EngineChoice.parse("local"), Silent()) as engines:
+    ...     sorted(engines.pick("dask", seconds=1e9).map(abs, [-1, 2], retries=0))
+    [1, 2]
+    """
+
+    def __init__(self, choice: EngineChoice, listener: Listener) -> None:
+        self._choice = choice
+        self._listener = listener
+        self._open: dict[EngineName, Engine] = {"local": SerialEngine()}
+
+    def __enter__(self) -> "Engines":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for engine in self._open.values():
+            engine.close()
+
+    def pick(self, preferred: EngineName, *, seconds: float) -> Engine:
+        """The engine for work that would take one process about ``seconds``.
+
+        The first time that an engine is needed all those that the user asked for by name are opened, so that every
+        dashboard's address stands above the progress bars.
+        """
+        if preferred == "local" or not self._wanted(preferred, seconds):
+            return self._open["local"]
+        names: tuple[EngineName, ...] = ("dask", "ray")
+        for name in names:
+            if name not in self._open and (name == preferred or self._choice.asked_for(name)):
+                self._open[name] = self._start(name)
+        return self._open[preferred]
+
+    def _wanted(self, name: EngineName, seconds: float) -> bool:
+        if self._choice.asked_for(name):
+            return True
+        return self._choice.engines is None and seconds >= _WORTH_AN_ENGINE_SECONDS and self._workers() > 1
+
+    def _workers(self) -> int:
+        return self._choice.workers or len(os.sched_getaffinity(0))
+
+    def _start(self, name: EngineName) -> Engine:
+        engine: Engine
+        # Both libraries take seconds to import, and small work needs neither.
+        if name == "dask":
+            from pipeline.engine.dask_engine import open_dask
+
+            engine = open_dask(self._choice.dask, self._workers())
+        else:
+            from pipeline.engine.ray_engine import open_ray
+
+            engine = open_ray(self._choice.ray, self._workers())
+        self._listener.engine_opened(name, engine.workers, engine.dashboard)
+        return engine

@@ -1,0 +1,248 @@
+"""The whole job: from a folder of files to an index with reports."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline.config import Recipe, load_recipe, recipe_to_toml
+from pipeline.engine import EngineChoice, Engines
+from pipeline.errors import EmptyCorpusError, StageError, UsageError, WeightsError
+from pipeline.progress import Listener, Silent, StageFinished
+from pipeline.stages import agree, autoencode, cluster, dimension, embed, labels, neighbours, pair, pixels, scale, walk
+from pipeline.stages.execute import Runner
+from pipeline.stages.ledger import read_files
+from pipeline.stages.plan import Stage
+from pipeline.stages.report import is_current, write_report
+from pipeline.storage.corpus import Corpus
+from pipeline.storage.index import Index, create_index, index_exists, open_index
+from pipeline.storage.location import Location
+from pipeline.storage.lock import writer_lock
+from pipeline.storage.reports import read_report_table
+from pipeline.storage.tables import table_length
+
+STAGES: tuple[Stage, ...] = (
+    walk.STAGE,
+    pair.STAGE,
+    labels.STAGE,
+    scale.STAGE,
+    pixels.STAGE,
+    embed.STAGE,
+    autoencode.STAGE,
+    neighbours.STAGE,
+    dimension.STAGE,
+    cluster.STAGE,
+    agree.STAGE,
+)
+REPORT = "report"
+STAGE_NAMES: tuple[str, ...] = (*(stage.name for stage in STAGES), REPORT)
+
+# Rows a shard by the number of files when the index is made: many small shards keep all workers busy on a small
+# corpus, few large ones keep the store light on a large one.
+_SHARD_ROWS = ((2_000, 32), (200_000, 128))
+_LARGEST_SHARD_ROWS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run came to."""
+
+    index: Index
+    stages: tuple[StageFinished, ...]
+    report_written: bool
+
+    def table(self, name: str) -> pa.Table:
+        """A table of the report."""
+        return read_report_table(self.index.location, name)
+
+
+def run(
+    corpus: str | os.PathLike[str],
+    index: str | os.PathLike[str],
+    *,
+    recipe: Recipe | None = None,
+    label_sets: Mapping[str, str] | None = None,
+    engines: EngineChoice | None = None,
+    until: str | None = None,
+    accept_removals: bool = False,
+    listener: Listener | None = None,
+) -> RunResult:
+    """Bring an index up to date with its corpus, doing only what is missing.
+
+    Parameters
+    ----------
+    corpus : str or path
+        Folder or fsspec URL of the images; never written to.
+    index : str or path
+        Folder or ``s3://`` prefix of the index; made when it does not exist.
+    recipe : Recipe, optional
+        Settings; default those of `pipeline.config`.
+    label_sets : mapping of str to str, optional
+        Further label sets: name to folder or CSV file.
+    engines : EngineChoice, optional
+        Where the work runs; default by the amount of work.
+    until : str, optional
+        Stop after this stage.
+    accept_removals : bool
+        Go on although many files have vanished.
+    listener : Listener, optional
+        Told of progress.
+
+    Raises
+    ------
+    SemcorpusError
+        Whatever ended the run; the index is as it was after its last commit.
+
+    Examples
+    --------
+    >>> result = run("share/sem", "index")                       # doctest: +SKIP
+    >>> result.table("images").num_rows                          # doctest: +SKIP
+    """
+    recipe = with_label_sets(recipe or load_recipe(), label_sets or {})
+    with open_runner(
+        Corpus(os.fspath(corpus), recipe.corpus),
+        index,
+        recipe,
+        engines=engines or EngineChoice(),
+        listener=listener or Silent(),
+        accept_removals=accept_removals,
+    ) as runner:
+        return run_stages(runner, STAGE_NAMES[: STAGE_NAMES.index(check_stage(until)) + 1] if until else STAGE_NAMES)
+
+
+def with_label_sets(recipe: Recipe, label_sets: Mapping[str, str]) -> Recipe:
+    """The recipe with more label sets; local places become absolute, so that a later run finds them."""
+    sets = {**recipe.labels.sets, **label_sets}
+    placed = {
+        name: place if "://" in place else str(Path(place).expanduser().absolute()) for name, place in sets.items()
+    }
+    return Recipe.model_validate(recipe.model_dump() | {"labels": {"sets": placed}})
+
+
+def check_stage(name: str) -> str:
+    """The stage's name, if there is such a stage."""
+    if name not in STAGE_NAMES:
+        raise UsageError(f"There is no stage {name!r}; the stages are {', '.join(STAGE_NAMES)}.")
+    return name
+
+
+@contextmanager
+def open_runner(
+    corpus: Corpus,
+    location: str | os.PathLike[str],
+    recipe: Recipe,
+    *,
+    engines: EngineChoice,
+    listener: Listener,
+    accept_removals: bool = False,
+) -> Iterator[Runner]:
+    """Lock the index, make it where it does not exist, and hold engines ready."""
+    corpus.check()
+    _check_separate(corpus, Location.parse(location))
+    _check_weights(recipe)
+    if not index_exists(location):
+        _check_creatable(Location.parse(location))
+    with writer_lock(Location.parse(location)):
+        index = _open_or_create(corpus, location, recipe)
+        _remember(index, corpus, recipe)
+        with Engines(engines, listener) as opened:
+            yield Runner(index, corpus, recipe, opened, listener, accept_removals)
+
+
+def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:
+    """Run the stages of these names, in the order of the pipeline."""
+    finished = []
+    for stage in STAGES:
+        if stage.name in names:
+            finished.append(runner.run(stage))
+            if stage is walk.STAGE:
+                _check_images(runner)
+    written = False
+    if REPORT in names:
+        if not table_length(runner.index.read(), "files"):
+            raise StageError(
+                f"Nothing has been walked yet in {runner.index.url}; run `semcorpus run CORPUS INDEX` first."
+            )
+        written = not is_current(runner.index, runner.recipe)
+        if written:
+            write_report(runner.index, runner.recipe)
+    return RunResult(runner.index, tuple(finished), written)
+
+
+def stored_recipe(index: Index, *, assignments: Sequence[str] = ()) -> Recipe:
+    """The recipe that the index was last run with, with single settings changed."""
+    text = str(index.read().attrs["recipe"])
+    return load_recipe("stored", builtin={"stored": text}, assignments=assignments)
+
+
+def stored_corpus(index: Index) -> str:
+    """The corpus that the index was made from."""
+    return str(index.read().attrs["corpus"])
+
+
+def _open_or_create(corpus: Corpus, location: str | os.PathLike[str], recipe: Recipe) -> Index:
+    if index_exists(location):
+        return open_index(location)
+    files = len(corpus.listing().files)
+    if not files:
+        raise EmptyCorpusError(f"There are no files in {corpus.url} that this recipe takes; nothing was made.")
+    shard_rows = recipe.index.shard_rows or next(
+        (rows for most, rows in _SHARD_ROWS if files < most), _LARGEST_SHARD_ROWS
+    )
+    return create_index(location, attributes={"shard_rows": shard_rows})
+
+
+def _remember(index: Index, corpus: Corpus, recipe: Recipe) -> None:
+    """Keep corpus and recipe in the index, so that stage commands need neither; no commit without a change."""
+    wanted = {"corpus": corpus.url, "recipe": recipe_to_toml(recipe)}
+    root = index.read()
+    before = root.attrs.get("corpus")
+    if before not in (None, corpus.url) and table_length(root, "files"):
+        raise UsageError(
+            f"The index {index.url} belongs to the corpus {before}, not to {corpus.url}. Name that corpus, or another index."
+        )
+    if {name: root.attrs.get(name) for name in wanted} != wanted:
+        transaction = index.begin()
+        transaction.root.attrs.update(wanted)
+        transaction.commit("settings", {"stage": "settings", "kind": "layout", "recipe": recipe.name})
+
+
+def _check_images(runner: Runner) -> None:
+    files = read_files(runner.index.read())
+    if not table_length(runner.index.read(), "images"):
+        reasons = sorted({str(reason) for reason in files["reason"].tolist()})[:3]
+        raise EmptyCorpusError(
+            f"None of the {len(files['path'])} files in {runner.corpus.url} is an image that can be read "
+            f"({'; '.join(reasons)}). The ledger in {runner.index.url} says why for each."
+        )
+
+
+def _check_separate(corpus: Corpus, location: Location) -> None:
+    if corpus.is_local and location.is_local and location.path.is_relative_to(corpus.url):
+        raise UsageError(
+            f"The index {location.url} lies inside the corpus {corpus.url}, which is never written to; put it elsewhere."
+        )
+
+
+def _check_creatable(location: Location) -> None:
+    if location.is_local:
+        if location.path.is_file():
+            raise UsageError(f"{location.path} is a file; an index needs a folder of its own.")
+        try:
+            location.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"The folder {location.path} cannot be made: {error.strerror}.") from error
+
+
+def _check_weights(recipe: Recipe) -> None:
+    """Say at once, and not after hours of other stages, that a file of weights is missing."""
+    for settings in recipe.embed:
+        weights = settings.weights
+        if weights not in ("", "hub", "random") and not Path(weights).expanduser().is_file():
+            raise WeightsError(
+                f"The weights {weights} that the recipe names for {settings.model} do not exist. Name a .safetensors or "
+                '.pth file, weights = "hub" where the model hub can be reached, or model = "autoencoder", which needs none.'
+            )

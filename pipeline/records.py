@@ -1,0 +1,112 @@
+"""Records that the layers hand to each other: frozen, typed, without behaviour that needs an engine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+ImageFormat = Literal["tiff", "jpeg", "png", "bmp", "gif", "pdf", "dm3", "dm4", "djvu"]
+
+FileStatus = Literal[
+    "ok",  # the first path of its content
+    "duplicate",  # its content has been seen under another path
+    "corrupt",
+    "unsupported",
+    "unreadable",
+    "too_large",
+    "gone",  # was there once
+]
+
+ScaleStatus = Literal[
+    "read",  # from the bar alone
+    "metadata",  # from the file's metadata; no bar in the picture
+    "agrees",  # both are present and agree
+    "confirmed",  # by a person
+    "disagrees",  # both are present and differ: no value is given
+    "uncertain",  # something was read, with too little evidence
+    "no_bar",
+    "no_segment",
+    "no_text",
+    "no_unit",
+]
+
+SCALE_STATUSES_WITH_VALUE: frozenset[str] = frozenset({"read", "metadata", "agrees", "confirmed"})
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedImage:
+    """A picture as its decoder gave it.
+
+    Attributes
+    ----------
+    pixels : ndarray, [height, width] or [height, width, channels]
+        Native values: bool, uint8, int8, uint16, int16, uint32, int32, float32 or float64. A palette
+        picture whose palette is gray, or an SEM vendor's annotation palette, is its raw index (see
+        `pipeline.imaging.decode`); any other palette is expanded to RGB. "White is zero" is already
+        inverted: larger is brighter.
+    format : str
+        One of `ImageFormat`, found from the content.
+    bit_depth : int
+        Significant bits a channel as the file declares them.
+    pages : int
+        Pictures in the file; ``pixels`` is the first full-sized one.
+    nm_per_px : float or None
+        Pixel size in nanometres from the vendor's metadata, when there is one that can be trusted.
+    metadata : mapping of str to str
+        The vendor's metadata that was understood, e.g. ``{"vendor": "Zeiss", "magnification": "5.00 K X"}``.
+    """
+
+    pixels: NDArray[np.generic]
+    format: ImageFormat
+    bit_depth: int
+    pages: int = 1
+    nm_per_px: float | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleReading:
+    """What is known of one picture's physical scale, and why.
+
+    Attributes
+    ----------
+    status : str
+        One of `ScaleStatus`. A value is given only with ``read``, ``metadata``, ``agrees`` and ``confirmed``.
+    source : str
+        Where the value comes from: ``bar``, ``metadata``, ``both``, or empty.
+    text : str
+        The bar's label as it was read, cleaned (``"200 nm"``); empty if none.
+    scale_nm : float or None
+        The length in nanometres that the label states.
+    bar_length_px : float or None
+        Length of the scale segment in pixels: outer width less one tick width for a line with end ticks,
+        outer width for a solid bar, first to last tick for a ruler.
+    nm_per_px : float or None
+        Nanometres a pixel; None unless the status carries a value.
+    metadata_nm_per_px : float or None
+        Nanometres a pixel as the vendor's metadata states them.
+    confidence : float
+        0 to 1.
+    reason : str
+        Why there is no value, or what the value rests on, in words.
+    bar_top_px : int or None
+        First row of the data bar (stripe) where it closes the picture at the bottom: rows from here on are no
+        specimen. None without a stripe.
+    segment_box, text_box : (x, y, width, height) or None
+        In pixels of the picture.
+    """
+
+    status: ScaleStatus
+    source: Literal["bar", "metadata", "both", "person", ""] = ""
+    text: str = ""
+    scale_nm: float | None = None
+    bar_length_px: float | None = None
+    nm_per_px: float | None = None
+    metadata_nm_per_px: float | None = None
+    confidence: float = 0.0
+    reason: str = ""
+    bar_top_px: int | None = None
+    segment_box: tuple[int, int, int, int] | None = None
+    text_box: tuple[int, int, int, int] | None = None

@@ -1,0 +1,145 @@
+"""autoencode: shorter codes of embeddings, by a stacked autoencoder that is trained once and then kept."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import zarr
+
+from pipeline.config import AutoencodeSettings
+from pipeline.stages.ledger import picture_ids
+from pipeline.stages.plan import Block, Context, Job, Plan, Stage
+from pipeline.stages.selection import ShardTask, image_count, missing_rows, shard_rows, shard_tasks
+from pipeline.stages.vectors import (
+    Training,
+    VectorSet,
+    code_fit_key,
+    code_key,
+    current_network,
+    read_network,
+    require_vectors,
+    store_network,
+    store_training,
+    vector_sets,
+)
+from pipeline.storage.rows import write_shard
+
+NAME = "autoencode"
+
+
+def plan(context: Context) -> Plan | None:
+    """Train the networks that are not there, then encode the rows that have no code of these settings."""
+    sources = {found.name: found for found in vector_sets(context.root, context.recipe)}
+    for settings in context.recipe.autoencode:
+        source = sources.get(settings.vectors)
+        fit_key = code_fit_key(context.root, context.recipe, settings)
+        if source is None or fit_key is None:
+            continue
+        key = code_key(context.root, context.recipe, settings)
+        if key is None:
+            return _training(settings, source, fit_key)
+        rows = np.intersect1d(missing_rows(context.root, f"codes/{settings.name}", key), source.rows)
+        if len(rows):
+            return _encoding(context, settings, source, rows, key, fit_key)
+    return None
+
+
+def _training(settings: AutoencodeSettings, source: VectorSet, fit_key: int) -> Plan:
+    return Plan(
+        step=f"train {settings.name}",
+        tasks=[Block(len(source.rows), f"training of {settings.name}", source)],
+        job=Job(f"train {settings.name} {fit_key}", partial(_trainer, settings)),
+        merge=partial(_keep_network, settings=settings, fit_key=fit_key),
+        engine="ray",
+        seconds_per_item=0.0001 * (settings.epochs + settings.pretrain_epochs * len(settings.layers)),
+        gpus=_gpus(settings),
+        settings=settings.model_dump(),
+    )
+
+
+def _gpus(settings: AutoencodeSettings) -> float:
+    return 1.0 if settings.device == "cuda" else 0.0
+
+
+def _trainer(settings: AutoencodeSettings) -> Any:
+    from pipeline.models.serialisation import network_to_bytes
+    from pipeline.models.settings import StackedSettings
+    from pipeline.models.stacked import train_stacked_autoencoder
+
+    def worker(root: zarr.Group, task: Block) -> tuple[bytes, list[Any]]:
+        source: VectorSet = task.data
+        trained = train_stacked_autoencoder(
+            source.read(root),
+            picture_ids(root, source.rows),
+            settings=StackedSettings(
+                layers=settings.layers,
+                activation=settings.activation,
+                tied=settings.tied,
+                pretrain_epochs=settings.pretrain_epochs,
+                finetune_epochs=settings.epochs,
+                batch_size=settings.batch_size,
+                learning_rate=settings.learning_rate,
+            ),
+            seed=settings.seed,
+            device=settings.device,
+        )
+        return network_to_bytes(trained), list(trained.history)
+
+    return worker
+
+
+def _keep_network(root: zarr.Group, results: Any, *, settings: AutoencodeSettings, fit_key: int) -> None:
+    from pipeline.models.serialisation import fingerprint
+
+    for data, history in results:
+        store_network(root, settings.name, fit_key, data, fingerprint(data))
+        layers = "/".join(map(str, settings.layers))
+        training = Training(settings.name, settings.vectors, layers, settings.tied, settings.activation)
+        store_training(root, training, history)
+
+
+def _encoding(
+    context: Context, settings: AutoencodeSettings, source: VectorSet, rows: Any, key: int, fit_key: int
+) -> Plan:
+    group = f"codes/{settings.name}"
+    found = current_network(context.root, settings.name, fit_key)
+    assert found is not None, "code_key() has seen the network"
+    return Plan(
+        step=settings.name,
+        tasks=shard_tasks(context.root, group, rows),
+        job=Job(
+            f"autoencode {settings.name} {key}",
+            partial(
+                _encoder, read_network(context.root, settings.name, found), settings.device, source.group, group, key
+            ),
+        ),
+        writes=True,
+        layout=partial(
+            require_vectors,
+            group=group,
+            dimension=settings.layers[-1],
+            rows=image_count(context.root),
+            per_shard=shard_rows(context.root),
+        ),
+        engine="ray",
+        seconds_per_item=0.0001,
+        gpus=_gpus(settings),
+        settings=settings.model_dump(),
+    )
+
+
+def _encoder(network: bytes, device: str, source: str, group: str, key: int) -> Any:
+    from pipeline.models.serialisation import build_encoder
+
+    encoder = build_encoder(network, device=device)
+
+    def worker(root: zarr.Group, task: ShardTask) -> None:
+        vectors: Any = root[f"{source}/vectors"]
+        block = vectors[task.shard.start : task.shard.stop]
+        codes = encoder.encode(block[task.rows - task.shard.start])
+        write_shard(root, group, task.shard, task.rows, {"vectors": codes}, key)
+
+    return worker
+
+
+STAGE = Stage(NAME, plan)

@@ -1,0 +1,208 @@
+"""cluster: k-means, Density Peaks and Ward on every set of vectors, for a list of k."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.config import ClusterSettings
+from pipeline.errors import SemcorpusError
+from pipeline.kernels.density_peaks import cut_at_peaks, decision_graph
+from pipeline.kernels.intrinsic_dimension import two_nn
+from pipeline.kernels.kmeans import minibatch_kmeans
+from pipeline.kernels.linkage import cut_tree, ward_linkage
+from pipeline.stages.keys import random_seed, stage_key
+from pipeline.stages.neighbour_tables import NeighbourTable, read_neighbours
+from pipeline.stages.plan import Block, Context, Job, Plan, Stage
+from pipeline.stages.vectors import VectorSet, vector_sets
+from pipeline.storage.tables import write_table
+
+NAME = "cluster"
+
+_SECONDS_PER_VECTOR = {"kmeans": 0.002, "density_peaks": 0.0005, "ward": 0.003}
+
+
+@dataclass(frozen=True, slots=True)
+class Clustered:
+    """The clusterings of one set of vectors by one method.
+
+    Attributes
+    ----------
+    name : str
+        ``VECTORS-METHOD``.
+    columns : dict
+        What is stored a point: ``images``, ``labels`` [n, len(k)], and what the method adds.
+    attributes : dict
+        ``k``, ``seconds`` and ``inertia`` for each k, and the key.
+    extras : dict
+        Further arrays: centres, linkage matrix.
+    """
+
+    name: str
+    columns: dict[str, NDArray[Any]]
+    attributes: dict[str, Any]
+    extras: dict[str, NDArray[Any]]
+
+
+def clusters_group(vectors: str, method: str) -> str:
+    """Group of the clusterings of a set of vectors by a method."""
+    return f"clusters/{vectors}-{method}"
+
+
+def plan(context: Context) -> Plan | None:
+    """Cluster the sets of vectors that have changed, by every method of the recipe."""
+    settings = context.recipe.cluster
+    tasks = []
+    for vectors in vector_sets(context.root, context.recipe):
+        for method in settings.methods:
+            key = stage_key(NAME, _relevant(settings, method), method, vectors.content)
+            group = context.root.get(clusters_group(vectors.name, method))
+            if isinstance(group, zarr.Group) and group.attrs.get("key") == key:
+                continue
+            if len(vectors.rows) < 3 or (method == "ward" and len(vectors.rows) > settings.max_hierarchical):
+                context.notes.append(_left_out(vectors, method, settings))
+                continue
+            neighbours = None
+            if method == "density_peaks":
+                neighbours = read_neighbours(context.root, context.recipe, vectors)
+                if neighbours is None:
+                    continue
+            data = (vectors, method, key, neighbours)
+            tasks.append(Block(len(vectors.rows), f"{method} of {vectors.name}", data))
+    if not tasks:
+        return None
+    return Plan(
+        step="",
+        tasks=tasks,
+        job=Job(f"cluster {settings!r}", partial(_clusterer, settings)),
+        merge=_merge,
+        engine="dask",
+        seconds_per_item=max(_SECONDS_PER_VECTOR.values()),
+        settings=settings.model_dump(),
+    )
+
+
+def _relevant(settings: ClusterSettings, method: str) -> dict[str, Any]:
+    fields = {"kmeans": {"k", "seed"}, "density_peaks": {"k", "density_neighbours"}, "ward": {"k"}}[method]
+    return settings.model_dump(include=fields)
+
+
+def _left_out(vectors: VectorSet, method: str, settings: ClusterSettings) -> str:
+    n = len(vectors.rows)
+    if n < 3:
+        return f"cluster: {vectors.name} has {n} vectors; at least 3 are needed."
+    return (
+        f"cluster: {method} of {vectors.name} is left out: {n} pictures are more than cluster.max_hierarchical = "
+        f"{settings.max_hierarchical}."
+    )
+
+
+def _clusterer(settings: ClusterSettings) -> Any:
+    def worker(root: zarr.Group, task: Block) -> Clustered:
+        vectors, method, key, neighbours = task.data
+        values = vectors.read(root)
+        distinct = len(np.unique(values, axis=0))
+        ks = sorted({min(k, distinct) for k in settings.k})
+        run: Any = {"kmeans": _kmeans, "density_peaks": _density_peaks, "ward": _ward}[method]
+        columns, attributes, extras = run(vectors, values, neighbours, ks, settings)
+        columns["images"] = vectors.rows
+        attributes |= {"k": ks, "vectors": vectors.name, "method": method, "key": key}
+        return Clustered(f"{vectors.name}-{method}", columns, attributes, extras)
+
+    return worker
+
+
+Parts = tuple[dict[str, NDArray[Any]], dict[str, Any], dict[str, NDArray[Any]]]
+
+
+def _kmeans(
+    vectors: VectorSet, values: NDArray[np.float32], _: None, ks: Sequence[int], settings: ClusterSettings
+) -> Parts:
+    labels, seconds, inertia, centers = [], [], [], {}
+    for k in ks:
+        began = time.perf_counter()
+        found = minibatch_kmeans(values, k, seed=random_seed(settings.seed, NAME, vectors.name, k))
+        seconds.append(time.perf_counter() - began)
+        labels.append(found.labels)
+        inertia.append(float(found.inertia))
+        centers[f"centers_{k}"] = found.centers
+    return {"labels": np.stack(labels, axis=1)}, {"seconds": seconds, "inertia": inertia}, centers
+
+
+def _density_peaks(
+    vectors: VectorSet,
+    values: NDArray[np.float32],
+    neighbours: NeighbourTable,
+    ks: Sequence[int],
+    settings: ClusterSettings,
+) -> Parts:
+    began = time.perf_counter()
+    graph = decision_graph(
+        values,
+        neighbours.indices,
+        neighbours.distances,
+        dimension=_dimension(neighbours),
+        k_density=settings.density_neighbours,
+    )
+    shared = time.perf_counter() - began
+    labels, seconds = [], []
+    rank = np.full(len(values), -1, np.int64)
+    for k in ks:
+        began = time.perf_counter()
+        found, centers = cut_at_peaks(graph, k)
+        seconds.append(shared + time.perf_counter() - began)
+        labels.append(found)
+        rank[centers] = np.arange(len(centers))
+    columns: dict[str, NDArray[Any]] = {
+        "labels": np.stack(labels, axis=1),
+        "density": graph.density,
+        "delta": graph.delta,
+        "nearest_denser": np.where(graph.nearest_denser >= 0, vectors.rows[graph.nearest_denser], -1),
+        "peak_rank": rank,
+    }
+    return columns, {"seconds": seconds}, {}
+
+
+def _dimension(neighbours: NeighbourTable) -> float:
+    """The 2-NN dimension; 1 where there is none: it only scales the logarithm of the density, and no peak moves."""
+    if neighbours.distances.shape[1] < 2:
+        return 1.0
+    try:
+        found = two_nn(neighbours.distances[:, 0], neighbours.distances[:, 1]).dimension
+    except SemcorpusError:
+        return 1.0
+    return found if np.isfinite(found) and found > 0 else 1.0
+
+
+def _ward(
+    vectors: VectorSet, values: NDArray[np.float32], _: None, ks: Sequence[int], settings: ClusterSettings
+) -> Parts:
+    began = time.perf_counter()
+    tree = ward_linkage(values)
+    seconds = time.perf_counter() - began
+    labels = np.stack([cut_tree(tree, k) for k in ks], axis=1)
+    return {"labels": labels}, {"seconds": [seconds] * len(ks)}, {"linkage_matrix": tree}
+
+
+def _merge(root: zarr.Group, results: Sequence[Clustered]) -> None:
+    for found in results:
+        group = f"clusters/{found.name}"
+        write_table(root, group, found.columns, attributes=found.attributes)
+        write_extras(root, found.name, found.extras)
+
+
+def write_extras(root: zarr.Group, name: str, arrays: dict[str, NDArray[Any]]) -> None:
+    """Store what belongs to a clustering and is no row a point, in ``cluster_models/NAME``."""
+    group = root.require_group(f"cluster_models/{name}")
+    for stale in list(group.array_keys()):
+        del group[stale]
+    for key, values in arrays.items():
+        group.create_array(key, data=values)
+
+
+STAGE = Stage(NAME, plan)

@@ -1,0 +1,170 @@
+"""embed: a vector for every picture, by a pretrained backbone or by an autoencoder trained on the corpus itself."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import zarr
+
+from pipeline.config import EmbedSettings, Recipe
+from pipeline.stages.keys import pixels_key
+from pipeline.stages.ledger import picture_ids, read_images
+from pipeline.stages.plan import Block, Context, Job, Plan, Stage
+from pipeline.stages.selection import ShardTask, done_rows, image_count, missing_rows, shard_rows, shard_tasks
+from pipeline.stages.vectors import (
+    AUTOENCODER,
+    Training,
+    current_network,
+    embedding_fit_key,
+    embedding_key,
+    read_network,
+    require_vectors,
+    store_network,
+    store_training,
+)
+from pipeline.storage.rows import write_shard
+
+NAME = "embed"
+
+_SECONDS_PER_TRAINED_PICTURE = 0.002  # one epoch, one core
+_SECONDS_PER_PICTURE = {AUTOENCODER: 0.005}
+_SECONDS_PER_BACKBONE_PICTURE = 0.08
+
+
+def plan(context: Context) -> Plan | None:
+    """Train what has to be trained, then embed the pictures that have no vector of these settings."""
+    ready = done_rows(context.root, "pixels", pixels_key(context.recipe))
+    if not len(ready):
+        return None
+    for settings in context.recipe.embed:
+        key = embedding_key(context.root, context.recipe, settings)
+        if key is None:
+            return _training(context, settings)
+        group = f"embeddings/{settings.name}"
+        rows = np.intersect1d(missing_rows(context.root, group, key), ready)
+        if len(rows):
+            return _embedding(context, settings, rows, key)
+    return None
+
+
+def _training(context: Context, settings: EmbedSettings) -> Plan:
+    rows = training_rows(context.root, context.recipe, settings.max_training_images)
+    fit_key = embedding_fit_key(context.recipe, settings)
+    return Plan(
+        step=f"train {settings.name}",
+        tasks=[Block(len(rows), f"training of {settings.name}", rows)],
+        job=Job(f"train {settings.name} {fit_key}", partial(_trainer, settings)),
+        merge=partial(_keep_network, name=settings.name, fit_key=fit_key),
+        engine="ray",
+        seconds_per_item=_SECONDS_PER_TRAINED_PICTURE * settings.epochs,
+        gpus=_gpus(settings),
+        settings=settings.model_dump(),
+    )
+
+
+def training_rows(root: zarr.Group, recipe: Recipe, most: int) -> Any:
+    """Rows that a network is trained on: all, or so many of the smallest MD5."""
+    rows = done_rows(root, "pixels", pixels_key(recipe))
+    if len(rows) <= most:
+        return rows
+    digests = read_images(root, "md5")["md5"][rows]
+    order = np.lexsort(digests.T[::-1])
+    return np.sort(rows[order[:most]])
+
+
+def _gpus(settings: EmbedSettings) -> float:
+    return 1.0 if settings.device == "cuda" else 0.0
+
+
+def _trainer(settings: EmbedSettings) -> Any:
+    from pipeline.models.convolutional import train_convolutional_autoencoder
+    from pipeline.models.serialisation import network_to_bytes
+    from pipeline.models.settings import ConvolutionalSettings
+
+    def worker(root: zarr.Group, task: Block) -> tuple[bytes, list[Any]]:
+        rows = task.data
+        pixels: Any = root["pixels/gray"]
+        trained = train_convolutional_autoencoder(
+            pixels.oindex[rows] if len(rows) < pixels.shape[0] else pixels[:],
+            picture_ids(root, rows),
+            settings=ConvolutionalSettings(
+                code_size=settings.code_size, epochs=settings.epochs, batch_size=settings.batch_size
+            ),
+            seed=settings.seed,
+            device=settings.device,
+        )
+        return network_to_bytes(trained), list(trained.history)
+
+    return worker
+
+
+def _keep_network(root: zarr.Group, results: Any, *, name: str, fit_key: int) -> None:
+    from pipeline.models.serialisation import fingerprint
+
+    for data, history in results:
+        store_network(root, name, fit_key, data, fingerprint(data))
+        training = Training(name, "pixels", AUTOENCODER, False, "relu")
+        store_training(root, training, history)
+
+
+def _embedding(context: Context, settings: EmbedSettings, rows: Any, key: int) -> Plan:
+    group = f"embeddings/{settings.name}"
+    network = None
+    if settings.model == AUTOENCODER:
+        fit_key = embedding_fit_key(context.recipe, settings)
+        found = current_network(context.root, settings.name, fit_key)
+        assert found is not None, "embedding_key() has seen the network"
+        network = read_network(context.root, settings.name, found)
+    layout = partial(
+        _layout,
+        group=group,
+        build=partial(_build_encoder, settings, network),
+        rows=image_count(context.root),
+        per_shard=shard_rows(context.root),
+    )
+    return Plan(
+        step=settings.name,
+        tasks=shard_tasks(context.root, group, rows),
+        job=Job(f"embed {settings.name} {key}", partial(_embedder, settings, network, group, key)),
+        writes=True,
+        layout=layout,
+        engine="ray",
+        seconds_per_item=_SECONDS_PER_PICTURE.get(settings.model, _SECONDS_PER_BACKBONE_PICTURE),
+        gpus=_gpus(settings),
+        settings=settings.model_dump(),
+    )
+
+
+def _layout(root: zarr.Group, *, group: str, build: Any, rows: int, per_shard: int) -> None:
+    require_vectors(root, group, build(device="cpu").dimension, rows, per_shard)
+
+
+def _build_encoder(settings: EmbedSettings, network: bytes | None, *, device: str) -> Any:
+    if network is not None:
+        from pipeline.models.serialisation import build_encoder
+
+        return build_encoder(network, device=device)
+    from pipeline.models.backbones import load_backbone
+
+    return load_backbone(
+        settings.model,
+        weights=settings.weights,
+        seed=settings.seed,
+        device=device,
+        batch_size=settings.batch_size,
+    )
+
+
+def _embedder(settings: EmbedSettings, network: bytes | None, group: str, key: int) -> Any:
+    encoder = _build_encoder(settings, network, device=settings.device)
+
+    def worker(root: zarr.Group, task: ShardTask) -> None:
+        pixels: Any = root["pixels/gray"]
+        block = pixels[task.shard.start : task.shard.stop]
+        vectors = encoder.encode(block[task.rows - task.shard.start])
+        write_shard(root, group, task.shard, task.rows, {"vectors": vectors}, key)
+
+    return worker
+
+
+STAGE = Stage(NAME, plan)

@@ -1,0 +1,173 @@
+"""Running a stage: plan, create arrays, map the tasks over an engine, merge, commit; again until nothing is missing."""
+
+import os
+import pickle
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from pipeline.config import Recipe
+from pipeline.engine import Engine, Engines, WorkFailedError
+from pipeline.errors import ShardError, StorageError
+from pipeline.progress import Listener, StageFinished, StageStarted
+from pipeline.stages.keys import VERSIONS
+from pipeline.stages.plan import Context, Plan, Stage
+from pipeline.stages.work import Assignment, Outcome, forget_workers, perform
+from pipeline.storage.corpus import Corpus
+from pipeline.storage.failures import is_disk_full, storage_failures
+from pipeline.storage.index import Index, Transaction
+
+
+@dataclass
+class _Tally:
+    """What a step has cost so far."""
+
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    clock: float = field(default_factory=time.monotonic)
+    items: int = 0
+    skipped: int = 0
+    cpu_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+
+    def add(self, plan: Plan, outcome: Outcome) -> None:
+        skipped = plan.skipped(outcome.value)
+        self.items += outcome.items - skipped
+        self.skipped += skipped
+        self.cpu_seconds += outcome.cpu_seconds
+        self.peak_memory_bytes = max(self.peak_memory_bytes, outcome.peak_memory_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Everything that running a stage needs besides the stage."""
+
+    index: Index
+    corpus: Corpus
+    recipe: Recipe
+    engines: Engines
+    listener: Listener
+    accept_removals: bool = False
+
+    def context(self) -> Context:
+        """What stages plan from, at the newest commit."""
+        return Context(self.index.read(), self.recipe, self.corpus, [], self.accept_removals)
+
+    def run(self, stage: Stage) -> StageFinished:
+        """Do all that is missing of a stage.
+
+        Raises
+        ------
+        ShardError
+            A task failed after its retries; what was committed before stays.
+        SemcorpusError
+            Whatever a task raised on purpose.
+        """
+        began, items, skipped = time.monotonic(), 0, 0
+        previous: tuple[Any, ...] | None = None
+        while True:
+            context = self.context()
+            plan = stage.plan(context)
+            for text in context.notes:
+                self.listener.note(text)
+            signature = _signature(plan)
+            if plan is None or signature == previous:
+                break  # nothing is missing, or only what could not be done just now
+            tally = self._do(stage, plan)
+            items, skipped, previous = items + tally.items, tally.skipped, signature
+        forget_workers()
+        finished = StageFinished(stage.name, items, skipped, time.monotonic() - began, self.index.commit)
+        self.listener.stage_finished(finished)
+        return finished
+
+    def _do(self, stage: Stage, plan: Plan) -> _Tally:
+        engine = self.engines.pick(plan.engine, seconds=plan.items * plan.seconds_per_item)
+        self.listener.stage_started(StageStarted(stage.name, plan.step, plan.items, len(plan.tasks), engine.name))
+        tally = _Tally()
+        transaction = self.index.begin()
+        plan.layout(transaction.root)
+        transaction.commit(f"{stage.name}: layout", self._metadata(stage, plan, engine, tally, "layout", ""))
+        number = 0
+        while True:
+            outcomes = self._until_checkpoint(plan, engine, transaction, number, tally)
+            number += len(outcomes)
+            done = number >= len(plan.tasks)
+            base = transaction.base_commit
+            transaction.merge(*(outcome.fork for outcome in outcomes if outcome.fork is not None))
+            plan.merge(transaction.root, [outcome.value for outcome in outcomes])
+            kind = "stage" if done else "checkpoint"
+            message = f"{stage.name}: {plan.step}" if plan.step else stage.name
+            if kind == "checkpoint":
+                message += f", checkpoint {number}/{len(plan.tasks)}"
+            commit = transaction.commit(message, self._metadata(stage, plan, engine, tally, kind, base))
+            if done:
+                return tally
+            self.listener.checkpoint(stage.name, commit)
+
+    def _until_checkpoint(
+        self, plan: Plan, engine: Engine, transaction: Transaction, first: int, tally: _Tally
+    ) -> list[Outcome]:
+        """Do tasks from number ``first`` on until it is time to commit; their outcomes in task order."""
+        tasks = plan.tasks[first:]
+        if not tasks:
+            return []
+        session = pickle.dumps(transaction.fork() if plan.writes else transaction.reader())
+        assignments = (Assignment(first + i, task, plan.job, session) for i, task in enumerate(tasks))
+        timed = _until(assignments, time.monotonic() + self.recipe.run.checkpoint_seconds)
+        outcomes: list[Outcome] = []
+        try:
+            with storage_failures("working on", self.index.url):
+                for outcome in engine.map(perform, timed, retries=self.recipe.run.retries, gpus=plan.gpus):
+                    if outcome.error is not None:
+                        raise outcome.error
+                    tally.add(plan, outcome)
+                    outcomes.append(outcome)
+                    self.listener.advanced(outcome.items)
+        except WorkFailedError as error:
+            raise self._explain(error) from error
+        return sorted(outcomes, key=lambda outcome: outcome.number)
+
+    def _explain(self, error: WorkFailedError) -> Exception:
+        if is_disk_full(error):
+            return StorageError(
+                f"The disk is full: writing to the index {self.index.url} failed. It is as it was after its last "
+                "commit; make room and run the same command again."
+            )
+        return ShardError(
+            f"{error.item!r} failed {self.recipe.run.retries + 1} times and the run was stopped: {error}. What was "
+            "committed before is kept; run the same command again, with --debug to see the traceback."
+        )
+
+    def _metadata(
+        self, stage: Stage, plan: Plan, engine: Engine, tally: _Tally, kind: str, base: str
+    ) -> dict[str, Any]:
+        return {
+            "stage": stage.name,
+            "step": plan.step,
+            "kind": kind,
+            "version": VERSIONS[stage.name],
+            "settings": dict(plan.settings),
+            "input": base,
+            "engine": engine.name,
+            "workers": engine.workers,
+            "items": tally.items,
+            "skipped": tally.skipped,
+            "started": tally.started.isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - tally.clock, 3),
+            "cpu_seconds": round(tally.cpu_seconds, 3),
+            "peak_memory_bytes": tally.peak_memory_bytes,
+            "process": os.getpid(),
+        }
+
+
+def _until(assignments: Iterable[Assignment], deadline: float) -> Iterator[Assignment]:
+    """Pass assignments on until the deadline, at least one."""
+    for assignment in assignments:
+        yield assignment
+        if time.monotonic() >= deadline:
+            return
+
+
+def _signature(plan: Plan | None) -> tuple[Any, ...] | None:
+    return None if plan is None else (plan.step, plan.items, tuple(task.label for task in plan.tasks[:1000]))

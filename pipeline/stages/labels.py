@@ -1,0 +1,266 @@
+"""labels: match label sets to pictures by content, and count repeats and contradictions.
+
+A set is a folder with a folder per class (nested folders make a path, ``Fibres/bundle``) or a CSV file with a column
+for the file and one for the label. Files are matched by their MD5, then by the MD5 of their pixels.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.config import CorpusSettings
+from pipeline.errors import ImageError, UsageError
+from pipeline.imaging.decode import decode_image, pixel_md5
+from pipeline.stages.keys import content_key, stage_key
+from pipeline.stages.ledger import bytes_md5, read_images, text_array
+from pipeline.stages.plan import Block, Context, Job, Plan, Stage
+from pipeline.storage.corpus import Corpus, FileEntry
+from pipeline.storage.tables import read_table, write_table
+
+NAME = "labels"
+
+_FILES_PER_TASK = 64
+_FILE_COLUMNS = ("file", "path", "filename", "image", "name")
+_LABEL_COLUMNS = ("label", "category", "class")
+_HASH_COLUMNS = ("md5",)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFile:
+    """A file of a label set. ``md5`` is given where a CSV names contents instead of files."""
+
+    entry: FileEntry
+    label: str
+    md5: str = ""
+
+
+def files_table(name: str) -> str:
+    """Group of the table that holds a set's files and their digests."""
+    return f"label_files/{name}"
+
+
+def set_table(name: str) -> str:
+    """Group of the table that holds a set's labels by picture."""
+    return f"labels/{name}"
+
+
+def plan(context: Context) -> Plan | None:
+    """Digest the label files that are new; then match, whenever files or images have changed."""
+    images = read_images(context.root, "md5", "pixel_md5", "picture", "present")
+    for name, place in sorted(context.recipe.labels.sets.items()):
+        corpus, listed = list_label_set(place)
+        known = read_table(context.root, files_table(name))
+        missing = _missing(listed, known)
+        if missing:
+            return _digesting(name, corpus, listed, missing)
+        key = stage_key(
+            NAME,
+            {},
+            content_key(*(images[column] for column in sorted(images))),
+            content_key(*(known[column] for column in sorted(known))),
+        )
+        if set_table(name) not in context.root or context.root[set_table(name)].attrs.get("key") != key:
+            return Plan(
+                step=f"match {name}",
+                tasks=(),
+                job=Job(NAME, _nothing),
+                merge=partial(_match, name=name, key=key),
+                settings={"set": name, "place": place},
+            )
+    return None
+
+
+def _nothing() -> Any:
+    raise AssertionError("this step has no tasks")
+
+
+def list_label_set(place: str) -> tuple[Corpus, list[LabelledFile]]:
+    """The files of a label set with their labels, sorted by path and label.
+
+    Raises
+    ------
+    UsageError
+        There is nothing at ``place``, no label can be had from it, or a CSV lacks its columns.
+    """
+    if place.endswith(".csv"):
+        return _list_csv(place)
+    corpus = Corpus(place, CorpusSettings())
+    corpus.check()
+    files = [LabelledFile(e, e.path.rpartition("/")[0]) for e in corpus.listing().files if "/" in e.path]
+    if not files:
+        raise UsageError(f"The label set {place} has no folder per class with files in it.")
+    return corpus, files
+
+
+def _list_csv(place: str) -> tuple[Corpus, list[LabelledFile]]:
+    folder, _, name = place.rpartition("/")
+    corpus = Corpus(folder or ".", CorpusSettings())
+    corpus.check()
+    try:
+        rows = list(csv.DictReader(io.StringIO(corpus.read(name).decode("utf-8-sig"))))
+    except (ImageError, UnicodeDecodeError) as error:
+        raise UsageError(f"The label set {place} cannot be read: {error}.") from error
+    fields = list(rows[0]) if rows else []
+    label_column = _column(fields, _LABEL_COLUMNS)
+    file_column, hash_column = _column(fields, _FILE_COLUMNS), _column(fields, _HASH_COLUMNS)
+    if not label_column or not (file_column or hash_column):
+        raise UsageError(
+            f"The label set {place} needs a column named {' or '.join(_LABEL_COLUMNS)} and one named "
+            f"{' or '.join(_FILE_COLUMNS + _HASH_COLUMNS)}; it has {', '.join(fields) or 'no rows'}."
+        )
+    files = [
+        LabelledFile(
+            _csv_entry(corpus, row[file_column] if file_column else ""),
+            row[label_column] or "",
+            (row[hash_column] or "").lower() if hash_column else "",
+        )
+        for row in rows
+    ]
+    return corpus, sorted((file for file in files if file.label), key=lambda f: (f.entry.path, f.label, f.md5))
+
+
+def _column(fields: Sequence[str], names: Sequence[str]) -> str | None:
+    return next((field for name in names for field in fields if field.strip().lower() == name), None)
+
+
+def _csv_entry(corpus: Corpus, path: str) -> FileEntry:
+    if not path or not corpus.is_local:
+        return FileEntry(path, 0, -1)
+    try:
+        status = os.stat(os.path.join(corpus.url, path))
+    except OSError:
+        return FileEntry(path, 0, -1)
+    return FileEntry(path, status.st_size, status.st_mtime_ns)
+
+
+Identity = tuple[str, str, int, int, str]
+
+
+def _identity(file: LabelledFile) -> Identity:
+    return file.entry.path, file.label, file.entry.size_bytes, file.entry.modified_ns, file.md5
+
+
+def _missing(listed: Sequence[LabelledFile], known: dict[str, NDArray[Any]]) -> list[LabelledFile]:
+    """Files to digest; the whole list stands for a set from which files have gone."""
+    if not known:
+        return list(listed)
+    columns = (known[name].tolist() for name in ("path", "label", "size_bytes", "modified_ns", "given_md5"))
+    done: set[Identity] = set(zip(*columns, strict=True))
+    missing = [file for file in listed if _identity(file) not in done]
+    if not missing and len(done) != len({_identity(file) for file in listed}):
+        return list(listed)
+    return missing
+
+
+LabelDigest = tuple[LabelledFile, bytes, bytes, str]  # file, MD5, pixel MD5, reason where it has none
+
+
+def _digesting(name: str, corpus: Corpus, listed: Sequence[LabelledFile], missing: Sequence[LabelledFile]) -> Plan:
+    blocks = [tuple(missing[start : start + _FILES_PER_TASK]) for start in range(0, len(missing), _FILES_PER_TASK)]
+    tasks = [Block(len(b), f"label files {b[0].entry.path} to {b[-1].entry.path}", b) for b in blocks]
+    return Plan(
+        step=f"digest {name}",
+        tasks=tasks,
+        job=Job(f"labels {corpus.url}", partial(_digester, corpus)),
+        merge=partial(_merge_files, name=name, listed=frozenset(_identity(file) for file in listed)),
+        engine="dask",
+        seconds_per_item=0.02,
+        settings={"set": name, "place": corpus.url},
+    )
+
+
+def _digester(corpus: Corpus) -> Any:
+    def worker(root: zarr.Group, task: Block) -> list[LabelDigest]:
+        return [_digest(corpus, file) for file in task.data]
+
+    return worker
+
+
+def _digest(corpus: Corpus, file: LabelledFile) -> LabelDigest:
+    if file.md5:
+        return file, bytes.fromhex(file.md5) if _is_md5(file.md5) else bytes(16), bytes(16), ""
+    md5 = bytes(16)
+    try:
+        data = corpus.read(file.entry.path)
+        md5 = bytes_md5(data)
+        return file, md5, pixel_md5(decode_image(data)), ""
+    except ImageError as error:
+        return file, md5, bytes(16), str(error)
+
+
+def _is_md5(text: str) -> bool:
+    return len(text) == 32 and all(c in "0123456789abcdef" for c in text)
+
+
+def _merge_files(
+    root: zarr.Group, results: Sequence[list[LabelDigest]], *, name: str, listed: frozenset[Identity]
+) -> None:
+    """Add digests to the set's files, and drop the files that are no longer listed."""
+    found = [digest for block in results for digest in block]
+    new: dict[str, NDArray[Any]] = {
+        "path": text_array([f.entry.path for f, *_ in found]),
+        "label": text_array([f.label for f, *_ in found]),
+        "size_bytes": np.array([f.entry.size_bytes for f, *_ in found], np.int64),
+        "modified_ns": np.array([f.entry.modified_ns for f, *_ in found], np.int64),
+        "given_md5": text_array([f.md5 for f, *_ in found]),
+        "md5": np.array([list(md5) for _, md5, _, _ in found], np.uint8).reshape(-1, 16),
+        "pixel_md5": np.array([list(md5) for _, _, md5, _ in found], np.uint8).reshape(-1, 16),
+        "reason": text_array([reason for *_, reason in found]),
+    }
+    old = read_table(root, files_table(name))
+    merged = {k: np.concatenate([new[k], old[k]]) if old else new[k] for k in new}
+    names = ("path", "label", "size_bytes", "modified_ns", "given_md5")
+    identities: list[Identity] = list(zip(*(merged[k].tolist() for k in names), strict=True))
+    first = {identity: row for row, identity in reversed(list(enumerate(identities)))}
+    keep = sorted((row for identity, row in first.items() if identity in listed), key=lambda row: identities[row])
+    write_table(root, files_table(name), {k: values[keep] for k, values in merged.items()})
+
+
+def _match(root: zarr.Group, results: Sequence[Any], *, name: str, key: int) -> None:
+    """Write the labels of pictures, and the counts of the set as attributes."""
+    files = read_table(root, files_table(name))
+    images = read_images(root, "md5", "pixel_md5", "picture", "present")
+    row_of = _lookup(images)
+    labels: dict[int, set[str]] = {}
+    contents: dict[bytes, set[str]] = {}
+    matched_contents: set[bytes] = set()
+    for md5, pixels, label in zip(files["md5"], files["pixel_md5"], files["label"].tolist(), strict=True):
+        content = md5.tobytes()
+        contents.setdefault(content, set()).add(label)
+        row = row_of.get(content, row_of.get(b"pixels" + pixels.tobytes()) if pixels.any() else None)
+        if row is not None:
+            labels.setdefault(int(images["picture"][row]), set()).add(label)
+            matched_contents.add(content)
+    pictures = sorted(labels)
+    columns: dict[str, NDArray[Any]] = {
+        "images": np.array(pictures, np.int64),
+        "label": text_array(["; ".join(sorted(labels[row])) for row in pictures]),
+        "contradictory": np.array([len(labels[row]) > 1 for row in pictures], bool),
+    }
+    counts = {
+        "files": len(files["label"]),
+        "unique": len(contents),
+        "matched": len(matched_contents),
+        "unmatched": len(contents) - len(matched_contents),
+        "repeated": len(files["label"]) - len(contents),
+        "contradictory": sum(len(found) > 1 for found in contents.values()),
+    }
+    write_table(root, set_table(name), columns, attributes={"key": key, **counts})
+
+
+def _lookup(images: dict[str, NDArray[Any]]) -> dict[bytes, int]:
+    """Image row by MD5, and by pixel MD5 with a prefix; present images with a picture only."""
+    rows = np.flatnonzero(images["present"] & (images["picture"] >= 0)).tolist()
+    by_pixels = {b"pixels" + images["pixel_md5"][row].tobytes(): row for row in reversed(rows)}
+    return by_pixels | {images["md5"][row].tobytes(): row for row in rows}
+
+
+STAGE = Stage(NAME, plan)

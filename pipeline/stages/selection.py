@@ -1,0 +1,67 @@
+"""Planning row stages: which representatives lack a value under the expected key, shard by shard."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.stages.ledger import Source, representatives, sources_of
+from pipeline.storage.rows import Shard, read_keys, shards_of
+from pipeline.storage.tables import table_length
+
+
+@dataclass(frozen=True, slots=True)
+class ShardTask:
+    """Rows of one shard of a row group that are to be made."""
+
+    group: str
+    shard: Shard
+    rows: NDArray[np.int64]
+    sources: tuple[Source, ...] = ()
+
+    @property
+    def items(self) -> int:
+        """Rows to make."""
+        return len(self.rows)
+
+    @property
+    def label(self) -> str:
+        """Name of the shard."""
+        return f"shard {self.shard.number} of {self.group} (rows {self.shard.start} to {self.shard.stop - 1})"
+
+
+def shard_rows(root: zarr.Group) -> int:
+    """Rows a shard of this index, fixed when the first pictures were stored."""
+    return int(root.attrs["shard_rows"])  # type: ignore[arg-type]
+
+
+def image_count(root: zarr.Group) -> int:
+    """Rows of ``images``, gone ones included."""
+    return table_length(root, "images")
+
+
+def done_rows(root: zarr.Group, group: str, key: int) -> NDArray[np.int64]:
+    """Representatives that have a value under ``key``, ascending."""
+    rows = representatives(root)
+    chosen: NDArray[np.int64] = rows[read_keys(root, group, image_count(root))[rows] == np.uint64(key)]
+    return chosen
+
+
+def missing_rows(root: zarr.Group, group: str, key: int) -> NDArray[np.int64]:
+    """Representatives that have no value under ``key``, ascending."""
+    rows = representatives(root)
+    chosen: NDArray[np.int64] = rows[read_keys(root, group, image_count(root))[rows] != np.uint64(key)]
+    return chosen
+
+
+def shard_tasks(
+    root: zarr.Group, group: str, rows: NDArray[np.int64], *, with_sources: bool = False
+) -> Sequence[ShardTask]:
+    """One task a shard that holds any of ``rows``; ``with_sources`` adds where their files are."""
+    sources = {source.image: source for source in sources_of(root, rows.tolist())} if with_sources else {}
+    return [
+        ShardTask(group, shard, chosen, tuple(sources[row] for row in chosen.tolist() if row in sources))
+        for shard, chosen in shards_of(rows, shard_rows(root), image_count(root))
+    ]

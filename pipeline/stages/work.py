@@ -1,0 +1,80 @@
+"""The piece of work that travels to a worker process: a task, the store it may write, and what comes back."""
+
+import pickle
+import resource
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import icechunk
+import zarr
+from threadpoolctl import threadpool_limits
+
+from pipeline.errors import SemcorpusError
+from pipeline.stages.plan import Job, Task, Worker
+
+_workers: dict[str, Worker] = {}  # of this process; holds the worker of one job at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a task came to: a value, or an error that must not be retried."""
+
+    number: int
+    items: int
+    value: Any
+    error: SemcorpusError | None
+    fork: icechunk.ForkSession | None
+    cpu_seconds: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Task ``number`` of a plan; ``session`` is a pickled fork of the writing session, or a reading one."""
+
+    number: int
+    task: Task
+    job: Job
+    session: bytes
+
+    def __repr__(self) -> str:
+        return f"{self.job.key}: {self.task.label}"
+
+
+def perform(assignment: Assignment) -> Outcome:
+    """Do one task in this process; the function that engines map.
+
+    The linear algebra runs on one thread whatever the engine, since sums on two threads differ in their last bits.
+    """
+    started = time.process_time()
+    session = pickle.loads(assignment.session)
+    writes = isinstance(session, icechunk.ForkSession)
+    root = zarr.open_group(session.store, mode="r+" if writes else "r")
+    value, error = None, None
+    with threadpool_limits(1):
+        try:
+            value = _worker(assignment.job)(root, assignment.task)
+        except SemcorpusError as found:
+            error = found
+    return Outcome(
+        assignment.number,
+        assignment.task.items,
+        value,
+        error,
+        session if writes and error is None else None,
+        time.process_time() - started,
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    )
+
+
+def _worker(job: Job) -> Worker:
+    if job.key not in _workers:
+        _workers.clear()
+        _workers[job.key] = job.build()
+    return _workers[job.key]
+
+
+def forget_workers() -> None:
+    """Let go of what this process keeps for its last job."""
+    _workers.clear()

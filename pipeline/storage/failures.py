@@ -1,0 +1,58 @@
+"""Turns the store's own exceptions into one readable `StorageError`."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import icechunk
+
+from pipeline.errors import IndexLockedError, StorageError
+
+_FULL = ("no space left", "disk quota exceeded", "os error 28", "os error 122")
+_DENIED = ("permission denied", "os error 13", "accessdenied", "access denied", "read-only file system")
+
+
+@contextmanager
+def storage_failures(doing: str, place: str) -> Iterator[None]:
+    """Translate what Icechunk and the operating system raise while ``doing`` something at ``place``."""
+    try:
+        yield
+    except icechunk.ConflictError as error:
+        raise IndexLockedError(
+            f"Another process has written to the index {place} meanwhile; nothing of this step was kept. "
+            "Wait for it to finish and start again."
+        ) from error
+    except (icechunk.IcechunkError, OSError) as error:
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError(_explain(error, doing, place)) from error
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an exception, or one that caused it, means that the disk is full."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if any(word in str(seen).lower() for word in _FULL):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _explain(error: BaseException, doing: str, place: str) -> str:
+    text = str(error)
+    if is_disk_full(error):
+        return (
+            f"The disk is full: {doing} {place} failed. The index is as it was after its last commit; make room and "
+            "run the same command again."
+        )
+    if any(word in text.lower() for word in _DENIED):
+        return f"No permission for {doing} {place}: {_first_line(text)}."
+    return f"{doing[:1].upper()}{doing[1:]} {place} failed: {_first_line(text)}."
+
+
+def _first_line(text: str) -> str:
+    lines = [line.strip(" |") for line in text.splitlines()]
+    useful = [line for line in lines if line and line != "context:"]
+    return (useful[0] if useful else "no reason given")[:300].rstrip(".")

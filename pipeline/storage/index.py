@@ -1,0 +1,233 @@
+"""An index: the Icechunk repository, its commits, and the folders beside it."""
+
+import importlib.metadata
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import icechunk
+import zarr
+
+from pipeline.errors import IndexFormatError, UsageError
+from pipeline.storage.failures import storage_failures
+from pipeline.storage.location import Location
+
+FORMAT_VERSION = 1
+_BRANCH = "main"
+_FORMAT = "semcorpus_format"
+
+icechunk.set_logs_filter("error")
+
+
+def software_version() -> str:
+    """Version of the installed semcorpus."""
+    return importlib.metadata.version("semcorpus")
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One entry of the index' history."""
+
+    id: str
+    parent: str | None
+    message: str
+    written: datetime
+    metadata: Mapping[str, Any]
+
+
+class Transaction:
+    """Changes that become visible together by `commit`, or not at all."""
+
+    def __init__(self, repository: icechunk.Repository, place: str) -> None:
+        self._repository = repository
+        self._place = place
+        self._begin()
+
+    def _begin(self) -> None:
+        self._session = self._repository.writable_session(_BRANCH)
+        self.root = zarr.open_group(self._session.store, mode="a")
+        self.base_commit = str(self._session.snapshot_id)
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to commit."""
+        return bool(self._session.has_uncommitted_changes)
+
+    def fork(self) -> icechunk.ForkSession:
+        """A picklable copy for a worker; only while nothing is uncommitted."""
+        return self._session.fork()
+
+    def reader(self) -> icechunk.Session:
+        """A picklable read-only session at the commit that this transaction began with."""
+        return self._repository.readonly_session(snapshot_id=self.base_commit)
+
+    def merge(self, *forks: icechunk.ForkSession) -> None:
+        """Take over what workers wrote into their forks."""
+        if forks:
+            self._session.merge(*forks)
+
+    def commit(self, message: str, metadata: Mapping[str, Any]) -> str:
+        """Commit, begin anew on top of it, and return the commit's id; without changes nothing is written."""
+        if not self.changed:
+            return self.base_commit
+        with storage_failures("committing to", self._place):
+            commit = self._session.commit(message, metadata={**metadata, "software": software_version()})
+        self._begin()
+        return str(commit)
+
+
+class Index:
+    """An index at a local path or ``s3://`` prefix.
+
+    Parameters
+    ----------
+    location : Location
+        Where it lives.
+    repository : icechunk.Repository
+        Its opened store.
+    commit : str, optional
+        Read at this commit; default the newest.
+    """
+
+    def __init__(self, location: Location, repository: icechunk.Repository, commit: str | None = None) -> None:
+        self.location = location
+        self._repository = repository
+        self._commit = commit
+
+    @property
+    def url(self) -> str:
+        """Path or URL, for messages."""
+        return self.location.url
+
+    @property
+    def commit(self) -> str:
+        """Id of the commit that is read."""
+        return self._commit or str(self._repository.lookup_branch(_BRANCH))
+
+    @property
+    def store(self) -> icechunk.IcechunkStore:
+        """Read-only Zarr store at the commit, for ``zarr.open_group`` and ``xarray.open_zarr``."""
+        with storage_failures("reading", self.url):
+            return self._repository.readonly_session(snapshot_id=self.commit).store
+
+    def read(self) -> zarr.Group:
+        """The root group at the commit, read-only."""
+        return zarr.open_group(self.store, mode="r")
+
+    def begin(self) -> Transaction:
+        """Start a transaction on the newest commit."""
+        with storage_failures("opening for writing", self.url):
+            return Transaction(self._repository, self.url)
+
+    def history(self) -> list[Commit]:
+        """All commits, newest first."""
+        with storage_failures("reading the history of", self.url):
+            return [
+                Commit(info.id, info.parent_id, info.message, info.written_at, dict(info.metadata))
+                for info in self._repository.ancestry(snapshot_id=self.commit)
+            ]
+
+    def rollback(self, commit: str) -> str:
+        """Return to an earlier commit, named by the beginning of its id; ``annotations/`` stays as it is.
+
+        Raises
+        ------
+        UsageError
+            No commit, or more than one, begins like that.
+        """
+        found = [entry.id for entry in self.history() if entry.id.startswith(commit.upper())]
+        if len(found) != 1:
+            what = "No commit" if not found else f"{len(found)} commits"
+            raise UsageError(f"{what} of {self.url} begin with {commit!r}; `semcorpus history` lists them.")
+        with storage_failures("rolling back", self.url):
+            self._repository.reset_branch(_BRANCH, found[0])
+        return found[0]
+
+
+def open_index(location: str | os.PathLike[str], *, commit: str | None = None) -> Index:
+    """Open an existing index for reading.
+
+    Parameters
+    ----------
+    location : str or path
+        Local folder or ``s3://BUCKET/PREFIX``.
+    commit : str, optional
+        Read the index as of this commit (full id); default the newest.
+
+    Raises
+    ------
+    IndexFormatError
+        There is no index, or a newer semcorpus made it.
+
+    Examples
+    --------
+    >>> index = open_index("INDEX")                                         # doctest: +SKIP
+    >>> zarr.open_group(index.store, mode="r")["embeddings/cae/vectors"]    # doctest: +SKIP
+    """
+    place = Location.parse(location)
+    storage = place.child("store").icechunk_storage()
+    with storage_failures("opening the index", place.url):
+        if (place.is_local and not (place.path / "store").is_dir()) or not icechunk.Repository.exists(storage):
+            raise IndexFormatError(f"There is no index at {place.url}; `semcorpus run CORPUS {place.url}` makes one.")
+        index = Index(place, icechunk.Repository.open(storage), commit)
+        _check_format(index)
+    return index
+
+
+def create_index(location: str | os.PathLike[str], *, attributes: Mapping[str, Any]) -> Index:
+    """Create an empty index; ``attributes`` go to the root group.
+
+    Raises
+    ------
+    UsageError
+        The place is a file, or a folder with other things in it.
+    StorageError
+        It cannot be written.
+    """
+    place = Location.parse(location)
+    with storage_failures("creating the index", place.url):
+        if place.is_local:
+            _check_empty(place)
+            place.path.mkdir(parents=True, exist_ok=True)
+        index = Index(place, icechunk.Repository.open_or_create(place.child("store").icechunk_storage()))
+        transaction = index.begin()
+        transaction.root.attrs.update({_FORMAT: FORMAT_VERSION, **attributes})
+        transaction.commit("create", {"stage": "create", "kind": "layout"})
+    return index
+
+
+def index_exists(location: str | os.PathLike[str]) -> bool:
+    """Whether there is an index, of whatever version, at the place.
+
+    A store that was created and then left before its first commit (a killed run) counts as none: `create_index`
+    takes it over.
+    """
+    place = Location.parse(location)
+    if place.is_local and not (place.path / "store").is_dir():
+        return False
+    storage = place.child("store").icechunk_storage()
+    with storage_failures("looking for an index at", place.url):
+        if not icechunk.Repository.exists(storage):
+            return False
+        return len(Index(place, icechunk.Repository.open(storage)).history()) > 1
+
+
+def _check_format(index: Index) -> None:
+    found = index.read().attrs.get(_FORMAT)
+    if not isinstance(found, int):
+        raise IndexFormatError(f"{index.url} holds an Icechunk store that semcorpus did not make.")
+    if found > FORMAT_VERSION:
+        raise IndexFormatError(
+            f"The index {index.url} has format {found}, made by a newer semcorpus; this one "
+            f"({software_version()}) reads up to format {FORMAT_VERSION}. Update semcorpus, or use another folder."
+        )
+
+
+def _check_empty(place: Location) -> None:
+    path = place.path
+    if path.is_file():
+        raise UsageError(f"{path} is a file; an index needs a folder of its own.")
+    if path.is_dir() and not {entry.name for entry in path.iterdir()} <= {"writer.lock", "store"}:
+        raise UsageError(f"The folder {path} is not empty and holds no index; name a new or an empty folder.")
