@@ -158,6 +158,10 @@ def _create_model(name: str, *, seed: int, image_size: int) -> nn.Module:
         raise UsageError(
             f"The model {name!r} cannot be made for pictures of {image_size} px: {error}"
         ) from error
+    patch = getattr(getattr(model, "patch_embed", None), "patch_size", (1, 1))
+    if image_size % patch[0]:
+        # timm would cut off the rest at the right and bottom without a word.
+        raise UsageError(f"The model {name!r} sees patches of {patch[0]} px: {image_size} px is no multiple.")
     channels = _config(model)["input_size"][0]
     if channels != 3:
         raise UsageError(f"The model {name!r} takes pictures of {channels} channels; only 3 are supported.")

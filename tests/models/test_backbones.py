@@ -152,5 +152,7 @@ def test_unknown_model_names_the_nearest() -> None:
 
 
 def test_size_that_a_transformer_cannot_take_is_refused() -> None:
+    with pytest.raises(UsageError, match="50 px is no multiple"):
+        load_backbone("vit_tiny_patch16_224", weights="random", seed=0, image_size=50)
     with pytest.raises(UsageError, match="must be at least 1"):
         load_backbone(NAME, weights="random", seed=0, image_size=0)
