@@ -21,6 +21,8 @@ _CLEAN_SHARE: Final = 0.6
 _PAPER_SHARE: Final = 0.5
 _LEVEL_DRIFT: Final = 3
 _LONGEST_GAP_PX: Final = 3
+_LONGEST_DENSE_GAP_PX: Final = 40
+_DENSE_DRIFT: Final = 8
 _LOWEST_STRIPE_PX: Final = 8
 _LOWEST_STRIPE_FRACTION: Final = 0.02
 _TALLEST_STRIPE_FRACTION: Final = 0.25
@@ -187,18 +189,28 @@ def _without_rules(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _constant_runs(levels: NDArray[np.int16], is_flat: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Runs ``first:last`` of flat rows of one level; gaps of up to 3 rows (lines, print) are bridged."""
+    """Runs ``first:last`` of flat rows of one level.
+
+    Bridged are gaps of up to 3 rows (lines), and longer ones whose own median stays near the run's level: rows of
+    dense print, where the noise of JPEG coding spoils the paper between the letters.
+    """
     runs: list[tuple[int, int]] = []
     first = last = -1
     level = 0
-    for row in np.flatnonzero(is_flat):
-        same = first >= 0 and row - last <= _LONGEST_GAP_PX and abs(int(levels[row]) - level) <= _LEVEL_DRIFT
+    for row in np.flatnonzero(is_flat).tolist():
+        same = first >= 0 and abs(int(levels[row]) - level) <= _LEVEL_DRIFT and _is_bridge(levels[last:row], level)
         if not same:
             if first >= 0:
                 runs.append((first, last))
-            first, level = int(row), int(levels[row])
-        last = int(row) + 1
+            first, level = row, int(levels[row])
+        last = row + 1
     return [*runs, (first, last)] if first >= 0 else runs
+
+
+def _is_bridge(gap: NDArray[np.int16], level: int) -> bool:
+    if gap.size <= _LONGEST_GAP_PX:
+        return True
+    return gap.size <= _LONGEST_DENSE_GAP_PX and bool((np.abs(gap - level) <= _DENSE_DRIFT).all())
 
 
 def _as_bar(gray: NDArray[np.uint8], top: int, bottom: int, level: int) -> DataBar | None:
@@ -253,7 +265,7 @@ def _with_frame(gray: NDArray[np.uint8], top: int, level: int) -> int:
     """Move the top up over a frame of one or two rows in another constant level."""
     for row in range(top - 1, max(-1, top - 4), -1):
         median = int(np.median(gray[row]))
-        share = float((np.abs(gray[row].astype(np.int16) - median) <= 20).mean())
-        if share < 0.9 or abs(median - level) <= _EDGE_STEP:
+        share = float((np.abs(gray[row].astype(np.int16) - median) <= 12).mean())
+        if share < 0.97 or abs(median - level) <= _EDGE_STEP:
             return row + 1
     return max(0, top - 3)

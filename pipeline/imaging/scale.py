@@ -176,7 +176,8 @@ def _implausible(candidate: ScaleCandidate, width: int) -> str:
 
 def _from_certain(candidate: ScaleCandidate, metadata: float | None, bar_top: int | None) -> ScaleReading:
     """The record of a bar that was read beyond doubt, held against the metadata."""
-    assert candidate.reading is not None and candidate.nm_per_px is not None
+    assert candidate.reading is not None
+    assert candidate.nm_per_px is not None
     reason = candidate.reading.reason
     if metadata is None:
         return _record(candidate, "read", candidate.nm_per_px, None, bar_top, f"bar: {reason}")

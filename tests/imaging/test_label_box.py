@@ -1,0 +1,68 @@
+"""Where a segment's label is."""
+
+import numpy as np
+import pytest
+
+from pipeline.imaging.databar import DataBar
+from pipeline.imaging.label_box import find_label_boxes, text_boxes
+from pipeline.imaging.segment import Segment
+
+BAR = DataBar(100, 200, 0, 600, "stripe", 0)
+LINE = (200, 150, 120, 4)
+SOLID = Segment("solid", LINE, 120.0, LINE)
+
+
+def with_text(*places: tuple[int, int]) -> np.ndarray:
+    """An ink mask of the bar with three letters of 10 x 20 px at each place (in pixels of the picture)."""
+    ink = np.zeros((100, 600), dtype=np.uint8)
+    ink[50:54, 200:320] = 1
+    for x, y in places:
+        for letter in range(3):
+            ink[y - 100 : y - 80, x + 14 * letter : x + 14 * letter + 10] = 1
+    return ink
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "place"),
+    [(230, 120, "above"), (230, 165, "below"), (340, 142, "right"), (140, 142, "left"), (150, 165, "below")],
+)
+def test_a_text_next_to_the_segment_is_found(x: int, y: int, place: str) -> None:
+    label = find_label_boxes(with_text((x, y)), BAR, SOLID)[0]
+    assert label.box == (x, y, 38, 20)
+    assert label.place == place
+
+
+@pytest.mark.parametrize(("x", "y"), [(20, 120), (500, 142), (400, 165)])
+def test_a_text_far_away_is_none_of_its(x: int, y: int) -> None:
+    assert find_label_boxes(with_text((x, y)), BAR, SOLID) == []
+
+
+def test_the_nearest_comes_first() -> None:
+    labels = find_label_boxes(with_text((230, 104), (230, 160)), BAR, SOLID)
+    assert [label.place for label in labels] == ["below", "above"]
+    assert labels[0].distance < labels[1].distance
+
+
+def test_the_label_of_a_broken_line_is_in_its_gap() -> None:
+    ink = with_text((340, 142))
+    ink[50:54, 420:540] = 1
+    line = (200, 150, 340, 4)
+    broken = Segment("broken", line, 338.0, line, gap=(320, 419))
+    labels = find_label_boxes(ink, BAR, broken)
+    assert [(label.box, label.place, label.distance) for label in labels] == [((340, 142, 38, 20), "gap", 0.0)]
+
+
+def test_letters_are_grouped_by_their_gaps() -> None:
+    ink = with_text((20, 120), (20 + 38 + 20, 120), (20 + 96 + 40, 120))
+    ink[50:54] = 0
+    assert text_boxes(ink) == [(20, 20, 96, 20), (156, 20, 38, 20)]
+
+
+def test_text_too_small_to_be_read_is_left_out() -> None:
+    ink = np.zeros((100, 600), dtype=np.uint8)
+    ink[40:46, 230:260:4] = 1
+    assert find_label_boxes(ink, BAR, SOLID) == []
+
+
+def test_no_ink_no_text() -> None:
+    assert text_boxes(np.zeros((100, 600), dtype=np.uint8)) == []

@@ -1,0 +1,128 @@
+"""The scale segment."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.imaging.databar import DataBar
+from pipeline.imaging.segment import Segment, find_segments, with_exact_length
+
+WIDTH, HEIGHT = 400, 60
+BAR = DataBar(0, HEIGHT, 0, WIDTH, "stripe", 255)
+
+
+def blank() -> np.ndarray:
+    return np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+
+
+def only(ink: np.ndarray) -> Segment:
+    found = find_segments(ink, BAR)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_a_line_with_end_ticks_is_as_long_as_its_ticks_are_apart() -> None:
+    ink = blank()
+    ink[30:32, 50:152] = 1
+    for x in (50, 150):
+        ink[20:42, x : x + 2] = 1
+    segment = only(ink)
+    assert segment.kind == "ticked"
+    assert segment.length_px == 100  # outer width 102 less one tick width
+    assert segment.box == (50, 20, 102, 22)
+
+
+@pytest.mark.parametrize("width", range(25, 45))
+def test_a_solid_bar_of_any_width_is_its_outer_width(width: int) -> None:
+    ink = blank()
+    ink[10:16, 200 : 200 + width] = 1
+    segment = only(ink)
+    assert (segment.kind, segment.length_px, segment.box) == ("solid", width, (200, 10, width, 6))
+
+
+def test_a_line_broken_by_its_label() -> None:
+    ink = blank()
+    ink[29:32, 40:120] = 1
+    ink[29:32, 220:303] = 1
+    for x in (40, 300):
+        ink[25:36, x : x + 3] = 1
+    segment = only(ink)
+    assert segment.kind == "broken"
+    assert segment.length_px == 260
+    assert segment.gap == (120, 219)
+
+
+def ruler(missing: tuple[int, ...] = (), ticks: int = 11) -> np.ndarray:
+    ink = blank()
+    for tick in range(ticks):
+        if tick not in missing:
+            ink[20:36, 30 + 30 * tick : 33 + 30 * tick] = 1
+    return ink
+
+
+@pytest.mark.parametrize("missing", [(), (4,), (2, 5, 6)])
+def test_a_ruler_spans_from_its_first_to_its_last_tick(missing: tuple[int, ...]) -> None:
+    segment = only(ruler(missing))
+    assert (segment.kind, segment.length_px) == ("ruler", 300)
+
+
+@pytest.mark.parametrize("missing", [(0,), (10,), (0, 1)])
+def test_a_ruler_that_lost_an_end_says_nothing(missing: tuple[int, ...]) -> None:
+    assert find_segments(ruler(missing), BAR) == []
+
+
+@pytest.mark.parametrize("ticks", [9, 10, 12])
+def test_other_rows_of_marks_are_no_ruler(ticks: int) -> None:
+    assert find_segments(ruler(ticks=ticks), BAR) == []
+
+
+def test_boxes_grids_dividers_and_letters_are_no_segments() -> None:
+    ink = blank()
+    ink[10:40, 20:60] = 1  # a logo
+    ink[10:12, 100:140] = ink[38:40, 100:140] = 1  # a box
+    ink[10:40, 100:102] = ink[10:40, 138:140] = 1
+    ink[30, 200:390] = 1  # a divider of one pixel
+    ink[5:20, 300:312] = 1  # a letter
+    assert find_segments(ink, BAR) == []
+
+
+def test_pieces_of_a_tilted_bar_are_no_segments() -> None:
+    ink = blank()
+    for x in range(100, 320):
+        y = 20 + (x - 100) // 25
+        ink[y : y + 6, x] = 1
+    assert find_segments(ink, BAR) == []
+
+
+@given(st.integers(0, 250), st.integers(0, 25), st.integers(1, 3))
+@settings(max_examples=30, deadline=None)
+def test_moving_a_segment_moves_the_answer(dx: int, dy: int, tick: int) -> None:
+    ink = blank()
+    ink[dy + 12 : dy + 14, dx + 2 : dx + 102 + tick] = 1
+    for x in (dx + 2, dx + 102):
+        ink[dy + 4 : dy + 22, x : x + tick] = 1
+    segment = only(ink)
+    assert segment.length_px == 100
+    assert segment.box == (dx + 2, dy + 4, 100 + tick, 18)
+
+
+def test_an_empty_mask_has_none() -> None:
+    assert find_segments(blank(), BAR) == []
+
+
+@pytest.mark.parametrize(("left", "right"), [(0.0, 0.0), (0.3, 0.6), (0.7, 0.2)])
+def test_a_blurred_solid_bar_is_measured_between_half_levels(left: float, right: float) -> None:
+    gray = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+    gray[20:28, 100:200] = 240
+    gray[20:28, 99] = round(240 * left)
+    gray[20:28, 200] = round(240 * right)
+    box = (99, 20, 102, 8)
+    segment = with_exact_length(gray, Segment("solid", box, 102.0, box))
+    assert segment.length_px == pytest.approx(100 + left + right, abs=0.5)
+
+
+def test_a_ticked_segment_is_left_as_it_is() -> None:
+    box = (99, 20, 102, 8)
+    segment = Segment("ticked", box, 100.0, box)
+    assert with_exact_length(np.zeros((HEIGHT, WIDTH), dtype=np.uint8), segment) is segment
