@@ -86,9 +86,7 @@ class BackboneEncoder:
         pictures = images[:, None].float() / 255.0
         size = (self.image_size, self.image_size)
         if pictures.shape[2:] != size:
-            pictures = functional.interpolate(
-                pictures, size=size, mode="bilinear", antialias=True, align_corners=False
-            )
+            pictures = functional.interpolate(pictures, size=size, mode="bilinear", antialias=True, align_corners=False)
         features: torch.Tensor = self._model((pictures - self._mean) / self._std)
         return features
 
@@ -144,9 +142,7 @@ def _create_model(name: str, *, seed: int, image_size: int) -> nn.Module:
     if not timm.is_model(name):
         near = difflib.get_close_matches(name.split(".")[0], timm.list_models(), n=5, cutoff=0.5)
         hint = f"the nearest names are {', '.join(near)}" if near else "no name is near it"
-        raise UsageError(
-            f"timm {timm.__version__} has no model {name!r}; {hint}. timm.list_models() shows all."
-        )
+        raise UsageError(f"timm {timm.__version__} has no model {name!r}; {hint}. timm.list_models() shows all.")
     options: dict[str, Any] = {}
     config = timm.get_pretrained_cfg(name, allow_unregistered=True)
     if config is not None and config.fixed_input_size:
@@ -155,9 +151,7 @@ def _create_model(name: str, *, seed: int, image_size: int) -> nn.Module:
         with seeded(seed):
             model: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **options)
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
-        raise UsageError(
-            f"The model {name!r} cannot be made for pictures of {image_size} px: {error}"
-        ) from error
+        raise UsageError(f"The model {name!r} cannot be made for pictures of {image_size} px: {error}") from error
     patch = getattr(getattr(model, "patch_embed", None), "patch_size", (1, 1))
     if image_size % patch[0]:
         # timm would cut off the rest at the right and bottom without a word.

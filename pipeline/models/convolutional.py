@@ -61,8 +61,7 @@ class ConvolutionalAutoencoder(nn.Module):
         self.settings = settings
         widths = (1, *settings.channels)
         self.stages = nn.ModuleList(
-            nn.Conv2d(a, b, 5 if a == 1 else 3, stride=2, padding=2 if a == 1 else 1)
-            for a, b in pairwise(widths)
+            nn.Conv2d(a, b, 5 if a == 1 else 3, stride=2, padding=2 if a == 1 else 1) for a, b in pairwise(widths)
         )
         narrow = (settings.channels[-1], *(max(4, width // 2) for width in settings.channels[-2::-1]))
         self.decoder = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(narrow))

@@ -53,8 +53,7 @@ def check_images(images: NDArray[np.uint8]) -> None:
     """
     if images.dtype != np.uint8 or images.ndim != 3 or 0 in images.shape[1:]:
         raise UsageError(
-            f"An encoder takes gray pictures as uint8 [B, H, W], but was given {images.dtype} "
-            f"{list(images.shape)}."
+            f"An encoder takes gray pictures as uint8 [B, H, W], but was given {images.dtype} {list(images.shape)}."
         )
 
 

@@ -68,9 +68,7 @@ def network_from_bytes(data: bytes) -> TrainedNetwork:
             history=tuple(EpochLoss(**loss) for loss in metadata["history"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(
-            f"The settings stored with this {kind} network cannot be read: {error}."
-        ) from error
+        raise WeightsError(f"The settings stored with this {kind} network cannot be read: {error}.") from error
 
 
 def build_encoder(data: bytes, *, device: str = "cpu") -> ConvolutionalEncoder | StackedEncoder:

@@ -133,9 +133,7 @@ class StackedEncoder:
 
     def __init__(self, network: TrainedNetwork, *, device: str = "cpu") -> None:
         if not isinstance(network.settings, StackedSettings):
-            raise UsageError(
-                f"Not a stacked autoencoder: its settings are {type(network.settings).__name__}."
-            )
+            raise UsageError(f"Not a stacked autoencoder: its settings are {type(network.settings).__name__}.")
         tensors = safetensors.torch.load(network.state)
         self._device = device
         self._module = StackedAutoencoder(len(tensors["mean"]), network.settings)
@@ -291,9 +289,7 @@ def _store_standardisation(module: StackedAutoencoder, rows: NDArray[np.float32]
 
 def _check_vectors(vectors: NDArray[np.float32]) -> None:
     if vectors.dtype != np.float32 or vectors.ndim != 2 or vectors.shape[1] == 0:
-        raise UsageError(
-            f"Expected vectors as float32 [N, D], but found {vectors.dtype} {list(vectors.shape)}."
-        )
+        raise UsageError(f"Expected vectors as float32 [N, D], but found {vectors.dtype} {list(vectors.shape)}.")
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
         bad = np.flatnonzero(~finite)

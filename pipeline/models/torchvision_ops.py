@@ -45,9 +45,9 @@ def declare_torchvision_operators() -> bool:
         return True
     if _real_operators_present():
         return False
-    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+    library = torch.library.Library("torchvision", "DEF")
     for name, schema in _SCHEMAS.items():
-        library.define(name + schema)  # type: ignore[no-untyped-call]
+        library.define(name + schema)
     _declared.append(library)
     return True
 
@@ -61,7 +61,7 @@ def _real_operators_present() -> bool:
         return False
     for compiled in sorted(Path(package.origin).parent.glob("_C*.so")):
         try:
-            torch.ops.load_library(str(compiled))  # type: ignore[no-untyped-call]
+            torch.ops.load_library(str(compiled))
         except OSError:
             continue
     return hasattr(torch.ops.torchvision, "nms")

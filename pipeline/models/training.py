@@ -98,9 +98,7 @@ def order_by_id(ids: NDArray[np.uint64], n_rows: int) -> NDArray[np.int64]:
         If there are no rows.
     """
     if ids.dtype != np.uint64 or ids.shape != (n_rows,):
-        raise UsageError(
-            f"Expected {n_rows} ids as uint64, one a row, but found {ids.dtype} {list(ids.shape)}."
-        )
+        raise UsageError(f"Expected {n_rows} ids as uint64, one a row, but found {ids.dtype} {list(ids.shape)}.")
     if n_rows == 0:
         raise StageError("An autoencoder cannot be trained on nothing: there are 0 rows to learn from.")
     order = np.argsort(ids, kind="stable").astype(np.int64)
@@ -169,13 +167,11 @@ def train_epochs(
             batch = rows[start : start + batch_size]
             loss = batch_loss(batch, epoch)
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
             total += loss.item() * len(batch)
         history.append(
-            EpochLoss(
-                phase, epoch, total / len(rows), _test_loss(batch_loss, split, batch_size, rows_per_epoch)
-            )
+            EpochLoss(phase, epoch, total / len(rows), _test_loss(batch_loss, split, batch_size, rows_per_epoch))
         )
         _check_finite(history[-1])
         if on_epoch is not None:
@@ -189,9 +185,7 @@ def state_to_bytes(module: torch.nn.Module, *, metadata: Mapping[str, str] | Non
     return safetensors.torch.save(tensors, None if metadata is None else dict(metadata))
 
 
-def _test_loss(
-    batch_loss: BatchLoss, split: Split, batch_size: int, rows_per_epoch: int | None
-) -> float | None:
+def _test_loss(batch_loss: BatchLoss, split: Split, batch_size: int, rows_per_epoch: int | None) -> float | None:
     rows = split.test
     if rows_per_epoch is not None and len(rows) > rows_per_epoch:
         # By hash and not by rank: the lowest ids are no fair sample where ids are row numbers.

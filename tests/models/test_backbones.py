@@ -35,9 +35,7 @@ def test_timm_imports_and_random_weights_are_equal_in_a_fresh_process() -> None:
         "import torch; assert declare() == declare() and hasattr(torch.ops.torchvision, 'nms')\n"
         f"print(load_backbone({NAME!r}, weights='random', seed=5).weights_fingerprint)"
     )
-    other = subprocess.run(
-        [sys.executable, "-c", script], check=True, timeout=60, capture_output=True, text=True
-    )
+    other = subprocess.run([sys.executable, "-c", script], check=True, timeout=60, capture_output=True, text=True)
     assert other.stdout.strip() == load("random", seed=5).weights_fingerprint
     assert load("random", seed=6).weights_fingerprint != load("random", seed=5).weights_fingerprint
 

@@ -24,9 +24,7 @@ def convolutional() -> TrainedNetwork:
 
 
 def stacked(*, seed: int = 3) -> TrainedNetwork:
-    settings = StackedSettings(
-        layers=(4, 2), tied=True, pretrain_epochs=1, finetune_epochs=1, test_fraction=0
-    )
+    settings = StackedSettings(layers=(4, 2), tied=True, pretrain_epochs=1, finetune_epochs=1, test_fraction=0)
     return train_stacked_autoencoder(VECTORS, IDS, settings=settings, seed=seed)
 
 
@@ -42,9 +40,7 @@ def test_encoders_of_stored_networks_give_identical_codes() -> None:
     pictures, vectors = convolutional(), stacked()
     loaded_pictures, loaded_vectors = (build_encoder(network_to_bytes(one)) for one in (pictures, vectors))
     assert isinstance(loaded_pictures, ConvolutionalEncoder) and isinstance(loaded_vectors, StackedEncoder)
-    np.testing.assert_array_equal(
-        loaded_pictures.encode(IMAGES), ConvolutionalEncoder(pictures).encode(IMAGES)
-    )
+    np.testing.assert_array_equal(loaded_pictures.encode(IMAGES), ConvolutionalEncoder(pictures).encode(IMAGES))
     np.testing.assert_array_equal(loaded_vectors.encode(VECTORS), StackedEncoder(vectors).encode(VECTORS))
 
 

@@ -112,9 +112,7 @@ def test_codes_keep_the_plane() -> None:
 def test_standardisation_is_that_of_the_training_rows_and_constant_columns_stay_finite() -> None:
     vectors = VECTORS.copy()
     vectors[:, 3] = 0.1
-    network = train_stacked_autoencoder(
-        vectors, IDS, settings=dataclasses.replace(SMALL, test_fraction=0.0), seed=1
-    )
+    network = train_stacked_autoencoder(vectors, IDS, settings=dataclasses.replace(SMALL, test_fraction=0.0), seed=1)
     tensors = safetensors.torch.load(network.state)
     np.testing.assert_allclose(tensors["mean"], vectors.mean(axis=0, dtype=np.float64), rtol=1e-6)
     expected = vectors.std(axis=0, dtype=np.float64)
@@ -163,9 +161,7 @@ def test_wrong_types_and_lengths_are_refused() -> None:
 
 def test_divergence_is_an_error() -> None:
     with pytest.raises(StageError, match="learning rate"):
-        train_stacked_autoencoder(
-            VECTORS, IDS, settings=dataclasses.replace(SMALL, learning_rate=1e30), seed=1
-        )
+        train_stacked_autoencoder(VECTORS, IDS, settings=dataclasses.replace(SMALL, learning_rate=1e30), seed=1)
 
 
 @pytest.mark.parametrize(
