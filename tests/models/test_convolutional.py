@@ -63,7 +63,8 @@ def test_losses_go_down_and_are_reported() -> None:
     assert tuple(reported) == network.history
     assert [(loss.phase, loss.epoch) for loss in reported] == [("train", epoch) for epoch in range(1, 7)]
     first, last = reported[0], reported[-1]
-    assert first.test_loss is not None and last.test_loss is not None
+    assert first.test_loss is not None
+    assert last.test_loss is not None
     assert last.train_loss < first.train_loss
     assert last.test_loss < first.test_loss
 

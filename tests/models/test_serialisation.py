@@ -39,7 +39,8 @@ def test_a_stored_network_is_the_same_network(make: type) -> None:
 def test_encoders_of_stored_networks_give_identical_codes() -> None:
     pictures, vectors = convolutional(), stacked()
     loaded_pictures, loaded_vectors = (build_encoder(network_to_bytes(one)) for one in (pictures, vectors))
-    assert isinstance(loaded_pictures, ConvolutionalEncoder) and isinstance(loaded_vectors, StackedEncoder)
+    assert isinstance(loaded_pictures, ConvolutionalEncoder)
+    assert isinstance(loaded_vectors, StackedEncoder)
     np.testing.assert_array_equal(loaded_pictures.encode(IMAGES), ConvolutionalEncoder(pictures).encode(IMAGES))
     np.testing.assert_array_equal(loaded_vectors.encode(VECTORS), StackedEncoder(vectors).encode(VECTORS))
 

@@ -123,7 +123,8 @@ def test_standardisation_is_that_of_the_training_rows_and_constant_columns_stay_
 def test_code_is_the_same_bits_alone_and_at_any_place() -> None:
     encoder = StackedEncoder(train_stacked_autoencoder(VECTORS, IDS, settings=SMALL, seed=1))
     codes = encoder.encode(VECTORS)
-    assert codes.shape == (60, 2) and codes.dtype == np.float32
+    assert codes.shape == (60, 2)
+    assert codes.dtype == np.float32
     for row in (0, 5, 9, 59):
         np.testing.assert_array_equal(encoder.encode(VECTORS[row : row + 1])[0], codes[row])
     np.testing.assert_array_equal(encoder.encode(VECTORS[::-1]), codes[::-1])
