@@ -202,7 +202,8 @@ def _remember(index: Index, corpus: Corpus, recipe: Recipe) -> None:
     before = root.attrs.get("corpus")
     if before not in (None, corpus.url) and table_length(root, "files"):
         raise UsageError(
-            f"The index {index.url} belongs to the corpus {before}, not to {corpus.url}. Name that corpus, or another index."
+            f"The index {index.url} belongs to the corpus {before}, not to {corpus.url}. "
+            "Name that corpus, or another index."
         )
     if {name: root.attrs.get(name) for name in wanted} != wanted:
         transaction = index.begin()
@@ -223,7 +224,8 @@ def _check_images(runner: Runner) -> None:
 def _check_separate(corpus: Corpus, location: Location) -> None:
     if corpus.is_local and location.is_local and location.path.is_relative_to(corpus.url):
         raise UsageError(
-            f"The index {location.url} lies inside the corpus {corpus.url}, which is never written to; put it elsewhere."
+            f"The index {location.url} lies inside the corpus {corpus.url}, which is never written "
+            "to; put it elsewhere."
         )
 
 
@@ -243,6 +245,7 @@ def _check_weights(recipe: Recipe) -> None:
         weights = settings.weights
         if weights not in ("", "hub", "random") and not Path(weights).expanduser().is_file():
             raise WeightsError(
-                f"The weights {weights} that the recipe names for {settings.model} do not exist. Name a .safetensors or "
-                '.pth file, weights = "hub" where the model hub can be reached, or model = "autoencoder", which needs none.'
+                f"The weights {weights} that the recipe names for {settings.model} do not exist. Name a "
+                '.safetensors or .pth file, weights = "hub" where the model hub can be reached, or model = "autoencoder", '
+                "which needs none."
             )

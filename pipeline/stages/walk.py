@@ -131,8 +131,8 @@ def _check_removals(files: dict[str, NDArray[Any]], gone: Sequence[str], context
     if context.accept_removals or len(gone) <= limit * present:
         return
     raise RemovalsError(
-        f"{len(gone)} of {present} files ({len(gone) / present:.0%}) have vanished from {context.corpus.url} since the last "
-        f"run (first: {gone[0]}). If a share is down, bring it back; if they were really removed, run again with "
+        f"{len(gone)} of {present} files ({len(gone) / present:.0%}) have vanished from {context.corpus.url} since the "
+        f"last run (first: {gone[0]}). If a share is down, bring it back; if they were really removed, run again with "
         "--accept-removals. Nothing was changed."
     )
 

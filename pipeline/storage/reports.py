@@ -132,3 +132,18 @@ def _drop_old_versions(location: Location, current: str) -> None:
 
 def _name(entry: Mapping[str, Any]) -> str:
     return str(entry["name"]).rstrip("/").rpartition("/")[2]
+
+
+def check_report_files(location: Location) -> list[str]:
+    """What is wrong with the published files: missing, or other bytes than the manifest says."""
+    manifest = read_manifest(location)
+    if manifest is None:
+        return []
+    problems = []
+    for name, md5 in manifest["files"].items():
+        for place in (location.child("reports", _VERSIONS, manifest["version"], name), location.child("reports", name)):
+            if not place.exists():
+                problems.append(f"{place.url} is missing")
+            elif hashlib.md5(place.filesystem().cat_file(place.url), usedforsecurity=False).hexdigest() != md5:
+                problems.append(f"{place.url} is not what was published")
+    return problems

@@ -1,0 +1,123 @@
+"""How far an index is: what each stage has done and what is missing."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import zarr
+
+from pipeline.config import Recipe
+from pipeline.job import stored_corpus, stored_recipe
+from pipeline.stages.keys import pixels_key, scale_key
+from pipeline.stages.ledger import read_images, representatives
+from pipeline.stages.neighbour_tables import read_neighbours
+from pipeline.stages.report import is_current
+from pipeline.stages.selection import done_rows
+from pipeline.stages.vectors import code_key, embedding_key, vector_sets
+from pipeline.storage.index import Commit, Index
+from pipeline.storage.tables import table_length
+
+
+@dataclass(frozen=True, slots=True)
+class StageStatus:
+    """One stage, or one of several of its kind (``embed cae``).
+
+    Attributes
+    ----------
+    name : str
+    done, missing : int
+        Rows with and without a value under the index' recipe.
+    commit : str
+        The newest commit of the stage; empty if there is none.
+    seconds : float
+        What the stage's newest finished step took.
+    settings : mapping
+        The settings of that step.
+    """
+
+    name: str
+    done: int
+    missing: int
+    commit: str
+    seconds: float
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """The whole index."""
+
+    url: str
+    corpus: str
+    recipe: str
+    commit: str
+    report_is_current: bool
+    stages: tuple[StageStatus, ...]
+
+
+def index_status(index: Index) -> IndexStatus:
+    """Count what is done and missing in every stage, under the recipe that the index was last run with."""
+    recipe = stored_recipe(index)
+    root = index.read()
+    newest: dict[tuple[str, str], Commit] = {}
+    for commit in index.history():
+        if commit.metadata.get("kind") == "stage":
+            newest.setdefault((str(commit.metadata["stage"]), str(commit.metadata["step"])), commit)
+    stages = tuple(_status(name, done, missing, newest) for name, done, missing in _counts(root, recipe))
+    return IndexStatus(index.url, stored_corpus(index), recipe.name, index.commit, is_current(index, recipe), stages)
+
+
+def _status(name: str, done: int, missing: int, newest: Mapping[tuple[str, str], Commit]) -> StageStatus:
+    """``name`` is a stage, or a stage and what it was done for; their steps are named alike."""
+    stage, _, what = name.partition(" ")
+    commits = (newest.get((stage, step)) for step in (what, f"match {what}", "representatives", ""))
+    commit = next((found for found in commits if found), None)
+    about: Any = commit.metadata if commit else {}
+    commit_id = commit.id if commit else ""
+    return StageStatus(name, done, missing, commit_id, float(about.get("seconds", 0.0)), about.get("settings", {}))
+
+
+def _counts(root: zarr.Group, recipe: Recipe) -> list[tuple[str, int, int]]:
+    """Stage, rows done, rows missing."""
+    images = read_images(root, "picture", "present")
+    unpaired = int(np.sum(images["present"] & (images["picture"] < 0)))
+    counts = [
+        ("walk", table_length(root, "files"), 0),
+        ("pair", int(np.sum(images["present"])) - unpaired, unpaired),
+    ]
+    for name in sorted(recipe.labels.sets):
+        counts.append((f"labels {name}", table_length(root, f"labels/{name}"), 0))
+    if unpaired:
+        return counts
+    pictures = len(representatives(root))
+
+    def rows(name: str, group: str, key: int | None) -> None:
+        done = 0 if key is None else len(done_rows(root, group, key))
+        counts.append((name, done, pictures - done))
+
+    if recipe.scale.enabled:
+        rows("scale", "scale", scale_key(recipe))
+    rows("pixels", "pixels", pixels_key(recipe))
+    for embed in recipe.embed:
+        rows(f"embed {embed.name}", f"embeddings/{embed.name}", embedding_key(root, recipe, embed))
+    for code in recipe.autoencode:
+        rows(f"autoencode {code.name}", f"codes/{code.name}", code_key(root, recipe, code))
+    for vectors in vector_sets(root, recipe):
+        found = read_neighbours(root, recipe, vectors)
+        done = 0 if found is None else len(found.indices)
+        counts.append((f"neighbours {vectors.name}", done, len(vectors.rows) - done))
+    counts.append(("dimension", table_length(root, "dimension"), 0))
+    for name in recipe.vector_sets:
+        for method in recipe.cluster.methods:
+            counts.append((f"cluster {name}-{method}", table_length(root, f"clusters/{name}-{method}"), 0))
+    counts.append(("agree", table_length(root, "agreement"), 0))
+    return counts
+
+
+def default_settings(stage: str) -> dict[str, Any]:
+    """The default settings of a stage, as a commit records them."""
+    found: Any = getattr(Recipe(), stage)
+    first = found[0] if isinstance(found, tuple) else found
+    return json.loads(first.model_dump_json())  # type: ignore[no-any-return]

@@ -1,0 +1,143 @@
+"""A full check of an index: every chunk readable, every row consistent, every file still there."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import icechunk
+import numpy as np
+import zarr
+
+from pipeline.config import Recipe
+from pipeline.errors import ImageError
+from pipeline.job import stored_corpus, stored_recipe
+from pipeline.stages.ledger import bytes_md5, read_files, read_images
+from pipeline.storage.corpus import Corpus
+from pipeline.storage.index import Index
+from pipeline.storage.reports import check_report_files
+from pipeline.storage.rows import KEY
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what was looked at, how many things, and what is wrong (empty if nothing)."""
+
+    what: str
+    checked: int
+    problem: str = ""
+
+
+def verify_index(index: Index, *, read_corpus: bool = False) -> Iterator[Finding]:
+    """Check the store against itself, the reports against their manifest, and the ledger against the corpus.
+
+    Parameters
+    ----------
+    index : Index
+    read_corpus : bool
+        Also read every file again and compare its MD5; otherwise sizes and times are compared.
+    """
+    root, recipe = index.read(), stored_recipe(index)
+    broken = False
+    for finding in _readable_arrays(root):
+        broken |= bool(finding.problem)
+        yield finding
+    if not broken:
+        yield from _ledger(root)
+        yield from _rows(root, recipe)
+    for problem in check_report_files(index.location):
+        yield Finding("reports", 1, problem)
+    yield from _corpus(root, Corpus(stored_corpus(index), recipe.corpus), read_corpus)
+
+
+def _readable_arrays(root: zarr.Group) -> Iterator[Finding]:
+    """Read every chunk; its checksum is compared on the way."""
+    for path, array in root.members(max_depth=None):
+        if not isinstance(array, zarr.Array):
+            continue
+        unit = (array.shards or array.chunks)[0]
+        for start in range(0, array.shape[0], unit):
+            try:
+                np.asarray(array[start : start + unit])
+            except (RuntimeError, ValueError, OSError, icechunk.IcechunkError) as error:
+                text = str(error).strip().splitlines() or [type(error).__name__]
+                rows = f"{start} to {min(start + unit, array.shape[0]) - 1}"
+                yield Finding(path, 1, f"{path}, rows {rows}, cannot be read: {text[0]}")
+    yield Finding("stored arrays", sum(1 for _, node in root.members(max_depth=None) if isinstance(node, zarr.Array)))
+
+
+def _ledger(root: zarr.Group) -> Iterator[Finding]:
+    files, images = read_files(root), read_images(root)
+    n = len(images["md5"])
+    ok = np.isin(files["status"].astype(str), ("ok", "duplicate"))
+    for row in np.flatnonzero(ok & ((files["image"] < 0) | (files["image"] >= n))).tolist():
+        yield Finding("files", 1, f"ledger row {row} ({files['path'][row]}) names image {files['image'][row]} of {n}")
+    inside = ok & (files["image"] >= 0) & (files["image"] < n)
+    wrong = inside.copy()
+    wrong[inside] = np.any(files["md5"][inside] != images["md5"][files["image"][inside]], axis=1)
+    for row in np.flatnonzero(wrong).tolist():
+        yield Finding("files", 1, f"ledger row {row} ({files['path'][row]}) has another MD5 than its image")
+    if len(set(files["path"].tolist())) != len(files["path"]):
+        yield Finding("files", 1, "a path has two rows in the ledger")
+    first = files["image"][inside & (files["status"] == "ok")]
+    if len(np.unique(first)) != len(first):
+        yield Finding("files", 1, "two paths of one content are both `ok` in the ledger")
+    yield Finding("ledger rows", len(files["path"]))
+    if len({md5.tobytes() for md5 in images["md5"]}) != n:
+        yield Finding("images", 1, "a content has two rows in images")
+    present = np.isin(np.arange(n), files["image"][ok])
+    for row in np.flatnonzero(present != images["present"]).tolist():
+        yield Finding("images", 1, f"image {row} is marked present = {images['present'][row]}, against the ledger")
+    picture = images["picture"]
+    paired = picture >= 0
+    for row in np.flatnonzero(paired & (picture[np.where(paired, picture, 0)] != picture)).tolist():
+        yield Finding("images", 1, f"image {row} is represented by {picture[row]}, which does not represent itself")
+    yield Finding("images", n)
+
+
+def _rows(root: zarr.Group, recipe: Recipe) -> Iterator[Finding]:
+    """Arrays of one group have one length, and vectors that are done are numbers."""
+    n = len(read_images(root, "md5")["md5"])
+    groups = ["scale", "pixels", *(f"embeddings/{e.name}" for e in recipe.embed)]
+    groups += [f"codes/{c.name}" for c in recipe.autoencode]
+    for name in groups:
+        group = root.get(name)
+        if not isinstance(group, zarr.Group):
+            continue
+        lengths = {path: array.shape[0] for path, array in group.arrays()}
+        if len(set(lengths.values())) > 1 or max(lengths.values()) > n:
+            yield Finding(name, 1, f"the arrays of {name} do not fit the {n} images: {lengths}")
+        if "vectors" in lengths:
+            done: Any = np.asarray(group[KEY][:]) != 0  # type: ignore[index]
+            vectors: Any = np.asarray(group["vectors"][:])  # type: ignore[index]
+            bad = np.flatnonzero(done & ~np.isfinite(vectors).all(axis=1))
+            if len(bad):
+                yield Finding(name, 1, f"{len(bad)} vectors of {name} are done but not numbers (first: row {bad[0]})")
+        yield Finding(name, max(lengths.values()))
+
+
+def _corpus(root: zarr.Group, corpus: Corpus, read: bool) -> Iterator[Finding]:
+    files = read_files(root)
+    known = {entry.path: entry for entry in corpus.listing().files}
+    columns = (files[name].tolist() for name in ("path", "status", "size_bytes", "modified_ns"))
+    checked = 0
+    for row, (path, status, size, modified) in enumerate(zip(*columns, strict=True)):
+        if status not in ("ok", "duplicate"):
+            continue
+        checked += 1
+        entry = known.get(path)
+        if entry is None and not corpus.exists(path):
+            yield Finding("corpus", 1, f"{path} is missing from the corpus")
+        elif entry is not None and (entry.size_bytes, entry.modified_ns) != (size, modified):
+            yield Finding("corpus", 1, f"{path} has changed since it was walked")
+        elif read:
+            problem = _changed(corpus, path, files["md5"][row].tobytes())
+            if problem:
+                yield Finding("corpus", 1, problem)
+    yield Finding("files of the corpus", checked)
+
+
+def _changed(corpus: Corpus, path: str, md5: bytes) -> str:
+    try:
+        return "" if bytes_md5(corpus.read(path)) == md5 else f"{path} has other bytes than when it was walked"
+    except ImageError as error:
+        return f"{path}: {error}"
