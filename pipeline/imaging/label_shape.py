@@ -92,7 +92,7 @@ def _check_at(crop: NDArray[np.uint8], threshold: int, text: str, value: LabelVa
     point_verdict = _check_point(points, letters, number)
     if point_verdict is not None:
         return point_verdict
-    if _widest_gap(letters[:-2], points) > _DIGIT_GAP * digit_height:
+    if _widest_gap(letters[: len(digits)], points) > _DIGIT_GAP * digit_height:
         return ShapeVerdict("contradicts", "a gap between two digits is as wide as a lost decimal point")
     if len(letters) < len(digits) + 2:
         return ShapeVerdict("silent", f"{len(letters)} separate letters for {len(digits)} digits and a unit")

@@ -8,6 +8,7 @@ thread a core and download what it misses.
 
 import hashlib
 import importlib.util
+import os
 import shutil
 from dataclasses import dataclass
 from functools import cache
@@ -161,6 +162,8 @@ class TesseractReader:
                 "no program 'tesseract' on the PATH, or no module pytesseract; expected both. "
                 "Install them (apt install tesseract-ocr, pip install pytesseract) or do without this reader."
             )
+        # Inherited by the program: with a thread a core it spends its time waiting for its own threads.
+        os.environ.setdefault("OMP_THREAD_LIMIT", "1")
         self._seen: dict[bytes, list[TextCandidate]] = {}
 
     def read(self, crop: NDArray[np.uint8]) -> list[TextCandidate]:

@@ -30,6 +30,7 @@ _LINE_THICKNESS_PX: Final = 2
 
 _TICK_TALLER_PX: Final = 3
 _WIDEST_TICK_PX: Final = 8
+_LETTER_PROPORTION: Final = 3
 _RULER_TICKS: Final = 11
 _RULER_SEEN: Final = 8
 _MOST_LINES: Final = 60
@@ -175,7 +176,7 @@ def _end(ink: NDArray[np.uint8], column: int, y: int, thickness: int, *, inward:
         return _End(column, 0, 0, 0)
     tick = [c for c, (up, down) in rises.items() if up + down >= 0.6 * tallest]
     # A tick is at the very end; what rises further in is a letter that touches the line.
-    if abs(tick[0] - column) > 2 or len(tick) > _WIDEST_TICK_PX - 2 or abs(tick[-1] - tick[0]) >= len(tick) + 1:
+    if abs(tick[0] - column) > 2 or len(tick) > _WIDEST_TICK_PX - 2 or abs(tick[-1] - tick[0]) >= len(tick):
         return _End(column, 0, 0, 0)
     up = max(rises[c][0] for c in tick)
     down = max(rises[c][1] for c in tick)
@@ -195,7 +196,7 @@ def _whole_segments(ink: NDArray[np.uint8], lines: list[_Line]) -> list[Segment]
     """Lines with a tick at both ends, and strokes without any that stand alone."""
     found = []
     for line in lines:
-        if _is_pair(line.left, line.right) and _is_open(ink, line):
+        if _is_pair(line.left, line.right) and _is_open(ink, line) and not _is_letter(ink, line):
             found.append(_ticked("ticked", line, line, None))
         elif not line.left.height and not line.right.height and _stands_alone(ink, line):
             box = (line.x, line.y, line.width, line.thickness)
@@ -245,6 +246,18 @@ def _is_open(ink: NDArray[np.uint8], line: _Line) -> bool:
     rows = (line.y - line.left.up, line.y + line.thickness - 1 + line.left.down)
     outside = [row for row in rows if not line.y <= row < line.y + line.thickness]
     return all(float(ink[row, inner].mean()) < 0.6 for row in outside)
+
+
+def _is_letter(ink: NDArray[np.uint8], line: _Line) -> bool:
+    """Whether a short line with tall ticks has neighbours as the H of a word has."""
+    top, bottom = line.y - line.left.up, line.y + line.thickness + line.left.down
+    height = bottom - top
+    if line.width >= _LETTER_PROPORTION * height:
+        return False
+    reach = max(3, round(0.35 * height))
+    left, right = line.left.outer - 1, line.right.outer + 2
+    beside = ink[top:bottom, max(0, left - reach) : max(0, left)], ink[top:bottom, right : right + reach]
+    return any(bool(part.any()) for part in beside)
 
 
 def _stands_alone(ink: NDArray[np.uint8], line: _Line) -> bool:

@@ -87,6 +87,16 @@ def test_boxes_grids_dividers_and_letters_are_no_segments() -> None:
     assert find_segments(ink, BAR) == []
 
 
+@pytest.mark.parametrize("neighbour", [80, 110])
+def test_the_letter_h_of_a_word_is_no_segment(neighbour: int) -> None:
+    ink = blank()
+    ink[28:31, 84:109] = 1
+    ink[20:38, 84:87] = ink[20:38, 106:109] = 1
+    assert only(ink).kind == "ticked"  # alone, nothing tells it from a short bar
+    ink[20:38, neighbour : neighbour + 2] = 1
+    assert find_segments(ink, BAR) == []
+
+
 def test_pieces_of_a_tilted_bar_are_no_segments() -> None:
     ink = blank()
     for x in range(100, 320):
