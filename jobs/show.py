@@ -26,5 +26,14 @@ def _text(value: object) -> str:
     if isinstance(value, list):
         return "\n".join(_text(entry) for entry in value)
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_text(entry)}" for name, entry in value.items() if entry not in (None, ""))
+        separator = "\n" if any(isinstance(entry, dict | list) for entry in value.values()) else ", "
+        return separator.join(
+            f"{name} {_inline(entry)}" for name, entry in value.items() if entry not in (None, "", [])
+        )
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _inline(value: object) -> str:
+    if isinstance(value, list):
+        return "; ".join(_text(entry) for entry in value)
+    return _text(value)

@@ -61,7 +61,7 @@ def _plain(text: str) -> Any:
     """Text that is shown as it is: names of files may hold what looks like markup or control characters."""
     from rich.text import Text
 
-    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
+    return Text("".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text))
 
 
 class ClosingListener(Listener, Protocol):

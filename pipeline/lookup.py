@@ -137,8 +137,8 @@ def _scale(root: zarr.Group, recipe: Recipe, picture: int) -> dict[str, Any]:
     return values
 
 
-def _clusters(root: zarr.Group, recipe: Recipe, picture: int) -> dict[str, int]:
-    found = {}
+def _clusters(root: zarr.Group, recipe: Recipe, picture: int) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
     for vectors in recipe.vector_sets:
         for method in recipe.cluster.methods:
             name = f"{vectors}-{method}"
@@ -146,7 +146,7 @@ def _clusters(root: zarr.Group, recipe: Recipe, picture: int) -> dict[str, int]:
                 table = read_table(root, f"clusters/{name}", "images", "labels")
                 ks: Any = root[f"clusters/{name}"].attrs["k"]
                 for row in np.flatnonzero(table["images"] == picture).tolist():
-                    found |= {f"{name}-k{k}": int(table["labels"][row, column]) for column, k in enumerate(ks)}
+                    found[name] = {f"k{k}": int(table["labels"][row, column]) for column, k in enumerate(ks)}
     return found
 
 

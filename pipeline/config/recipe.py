@@ -94,6 +94,7 @@ class EmbedSettings(Settings):
     batch_size: PositiveInt = 16
     seed: Annotated[int, Field(ge=0)] = 0
     code_size: PositiveInt = Field(64, description="autoencoder only: length of the vector")
+    input_size: PositiveInt = Field(96, description="autoencoder only: side in pixels of what it sees")
     epochs: PositiveInt = Field(15, description="autoencoder only")
     max_training_images: PositiveInt = Field(20_000, description="autoencoder only: trained on at most so many")
 

@@ -203,9 +203,7 @@ def shrink(gray: NDArray[np.uint8], *, width: int, height: int) -> NDArray[np.ui
     if smaller != (width, height):
         # Linear and not cubic: cubic overshoots beside edges and makes values that the picture has not.
         resized = cv2.resize(resized, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
-    return (
-        np.asarray(resized, dtype=np.uint8).copy() if resized is gray else np.asarray(resized, dtype=np.uint8)
-    )
+    return np.asarray(resized, dtype=np.uint8).copy() if resized is gray else np.asarray(resized, dtype=np.uint8)
 
 
 def signature(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -224,6 +222,16 @@ def signature(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     height, width = SIGNATURE_SHAPE
     return shrink(gray, width=width, height=height)
+
+
+def upper_part(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Rows from the top to half the width (all of a lower picture): the same specimen with a data bar and without.
+
+    Parameters
+    ----------
+    gray : uint8 [rows, columns]
+    """
+    return gray[: max(1, gray.shape[1] // 2)]
 
 
 def resize_square(

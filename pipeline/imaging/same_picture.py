@@ -1,4 +1,9 @@
-"""Whether two files of one size show the same picture: the same but for a JPEG's losses, or for a gray level or two."""
+"""Whether two files show the same picture, and how: re-encoded, nearly equal, scaled down, or without its data bar.
+
+What a JPEG may change is known: each coefficient of each 8 x 8 block is rounded to a multiple of its quantisation step,
+so that the difference to the original, taken through the same cosine transform, stays within half a step everywhere.
+The difference of two frames of one sample is their noise, and does not.
+"""
 
 import io
 from dataclasses import dataclass
@@ -7,15 +12,38 @@ from typing import Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
+
+Relation = Literal["same_picture", "near", "thumbnail", "crop", "other_bar", ""]
 
 # A near copy differs by so little that no eye and no network sees it.
 _NEAR_LEVELS = 2
 
-# Decoders round differently: two decodings of one JPEG stay within this.
-_DECODER_LEVELS = 2
+# Rounding to whole gray levels, twice, moves a coefficient by this much at most in practice; clipping at black and
+# white moves some further, hence the share that may lie outside.
+_ROUNDING = 4.0
+_SHARE_OUTSIDE = 0.005
 
+_BLOCK = 8
 _JPEG_MAGIC = b"\xff\xd8\xff"
+
+# A data bar and a margin above it are at most this share of a picture's height.
+_MOST_CUT_OFF = 0.35
+# Two data bars differ in the lowest part only.
+_OTHER_BAR_BELOW = 0.75
+
+_MOST_THUMBNAIL_SCALE = 0.75
+_ASPECT_TOLERANCE = 0.01
+_THUMBNAIL_CORRELATION = 0.99
+_THUMBNAIL_MEAN_LEVELS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One side of a comparison: the bytes of the file, and its canonical gray, uint8 [height, width]."""
+
+    data: bytes
+    gray: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,61 +52,104 @@ class Comparison:
 
     Attributes
     ----------
-    relation : {"same_picture", "near", ""}
+    relation : {"same_picture", "near", "thumbnail", "crop", "other_bar", ""}
     differing_pixels : int
-        Pixels that differ at all.
+        Pixels that differ at all, in the part and at the size that both have.
     max_difference : int
-        Largest difference in gray levels.
+        Largest difference there, in gray levels.
     """
 
-    relation: Literal["same_picture", "near", ""]
+    relation: Relation
     differing_pixels: int
     max_difference: int
 
 
-def compare_pictures(first: tuple[bytes, NDArray[np.uint8]], second: tuple[bytes, NDArray[np.uint8]]) -> Comparison:
-    """Compare two pictures, each given as the bytes of its file and its canonical gray [height, width].
+def compare_pictures(first: Copy, second: Copy) -> Comparison:
+    """Compare two pictures.
 
-    A JPEG is the same picture as another file exactly when encoding that file's pixels with the JPEG's own
-    quantisation tables gives the JPEG's pixels again, up to a decoder's rounding: a second frame of the same sample
-    differs by its noise and fails. Without a JPEG, or when that fails, pictures within 2 gray levels everywhere are
-    `near`.
+    Of one size they are ``near`` (within 2 gray levels everywhere), ``same_picture`` (within what the JPEGs among them
+    explain) or ``other_bar`` (so in the upper three quarters). Of one width and different heights the lower may be a
+    ``crop`` of the higher with its data bar cut off. Of one shape and different sizes the smaller may be a
+    ``thumbnail``. Anything else is two pictures.
 
-    Raises
-    ------
-    ValueError
-        The shapes differ.
+    Cost: a decoded picture of 1 megapixel a side takes some 30 ms.
     """
-    (data_a, gray_a), (data_b, gray_b) = first, second
-    if gray_a.shape != gray_b.shape:
-        raise ValueError(f"pictures of different shapes, {gray_a.shape} and {gray_b.shape}, cannot be compared")
-    difference = cv2.absdiff(gray_a, gray_b)
-    largest = int(difference.max())
-    differing = int(np.count_nonzero(difference))
-    relation: Literal["same_picture", "near", ""] = ""
-    if _explains(gray_a, data_b, gray_b) or _explains(gray_b, data_a, gray_a):
-        relation = "same_picture"
-    elif largest <= _NEAR_LEVELS:
-        relation = "near"
-    return Comparison(relation, differing, largest)
+    large, small = sorted((first, second), key=lambda copy: copy.gray.size, reverse=True)
+    if large.gray.shape == small.gray.shape:
+        return _same_size(large, small)
+    (high, wide), (low, narrow) = large.gray.shape, small.gray.shape
+    if wide == narrow and 0 < high - low <= _MOST_CUT_OFF * high:
+        top = Copy(large.data, np.ascontiguousarray(large.gray[:low]))
+        return _measured("crop" if _jpeg_explains(top, small) else "", top.gray, small.gray)
+    scale = narrow / wide
+    if scale <= _MOST_THUMBNAIL_SCALE and abs(low / high - scale) <= _ASPECT_TOLERANCE * scale:
+        shrunk = np.asarray(cv2.resize(large.gray, (narrow, low), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        return _measured("thumbnail" if _looks_the_same(shrunk, small.gray) else "", shrunk, small.gray)
+    return Comparison("", 0, 0)
 
 
-def _explains(original: NDArray[np.uint8], jpeg: bytes, pixels: NDArray[np.uint8]) -> bool:
-    """Whether the file ``jpeg``, decoded to ``pixels``, is ``original`` encoded with that file's own tables."""
-    if not jpeg.startswith(_JPEG_MAGIC):
+def _same_size(a: Copy, b: Copy) -> Comparison:
+    if int(cv2.absdiff(a.gray, b.gray).max()) <= _NEAR_LEVELS:
+        return _measured("near", a.gray, b.gray)
+    if _jpeg_explains(a, b):
+        return _measured("same_picture", a.gray, b.gray)
+    rows = int(_OTHER_BAR_BELOW * a.gray.shape[0]) // _BLOCK * _BLOCK
+    tops = [Copy(copy.data, np.ascontiguousarray(copy.gray[:rows])) for copy in (a, b)]
+    same_top = rows > 0 and (
+        int(cv2.absdiff(tops[0].gray, tops[1].gray).max()) <= _NEAR_LEVELS or _jpeg_explains(tops[0], tops[1])
+    )
+    return _measured("other_bar" if same_top else "", a.gray, b.gray)
+
+
+def _measured(relation: Relation, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Comparison:
+    difference = cv2.absdiff(a, b)
+    return Comparison(relation, int(np.count_nonzero(difference)), int(difference.max()))
+
+
+def _jpeg_explains(a: Copy, b: Copy) -> bool:
+    """Whether the difference of two pictures of one shape is within the quantisation of the JPEGs among them."""
+    steps = [found for found in (_luma_steps(a.data), _luma_steps(b.data)) if found is not None]
+    if not steps:
         return False
-    with Image.open(io.BytesIO(jpeg)) as image:
-        tables = getattr(image, "quantization", None)
-        color = image.mode == "RGB"
-    if not tables:
+    height, width = (length // _BLOCK * _BLOCK for length in a.gray.shape)
+    if not height or not width:
         return False
-    again = Image.fromarray(original)
-    buffer = io.BytesIO()
-    luma = [list(tables[min(tables)])]
-    if color:
-        again = again.convert("RGB")
-        luma = [list(table) for _, table in sorted(tables.items())]
-    again.save(buffer, "JPEG", qtables=luma, subsampling=-1 if not color else 0)
-    with Image.open(io.BytesIO(buffer.getvalue())) as image:
-        decoded = np.asarray(image.convert("L"))
-    return int(cv2.absdiff(decoded, pixels).max()) <= _DECODER_LEVELS
+    difference = a.gray[:height, :width].astype(np.float32) - b.gray[:height, :width].astype(np.float32)
+    bound = sum(step / 2 for step in steps) + _ROUNDING
+    outside = np.abs(_block_cosines(difference)) > bound
+    return float(outside.mean()) <= _SHARE_OUTSIDE
+
+
+def _block_cosines(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Orthonormal type-II cosine transform of every 8 x 8 block: [blocks, 8, 8]."""
+    height, width = values.shape
+    blocks = values.reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK).transpose(0, 2, 1, 3)
+    basis = _cosine_basis()
+    return np.asarray(basis @ blocks.reshape(-1, _BLOCK, _BLOCK) @ basis.T, dtype=np.float32)
+
+
+def _cosine_basis() -> NDArray[np.float32]:
+    k, n = np.mgrid[0:_BLOCK, 0:_BLOCK]
+    basis = np.sqrt(2 / _BLOCK) * np.cos(np.pi * (2 * n + 1) * k / (2 * _BLOCK))
+    basis[0] /= np.sqrt(2)
+    return np.asarray(basis, dtype=np.float32)
+
+
+def _luma_steps(data: bytes) -> NDArray[np.float32] | None:
+    """Quantisation steps of a JPEG's brightness, [8, 8] in natural order; None for any other file."""
+    if not data.startswith(_JPEG_MAGIC):
+        return None
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            tables = getattr(image, "quantization", None)
+    except (UnidentifiedImageError, OSError):
+        return None
+    return np.array(tables[min(tables)], np.float32).reshape(_BLOCK, _BLOCK) if tables else None
+
+
+def _looks_the_same(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
+    """Whether two small pictures agree up to a resampling filter and a JPEG's losses."""
+    x, y = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
+    if float(np.abs(x - y).mean()) > _THUMBNAIL_MEAN_LEVELS or x.std() == 0 or y.std() == 0:
+        return False
+    return float(np.corrcoef(x, y)[0, 1]) >= _THUMBNAIL_CORRELATION

@@ -6,20 +6,16 @@ from numpy.typing import NDArray
 _CHUNK = 4096
 
 
-def near_signature_pairs(
-    signatures: NDArray[np.uint8], *, groups: NDArray[np.integer], tolerance: int
-) -> NDArray[np.int64]:
-    """Pairs (a < b) of one group whose signatures differ by at most ``tolerance`` gray levels anywhere.
+def near_signature_pairs(signatures: NDArray[np.uint8], *, tolerance: int) -> NDArray[np.int64]:
+    """Pairs (a < b) whose signatures differ by at most ``tolerance`` gray levels anywhere.
 
     Exact: no such pair is missed. Signatures are sorted by their mean, and since means of a pair differ by at most
-    ``tolerance`` too, only a window of the sorted list is looked at; a second window over the mean of the left half
-    thins it out before whole signatures are compared.
+    ``tolerance`` too, only a window of the sorted list is looked at; the means of eighths thin it out before whole
+    signatures are compared.
 
     Parameters
     ----------
     signatures : ndarray of uint8, [n, pixels]
-    groups : ndarray of int, [n, g]
-        Only rows with equal entries here are compared (width and height of the pictures).
     tolerance : int
         Gray levels.
 
@@ -31,25 +27,16 @@ def near_signature_pairs(
 
     Notes
     -----
-    Memory O(n + window); time O(n log n + pairs in the windows x pixels).
+    Memory O(n + window); time O(n log n + pairs in the windows x 9).
     """
-    n = len(signatures)
-    telling = signatures.max(axis=1, initial=0) > signatures.min(axis=1, initial=255) if n else np.zeros(0, bool)
-    found: list[NDArray[np.int64]] = []
-    _, group = np.unique(groups, axis=0, return_inverse=True)
-    group = group.reshape(-1)
-    order = np.argsort(group, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-        rows = rows[telling[rows]]
-        if len(rows) > 1:
-            found.append(_pairs_of_group(signatures, rows, tolerance))
-    if not found:
+    telling = np.flatnonzero(np.ptp(signatures, axis=1) > 0) if len(signatures) else np.empty(0, np.int64)
+    if len(telling) < 2:
         return np.empty((0, 2), np.int64)
-    pairs = np.sort(np.concatenate(found), axis=1)
+    pairs = np.sort(_pairs_of(signatures, telling, tolerance), axis=1)
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
-def _pairs_of_group(signatures: NDArray[np.uint8], rows: NDArray[np.int64], tolerance: int) -> NDArray[np.int64]:
+def _pairs_of(signatures: NDArray[np.uint8], rows: NDArray[np.int64], tolerance: int) -> NDArray[np.int64]:
     features = _coarse(signatures[rows])
     order = np.argsort(features[:, 0], kind="stable")
     rows, features = rows[order], features[order]

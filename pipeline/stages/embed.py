@@ -88,7 +88,10 @@ def _trainer(settings: EmbedSettings) -> Any:
             pixels.oindex[rows] if len(rows) < pixels.shape[0] else pixels[:],
             picture_ids(root, rows),
             settings=ConvolutionalSettings(
-                code_size=settings.code_size, epochs=settings.epochs, batch_size=settings.batch_size
+                code_size=settings.code_size,
+                input_size=settings.input_size,
+                epochs=settings.epochs,
+                batch_size=settings.batch_size,
             ),
             seed=settings.seed,
             device=settings.device,

@@ -1,8 +1,9 @@
 """pair: find the images that show one picture, and choose the one that stands for it.
 
-Exactly equal pixels are found by their MD5. Re-encoded and nearly equal copies are looked for among images of one size
-whose small signatures differ by a few gray levels at most, and are then compared pixel by pixel; what was compared once
-is kept in the table ``comparisons`` and never compared again.
+Exactly equal pixels are found by their MD5. Other copies (re-encoded, nearly equal, scaled down, without the data bar
+or with another one) are looked for among images whose small signatures of the upper part differ by a few gray levels at
+most, and are then compared pixel by pixel; what was compared once is kept in the table ``comparisons`` and never
+compared again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ImageError
 from pipeline.imaging.canonical import to_gray8
-from pipeline.imaging.same_picture import Comparison, compare_pictures
+from pipeline.imaging.same_picture import Comparison, Copy, compare_pictures
 from pipeline.kernels.signatures import near_signature_pairs
 from pipeline.stages.keys import content_key, stage_key
 from pipeline.stages.ledger import (
@@ -90,7 +91,6 @@ def _candidates(context: Context, images: dict[str, NDArray[Any]]) -> list[tuple
     compared = set(zip(done["first"].tolist(), done["second"].tolist(), strict=True)) if done else set()
     pairs = near_signature_pairs(
         images["signature"][rows],
-        groups=np.stack([images["width_px"][rows], images["height_px"][rows]], axis=1),
         tolerance=context.recipe.pair.signature_tolerance,
     )
     found = ((int(rows[a]), int(rows[b])) for a, b in pairs.tolist())
@@ -131,7 +131,7 @@ def _compare(corpus: Corpus, a: Source, b: Source, max_pixels: int) -> Compariso
         grays = [to_gray8(read_source(corpus, source, max_pixels=max_pixels)) for source in (a, b)]
     except ImageError:
         return None  # it vanished meanwhile: compared when it is back
-    return compare_pictures((data[0], grays[0]), (data[1], grays[1]))
+    return compare_pictures(Copy(data[0], grays[0]), Copy(data[1], grays[1]))
 
 
 def _merge_comparisons(root: zarr.Group, results: Sequence[list[Compared]]) -> None:
@@ -213,7 +213,7 @@ def _choose(images: dict[str, NDArray[Any]], group: NDArray[np.int64]) -> NDArra
 
 def _duplicate_rows(links: Sequence[Link], images: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """A row a member of a group: the representative first with no relation, then each other with its strongest tie."""
-    strength = {"same_pixels": 0, "near": 1, "same_picture": 2}
+    strength = {"same_pixels": 0, "near": 1, "same_picture": 2, "other_bar": 3, "crop": 4, "thumbnail": 5}
     tie: dict[int, Link] = {}
     for link in sorted(links, key=lambda link: strength[link[2]]):
         for row in link[:2]:

@@ -14,7 +14,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.errors import ImageError, ImageTooLargeError, RemovalsError
-from pipeline.imaging.canonical import signature, to_gray8
+from pipeline.imaging.canonical import signature, to_gray8, upper_part
 from pipeline.imaging.decode import decode_image, pixel_md5
 from pipeline.imaging.sniff import sniff_format
 from pipeline.stages.ledger import (
@@ -169,7 +169,7 @@ def _summarise(data: bytes, max_pixels: int) -> Picture:
         image.pages,
         float("nan") if image.nm_per_px is None else image.nm_per_px,
         json.dumps(dict(image.metadata), sort_keys=True, ensure_ascii=False) if image.metadata else "",
-        signature(to_gray8(image)).tobytes(),
+        signature(upper_part(to_gray8(image))).tobytes(),
     )
 
 
