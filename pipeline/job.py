@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.config import Recipe, load_recipe, recipe_to_toml
+from pipeline.config import Recipe, change_recipe, load_recipe, recipe_to_toml
 from pipeline.engine import EngineChoice, Engines
 from pipeline.errors import EmptyCorpusError, StageError, UsageError, WeightsError
 from pipeline.progress import Listener, Silent, StageFinished
@@ -119,7 +119,7 @@ def with_label_sets(recipe: Recipe, label_sets: Mapping[str, str]) -> Recipe:
     placed = {
         name: place if "://" in place else str(Path(place).expanduser().absolute()) for name, place in sets.items()
     }
-    return Recipe.model_validate(recipe.model_dump() | {"labels": {"sets": placed}})
+    return change_recipe(recipe, {"labels.sets": placed})
 
 
 def check_stage(name: str) -> str:

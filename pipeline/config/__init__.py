@@ -1,6 +1,6 @@
 """Recipes: which stages run, with which settings. Frozen, typed and validated."""
 
-from pipeline.config.loading import load_recipe, recipe_to_toml
+from pipeline.config.loading import change_recipe, load_recipe, recipe_to_toml
 from pipeline.config.recipe import (
     AgreeSettings,
     AutoencodeSettings,
@@ -37,6 +37,7 @@ __all__ = [
     "RunSettings",
     "ScaleSettings",
     "WalkSettings",
+    "change_recipe",
     "load_recipe",
     "recipe_to_toml",
 ]

@@ -1,6 +1,7 @@
 """From a TOML file and ``--set`` options to a validated `Recipe`, and errors that name the nearest right key."""
 
 import difflib
+import json
 import tomllib
 import typing
 from collections.abc import Mapping, Sequence
@@ -49,10 +50,21 @@ def load_recipe(
         _assign(tables, key, value)
     for key, value in (overrides or {}).items():
         _assign(tables, key, value)
-    try:
-        return Recipe.model_validate(tables)
-    except ValidationError as error:
-        raise RecipeError(_explain(error, source or "(defaults)")) from error
+    return _validate(tables, source or "(defaults)")
+
+
+def change_recipe(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
+    """The recipe with single settings (``"stage.key"`` to a value) changed, validated like one that is read.
+
+    Raises
+    ------
+    RecipeError
+        As `load_recipe`.
+    """
+    tables = recipe.model_dump(mode="json")
+    for key, value in overrides.items():
+        _assign(tables, key, value)
+    return _validate(tables, recipe.name)
 
 
 def recipe_to_toml(recipe: Recipe) -> str:
@@ -69,6 +81,29 @@ def recipe_to_toml(recipe: Recipe) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _validate(tables: Mapping[str, Any], source: str) -> Recipe:
+    """Validate without conversions: as JSON, since only from JSON does a strict model take arrays for tuples."""
+    try:
+        text = json.dumps(_with_lists(tables), default=str, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise RecipeError(
+            f"The recipe {source} does not validate: a setting holds bytes that are not UTF-8 text "
+            f"({error.object[max(0, error.start - 40) : error.end + 40]!r}). Rename what it points to."
+        ) from error
+    try:
+        return Recipe.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        raise RecipeError(_explain(error, source)) from error
+
+
+def _with_lists(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """A single table stands for a list of one, so that ``[embed]`` and ``[[embed]]`` are both accepted."""
+    return {k: [v] if k in _LISTED and isinstance(v, dict) else v for k, v in tables.items()}
+
+
+_LISTED = ("embed", "autoencode")  # stages that a recipe may hold several of, told apart by their names
+
+
 def _toml_lines(table: Mapping[str, Any]) -> list[str]:
     return [f"{key} = {_toml_value(value)}" for key, value in table.items()]
 
@@ -77,18 +112,18 @@ def _toml_value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        escaped = "".join(_TOML_ESCAPES.get(c, c) if c.isprintable() else f"\\u{ord(c):04x}" for c in value)
-        return f'"{escaped}"'
+        return '"' + "".join(map(_toml_character, value)) + '"'
     if isinstance(value, list):
         return "[" + ", ".join(_toml_value(entry) for entry in value) + "]"
     if isinstance(value, dict):
-        return (
-            "{ " + ", ".join(f"{_toml_value(k)} = {_toml_value(v)}" for k, v in value.items()) + " }" if value else "{}"
-        )
+        return "{" + ", ".join(f"{_toml_value(key)} = {_toml_value(entry)}" for key, entry in value.items()) + "}"
     return repr(value)
 
 
-_TOML_ESCAPES = {'"': '\\"', "\\": "\\\\"}
+def _toml_character(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
 
 
 def _read_toml(source: str, known: Mapping[str, str]) -> dict[str, Any]:
@@ -126,29 +161,36 @@ def _parse_assignment(assignment: str) -> tuple[str, Any]:
 def _assign(tables: dict[str, Any], key: str, value: Any) -> None:
     """Set ``stage.key`` or, for one of several embeddings, ``embed.NAME.key``; ``embed.key`` sets it in all."""
     stage, *rest = key.split(".")
-    if stage in ("embed", "autoencode"):
-        entries = tables.setdefault(stage, [{}])
-        entries = [entries] if isinstance(entries, dict) else entries
-        if len(rest) == 2:
-            named = [entry for entry in entries if _name_of(stage, entry) == rest[0]]
-            if not named:
-                raise RecipeError(f"--set {key}: no {stage} of the recipe is called {rest[0]!r}.")
-            entries, rest = named, rest[1:]
-        for entry in entries:
-            entry[".".join(rest)] = value
-        return
-    table: Any = tables
-    for part in (stage, *rest[:-1]):
-        table = table.setdefault(part, {})
-        if not isinstance(table, dict):
-            raise RecipeError(f"--set {key}: {part!r} is a value and has no keys.")
-    table[rest[-1]] = value
+    targets = _entries(tables, stage, ".".join(rest[:-1]), key) if stage in _LISTED else [tables]
+    for table in targets:
+        for part in () if stage in _LISTED else (stage, *rest[:-1]):
+            table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise RecipeError(f"--set {key}: {part!r} is a value and has no keys.")
+        table[rest[-1]] = value
 
 
-def _name_of(stage: str, entry: Mapping[str, Any]) -> str:
+def _entries(tables: dict[str, Any], stage: str, name: str, key: str) -> list[dict[str, Any]]:
+    """The entries of ``[[embed]]`` or ``[[autoencode]]`` that are called ``name``; all of them without a name."""
+    entries = tables.setdefault(stage, [{}])
+    entries = [entries] if isinstance(entries, dict) else entries
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise RecipeError(f"--set {key}: {stage!r} is a value and has no keys; write [[{stage}]] in the recipe.")
+    if not entries:
+        raise RecipeError(f"--set {key}: the recipe has no {stage}.")
+    names = [str(entry.get("name", _default_name(stage))) for entry in entries]
+    if name and name not in names:
+        raise RecipeError(
+            f"--set {key}: no {stage} of the recipe is called {name!r}.{_did_you_mean(name, names)} "
+            f"There are {', '.join(names)}."
+        )
+    return [entry for entry, its_name in zip(entries, names, strict=True) if name in ("", its_name)]
+
+
+def _default_name(stage: str) -> str:
     model = _model_at(Recipe, (stage,))
-    default = model.model_fields["name"].default if model else ""
-    return str(entry.get("name", default))
+    assert model is not None  # both stages are lists of settings
+    return str(model.model_fields["name"].default)
 
 
 def _explain(error: ValidationError, source: str) -> str:
@@ -158,15 +200,21 @@ def _explain(error: ValidationError, source: str) -> str:
 
 
 def _explain_one(detail: Any) -> str:
-    where = tuple(part for part in detail["loc"] if not isinstance(part, int))
+    where = tuple(part for part in detail["loc"] if not isinstance(part, int) and part != "[key]")
     key = ".".join(str(part) for part in where) or "recipe"
     if detail["type"] == "extra_forbidden":
         model = _model_at(Recipe, where[:-1])
         known = list(model.model_fields) if model else []
         return f"there is no setting {key!r}.{_did_you_mean(str(where[-1]), known)} Known here: {', '.join(known)}."
     message = str(detail["msg"]).removeprefix("Value error, ")
+    if detail["type"] == "model_type":
+        message = f"a table of settings is needed, for example {_example(key)}"
     given = "" if isinstance(detail["input"], dict | list) else f" (got {detail['input']!r})"
     return f"{key}: {message[:1].lower()}{message[1:]}{given}."
+
+
+def _example(key: str) -> str:
+    return f"[[{key}]]" if key in _LISTED else f"[{key}]"
 
 
 def _model_at(model: type[BaseModel], where: Sequence[Any]) -> type[BaseModel] | None:

@@ -1,8 +1,8 @@
 """The typed model of a recipe. Every default of the program lives here and nowhere else."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -11,12 +11,7 @@ Share = Annotated[float, Field(gt=0, le=1)]
 class Settings(BaseModel):
     """Base of all settings: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def _as_list(value: Any) -> Any:
-    """A single table stands for a list of one, so that ``[embed]`` and ``[[embed]]`` are both accepted."""
-    return [value] if isinstance(value, dict) else value
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class CorpusSettings(Settings):
@@ -192,10 +187,8 @@ class Recipe(Settings):
     labels: LabelsSettings = LabelsSettings()
     scale: ScaleSettings = ScaleSettings()
     pixels: PixelsSettings = PixelsSettings()
-    embed: Annotated[tuple[EmbedSettings, ...], BeforeValidator(_as_list)] = Field(default_factory=_embeddings)
-    autoencode: Annotated[tuple[AutoencodeSettings, ...], BeforeValidator(_as_list)] = Field(
-        default_factory=_autoencoders
-    )
+    embed: tuple[EmbedSettings, ...] = Field(default_factory=_embeddings)
+    autoencode: tuple[AutoencodeSettings, ...] = Field(default_factory=_autoencoders)
     neighbours: NeighboursSettings = NeighboursSettings()
     dimension: DimensionSettings = DimensionSettings()
     cluster: ClusterSettings = ClusterSettings()
