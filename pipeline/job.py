@@ -222,7 +222,7 @@ def _check_images(runner: Runner) -> None:
 
 
 def _check_separate(corpus: Corpus, location: Location) -> None:
-    if corpus.is_local and location.is_local and location.path.is_relative_to(corpus.url):
+    if corpus.contains(location):
         raise UsageError(
             f"The index {location.url} lies inside the corpus {corpus.url}, which is never written "
             "to; put it elsewhere."

@@ -1,24 +1,24 @@
 """The corpus: listing and reading its files, never writing.
 
-Paths are relative to the corpus' root, with ``/``. A name whose bytes are not UTF-8 is percent-escaped (and then its
-own percent signs too), so that every path is text and still leads back to its file.
+Paths are relative to the corpus' root, with ``/``, and text whatever their bytes are (see `names`).
 """
 
-import fnmatch
 import hashlib
 import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
-import fsspec
+from fsspec import AbstractFileSystem
 
 from pipeline.config import CorpusSettings
 from pipeline.errors import CorpusNotFoundError, UnreadableFileError, UsageError
-
-_ESCAPED = "%escaped/"
+from pipeline.storage.failures import storage_failures
+from pipeline.storage.folder_walk import FolderWalk
+from pipeline.storage.globs import matches
+from pipeline.storage.location import Location, open_filesystem
+from pipeline.storage.names import escape_path, unescape_path
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,31 +39,6 @@ class Listing:
     others: frozenset[str] = frozenset()
 
 
-def escape_path(raw: str) -> str:
-    """A relative path as text: bytes that are not UTF-8 (surrogates in ``raw``) become ``%XX``.
-
-    Examples
-    --------
-    >>> escape_path("a%b.tif")
-    'a%b.tif'
-    >>> escape_path(b"caf\\xe9 5%.tif".decode("utf-8", "surrogateescape"))
-    '%escaped/caf%E9 5%25.tif'
-    """
-    try:
-        raw.encode("utf-8")
-        return raw
-    except UnicodeEncodeError:
-        parts = (f"%{ord(c) - 0xDC00:02X}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in raw.replace("%", "%25"))
-        return _ESCAPED + "".join(parts)
-
-
-def unescape_path(path: str) -> str:
-    """The path as the file system knows it; inverse of `escape_path`."""
-    if not path.startswith(_ESCAPED):
-        return path
-    return unquote_to_bytes(path.removeprefix(_ESCAPED)).decode("utf-8", "surrogateescape")
-
-
 class Corpus:
     """A folder or bucket prefix of files, opened read-only.
 
@@ -76,17 +51,20 @@ class Corpus:
 
     Raises
     ------
-    CorpusNotFoundError
-        It does not exist, or is no folder.
+    UsageError
+        ``url`` is empty.
     """
 
     def __init__(self, url: str, settings: CorpusSettings | None = None) -> None:
+        if not url.strip():
+            raise UsageError("The corpus has no name; give a folder or a URL.")
         self.settings = settings or CorpusSettings()
         scheme = urlsplit(url).scheme if "://" in url else ""
         self.is_local = scheme in ("", "file")
-        self.url = (
-            os.path.abspath(os.path.expanduser(url.removeprefix("file://"))) if self.is_local else url.rstrip("/")
-        )
+        if self.is_local:
+            self.url = os.path.abspath(os.path.expanduser(url.removeprefix("file://")))
+        else:
+            self.url = f"{scheme}://{url.partition('://')[2].rstrip('/')}"
 
     def check(self) -> None:
         """Raise `CorpusNotFoundError` where there is no such folder."""
@@ -97,15 +75,33 @@ class Corpus:
                 raise CorpusNotFoundError(
                     f"There is no folder {self.url}. Check the path, and that the share is mounted."
                 )
-        elif not self._filesystem().exists(self.url):
-            raise CorpusNotFoundError(
-                f"There is nothing at {self.url}. Check the bucket, the prefix and the credentials."
-            )
+            return
+        with storage_failures("looking at the corpus", self.url):
+            filesystem = self._filesystem()
+            if not filesystem.exists(self.url):
+                raise CorpusNotFoundError(
+                    f"There is nothing at {self.url}. Check the bucket, the prefix and the credentials."
+                )
+            if filesystem.isfile(self.url):
+                raise CorpusNotFoundError(f"{self.url} is a file; a corpus is a folder of images.")
+
+    def contains(self, location: Location) -> bool:
+        """Whether something written at ``location`` would be written into the corpus, also through links."""
+        if self.is_local and location.is_local:
+            root = os.path.realpath(self.url)
+            return os.path.commonpath([root, os.path.realpath(location.url)]) == root
+        return f"{location.url}/".startswith(f"{self.url}/")
 
     def listing(self) -> Listing:
-        """All files that the settings select, sorted by the bytes of their paths."""
-        unreadable: list[tuple[str, str]] = []
-        entries = self._local_entries(unreadable) if self.is_local else self._remote_entries()
+        """All files that the settings select, sorted by the bytes of their paths.
+
+        Raises
+        ------
+        StorageError
+            A bucket cannot be listed; of a local folder the rest is listed, and what failed is in ``unreadable``.
+        """
+        with storage_failures("listing the corpus", self.url):
+            entries, unreadable = self._local_entries() if self.is_local else (list(self._remote_entries()), [])
         everything = sorted(entries, key=lambda entry: entry.path.encode())
         chosen = [entry for entry in everything if self._selected(entry.path)]
         if self.settings.sample and self.settings.sample < len(chosen):
@@ -125,8 +121,7 @@ class Corpus:
         raw = unescape_path(path)
         try:
             if self.is_local:
-                with open(os.path.join(self.url, raw), "rb") as handle:
-                    return handle.read()
+                return _read_regular(os.path.join(self.url, raw))
             return bytes(self._filesystem().cat_file(f"{self.url}/{raw}"))
         except OSError as error:
             raise UnreadableFileError(f"cannot be read: {error.strerror or error}") from error
@@ -136,76 +131,39 @@ class Corpus:
         raw = unescape_path(path)
         if self.is_local:
             return os.path.isfile(os.path.join(self.url, raw))
-        return bool(self._filesystem().exists(f"{self.url}/{raw}"))
+        with storage_failures("looking at the corpus", self.url):
+            return bool(self._filesystem().exists(f"{self.url}/{raw}"))
 
-    def _filesystem(self) -> Any:
-        options = {}
-        if self.url.startswith("s3://"):
-            options = {"endpoint_url": os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")}
-        try:
-            return fsspec.filesystem(urlsplit(self.url).scheme, **options)
-        except (ImportError, ValueError) as error:
-            raise UsageError(f"{self.url} cannot be opened: {error}.") from error
+    def _filesystem(self) -> AbstractFileSystem:
+        return open_filesystem(self.url)
 
     def _selected(self, path: str) -> bool:
-        taken = any(_matches(path, pattern) for pattern in self.settings.include)
-        return taken and not any(_matches(path, pattern) for pattern in self.settings.exclude)
+        taken = any(matches(path, pattern) for pattern in self.settings.include)
+        return taken and not any(matches(path, pattern) for pattern in self.settings.exclude)
+
+    def _local_entries(self) -> tuple[list[FileEntry], list[tuple[str, str]]]:
+        walk = FolderWalk(self.url)
+        entries = [FileEntry(escape_path(raw), s.st_size, s.st_mtime_ns) for raw, s in walk.files()]
+        return entries, [(escape_path(raw), reason) for raw, reason in walk.unreadable]
 
     def _remote_entries(self) -> Iterator[FileEntry]:
-        root = self._filesystem()._strip_protocol(self.url).rstrip("/") + "/"
-        for name, info in self._filesystem().find(self.url, detail=True).items():
+        filesystem = self._filesystem()
+        root = filesystem._strip_protocol(self.url).rstrip("/") + "/"
+        for name, info in filesystem.find(self.url, detail=True).items():
+            if info["type"] == "directory" or name.endswith("/"):  # an object that only marks a folder
+                continue
             modified = info.get("LastModified") or info.get("mtime") or info.get("created")
-            stamp = getattr(modified, "timestamp", lambda value=modified: value)()
+            stamp = modified.timestamp() if hasattr(modified, "timestamp") else modified
             yield FileEntry(
                 escape_path(name.removeprefix(root)),
                 int(info.get("size") or 0),
                 int(stamp * 1e9) if isinstance(stamp, int | float) else -1,
             )
 
-    def _local_entries(self, unreadable: list[tuple[str, str]]) -> Iterator[FileEntry]:
-        """Walk without recursion; a folder that a symbolic link leads to a second time is not entered again."""
-        pending = [("", self.url)]
-        seen: set[tuple[int, int]] = set()
-        while pending:
-            prefix, folder = pending.pop()
-            try:
-                status = os.stat(folder)
-                if (status.st_dev, status.st_ino) in seen:
-                    continue
-                seen.add((status.st_dev, status.st_ino))
-                with os.scandir(folder) as entries:
-                    for entry in sorted(entries, key=lambda e: os.fsencode(e.name)):
-                        found = self._visit(prefix, entry, pending, unreadable)
-                        if found is not None:
-                            yield found
-            except OSError as error:
-                unreadable.append((escape_path(prefix.rstrip("/")), f"cannot be listed: {error.strerror or error}"))
 
-    def _visit(
-        self,
-        prefix: str,
-        entry: os.DirEntry[str],
-        pending: list[tuple[str, str]],
-        unreadable: list[tuple[str, str]],
-    ) -> FileEntry | None:
-        raw = prefix + entry.name
-        try:
-            status = entry.stat()
-        except OSError as error:
-            unreadable.append((escape_path(raw), f"cannot be looked at: {error.strerror or error}"))
-            return None
-        if stat.S_ISDIR(status.st_mode):
-            pending.append((raw + "/", entry.path))
-            return None
-        if not stat.S_ISREG(status.st_mode):
-            unreadable.append((escape_path(raw), "is no regular file"))
-            return None
-        return FileEntry(escape_path(raw), status.st_size, status.st_mtime_ns)
-
-
-def _matches(path: str, pattern: str) -> bool:
-    """Shell-style match of a path; ``**`` and a pattern without a slash match at any depth."""
-    if pattern in ("**", "*", "**/*"):
-        return True
-    name = path.rsplit("/", 1)[-1] if "/" not in pattern else path
-    return fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(path, pattern.replace("**/", "*"))
+def _read_regular(place: str) -> bytes:
+    """The bytes of a regular file; anything else is refused rather than waited for (a pipe has no end)."""
+    with open(os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as handle:
+        if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+            raise UnreadableFileError("is no regular file")
+        return handle.read()

@@ -6,26 +6,29 @@ from contextlib import contextmanager
 
 import icechunk
 
-from pipeline.errors import IndexLockedError, StorageError
+from pipeline.errors import IndexLockedError, SemcorpusError, StorageError
 
 _FULL = ("no space left", "disk quota exceeded", "os error 28", "os error 122")
 _DENIED = ("permission denied", "os error 13", "accessdenied", "access denied", "read-only file system")
+_DAMAGED = ("zstd decompression error", "checksum do not match", "checksums do not match")
 
 
 @contextmanager
 def storage_failures(doing: str, place: str) -> Iterator[None]:
-    """Translate what Icechunk and the operating system raise while ``doing`` something at ``place``."""
+    """Translate what Icechunk, fsspec and the operating system raise while ``doing`` something at ``place``."""
     try:
         yield
+    except SemcorpusError:
+        raise
     except icechunk.ConflictError as error:
         raise IndexLockedError(
             f"Another process has written to the index {place} meanwhile; nothing of this step was kept. "
             "Wait for it to finish and start again."
         ) from error
-    except (icechunk.IcechunkError, OSError) as error:
-        if isinstance(error, StorageError):
-            raise
-        raise StorageError(_explain(error, doing, place)) from error
+    except Exception as error:
+        if is_damage(error) or isinstance(error, icechunk.IcechunkError | OSError) or _is_from_bucket(error):
+            raise StorageError(_explain(error, doing, place)) from error
+        raise
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -40,6 +43,16 @@ def is_disk_full(error: BaseException) -> bool:
     return False
 
 
+def is_damage(error: BaseException) -> bool:
+    """Whether an exception means that stored bytes are not those that were written (a checksum disagrees)."""
+    return isinstance(error, RuntimeError | ValueError) and any(word in str(error).lower() for word in _DAMAGED)
+
+
+def _is_from_bucket(error: BaseException) -> bool:
+    """Whether it comes from Amazon's library, which fsspec passes on as it is, and which may not be installed."""
+    return type(error).__module__.partition(".")[0] in ("aiobotocore", "aiohttp", "botocore")
+
+
 def _explain(error: BaseException, doing: str, place: str) -> str:
     text = str(error)
     if is_disk_full(error):
@@ -49,10 +62,15 @@ def _explain(error: BaseException, doing: str, place: str) -> str:
         )
     if any(word in text.lower() for word in _DENIED):
         return f"No permission for {doing} {place}: {_first_line(text)}."
+    if is_damage(error):
+        return (
+            f"{doing[:1].upper()}{doing[1:]} {place} failed: what is stored is damaged ({_first_line(text)}). "
+            "`semcorpus verify INDEX` finds all of it; `semcorpus rollback INDEX COMMIT` returns to a sound commit."
+        )
     return f"{doing[:1].upper()}{doing[1:]} {place} failed: {_first_line(text)}."
 
 
 def _first_line(text: str) -> str:
     lines = [line.strip(" |") for line in text.splitlines()]
-    useful = [line for line in lines if line and line != "context:"]
+    useful = [line.removeprefix("x ") for line in lines if line and line != "context:"]
     return (useful[0] if useful else "no reason given")[:300].rstrip(".")

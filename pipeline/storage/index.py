@@ -13,6 +13,7 @@ import zarr
 from pipeline.errors import IndexFormatError, UsageError
 from pipeline.storage.failures import storage_failures
 from pipeline.storage.location import Location
+from pipeline.storage.lock import LOCK_NAME
 
 FORMAT_VERSION = 1
 _BRANCH = "main"
@@ -46,9 +47,10 @@ class Transaction:
         self._begin()
 
     def _begin(self) -> None:
-        self._session = self._repository.writable_session(_BRANCH)
-        self.root = zarr.open_group(self._session.store, mode="a")
-        self.base_commit = str(self._session.snapshot_id)
+        with storage_failures("opening for writing", self._place):
+            self._session = self._repository.writable_session(_BRANCH)
+            self.root = zarr.open_group(self._session.store, mode="a")
+            self.base_commit = str(self._session.snapshot_id)
 
     @property
     def changed(self) -> bool:
@@ -66,7 +68,8 @@ class Transaction:
     def merge(self, *forks: icechunk.ForkSession) -> None:
         """Take over what workers wrote into their forks."""
         if forks:
-            self._session.merge(*forks)
+            with storage_failures("merging into", self._place):
+                self._session.merge(*forks)
 
     def commit(self, message: str, metadata: Mapping[str, Any]) -> str:
         """Commit, begin anew on top of it, and return the commit's id; without changes nothing is written."""
@@ -104,7 +107,10 @@ class Index:
     @property
     def commit(self) -> str:
         """Id of the commit that is read."""
-        return self._commit or str(self._repository.lookup_branch(_BRANCH))
+        if self._commit:
+            return self._commit
+        with storage_failures("reading", self.url):
+            return str(self._repository.lookup_branch(_BRANCH))
 
     @property
     def store(self) -> icechunk.IcechunkStore:
@@ -114,12 +120,12 @@ class Index:
 
     def read(self) -> zarr.Group:
         """The root group at the commit, read-only."""
-        return zarr.open_group(self.store, mode="r")
+        with storage_failures("reading", self.url):
+            return zarr.open_group(self.store, mode="r")
 
     def begin(self) -> Transaction:
         """Start a transaction on the newest commit."""
-        with storage_failures("opening for writing", self.url):
-            return Transaction(self._repository, self.url)
+        return Transaction(self._repository, self.url)
 
     def history(self) -> list[Commit]:
         """All commits, newest first."""
@@ -129,6 +135,11 @@ class Index:
                 for info in self._repository.ancestry(snapshot_id=self.commit)
             ]
 
+    def is_bare(self) -> bool:
+        """Whether there is nothing but the empty snapshot that Icechunk itself begins with."""
+        with storage_failures("reading the history of", self.url):
+            return next(iter(self._repository.ancestry(snapshot_id=self.commit))).parent_id is None
+
     def rollback(self, commit: str) -> str:
         """Return to an earlier commit, named by the beginning of its id; ``annotations/`` stays as it is.
 
@@ -137,10 +148,10 @@ class Index:
         UsageError
             No commit, or more than one, begins like that.
         """
-        found = [entry.id for entry in self.history() if entry.id.startswith(commit.upper())]
+        found = [entry.id for entry in self.history() if entry.parent and entry.id.startswith(commit.upper())]
         if len(found) != 1:
-            what = "No commit" if not found else f"{len(found)} commits"
-            raise UsageError(f"{what} of {self.url} begin with {commit!r}; `semcorpus history` lists them.")
+            what = "No commit begins" if not found else f"{len(found)} commits begin"
+            raise UsageError(f"{what} with {commit!r} in {self.url}; `semcorpus history {self.url}` lists them.")
         with storage_failures("rolling back", self.url):
             self._repository.reset_branch(_BRANCH, found[0])
         return found[0]
@@ -159,7 +170,9 @@ def open_index(location: str | os.PathLike[str], *, commit: str | None = None) -
     Raises
     ------
     IndexFormatError
-        There is no index, or a newer semcorpus made it.
+        There is no index, its creation was interrupted, or a newer semcorpus made it.
+    UsageError
+        It has no such commit.
 
     Examples
     --------
@@ -167,12 +180,13 @@ def open_index(location: str | os.PathLike[str], *, commit: str | None = None) -
     >>> zarr.open_group(index.store, mode="r")["embeddings/cae/vectors"]    # doctest: +SKIP
     """
     place = Location.parse(location)
-    storage = place.child("store").icechunk_storage()
-    with storage_failures("opening the index", place.url):
-        if (place.is_local and not (place.path / "store").is_dir()) or not icechunk.Repository.exists(storage):
-            raise IndexFormatError(f"There is no index at {place.url}; `semcorpus run CORPUS {place.url}` makes one.")
-        index = Index(place, icechunk.Repository.open(storage), commit)
-        _check_format(index)
+    repository = _open_repository(place)
+    if repository is None:
+        raise IndexFormatError(f"There is no index at {place.url}; `semcorpus run CORPUS {place.url}` makes one.")
+    if commit is not None:
+        _check_commit(repository, place, commit)
+    index = Index(place, repository, commit)
+    _check_format(index)
     return index
 
 
@@ -182,19 +196,21 @@ def create_index(location: str | os.PathLike[str], *, attributes: Mapping[str, A
     Raises
     ------
     UsageError
-        The place is a file, or a folder with other things in it.
+        The place is a file, a folder with other things in it, or an index.
     StorageError
         It cannot be written.
     """
     place = Location.parse(location)
     with storage_failures("creating the index", place.url):
+        _check_empty(place)
         if place.is_local:
-            _check_empty(place)
             place.path.mkdir(parents=True, exist_ok=True)
         index = Index(place, icechunk.Repository.open_or_create(place.child("store").icechunk_storage()))
-        transaction = index.begin()
-        transaction.root.attrs.update({_FORMAT: FORMAT_VERSION, **attributes})
-        transaction.commit("create", {"stage": "create", "kind": "layout"})
+    if not index.is_bare():
+        raise UsageError(f"There is an index at {place.url} already; open it, or name another folder.")
+    transaction = index.begin()
+    transaction.root.attrs.update({_FORMAT: FORMAT_VERSION, **attributes})
+    transaction.commit("create", {"stage": "create", "kind": "layout"})
     return index
 
 
@@ -205,17 +221,37 @@ def index_exists(location: str | os.PathLike[str]) -> bool:
     takes it over.
     """
     place = Location.parse(location)
+    repository = _open_repository(place)
+    return repository is not None and not Index(place, repository).is_bare()
+
+
+def _open_repository(place: Location) -> icechunk.Repository | None:
+    """The store of the index; None where there is none. A folder that does not exist is not made."""
     if place.is_local and not (place.path / "store").is_dir():
-        return False
+        return None
     storage = place.child("store").icechunk_storage()
-    with storage_failures("looking for an index at", place.url):
-        if not icechunk.Repository.exists(storage):
-            return False
-        return len(Index(place, icechunk.Repository.open(storage)).history()) > 1
+    with storage_failures("opening the index", place.url):
+        return icechunk.Repository.open(storage) if icechunk.Repository.exists(storage) else None
+
+
+def _check_commit(repository: icechunk.Repository, place: Location, commit: str) -> None:
+    try:
+        repository.readonly_session(snapshot_id=commit)
+    except icechunk.IcechunkError as error:
+        raise UsageError(
+            f"The index {place.url} has no commit {commit!r}; `semcorpus history {place.url}` lists them."
+        ) from error
 
 
 def _check_format(index: Index) -> None:
-    found = index.read().attrs.get(_FORMAT)
+    if index.is_bare():
+        raise IndexFormatError(
+            f"The creation of the index {index.url} was interrupted; `semcorpus run CORPUS {index.url}` completes it."
+        )
+    try:
+        found = zarr.open_group(index.store, mode="r").attrs.get(_FORMAT)
+    except zarr.errors.GroupNotFoundError:
+        found = None
     if not isinstance(found, int):
         raise IndexFormatError(f"{index.url} holds an Icechunk store that semcorpus did not make.")
     if found > FORMAT_VERSION:
@@ -226,8 +262,12 @@ def _check_format(index: Index) -> None:
 
 
 def _check_empty(place: Location) -> None:
-    path = place.path
-    if path.is_file():
-        raise UsageError(f"{path} is a file; an index needs a folder of its own.")
-    if path.is_dir() and not {entry.name for entry in path.iterdir()} <= {"writer.lock", "store"}:
-        raise UsageError(f"The folder {path} is not empty and holds no index; name a new or an empty folder.")
+    if place.is_local and place.path.is_file():
+        raise UsageError(f"{place.url} is a file; an index needs a folder of its own.")
+    filesystem = place.filesystem()
+    try:
+        names = {str(name).rstrip("/").rpartition("/")[2] for name in filesystem.ls(place.url, detail=False)}
+    except FileNotFoundError:
+        return
+    if not names <= {LOCK_NAME, "store", filesystem._strip_protocol(place.url).rpartition("/")[2]}:
+        raise UsageError(f"The folder {place.url} is not empty and holds no index; name a new or an empty folder.")

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import fsspec
@@ -10,6 +11,8 @@ import icechunk
 from fsspec import AbstractFileSystem
 
 from pipeline.errors import UsageError
+
+_S3 = "s3://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +32,24 @@ class Location:
 
     @classmethod
     def parse(cls, text: str | os.PathLike[str]) -> "Location":
-        """Normalise a path or URL; a scheme other than ``s3`` or ``file`` raises `UsageError`."""
+        """Normalise a path or URL; nothing at all, or a scheme other than ``s3`` or ``file``, raises `UsageError`."""
         text = os.fspath(text)
-        parts = urlsplit(text)
-        if parts.scheme == "s3":
-            if not parts.netloc:
+        scheme, separator, rest = text.partition("://")
+        if separator and scheme.lower() == "s3":
+            if not rest.strip("/") or rest.startswith("/"):
                 raise UsageError(f"{text!r} names no bucket; an index in a bucket is s3://BUCKET/PREFIX.")
-            return cls(text.rstrip("/"))
-        if "://" in text and parts.scheme != "file":
-            raise UsageError(f"An index can live in a local folder or under s3://, not under {parts.scheme}://.")
-        path = text.removeprefix("file://")
-        return cls(str(Path(path).expanduser().absolute()))
+            return cls(_S3 + rest.rstrip("/"))
+        if separator and scheme.lower() != "file":
+            raise UsageError(f"An index can live in a local folder or under s3://, not under {scheme}://.")
+        path = rest if separator else text
+        if not path.strip():
+            raise UsageError("The index has no name; give a folder or s3://BUCKET/PREFIX.")
+        return cls(os.path.abspath(os.path.expanduser(path)))
 
     @property
     def is_local(self) -> bool:
         """Whether this is a folder of this machine (or one that looks like it, as NFS does)."""
-        return not self.url.startswith("s3://")
+        return not self.url.startswith(_S3)
 
     @property
     def path(self) -> Path:
@@ -53,28 +58,21 @@ class Location:
 
     def child(self, *names: str) -> "Location":
         """The location below this one."""
-        return Location("/".join((self.url, *names)))
+        return Location("/".join((self.url.rstrip("/"), *names)))
 
     def filesystem(self) -> AbstractFileSystem:
         """fsspec's view of the place."""
-        if self.is_local:
-            return fsspec.filesystem("file")
-        _require_s3fs(self.url)
-        return fsspec.filesystem("s3", endpoint_url=_endpoint())
-
-    def exists(self) -> bool:
-        """Whether anything is there."""
-        return bool(self.filesystem().exists(self.url))
+        return open_filesystem(self.url)
 
     def icechunk_storage(self) -> icechunk.Storage:
         """Icechunk's view of the place."""
         if self.is_local:
             return icechunk.local_filesystem_storage(self.url)
-        parts = urlsplit(self.url)
+        bucket, _, prefix = self.url.removeprefix(_S3).partition("/")
         endpoint = _endpoint()
         return icechunk.s3_storage(
-            bucket=parts.netloc,
-            prefix=parts.path.strip("/"),
+            bucket=bucket,
+            prefix=prefix,
             region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
             endpoint_url=endpoint,
             allow_http=bool(endpoint and endpoint.startswith("http:")),
@@ -83,12 +81,25 @@ class Location:
         )
 
 
+def open_filesystem(url: str) -> AbstractFileSystem:
+    """fsspec's file system for a path or URL.
+
+    Raises
+    ------
+    UsageError
+        The scheme is unknown, or needs a package that is not installed.
+    """
+    scheme = urlsplit(url).scheme if "://" in url else "file"
+    # Without a cache of listings: another process, or the store beside fsspec, may have written meanwhile.
+    options: dict[str, Any] = {"endpoint_url": _endpoint(), "use_listings_cache": False} if scheme == "s3" else {}
+    try:
+        return fsspec.filesystem(scheme, **options)
+    except ImportError as error:
+        hint = "pip install 'semcorpus[s3]'" if scheme == "s3" else str(error)
+        raise UsageError(f"{url} needs an optional part: {hint}.") from error
+    except ValueError as error:
+        raise UsageError(f"{url} cannot be opened: {error}.") from error
+
+
 def _endpoint() -> str | None:
     return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
-
-
-def _require_s3fs(url: str) -> None:
-    try:
-        import s3fs  # noqa: F401
-    except ImportError as error:
-        raise UsageError(f"{url} needs the optional part for buckets: pip install 'semcorpus[s3]'.") from error

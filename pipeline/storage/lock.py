@@ -13,6 +13,7 @@ from pipeline.storage.failures import storage_failures
 from pipeline.storage.location import Location
 
 LOCK_NAME = "writer.lock"
+_LONGEST_OWNER = 1000
 
 
 @contextmanager
@@ -25,31 +26,41 @@ def writer_lock(location: Location) -> Iterator[None]:
     ------
     IndexLockedError
         Somebody else writes; the message says who and since when.
+    StorageError
+        The folder cannot be written, or cannot be locked.
     """
     if not location.is_local:
         yield
         return
-    path = location.path / LOCK_NAME
     with storage_failures("locking the index", location.url):
-        handle = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - held as long as the caller writes
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            handle.seek(0)
-            owner = handle.read().strip() or "another process"
-            raise IndexLockedError(
-                f"The index {location.url} is being written by {owner}. Wait for it to finish, or stop it."
-            ) from error
-        handle.truncate(0)
-        handle.write(_owner())
-        handle.flush()
-        try:
-            yield
-        finally:
-            handle.truncate(0)
+        handle = os.open(location.path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        with storage_failures("locking the index", location.url):
+            _take(handle, location)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, location: Location) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        owner = os.pread(handle, _LONGEST_OWNER, 0).decode(errors="replace").strip() or "another process"
+        raise IndexLockedError(
+            f"The index {location.url} is being written by {owner}. Wait for it to finish, or stop it."
+        ) from error
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, _owner().encode(errors="replace"), 0)
 
 
 def _owner() -> str:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return f"process {os.getpid()} of {getpass.getuser()} on {socket.gethostname()}, since {now}"
+    return f"process {os.getpid()} of {_user()} on {socket.gethostname()}, since {now}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return f"user {os.getuid()}"

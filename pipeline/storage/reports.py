@@ -1,53 +1,83 @@
 """Publishing reports so that a reader never mixes two runs.
 
-Each run's files are written into a folder of their own, ``reports/versions/COMMIT/``; then ``reports/manifest.json``,
-the last thing written, names that folder. The copies directly in ``reports/`` are for people and scripts that open one
-file; whoever reads several goes through `read_report_table` or the manifest.
+Each run's files are written into a folder of their own, ``reports/versions/COMMIT-KEY/``, then copied to ``reports/``
+for people and scripts that open one file; ``reports/manifest.json``, the last thing written, then names that folder.
+Whoever reads several files goes through `read_report_tables` or the manifest. A run that is killed before its manifest
+is written leaves the old report valid, and the next run publishes again.
 """
 
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import StageError
+from pipeline.errors import StageError, StorageError
 from pipeline.storage.failures import storage_failures
 from pipeline.storage.location import Location
 
 _MANIFEST = "manifest.json"
 _VERSIONS = "versions"
-_KEPT_VERSIONS = 2
 
 
 def read_manifest(location: Location) -> dict[str, Any] | None:
-    """The manifest of the newest finished report; None before the first."""
+    """The manifest of the newest finished report; None before the first.
+
+    Raises
+    ------
+    StorageError
+        It cannot be read, or is damaged.
+    """
     place = location.child("reports", _MANIFEST)
     with storage_failures("reading the reports of", location.url):
-        if not place.exists():
+        try:
+            text = place.filesystem().cat_file(place.url)
+        except FileNotFoundError:
             return None
-        found: dict[str, Any] = json.loads(place.filesystem().cat_file(place.url))
-        return found
+    try:
+        found: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise StorageError(
+            f"The manifest {place.url} is damaged ({error}). Delete it and run `semcorpus report {location.url}`."
+        ) from error
+    return found
 
 
 def read_report_table(location: Location, name: str) -> pa.Table:
-    """A table of the newest finished report.
+    """A table of the newest finished report; for several, see `read_report_tables`.
 
     Raises
     ------
     StageError
         There is no report yet, or it has no such table.
     """
+    return read_report_tables(location, [name])[name]
+
+
+def read_report_tables(location: Location, names: Iterable[str]) -> dict[str, pa.Table]:
+    """Tables of the newest finished report, all of the same run.
+
+    Raises
+    ------
+    StageError
+        There is no report yet, or it has no such table.
+    StorageError
+        A file cannot be read.
+    """
     manifest = read_manifest(location)
+    return {name: _read_table(location, manifest, name) for name in names}
+
+
+def _read_table(location: Location, manifest: Mapping[str, Any] | None, name: str) -> pa.Table:
     file = f"{name}.parquet"
     if manifest is None or file not in manifest["files"]:
-        known = sorted(
-            f.removesuffix(".parquet") for f in (manifest or {"files": {}})["files"] if f.endswith(".parquet")
-        )
+        files = manifest["files"] if manifest else {}
+        known = sorted(known.removesuffix(".parquet") for known in files if known.endswith(".parquet"))
         what = f"it has {', '.join(known)}" if known else "run `semcorpus report INDEX` first"
         raise StageError(f"The report of {location.url} has no table {name!r}: {what}.")
     place = location.child("reports", _VERSIONS, manifest["version"], file)
@@ -87,17 +117,19 @@ def publish_report(
         "key": key,
         "version": version,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "files": {
-            name: hashlib.md5(data, usedforsecurity=False).hexdigest() for name, data in sorted(contents.items())
-        },
+        "files": {name: _md5(data) for name, data in sorted(contents.items())},
     }
     with storage_failures("writing the reports of", location.url):
+        before = read_manifest(location)
         for name, data in contents.items():
             _write(location.child("reports", _VERSIONS, version, name), data)
-        _write(location.child("reports", _MANIFEST), json.dumps(manifest, indent=1).encode())
         for name, data in contents.items():
             _write(location.child("reports", name), data)
-        _drop_old_versions(location, version)
+        for name in set(before["files"] if before else ()) - set(contents):
+            _remove(location.child("reports", name))
+        _write(location.child("reports", _MANIFEST), json.dumps(manifest, indent=1).encode())
+        # A reader may hold the manifest before this one, so its folder stays for one run more.
+        _drop_versions(location, keep={version, before["version"] if before else version})
 
 
 def _parquet(table: pa.Table, stamps: Mapping[str, str]) -> bytes:
@@ -115,23 +147,26 @@ def _write(place: Location, data: bytes) -> None:
         return
     place.path.parent.mkdir(parents=True, exist_ok=True)
     aside = place.path.with_name(f".{place.path.name}.new")
-    aside.write_bytes(data)
-    aside.replace(place.path)
+    try:
+        aside.write_bytes(data)
+        aside.replace(place.path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
 
 
-def _drop_old_versions(location: Location, current: str) -> None:
+def _remove(place: Location) -> None:
+    with suppress(FileNotFoundError):
+        place.filesystem().rm_file(place.url)
+
+
+def _drop_versions(location: Location, *, keep: Collection[str]) -> None:
     place = location.child("reports", _VERSIONS)
     filesystem = place.filesystem()
-    if not place.is_local:
-        filesystem.invalidate_cache()
-    entries = [e for e in filesystem.ls(place.url, detail=True) if e["type"] == "directory"]
-    entries.sort(key=lambda entry: (_name(entry) == current, entry.get("created", 0) or 0, _name(entry)))
-    for entry in entries[:-_KEPT_VERSIONS]:
-        filesystem.rm(entry["name"], recursive=True)
-
-
-def _name(entry: Mapping[str, Any]) -> str:
-    return str(entry["name"]).rstrip("/").rpartition("/")[2]
+    for entry in filesystem.ls(place.url, detail=True):
+        name = str(entry["name"]).rstrip("/")
+        if entry["type"] == "directory" and name.rpartition("/")[2] not in keep:
+            filesystem.rm(name, recursive=True)
 
 
 def check_report_files(location: Location) -> list[str]:
@@ -139,11 +174,22 @@ def check_report_files(location: Location) -> list[str]:
     manifest = read_manifest(location)
     if manifest is None:
         return []
-    problems = []
-    for name, md5 in manifest["files"].items():
-        for place in (location.child("reports", _VERSIONS, manifest["version"], name), location.child("reports", name)):
-            if not place.exists():
-                problems.append(f"{place.url} is missing")
-            elif hashlib.md5(place.filesystem().cat_file(place.url), usedforsecurity=False).hexdigest() != md5:
-                problems.append(f"{place.url} is not what was published")
-    return problems
+    places = [
+        (place, md5)
+        for name, md5 in manifest["files"].items()
+        for place in (location.child("reports", _VERSIONS, manifest["version"], name), location.child("reports", name))
+    ]
+    with storage_failures("reading the reports of", location.url):
+        return [problem for place, md5 in places if (problem := _problem(place, md5))]
+
+
+def _problem(place: Location, md5: str) -> str:
+    try:
+        data = place.filesystem().cat_file(place.url)
+    except FileNotFoundError:
+        return f"{place.url} is missing"
+    return "" if _md5(data) == md5 else f"{place.url} is not what was published"
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()

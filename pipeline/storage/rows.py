@@ -12,6 +12,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.storage.failures import storage_failures
 from pipeline.storage.tables import checked_compressor
 
 KEY = "key"
@@ -61,19 +62,20 @@ def require_rows(root: zarr.Group, name: str, arrays: Sequence[RowArray], rows: 
 def read_keys(root: zarr.Group, name: str, rows: int) -> NDArray[np.uint64]:
     """The key of every row, padded with 0 to ``rows``; all 0 where the group does not exist."""
     keys = np.zeros(rows, np.uint64)
-    array = root.get(f"{name}/{KEY}")
-    if isinstance(array, zarr.Array):
-        known = np.asarray(array[:])[:rows]
-        keys[: len(known)] = known
+    with storage_failures("reading the keys of", name):
+        array = root.get(f"{name}/{KEY}")
+        if isinstance(array, zarr.Array):
+            known = np.asarray(array[:])[:rows]
+            keys[: len(known)] = known
     return keys
 
 
 def shards_of(rows: NDArray[np.int64], shard_rows: int, total: int) -> Iterator[tuple[Shard, NDArray[np.int64]]]:
-    """Group sorted row numbers by the shard that they lie in."""
-    numbers = rows // shard_rows
-    for number in np.unique(numbers):
-        start = int(number) * shard_rows
-        yield Shard(int(number), start, min(start + shard_rows, total)), rows[numbers == number]
+    """Group ascending row numbers, each below ``total``, by the shard that they lie in; O(n) in time and memory."""
+    numbers, first = np.unique(rows // shard_rows, return_index=True)
+    for number, part in zip(numbers.tolist(), np.split(rows, first[1:]), strict=False):  # no rows: no numbers, one part
+        start = number * shard_rows
+        yield Shard(number, start, min(start + shard_rows, total)), part
 
 
 def write_shard(

@@ -12,6 +12,8 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
+from pipeline.storage.failures import storage_failures
+
 CHUNK_ROWS = 65_536
 
 Columns = Mapping[str, NDArray[Any]]
@@ -27,12 +29,18 @@ def read_table(root: zarr.Group, name: str, *columns: str) -> dict[str, NDArray[
     """Columns of a table as NumPy arrays (all, or those named); an absent table gives an empty dict.
 
     Text columns come as object arrays of ``str``.
+
+    Raises
+    ------
+    StorageError
+        A chunk is missing or damaged.
     """
-    group = root.get(name)
-    if not isinstance(group, zarr.Group):
-        return {}
-    names = columns or tuple(sorted(str(key) for key in group.array_keys()))
-    return {column: _read_column(group[column]) for column in names}
+    with storage_failures("reading the table", name):
+        group = root.get(name)
+        if not isinstance(group, zarr.Group):
+            return {}
+        names = columns or tuple(sorted(str(key) for key in group.array_keys()))
+        return {column: _read_slice(group[column], 0, None) for column in names}
 
 
 def write_table(root: zarr.Group, name: str, columns: Columns, *, attributes: Mapping[str, Any] | None = None) -> None:
@@ -42,22 +50,20 @@ def write_table(root: zarr.Group, name: str, columns: Columns, *, attributes: Ma
     ------
     ValueError
         Columns of different lengths.
+    StorageError
+        The store cannot be written, or what it holds cannot be compared.
     """
     lengths = {column: len(values) for column, values in columns.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"columns of {name} differ in length: {lengths}")
     rows = next(iter(lengths.values()), 0)
-    group = root.require_group(name)
-    for stale in set(group.array_keys()) - set(columns):
-        del group[stale]
-    for column, values in columns.items():
-        _write_column(group, column, np.asarray(values))
-    group.attrs.update({"rows": rows, **(attributes or {})})
-
-
-def _read_column(array: Any) -> NDArray[Any]:
-    values: NDArray[Any] = array[:]
-    return values.astype(object) if _is_text(values) else values
+    with storage_failures("writing the table", name):
+        group = root.require_group(name)
+        for stale in set(group.array_keys()) - set(columns):
+            del group[stale]
+        for column, values in columns.items():
+            _write_column(group, column, np.asarray(values))
+        group.attrs.update({"rows": rows, **(attributes or {})})
 
 
 def _is_text(values: NDArray[Any]) -> bool:
@@ -71,19 +77,19 @@ def _write_column(group: zarr.Group, column: str, values: NDArray[Any]) -> None:
         array.resize((len(values), *array.shape[1:]))
     for start in range(0, len(values), CHUNK_ROWS):
         new = values[start : start + CHUNK_ROWS]
-        known = min(old_rows, start + len(new)) - start
-        if known == len(new) and np.array_equal(_read_slice(array, start, len(new)), new, equal_nan=_is_float(new)):
-            continue
-        array[start : start + len(new)] = new
+        stop = start + len(new)
+        if stop > old_rows or not _same_bits(_read_slice(array, start, stop), new):
+            array[start:stop] = new
 
 
-def _read_slice(array: Any, start: int, length: int) -> NDArray[Any]:
-    values: NDArray[Any] = array[start : start + length]
+def _read_slice(array: Any, start: int, stop: int | None) -> NDArray[Any]:
+    values: NDArray[Any] = array[start:stop]
     return values.astype(object) if _is_text(values) else values
 
 
-def _is_float(values: NDArray[Any]) -> bool:
-    return values.dtype.kind == "f"
+def _same_bits(old: NDArray[Any], new: NDArray[Any]) -> bool:
+    """Equal to the last bit: NaN equals itself, and 0.0 differs from -0.0."""
+    return np.array_equal(old, new) if _is_text(new) else old.tobytes() == new.tobytes()
 
 
 def _column_array(group: zarr.Group, column: str, values: NDArray[Any]) -> Any:

@@ -1,0 +1,57 @@
+"""File names as text: the way of a name whose bytes are not UTF-8 into the ledger and back.
+
+Each part of a path is written by itself, so that a folder's path is always the beginning of its files' paths.
+"""
+
+from urllib.parse import unquote_to_bytes
+
+# Marks the rare name that is UTF-8 but would read like an escaped one ("caf%E9.tif", spelled out).
+_LITERAL = "%literal:"
+
+
+def escape_path(raw: str) -> str:
+    """A relative path as text: in a name that is not UTF-8, the odd bytes and ``%`` itself become ``%XX``.
+
+    Parameters
+    ----------
+    raw : str
+        As Python's ``os`` functions give it: bytes that are not UTF-8 are surrogates.
+
+    Examples
+    --------
+    >>> escape_path("a%b.tif")
+    'a%b.tif'
+    >>> escape_path(b"caf\\xe9/50%.tif".decode("utf-8", "surrogateescape"))
+    'caf%E9/50%.tif'
+    >>> escape_path(b"caf\\xe9 50%.tif".decode("utf-8", "surrogateescape"))
+    'caf%E9 50%25.tif'
+    """
+    return "/".join(map(_escape_name, raw.split("/")))
+
+
+def unescape_path(path: str) -> str:
+    """The path as the file system knows it; inverse of `escape_path`."""
+    return "/".join(map(_unescape_name, path.split("/")))
+
+
+def _escape_name(name: str) -> str:
+    if not _is_utf8(name.encode("utf-8", "surrogateescape")):
+        return "".join(f"%{ord(c) - 0xDC00:02X}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in name.replace("%", "%25"))
+    if name.startswith(_LITERAL) or not _is_utf8(unquote_to_bytes(name)):
+        return _LITERAL + name.replace("%", "%25")
+    return name
+
+
+def _unescape_name(name: str) -> str:
+    if name.startswith(_LITERAL):
+        return unquote_to_bytes(name.removeprefix(_LITERAL)).decode("utf-8", "surrogateescape")
+    raw = unquote_to_bytes(name)
+    return name if _is_utf8(raw) else raw.decode("utf-8", "surrogateescape")
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
