@@ -130,7 +130,8 @@ class Bars(_Closing):
         """Begin a bar."""
         self._remove()
         step = f" ({started.step})" if started.step else ""
-        self._engines[started.stage] = started.engine
+        if started.tasks:
+            self._engines[started.stage] = started.engine
         self._task = self._progress.add_task(f"{started.stage}{step}", total=started.items)
 
     def advanced(self, items: int) -> None:
@@ -145,7 +146,7 @@ class Bars(_Closing):
         """Replace the bar by a line."""
         self._remove()
         engine = self._engines.pop(finished.stage, "")
-        text = f"{finished.items:>9,}  {finished.seconds:>7.1f} s  {engine}" if finished.items else "up to date"
+        text = f"{finished.items:>9,}  {finished.seconds:>7.1f} s  {engine}" if finished.steps else "up to date"
         left = (
             f"  [yellow]{finished.skipped} could not be done now; the next run tries again[/]"
             if finished.skipped
@@ -202,6 +203,7 @@ class JsonLog(_Closing):
         self._log(
             "stage_finished",
             stage=finished.stage,
+            steps=finished.steps,
             items=finished.items,
             skipped=finished.skipped,
             seconds=round(finished.seconds, 3),

@@ -17,9 +17,10 @@ class StageStarted:
 
 @dataclass(frozen=True, slots=True)
 class StageFinished:
-    """A stage is through; ``items`` is 0 when nothing was missing."""
+    """A stage is through; without ``steps`` nothing was missing."""
 
     stage: str
+    steps: int
     items: int
     skipped: int
     seconds: float

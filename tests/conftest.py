@@ -1,11 +1,21 @@
 """Fixtures that all tests share, and what may be skipped."""
 
+import importlib.util
 import os
 import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pipeline.engine import Engines
 
 # Before Ray or Torch are imported anywhere: no token files, no usage reports, one thread of linear algebra.
 os.environ["RAY_AUTH_MODE"] = "disabled"
@@ -51,9 +61,58 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.fixture()
+@pytest.fixture(scope="session")
+def cluster() -> "Iterator[Engines]":
+    """Dask and Ray with two workers each, one of each for the whole session."""
+    from pipeline.engine import EngineChoice, Engines
+    from pipeline.progress import Silent
+
+    with Engines(EngineChoice.parse("dask,ray", workers=2), Silent()) as engines:
+        yield engines
+
+
+@pytest.fixture
 def quiet_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A terminal without colours and of fixed width."""
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("NO_COLOR", "1")
     yield
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """Address of an S3 server of its own on this machine, set in ``AWS_ENDPOINT_URL``; it has the bucket ``semcorpus``."""
+    skip_unless("s3", importlib.util.find_spec("moto") is not None, "moto[server] is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    endpoint = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in {
+                "AWS_ENDPOINT_URL": endpoint,
+                "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test",
+                "AWS_DEFAULT_REGION": "us-east-1",
+            }.items():
+                environment.setenv(name, value)
+            _make_bucket(endpoint, "semcorpus", server)
+            yield endpoint
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _make_bucket(endpoint: str, name: str, server: "subprocess.Popen[bytes]") -> None:
+    """Create a bucket as soon as the server answers."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{name}", method="PUT"), timeout=10).close()
+            return
+        except OSError:
+            assert server.poll() is None, "moto_server ended by itself"
+            assert time.monotonic() < deadline, "moto_server does not answer"
+            time.sleep(0.1)

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -89,6 +90,9 @@ def open_dask(address: str | None, workers: int) -> DaskEngine:
             silence_logs=50,
         )
         return DaskEngine(Client(cluster), cluster)
+    if address.endswith(".json") and not Path(address).is_file():
+        # A client given a scheduler file that is not there waits for it without end.
+        raise EngineError(f"There is no Dask scheduler file {address}; start a scheduler with --scheduler-file first.")
     try:
         outside = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
         client = Client(timeout=30, **outside)

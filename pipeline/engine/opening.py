@@ -14,6 +14,7 @@ EngineName = Literal["local", "dask", "ray"]
 
 # Opening an engine takes seconds: work that one process does in less than this stays in this process.
 _WORTH_AN_ENGINE_SECONDS = 60.0
+_WORTH_AN_OPEN_ENGINE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ class Engines:
     def _wanted(self, name: EngineName, seconds: float) -> bool:
         if self._choice.asked_for(name):
             return True
-        return self._choice.engines is None and seconds >= _WORTH_AN_ENGINE_SECONDS and self._workers() > 1
+        worth = _WORTH_AN_OPEN_ENGINE_SECONDS if name in self._open else _WORTH_AN_ENGINE_SECONDS
+        return self._choice.engines is None and seconds >= worth and self._workers() > 1
 
     def _workers(self) -> int:
         return self._choice.workers or len(os.sched_getaffinity(0))

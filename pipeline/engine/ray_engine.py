@@ -43,7 +43,7 @@ class RayEngine:
             for item in source:
                 actor = self._actor(retries, gpus)
                 actors.append(actor)
-                running[actor.run.remote(function, item)] = (actor, item)
+                running[_send(actor, function, item, retries)] = (actor, item)
                 if len(actors) == self.workers:
                     break
             while running:
@@ -52,7 +52,7 @@ class RayEngine:
                 result = _result(done[0], item)
                 following = next(source, _NOTHING)
                 if following is not _NOTHING:
-                    running[actor.run.remote(function, following)] = (actor, following)  # type: ignore[assignment]
+                    running[_send(actor, function, following, retries)] = (actor, following)  # type: ignore[assignment]
                 yield result
         finally:
             for actor in actors:
@@ -68,6 +68,10 @@ class RayEngine:
 
 
 _NOTHING = object()
+
+
+def _send(actor: Any, function: Callable[[Any], Any], item: Any, retries: int) -> Any:
+    return actor.run.options(max_task_retries=retries, retry_exceptions=retries > 0).remote(function, item)
 
 
 def _result(reference: Any, item: object) -> Any:

@@ -13,7 +13,7 @@ from pipeline.kernels.agreement import agreement_scores, contingency, normalized
 from pipeline.kernels.reference_labels import orthogonal_labels, refined_labels, uniform_nmi
 from pipeline.stages.keys import stage_key
 from pipeline.stages.label_sets import label_sets
-from pipeline.stages.plan import Block, Context, Job, Plan, Stage
+from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
 from pipeline.storage.tables import as_columns, read_table, write_table
 
 NAME = "agree"
@@ -57,7 +57,7 @@ def clustering_names(context: Context) -> list[str]:
     return [name for name in wanted if f"clusters/{name}" in context.root]
 
 
-def _scorer(reference_curves: bool) -> Any:
+def _scorer(reference_curves: bool, _: zarr.Group) -> Worker:
     def worker(root: zarr.Group, task: Block) -> Scored:
         name, sets = task.data
         table = read_table(root, f"clusters/{name}", "images", "labels")

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import zarr
 
-from pipeline.config import AutoencodeSettings
+from pipeline.config import AutoencodeSettings, Recipe
 from pipeline.stages.ledger import picture_ids
-from pipeline.stages.plan import Block, Context, Job, Plan, Stage
+from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
 from pipeline.stages.selection import ShardTask, image_count, missing_rows, shard_rows, shard_tasks
 from pipeline.stages.vectors import (
     Training,
@@ -16,6 +16,7 @@ from pipeline.stages.vectors import (
     code_fit_key,
     code_key,
     current_network,
+    find_vectors,
     read_network,
     require_vectors,
     store_network,
@@ -37,18 +38,18 @@ def plan(context: Context) -> Plan | None:
             continue
         key = code_key(context.root, context.recipe, settings)
         if key is None:
-            return _training(settings, source, fit_key)
+            return _training(context, settings, source, fit_key)
         rows = np.intersect1d(missing_rows(context.root, f"codes/{settings.name}", key), source.rows)
         if len(rows):
             return _encoding(context, settings, source, rows, key, fit_key)
     return None
 
 
-def _training(settings: AutoencodeSettings, source: VectorSet, fit_key: int) -> Plan:
+def _training(context: Context, settings: AutoencodeSettings, source: VectorSet, fit_key: int) -> Plan:
     return Plan(
         step=f"train {settings.name}",
-        tasks=[Block(len(source.rows), f"training of {settings.name}", source)],
-        job=Job(f"train {settings.name} {fit_key}", partial(_trainer, settings)),
+        tasks=[Block(len(source.rows), f"training of {settings.name}")],
+        job=Job(f"train {settings.name} {fit_key}", partial(_trainer, settings, context.recipe)),
         merge=partial(_keep_network, settings=settings, fit_key=fit_key),
         engine="ray",
         seconds_per_item=0.0001 * (settings.epochs + settings.pretrain_epochs * len(settings.layers)),
@@ -61,13 +62,14 @@ def _gpus(settings: AutoencodeSettings) -> float:
     return 1.0 if settings.device == "cuda" else 0.0
 
 
-def _trainer(settings: AutoencodeSettings) -> Any:
+def _trainer(settings: AutoencodeSettings, recipe: Recipe, root: zarr.Group) -> Worker:
     from pipeline.models.serialisation import network_to_bytes
     from pipeline.models.settings import StackedSettings
     from pipeline.models.stacked import train_stacked_autoencoder
 
+    source = find_vectors(root, recipe, settings.vectors)
+
     def worker(root: zarr.Group, task: Block) -> tuple[bytes, list[Any]]:
-        source: VectorSet = task.data
         trained = train_stacked_autoencoder(
             source.read(root),
             picture_ids(root, source.rows),
@@ -102,16 +104,14 @@ def _encoding(
     context: Context, settings: AutoencodeSettings, source: VectorSet, rows: Any, key: int, fit_key: int
 ) -> Plan:
     group = f"codes/{settings.name}"
-    found = current_network(context.root, settings.name, fit_key)
-    assert found is not None, "code_key() has seen the network"
+    network = current_network(context.root, settings.name, fit_key)
+    assert network is not None, "code_key() has seen the network"
     return Plan(
         step=settings.name,
         tasks=shard_tasks(context.root, group, rows),
         job=Job(
             f"autoencode {settings.name} {key}",
-            partial(
-                _encoder, read_network(context.root, settings.name, found), settings.device, source.group, group, key
-            ),
+            partial(_encoder, settings, network, source.group, key),
         ),
         writes=True,
         layout=partial(
@@ -128,10 +128,11 @@ def _encoding(
     )
 
 
-def _encoder(network: bytes, device: str, source: str, group: str, key: int) -> Any:
+def _encoder(settings: AutoencodeSettings, network: str, source: str, key: int, root: zarr.Group) -> Worker:
     from pipeline.models.serialisation import build_encoder
 
-    encoder = build_encoder(network, device=device)
+    group = f"codes/{settings.name}"
+    encoder = build_encoder(read_network(root, settings.name, network), device=settings.device)
 
     def worker(root: zarr.Group, task: ShardTask) -> None:
         vectors: Any = root[f"{source}/vectors"]

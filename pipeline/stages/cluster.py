@@ -10,7 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.config import ClusterSettings
+from pipeline.config import ClusterSettings, Recipe
 from pipeline.errors import SemcorpusError
 from pipeline.kernels.density_peaks import cut_at_peaks, decision_graph
 from pipeline.kernels.intrinsic_dimension import two_nn
@@ -18,8 +18,8 @@ from pipeline.kernels.kmeans import minibatch_kmeans
 from pipeline.kernels.linkage import cut_tree, ward_linkage
 from pipeline.stages.keys import random_seed, stage_key
 from pipeline.stages.neighbour_tables import NeighbourTable, read_neighbours
-from pipeline.stages.plan import Block, Context, Job, Plan, Stage
-from pipeline.stages.vectors import VectorSet, vector_sets
+from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
+from pipeline.stages.vectors import VectorSet, find_vectors, vector_sets
 from pipeline.storage.tables import write_table
 
 NAME = "cluster"
@@ -67,19 +67,15 @@ def plan(context: Context) -> Plan | None:
             if len(vectors.rows) < 3 or (method == "ward" and len(vectors.rows) > settings.max_hierarchical):
                 context.notes.append(_left_out(vectors, method, settings))
                 continue
-            neighbours = None
-            if method == "density_peaks":
-                neighbours = read_neighbours(context.root, context.recipe, vectors)
-                if neighbours is None:
-                    continue
-            data = (vectors, method, key, neighbours)
-            tasks.append(Block(len(vectors.rows), f"{method} of {vectors.name}", data))
+            if method == "density_peaks" and read_neighbours(context.root, context.recipe, vectors) is None:
+                continue
+            tasks.append(Block(len(vectors.rows), f"{method} of {vectors.name}", (vectors.name, method, key)))
     if not tasks:
         return None
     return Plan(
         step="",
         tasks=tasks,
-        job=Job(f"cluster {settings!r}", partial(_clusterer, settings)),
+        job=Job(f"cluster {settings!r}", partial(_clusterer, context.recipe)),
         merge=_merge,
         engine="dask",
         seconds_per_item=max(_SECONDS_PER_VECTOR.values()),
@@ -102,9 +98,13 @@ def _left_out(vectors: VectorSet, method: str, settings: ClusterSettings) -> str
     )
 
 
-def _clusterer(settings: ClusterSettings) -> Any:
+def _clusterer(recipe: Recipe, _: zarr.Group) -> Worker:
+    settings = recipe.cluster
+
     def worker(root: zarr.Group, task: Block) -> Clustered:
-        vectors, method, key, neighbours = task.data
+        name, method, key = task.data
+        vectors = find_vectors(root, recipe, name)
+        neighbours = read_neighbours(root, recipe, vectors) if method == "density_peaks" else None
         values = vectors.read(root)
         distinct = len(np.unique(values, axis=0))
         ks = sorted({min(k, distinct) for k in settings.k})

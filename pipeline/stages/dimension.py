@@ -9,7 +9,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.config import DimensionSettings
+from pipeline.config import DimensionSettings, Recipe
 from pipeline.errors import SemcorpusError
 from pipeline.kernels.distances import distance_label_correlation
 from pipeline.kernels.intrinsic_dimension import MIN_POINTS, decimation, two_nn
@@ -17,8 +17,8 @@ from pipeline.kernels.principal_components import fit_pca
 from pipeline.stages.keys import random_seed, stage_key
 from pipeline.stages.label_sets import LabelSet, label_sets
 from pipeline.stages.neighbour_tables import NeighbourTable, neighbours_key, read_neighbours
-from pipeline.stages.plan import Block, Context, Job, Plan, Stage
-from pipeline.stages.vectors import VectorSet, vector_sets
+from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
+from pipeline.stages.vectors import VectorSet, find_vectors, vector_sets
 from pipeline.storage.tables import as_columns, replace_rows
 
 NAME = "dimension"
@@ -51,17 +51,15 @@ def plan(context: Context) -> Plan | None:
         )
         if _done_key(context.root, vectors.name) == key:
             continue
-        neighbours = read_neighbours(context.root, context.recipe, vectors)
-        if neighbours is not None:
-            data = (vectors, key, neighbours, sets)
-            tasks.append(Block(len(vectors.rows), f"dimension of {vectors.name}", data))
+        if read_neighbours(context.root, context.recipe, vectors) is not None:
+            tasks.append(Block(len(vectors.rows), f"dimension of {vectors.name}", (vectors.name, key)))
     if not tasks:
         return None
     settings = context.recipe.dimension
     return Plan(
         step="",
         tasks=tasks,
-        job=Job(f"dimension {settings!r}", partial(_measurer, settings)),
+        job=Job(f"dimension {settings!r}", partial(_measurer, context.recipe)),
         merge=_merge,
         engine="dask",
         seconds_per_item=0.001,
@@ -76,9 +74,15 @@ def _done_key(root: zarr.Group, name: str) -> int | None:
     return None if found is None else int(found)
 
 
-def _measurer(settings: DimensionSettings) -> Any:
+def _measurer(recipe: Recipe, root: zarr.Group) -> Worker:
+    settings = recipe.dimension
+    sets = label_sets(root, recipe)
+
     def worker(root: zarr.Group, task: Block) -> Measured:
-        vectors, key, neighbours, sets = task.data
+        name, key = task.data
+        vectors = find_vectors(root, recipe, name)
+        neighbours = read_neighbours(root, recipe, vectors)
+        assert neighbours is not None, "the plan has seen them"
         values = vectors.read(root)
         return Measured(
             vectors.name,

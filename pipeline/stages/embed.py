@@ -1,7 +1,7 @@
 """embed: a vector for every picture, by a pretrained backbone or by an autoencoder trained on the corpus itself."""
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
@@ -9,7 +9,7 @@ import zarr
 from pipeline.config import EmbedSettings, Recipe
 from pipeline.stages.keys import pixels_key
 from pipeline.stages.ledger import picture_ids, read_images
-from pipeline.stages.plan import Block, Context, Job, Plan, Stage
+from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
 from pipeline.stages.selection import ShardTask, done_rows, image_count, missing_rows, shard_rows, shard_tasks
 from pipeline.stages.vectors import (
     AUTOENCODER,
@@ -23,6 +23,9 @@ from pipeline.stages.vectors import (
     store_training,
 )
 from pipeline.storage.rows import write_shard
+
+if TYPE_CHECKING:
+    from pipeline.models.encoders import Encoder
 
 NAME = "embed"
 
@@ -76,7 +79,7 @@ def _gpus(settings: EmbedSettings) -> float:
     return 1.0 if settings.device == "cuda" else 0.0
 
 
-def _trainer(settings: EmbedSettings) -> Any:
+def _trainer(settings: EmbedSettings, _: zarr.Group) -> Worker:
     from pipeline.models.convolutional import train_convolutional_autoencoder
     from pipeline.models.serialisation import network_to_bytes
     from pipeline.models.settings import ConvolutionalSettings
@@ -114,14 +117,12 @@ def _embedding(context: Context, settings: EmbedSettings, rows: Any, key: int) -
     group = f"embeddings/{settings.name}"
     network = None
     if settings.model == AUTOENCODER:
-        fit_key = embedding_fit_key(context.recipe, settings)
-        found = current_network(context.root, settings.name, fit_key)
-        assert found is not None, "embedding_key() has seen the network"
-        network = read_network(context.root, settings.name, found)
+        network = current_network(context.root, settings.name, embedding_fit_key(context.recipe, settings))
     layout = partial(
         _layout,
         group=group,
-        build=partial(_build_encoder, settings, network),
+        settings=settings,
+        network=network,
         rows=image_count(context.root),
         per_shard=shard_rows(context.root),
     )
@@ -138,15 +139,20 @@ def _embedding(context: Context, settings: EmbedSettings, rows: Any, key: int) -
     )
 
 
-def _layout(root: zarr.Group, *, group: str, build: Any, rows: int, per_shard: int) -> None:
-    require_vectors(root, group, build(device="cpu").dimension, rows, per_shard)
+def _layout(
+    root: zarr.Group, *, group: str, settings: EmbedSettings, network: str | None, rows: int, per_shard: int
+) -> None:
+    dimension = _build_encoder(root, settings, network, device="cpu").dimension
+    require_vectors(root, group, dimension, rows, per_shard)
 
 
-def _build_encoder(settings: EmbedSettings, network: bytes | None, *, device: str) -> Any:
+def _build_encoder(root: zarr.Group, settings: EmbedSettings, network: str | None, *, device: str) -> "Encoder":
     if network is not None:
-        from pipeline.models.serialisation import build_encoder
+        from pipeline.models.convolutional import ConvolutionalEncoder
+        from pipeline.models.serialisation import network_from_bytes
 
-        return build_encoder(network, device=device)
+        stored = network_from_bytes(read_network(root, settings.name, network))
+        return ConvolutionalEncoder(stored, device=device)
     from pipeline.models.backbones import load_backbone
 
     return load_backbone(
@@ -158,8 +164,8 @@ def _build_encoder(settings: EmbedSettings, network: bytes | None, *, device: st
     )
 
 
-def _embedder(settings: EmbedSettings, network: bytes | None, group: str, key: int) -> Any:
-    encoder = _build_encoder(settings, network, device=settings.device)
+def _embedder(settings: EmbedSettings, network: str | None, group: str, key: int, root: zarr.Group) -> Worker:
+    encoder = _build_encoder(root, settings, network, device=settings.device)
 
     def worker(root: zarr.Group, task: ShardTask) -> None:
         pixels: Any = root["pixels/gray"]

@@ -64,7 +64,7 @@ class Runner:
         SemcorpusError
             Whatever a task raised on purpose.
         """
-        began, items, skipped = time.monotonic(), 0, 0
+        began, steps, items, skipped = time.monotonic(), 0, 0, 0
         previous: tuple[Any, ...] | None = None
         while True:
             context = self.context()
@@ -75,9 +75,9 @@ class Runner:
             if plan is None or signature == previous:
                 break  # nothing is missing, or only what could not be done just now
             tally = self._do(stage, plan)
-            items, skipped, previous = items + tally.items, tally.skipped, signature
+            steps, items, skipped, previous = steps + 1, items + tally.items, tally.skipped, signature
         forget_workers()
-        finished = StageFinished(stage.name, items, skipped, time.monotonic() - began, self.index.commit)
+        finished = StageFinished(stage.name, steps, items, skipped, time.monotonic() - began, self.index.commit)
         self.listener.stage_finished(finished)
         return finished
 

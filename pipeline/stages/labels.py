@@ -21,7 +21,7 @@ from pipeline.errors import ImageError, UsageError
 from pipeline.imaging.decode import decode_image, pixel_md5
 from pipeline.stages.keys import content_key, stage_key
 from pipeline.stages.ledger import bytes_md5, read_images, text_array
-from pipeline.stages.plan import Block, Context, Job, Plan, Stage
+from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
 from pipeline.storage.corpus import Corpus, FileEntry
 from pipeline.storage.tables import read_table, write_table
 
@@ -78,7 +78,7 @@ def plan(context: Context) -> Plan | None:
     return None
 
 
-def _nothing() -> Any:
+def _nothing(root: zarr.Group) -> Worker:
     raise AssertionError("this step has no tasks")
 
 
@@ -177,7 +177,7 @@ def _digesting(name: str, corpus: Corpus, listed: Sequence[LabelledFile], missin
     )
 
 
-def _digester(corpus: Corpus) -> Any:
+def _digester(corpus: Corpus, _: zarr.Group) -> Worker:
     def worker(root: zarr.Group, task: Block) -> list[LabelDigest]:
         return [_digest(corpus, file) for file in task.data]
 

@@ -8,10 +8,11 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.kernels.neighbours import BLOCK_ROWS, neighbours_of_block
+from pipeline.config import Recipe
+from pipeline.kernels.neighbours import BLOCK_ROWS, find_frame, neighbours_of_block
 from pipeline.stages.neighbour_tables import neighbours_group, neighbours_key
-from pipeline.stages.plan import Context, Job, Plan, Stage
-from pipeline.stages.vectors import VectorSet, vector_sets
+from pipeline.stages.plan import Context, Job, Plan, Stage, Worker
+from pipeline.stages.vectors import VectorSet, find_vectors, vector_sets
 from pipeline.storage.rows import RowArray, Shard, read_keys, require_rows, shards_of, write_shard
 
 NAME = "neighbours"
@@ -66,7 +67,7 @@ def _searching(context: Context, vectors: VectorSet, group: str, missing: NDArra
     return Plan(
         step=vectors.name,
         tasks=[BlockTask(group, shard) for shard, _ in shards_of(missing, BLOCK_ROWS, n)],
-        job=Job(f"neighbours {vectors.name} {key}", partial(_searcher, vectors, group, k, key)),
+        job=Job(f"neighbours {vectors.name} {key}", partial(_searcher, context.recipe, vectors.name, k, key)),
         writes=True,
         layout=partial(_layout, group=group, n=n, k=k),
         engine="dask",
@@ -84,20 +85,20 @@ def _layout(root: zarr.Group, *, group: str, n: int, k: int) -> None:
     require_rows(root, group, arrays, n, BLOCK_ROWS)
 
 
-def _searcher(vectors: VectorSet, group: str, k: int, key: int) -> Any:
-    held: list[NDArray[np.float32]] = []  # all vectors, read at the first task of this process
+def _searcher(recipe: Recipe, name: str, k: int, key: int, root: zarr.Group) -> Worker:
+    vectors = find_vectors(root, recipe, name)
+    values = vectors.read(root)
+    frame = find_frame(values)
 
     def worker(root: zarr.Group, task: BlockTask) -> None:
-        if not held:
-            held.append(vectors.read(root))
         start, stop = task.shard.start, task.shard.stop
-        indices, distances = neighbours_of_block(held[0], start, stop, k)
-        values: dict[str, NDArray[Any]] = {
+        indices, distances = neighbours_of_block(values, start, stop, k, frame=frame)
+        columns: dict[str, NDArray[Any]] = {
             "images": vectors.rows[start:stop],
             "indices": vectors.rows[indices],
             "distances": distances,
         }
-        write_shard(root, group, task.shard, np.arange(start, stop, dtype=np.int64), values, key)
+        write_shard(root, task.group, task.shard, np.arange(start, stop, dtype=np.int64), columns, key)
 
     return worker
 

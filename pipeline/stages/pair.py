@@ -28,7 +28,7 @@ from pipeline.stages.ledger import (
     sources_of,
     text_array,
 )
-from pipeline.stages.plan import Context, Job, Plan, Stage
+from pipeline.stages.plan import Context, Job, Plan, Stage, Worker
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.tables import read_table, write_table
 
@@ -79,7 +79,7 @@ def plan(context: Context) -> Plan | None:
     )
 
 
-def _nothing() -> Any:
+def _nothing(root: zarr.Group) -> Worker:
     raise AssertionError("this step has no tasks")
 
 
@@ -118,7 +118,7 @@ def _comparing(context: Context, candidates: Sequence[tuple[int, int]]) -> Plan 
 Compared = tuple[int, int, Comparison | None]
 
 
-def _comparer(corpus: Corpus, max_pixels: int) -> Any:
+def _comparer(corpus: Corpus, max_pixels: int, _: zarr.Group) -> Worker:
     def worker(root: zarr.Group, task: PairTask) -> list[Compared]:
         return [(a.image, b.image, _compare(corpus, a, b, max_pixels)) for a, b in task.pairs]
 

@@ -11,7 +11,7 @@ from pipeline.errors import ImageError
 from pipeline.imaging.canonical import resize_square, to_gray8
 from pipeline.stages.keys import crops_bar, pixels_key, scale_key
 from pipeline.stages.ledger import read_source
-from pipeline.stages.plan import Context, Job, Plan, Stage
+from pipeline.stages.plan import Context, Job, Plan, Stage, Worker
 from pipeline.stages.selection import ShardTask, done_rows, image_count, missing_rows, shard_rows, shard_tasks
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.rows import RowArray, require_rows, write_shard
@@ -61,7 +61,7 @@ def _layout(root: zarr.Group, *, rows: int, per_shard: int, size: int) -> None:
     require_rows(root, GROUP, (picture,), rows, per_shard)
 
 
-def _shrinker(corpus: Corpus, max_pixels: int, settings: PixelsSettings, crop: bool, key: int) -> Any:
+def _shrinker(corpus: Corpus, max_pixels: int, settings: PixelsSettings, crop: bool, key: int, _: zarr.Group) -> Worker:
     def worker(root: zarr.Group, task: ShardTask) -> int:
         tops = _bar_tops(root, task) if crop else {}
         squares = {}

@@ -44,12 +44,13 @@ class Job:
     key : str
         Same key, same worker: a process builds it once and keeps it for all tasks of the plan.
     build : callable
-        Picklable; makes the worker, a function of (root group, task). Heavy things (a network, a text reader) are
-        made here, once a process.
+        Picklable and small, since it travels with every task. Called with the root group, once a process, it makes
+        the worker, a function of (root group, task). Heavy things (a network, a text reader, all vectors) are made or
+        read here.
     """
 
     key: str
-    build: Callable[[], Worker]
+    build: Callable[[zarr.Group], Worker]
 
 
 def _no_layout(root: zarr.Group) -> None:

@@ -13,7 +13,7 @@ from pipeline.imaging.scale import read_scale
 from pipeline.records import ScaleReading
 from pipeline.stages.keys import scale_key
 from pipeline.stages.ledger import Source, read_source, text_array
-from pipeline.stages.plan import Context, Job, Plan, Stage
+from pipeline.stages.plan import Context, Job, Plan, Stage, Worker
 from pipeline.stages.selection import ShardTask, image_count, missing_rows, shard_rows, shard_tasks
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.rows import RowArray, require_rows, write_shard
@@ -70,7 +70,7 @@ def _layout(root: zarr.Group, *, rows: int, per_shard: int) -> None:
     require_rows(root, GROUP, ARRAYS, rows, per_shard)
 
 
-def _reader(corpus: Corpus, max_pixels: int, key: int) -> Any:
+def _reader(corpus: Corpus, max_pixels: int, key: int, _: zarr.Group) -> Worker:
     def worker(root: zarr.Group, task: ShardTask) -> int:
         readings: dict[int, ScaleReading] = {}
         for source in task.sources:

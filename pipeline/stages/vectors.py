@@ -62,6 +62,11 @@ def vector_sets(root: zarr.Group, recipe: Recipe) -> list[VectorSet]:
     return found
 
 
+def find_vectors(root: zarr.Group, recipe: Recipe, name: str) -> VectorSet:
+    """The set of vectors of that name, which a plan has seen."""
+    return next(found for found in vector_sets(root, recipe) if found.name == name)
+
+
 def _group_and_key(
     root: zarr.Group, recipe: Recipe, settings: EmbedSettings | AutoencodeSettings
 ) -> tuple[str, int | None]:

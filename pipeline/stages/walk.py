@@ -27,7 +27,7 @@ from pipeline.stages.ledger import (
     read_files,
     read_images,
 )
-from pipeline.stages.plan import Block, Context, Job, Plan, Stage
+from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
 from pipeline.storage.corpus import Corpus, FileEntry, Listing
 from pipeline.storage.tables import write_table
 
@@ -86,7 +86,7 @@ def plan(context: Context) -> Plan | None:
         tasks=tasks,
         job=Job(
             f"walk {context.corpus.url}",
-            partial(_digester, context.corpus, settings.max_bytes, settings.max_pixels),
+            partial(_digester, corpus=context.corpus, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels),
         ),
         merge=partial(_merge, unlisted=unlisted, gone=frozenset(gone)),
         engine="dask",
@@ -137,7 +137,7 @@ def _check_removals(files: dict[str, NDArray[Any]], gone: Sequence[str], context
     )
 
 
-def _digester(corpus: Corpus, max_bytes: int, max_pixels: int) -> Any:
+def _digester(root: zarr.Group, *, corpus: Corpus, max_bytes: int, max_pixels: int) -> Worker:
     def worker(root: zarr.Group, task: Block) -> list[Digest]:
         return [digest_file(corpus, entry, max_bytes=max_bytes, max_pixels=max_pixels) for entry in task.data]
 

@@ -54,7 +54,7 @@ def perform(assignment: Assignment) -> Outcome:
     value, error = None, None
     with threadpool_limits(1):
         try:
-            value = _worker(assignment.job)(root, assignment.task)
+            value = _worker(assignment.job, root)(root, assignment.task)
         except SemcorpusError as found:
             error = found
     return Outcome(
@@ -68,10 +68,10 @@ def perform(assignment: Assignment) -> Outcome:
     )
 
 
-def _worker(job: Job) -> Worker:
+def _worker(job: Job, root: zarr.Group) -> Worker:
     if job.key not in _workers:
         _workers.clear()
-        _workers[job.key] = job.build()
+        _workers[job.key] = job.build(root)
     return _workers[job.key]
 
 

@@ -1,0 +1,124 @@
+"""Every engine maps alike: results, laziness, retries, deaths of workers."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.engine import Engine, EngineChoice, Engines, WorkFailedError
+from pipeline.engine.serial import SerialEngine
+from pipeline.errors import EngineError, UsageError
+from pipeline.progress import Silent
+
+KINDS = ("local", "dask", "ray")
+
+
+@pytest.fixture(params=KINDS)
+def engine(request: pytest.FixtureRequest, cluster: Engines) -> Engine:
+    """Each engine in turn; Dask and Ray are those of the session."""
+    return cluster.pick(request.param, seconds=1e9)
+
+
+def _square(number: int) -> int:
+    return number * number
+
+
+def _fail_once(marker: str) -> str:
+    path = Path(marker)
+    if not path.exists():
+        path.touch()
+        raise RuntimeError("the first attempt fails")
+    return path.name
+
+
+def _die_once(marker: str) -> str:
+    path = Path(marker)
+    if not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return path.name
+
+
+def _always_fails(number: int) -> int:
+    if number == 3:
+        raise ValueError("three is not to be had")
+    return number
+
+
+def test_maps_every_item_once(engine: Engine) -> None:
+    assert sorted(engine.map(_square, range(40), retries=0)) == [n * n for n in range(40)]
+
+
+def test_nothing_gives_nothing(engine: Engine) -> None:
+    assert list(engine.map(_square, [], retries=0)) == []
+
+
+def test_items_are_taken_little_by_little(engine: Engine) -> None:
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for number in range(1000):
+            taken += 1
+            yield number
+
+    results = engine.map(_square, items(), retries=0)
+    next(results)
+    assert taken <= 1 + 4 * max(engine.workers, 1)
+    results.close()  # type: ignore[attr-defined]
+
+
+def test_a_failing_item_is_tried_again(engine: Engine, tmp_path: Path) -> None:
+    markers = [str(tmp_path / f"m{n}") for n in range(4)]
+    assert sorted(engine.map(_fail_once, markers, retries=1)) == ["m0", "m1", "m2", "m3"]
+
+
+def test_an_item_that_fails_for_good_is_named(engine: Engine) -> None:
+    with pytest.raises(WorkFailedError, match="ValueError: three is not to be had") as caught:
+        list(engine.map(_always_fails, range(6), retries=1))
+    assert caught.value.item == 3
+
+
+@pytest.mark.parametrize("kind", ["dask", "ray"])
+def test_a_killed_worker_loses_nothing(kind: str, cluster: Engines, tmp_path: Path) -> None:
+    engine = cluster.pick(kind, seconds=1e9)  # type: ignore[arg-type]
+    markers = [str(tmp_path / f"m{n}") for n in range(6)]
+    assert sorted(engine.map(_die_once, markers, retries=3)) == [f"m{n}" for n in range(6)]
+
+
+def test_small_work_stays_in_this_process() -> None:
+    with Engines(EngineChoice(workers=2), Silent()) as engines:
+        assert isinstance(engines.pick("dask", seconds=1.0), SerialEngine)
+        assert isinstance(engines.pick("local", seconds=1e9), SerialEngine)
+
+
+def test_local_means_local() -> None:
+    with Engines(EngineChoice.parse("local"), Silent()) as engines:
+        assert isinstance(engines.pick("ray", seconds=1e9), SerialEngine)
+
+
+@pytest.mark.parametrize("words", ["spark", "local,dask", "dask,sparc"])
+def test_unknown_engines_are_refused(words: str) -> None:
+    with pytest.raises(UsageError, match="--engines takes"):
+        EngineChoice.parse(words)
+
+
+def test_a_ray_client_address_is_refused_with_a_hint() -> None:
+    with Engines(EngineChoice(ray="ray://head:10001"), Silent()) as engines, pytest.raises(UsageError, match="ray job"):
+        engines.pick("ray", seconds=1.0)
+
+
+def test_an_absent_scheduler_is_named(tmp_path: Path) -> None:
+    missing = tmp_path / "scheduler.json"
+    with (
+        Engines(EngineChoice(dask=str(missing)), Silent()) as engines,
+        pytest.raises(EngineError, match="no Dask scheduler file"),
+    ):
+        engines.pick("dask", seconds=1.0)
+
+
+def test_dask_hands_out_no_gpus(cluster: Engines) -> None:
+    with pytest.raises(EngineError, match="run it on Ray"):
+        list(cluster.pick("dask", seconds=1e9).map(_square, [1], retries=0, gpus=1.0))
