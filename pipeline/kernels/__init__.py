@@ -1,0 +1,1 @@
+"""Numerical kernels: pure functions, arrays in and arrays out."""
