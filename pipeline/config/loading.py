@@ -69,16 +69,16 @@ def change_recipe(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
 
 def recipe_to_toml(recipe: Recipe) -> str:
     """The recipe with every setting written out, as TOML that `load_recipe` reads back."""
-    lines: list[str] = []
+    top, below = [], []  # TOML wants all plain values before the first table
     for key, value in recipe.model_dump(mode="json").items():
         if isinstance(value, dict):
-            lines += ["", f"[{key}]", *_toml_lines(value)]
-        elif isinstance(value, list):
+            below += ["", f"[{key}]", *_toml_lines(value)]
+        elif isinstance(value, list) and value:
             for entry in value:
-                lines += ["", f"[[{key}]]", *_toml_lines(entry)]
+                below += ["", f"[[{key}]]", *_toml_lines(entry)]
         else:
-            lines.append(f"{key} = {_toml_value(value)}")
-    return "\n".join(lines) + "\n"
+            top.append(f"{key} = {_toml_value(value)}")
+    return "\n".join(top + below) + "\n"
 
 
 def _validate(tables: Mapping[str, Any], source: str) -> Recipe:

@@ -147,7 +147,7 @@ class ClusterSettings(Settings):
 
     methods: tuple[Literal["kmeans", "density_peaks", "ward"], ...] = ("kmeans", "density_peaks", "ward")
     k: tuple[Annotated[int, Field(ge=2)], ...] = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30, 50)
-    density_neighbours: PositiveInt = Field(15, description="neighbours that the density of a point rests on")
+    density_neighbours: PositiveInt = Field(20, description="neighbours that the density of a point rests on")
     max_hierarchical: PositiveInt = Field(60_000, description="Ward is left out, in words, above so many pictures")
     seed: Annotated[int, Field(ge=0)] = 0
 
@@ -202,6 +202,11 @@ class Recipe(Settings):
         if twice:
             raise ValueError(
                 f"two sets of vectors share the name {twice[0]!r}; every embed and autoencode needs its own"
+            )
+        if "density_peaks" in self.cluster.methods and self.neighbours.k < self.cluster.density_neighbours:
+            raise ValueError(
+                f"neighbours.k is {self.neighbours.k}, fewer than the {self.cluster.density_neighbours} of "
+                "cluster.density_neighbours that Density Peaks rests on; raise the one or lower the other"
             )
         embeddings = {settings.name for settings in self.embed}
         for code in self.autoencode:

@@ -1,0 +1,209 @@
+"""Recipes: from TOML and --set to settings, and back; every mistake gets a sentence that names the right word."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+import pipeline.config
+from jobs.recipes import builtin_recipes
+from pipeline.config import EmbedSettings, Recipe, change_recipe, load_recipe, recipe_to_toml
+from pipeline.errors import RecipeError
+
+SETTINGS = [
+    model
+    for model in vars(pipeline.config).values()
+    if isinstance(model, type) and issubclass(model, BaseModel) and model is not Recipe
+]
+TWO = '[[embed]]\nname = "a"\n[[embed]]\nname = "b.c"\n[[autoencode]]\nvectors = "a"\n'
+
+
+def load(text: str, *assignments: str) -> Recipe:
+    return load_recipe("mine", builtin={"mine": text}, assignments=assignments)
+
+
+@pytest.mark.parametrize("model", SETTINGS, ids=lambda model: model.__name__)
+def test_every_default_is_valid_by_its_own_rules(model: type[BaseModel]) -> None:
+    written = model().model_dump_json()
+    assert model.model_validate_json(written, strict=True) == model()
+
+
+@pytest.mark.parametrize("name", builtin_recipes())
+def test_built_in_recipes_load_under_their_own_name(name: str) -> None:
+    assert load_recipe(name, builtin=builtin_recipes()).name == name
+
+
+def test_a_recipe_is_read_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("[pixels]\nsize = 96\n")
+    assert load_recipe(str(tmp_path / "mine.toml")).pixels.size == 96
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[pixel]\nsize = 96", ["'pixel'", "Did you mean 'pixels'"]),
+        ("[pixels]\nsiez = 96", ["'pixels.siez'", "Did you mean 'size'"]),
+        ("[[embed]]\nbatchsize = 8", ["'embed.batchsize'", "Did you mean 'batch_size'"]),
+        ("[[autoencode]]\nlayer = [2]", ["'autoencode.layer'", "Did you mean 'layers'"]),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_right_one(text: str, words: list[str]) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load(text)
+    assert all(word in str(caught.value) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[pixels]\nsize = "large"', ["pixels.size", "integer", "'large'"]),
+        ('[pixels]\nsize = "96"', ["pixels.size", "integer", "'96'"]),
+        ("[pixels]\nsize = true", ["pixels.size", "integer", "True"]),
+        ("[pixels]\nsize = 2", ["pixels.size", "greater than or equal to 8", "2"]),
+        ("[run]\ncheckpoint_seconds = inf", ["run.checkpoint_seconds", "finite"]),
+        ("[run]\ncheckpoint_seconds = nan", ["run.checkpoint_seconds"]),
+        ("[scale]\nenabled = 1", ["scale.enabled", "boolean"]),
+        ("pixels = 3", ["pixels", "[pixels]", "3"]),
+        ("embed = 3", ["embed", "array", "3"]),
+        ("embed = [3]", ["embed", "[[embed]]", "3"]),
+        ('[corpus]\ninclude = "*.tif"', ["corpus.include", "array", "'*.tif'"]),
+        ('[cluster]\nmethods = ["kmean"]', ["cluster.methods", "'kmeans'", "'kmean'"]),
+        ('[labels.sets]\n"my set" = "x"', ["labels.sets.my set", "pattern"]),
+        ("[[autoencode]]\nlayers = []", ["autoencode", "at least one layer"]),
+        ('[[embed]]\nmodel = "resnet18"', ["weights", "'resnet18'"]),
+        ("[[embed]]\n[[embed]]", ["'cae'", "name"]),
+        ('[[autoencode]]\nvectors = "vgg"', ["'vgg'", "cae"]),
+        ("[pixels\nsize = 2", ["not valid TOML"]),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_was_expected(text: str, words: list[str]) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load(text)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+@pytest.mark.parametrize("source", ["defualt", "nowhere/mine.toml"])
+def test_a_recipe_that_does_not_exist(source: str) -> None:
+    with pytest.raises(RecipeError, match="Did you mean 'default'|cannot be read"):
+        load_recipe(source, builtin=builtin_recipes())
+
+
+def test_values_of_set_are_toml_and_else_text() -> None:
+    recipe = load(
+        "",
+        "pixels.size=96",
+        "walk.removals_limit = 1",
+        "cluster.k=[3, 5]",
+        "corpus.include=['*.tif', \"a b/*\"]",
+        "scale.enabled=false",
+        "report.title=Fibres of May",
+        'report.title="Fibres = May"',
+        "labels.sets.phase=/share/labels of#2024",
+    )
+    assert recipe.pixels.size == 96
+    assert recipe.walk.removals_limit == 1.0
+    assert recipe.cluster.k == (3, 5)
+    assert recipe.corpus.include == ("*.tif", "a b/*")
+    assert recipe.scale.enabled is False
+    assert recipe.report.title == "Fibres = May"
+    assert recipe.labels.sets == {"phase": "/share/labels of#2024"}
+
+
+def test_set_changes_one_embedding_or_all() -> None:
+    recipe = load(TWO, "embed.batch_size=4", "embed.a.epochs=3", "embed.b.c.epochs=5")
+    assert [(e.batch_size, e.epochs) for e in recipe.embed] == [(4, 3), (4, 5)]
+    assert recipe.autoencode == load(TWO).autoencode
+
+
+def test_set_reaches_the_default_embedding_and_a_single_table() -> None:
+    assert load("", "embed.epochs=3").embed == (EmbedSettings(epochs=3),)
+    assert load("", "embed.cae.epochs=3").embed == (EmbedSettings(epochs=3),)
+    assert load("[embed]\nseed = 1", "embed.epochs=3").embed == (EmbedSettings(seed=1, epochs=3),)
+
+
+@pytest.mark.parametrize(
+    ("text", "assignment", "words"),
+    [
+        ("", "pixels.size", "takes stage.key=value"),
+        ("", "size=96", "takes stage.key=value"),
+        ("", "pixels.sise=96", "Did you mean 'size'"),
+        ("", "pixel.size=96", "Did you mean 'pixels'"),
+        ("", "embed.cea.epochs=1", "Did you mean 'cae'"),
+        ("pixels = 3", "pixels.size=96", "is a value"),
+        ("embed = 3", "embed.epochs=1", "is a value"),
+        ("autoencode = []", "autoencode.epochs=1", "has no autoencode"),
+        ("", "pixels.size.x=1", "pixels.size"),
+    ],
+)
+def test_a_wrong_set_is_refused(text: str, assignment: str, words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        load(text, assignment)
+
+
+def test_overrides_win_and_a_finished_recipe_can_be_changed() -> None:
+    recipe = load_recipe(assignments=["pixels.size=96"], overrides={"pixels.size": 64, "corpus.include": ["a/**"]})
+    assert (recipe.pixels.size, recipe.corpus.include) == (64, ("a/**",))
+    changed = change_recipe(recipe, {"labels.sets": {"phase": "/x"}})
+    assert changed.labels.sets == {"phase": "/x"}
+    assert changed == change_recipe(changed, {})
+    assert recipe.labels.sets == {}
+    with pytest.raises(RecipeError, match="my set"):
+        change_recipe(recipe, {"labels.sets": {"my set": "/x"}})
+
+
+def test_bytes_that_are_no_text_are_refused_with_their_place() -> None:
+    with pytest.raises(RecipeError, match=r"not UTF-8.*caf"):
+        change_recipe(load_recipe(), {"labels.sets": {"phase": "/share/caf\udce9"}})
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,20}", fullmatch=True)
+
+
+@given(
+    title=texts,
+    include=st.lists(texts, max_size=3),
+    sets=st.dictionaries(names, texts, max_size=3),
+    seconds=st.floats(min_value=0, exclude_min=True, allow_nan=False, allow_infinity=False),
+    k=st.lists(st.integers(2, 10**9), max_size=3),
+    enabled=st.booleans(),
+    embeddings=st.lists(names, min_size=1, max_size=3, unique=True),
+)
+def test_a_recipe_survives_being_written(
+    title: str,
+    include: list[str],
+    sets: dict[str, str],
+    seconds: float,
+    k: list[int],
+    enabled: bool,
+    embeddings: list[str],
+) -> None:
+    recipe = load_recipe(
+        overrides={
+            "report.title": title,
+            "corpus.include": include,
+            "labels.sets": sets,
+            "run.checkpoint_seconds": seconds,
+            "cluster.k": k,
+            "scale.enabled": enabled,
+        }
+    )
+    recipe = Recipe.model_validate(
+        recipe.model_dump() | {"embed": [EmbedSettings(name=name) for name in embeddings], "autoencode": ()}
+    )
+    text = recipe_to_toml(recipe)
+    assert load(text) == recipe
+    assert recipe_to_toml(load(text)) == text
+
+
+def test_a_recipe_without_autoencoders_stays_without() -> None:
+    assert load(recipe_to_toml(load("autoencode = []"))).autoencode == ()
+
+
+def test_a_written_recipe_names_every_setting() -> None:
+    tables = tomllib.loads(recipe_to_toml(Recipe()))
+    assert set(tables) == set(Recipe.model_fields)
+    assert set(tables["embed"][0]) == set(EmbedSettings.model_fields)
