@@ -80,9 +80,7 @@ def test_bits_become_black_and_white() -> None:
 
 def test_colours_become_bt601_luma() -> None:
     colours = RNG.integers(0, 256, (70, 9, 3), dtype=np.uint8)
-    exact = [
-        [(299 * int(r) + 587 * int(g) + 114 * int(b) + 500) // 1000 for r, g, b in row] for row in colours
-    ]
+    exact = [[(299 * int(r) + 587 * int(g) + 114 * int(b) + 500) // 1000 for r, g, b in row] for row in colours]
     assert gray8(colours).tolist() == exact
     assert gray8(np.array([[[255, 255, 255], [0, 0, 0], [255, 0, 0]]], np.uint8)).tolist() == [[255, 0, 76]]
 

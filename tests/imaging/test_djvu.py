@@ -12,9 +12,7 @@ from pipeline.imaging import djvu
 from pipeline.imaging.decode import decode_image
 
 BITS = np.random.default_rng(2).integers(0, 2, (48, 64)).astype(bool)
-HEADER = b"AT&TFORM\x00\x00\x00\x1eDJVUINFO\x00\x00\x00\x0a\x00\x40\x00\x30\x18\x00\x64\x00\x16\x01" + bytes(
-    16
-)
+HEADER = b"AT&TFORM\x00\x00\x00\x1eDJVUINFO\x00\x00\x00\x0a\x00\x40\x00\x30\x18\x00\x64\x00\x16\x01" + bytes(16)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Digital Micrograph files, made here tag by tag."""
 
+import contextlib
 import struct
 from pathlib import Path
 from typing import Any, Literal
@@ -56,9 +57,7 @@ class Writer:
         return header + struct.pack(">I", int(self.order == "<")) + body + bytes(8)
 
 
-def image_tags(
-    pixels: NDArray[Any], *, units: str = "nm", scale: float = 2.5, data_type: int | None = None
-) -> Any:
+def image_tags(pixels: NDArray[Any], *, units: str = "nm", scale: float = 2.5, data_type: int | None = None) -> Any:
     axis = {"Origin": 0.0, "Scale": scale, "Units": units}
     sizes = {str(i): int(n) for i, n in enumerate(reversed(pixels.shape))}
     brightness = {"Origin": 0.0, "Scale": 1.0, "Units": ""}
@@ -145,10 +144,8 @@ def test_truncation_and_mutations_only_raise_image_errors(version: int) -> None:
         mutated = bytearray(data)
         for position in rng.integers(0, len(data), 3):
             mutated[position] = int(rng.choice([0, 1, 127, 255, int(rng.integers(256))]))
-        try:
-            decode_image(bytes(mutated))
-        except ImageError as error:
-            assert "\n" not in str(error)
+        with contextlib.suppress(ImageError):
+            assert decode_image(bytes(mutated)).format in ("dm3", "dm4")
 
 
 def test_structs_are_passed_over() -> None:

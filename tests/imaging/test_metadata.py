@@ -36,9 +36,7 @@ def test_zeiss_own_pixel_size_does_not_depend_on_the_width(width: int) -> None:
         ZEISS_NUMBERS,
     ],
 )
-def test_zeiss_other_statements_are_for_the_width_or_1024_pixels(
-    text: str, width: int, expected: float
-) -> None:
+def test_zeiss_other_statements_are_for_the_width_or_1024_pixels(text: str, width: int, expected: float) -> None:
     assert _zeiss_nm(text, width) == pytest.approx(expected)
 
 

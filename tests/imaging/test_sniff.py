@@ -42,9 +42,7 @@ def test_formats_by_their_first_bytes() -> None:
     assert sniff_format(b"some bytes first\n%PDF-1.4") == "pdf"
 
 
-@pytest.mark.parametrize(
-    "head", [b"", b"\x00" * 64, b"BM is how this text begins, no bitmap", b"II*", b"\xff\xd8"]
-)
+@pytest.mark.parametrize("head", [b"", b"\x00" * 64, b"BM is how this text begins, no bitmap", b"II*", b"\xff\xd8"])
 def test_what_is_no_image(head: bytes) -> None:
     assert sniff_format(head) is None
 

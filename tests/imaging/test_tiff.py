@@ -91,9 +91,7 @@ def test_planes_become_channels() -> None:
 
 def test_white_is_zero_is_inverted() -> None:
     for pixels, white in ((GRAY, 255), (GRAY.astype(np.uint16) * 16, 65535)):
-        np.testing.assert_array_equal(
-            decode_image(tiff(pixels, photometric="miniswhite")).pixels, white - pixels
-        )
+        np.testing.assert_array_equal(decode_image(tiff(pixels, photometric="miniswhite")).pixels, white - pixels)
     bits = GRAY > 99
     np.testing.assert_array_equal(decode_image(tiff(bits, photometric="miniswhite")).pixels, ~bits)
 
@@ -123,9 +121,7 @@ def test_a_gray_palette_is_the_gray_picture() -> None:
 def test_an_annotation_palette_is_the_raw_index() -> None:
     palette = RAMP_PALETTE.copy()
     palette[:, 250:] = [[65535], [0], [0]]
-    np.testing.assert_array_equal(
-        decode_image(tiff(GRAY, photometric="palette", colormap=palette)).pixels, GRAY
-    )
+    np.testing.assert_array_equal(decode_image(tiff(GRAY, photometric="palette", colormap=palette)).pixels, GRAY)
 
 
 def test_a_coloured_palette_is_expanded_unless_a_microscope_wrote_it() -> None:
@@ -250,15 +246,11 @@ def test_compressed_data_of_half_the_rows_are_not_filled_up(compression: str, ti
 def test_a_deflate_bomb_in_a_strip_is_not_inflated() -> None:
     bomb = zlib.compress(bytes(100_000_000), 1)
     data = tiff(GRAY, compression="zlib")
-    page = tifffile.TiffFile(io.BytesIO(data)).pages[0]
     data = patched(patched(data, 279, len(bomb)), 273, len(data)) + bomb
-    assert page.tags[259].value == 8  # type: ignore[union-attr]
     tracemalloc.start()
     try:
-        try:
+        with pytest.raises(CorruptImageError, match="cannot be decoded"):
             decode_image(data)
-        except CorruptImageError as error:
-            assert "cannot be decoded" in str(error)
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
         tracemalloc.stop()
