@@ -86,9 +86,7 @@ def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> DecodedImage:
     except (ImageError, ImportError):
         raise
     except MemoryError as error:
-        raise ImageTooLargeError(
-            f"the {image_format} file needs more memory to decode than there is"
-        ) from error
+        raise ImageTooLargeError(f"the {image_format} file needs more memory to decode than there is") from error
     except Exception as error:
         # Decoders raise whatever they like on damaged files; one bad file must not end a run.
         raise CorruptImageError(f"the {image_format} file cannot be decoded: {_one_line(error)}") from error
@@ -128,9 +126,7 @@ def pixel_md5(image: DecodedImage) -> bytes:
         pixels = np.where(pixels, np.uint8(255), np.uint8(0))
     little = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("<"))
     shape = "x".join(map(str, little.shape))
-    digest = hashlib.md5(
-        f"{little.dtype.kind}{little.dtype.itemsize}:{shape}:".encode(), usedforsecurity=False
-    )
+    digest = hashlib.md5(f"{little.dtype.kind}{little.dtype.itemsize}:{shape}:".encode(), usedforsecurity=False)
     digest.update(little.data)
     return digest.digest()
 

@@ -36,13 +36,9 @@ def decode_djvu(data: bytes, *, max_pixels: int) -> DecodedImage:
         raise UnsupportedImageError(f"a DjVu file; to read it, install {DECODER} (the package {PACKAGE})")
     image = PpmImagePlugin.PpmImageFile(io.BytesIO(_run(program, data)))
     if image.size != (width, height):
-        raise CorruptImageError(
-            f"the DjVu page decodes to {image.size} pixels, its header states {(width, height)}"
-        )
+        raise CorruptImageError(f"the DjVu page decodes to {image.size} pixels, its header states {(width, height)}")
     pixels = np.asarray(image)
-    return DecodedImage(
-        pixels=pixels, format="djvu", bit_depth=1 if pixels.dtype == np.bool_ else 8, pages=pages
-    )
+    return DecodedImage(pixels=pixels, format="djvu", bit_depth=1 if pixels.dtype == np.bool_ else 8, pages=pages)
 
 
 def _read_info(data: bytes) -> tuple[int, int, int]:
@@ -70,7 +66,5 @@ def _run(program: str, data: bytes) -> bytes:
         complaint = " ".join(done.stderr.decode("utf-8", errors="replace").split())
         # It also complains and goes on, with status 0 and a picture that is partly empty.
         if done.returncode != 0 or complaint or not target.exists():
-            raise CorruptImageError(
-                f"{DECODER} could not decode the page: {complaint[:200] or done.returncode}"
-            )
+            raise CorruptImageError(f"{DECODER} could not decode the page: {complaint[:200] or done.returncode}")
         return target.read_bytes()

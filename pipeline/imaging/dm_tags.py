@@ -67,9 +67,7 @@ def read_tags(data: bytes) -> Mapping[str, DmValue]:
     try:
         return _Reader(data).root()
     except struct.error as error:
-        raise CorruptImageError(
-            f"truncated: the Digital Micrograph file ends inside its tags ({error})"
-        ) from error
+        raise CorruptImageError(f"truncated: the Digital Micrograph file ends inside its tags ({error})") from error
 
 
 class _Reader:

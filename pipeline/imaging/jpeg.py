@@ -99,9 +99,7 @@ def decode_strictly(data: bytes, header: JpegHeader) -> NDArray[np.uint8]:
     CorruptImageError
     """
     try:
-        pixels = simplejpeg.decode_jpeg(
-            data, colorspace="GRAY" if header.components == 1 else "RGB", strict=True
-        )
+        pixels = simplejpeg.decode_jpeg(data, colorspace="GRAY" if header.components == 1 else "RGB", strict=True)
     except ValueError as error:
         raise CorruptImageError(f"the JPEG's data are damaged or cut off: {error}") from error
     if pixels.shape[:2] != (header.height, header.width):

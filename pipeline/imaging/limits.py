@@ -35,8 +35,7 @@ def check_size(width: int, height: int, *, max_pixels: int, bytes_per_pixel: int
         raise CorruptImageError(f"the header states an impossible size of {width} x {height} pixels")
     if width * height > max_pixels:
         raise ImageTooLargeError(
-            f"the header states {width} x {height} = {width * height:,} pixels; "
-            f"at most {max_pixels:,} are read"
+            f"the header states {width} x {height} = {width * height:,} pixels; at most {max_pixels:,} are read"
         )
     n_bytes = width * height * bytes_per_pixel
     if n_bytes > max_pixels * BYTES_PER_ALLOWED_PIXEL:

@@ -42,9 +42,7 @@ def apply_palette(
     """
     highest = int(index.max(initial=0))
     if highest >= len(table):
-        raise CorruptImageError(
-            f"a pixel has palette index {highest} but the palette has {len(table)} entries"
-        )
+        raise CorruptImageError(f"a pixel has palette index {highest} but the palette has {len(table)} entries")
     on_ramp = (table == np.arange(len(table))[:, None]).all(axis=1)
     if bool(on_ramp.all()):
         return index

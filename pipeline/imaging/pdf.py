@@ -38,9 +38,7 @@ def decode_pdf(data: bytes, *, max_pixels: int) -> DecodedImage:
         try:
             document = pypdfium2.PdfDocument(data)
         except pypdfium2.PdfiumError as error:
-            raise CorruptImageError(
-                f"the PDF cannot be opened (damaged, or locked by a password): {error}"
-            ) from error
+            raise CorruptImageError(f"the PDF cannot be opened (damaged, or locked by a password): {error}") from error
         try:
             n_pages = len(document)
             embedded, pixels = _first_picture(document, min(n_pages, _MAX_PAGES), max_pixels)
@@ -49,14 +47,10 @@ def decode_pdf(data: bytes, *, max_pixels: int) -> DecodedImage:
     if pixels is None:
         jpeg = decode_jpeg(embedded, max_pixels=max_pixels)
         return DecodedImage(pixels=jpeg.pixels, format="pdf", bit_depth=jpeg.bit_depth, pages=n_pages)
-    return DecodedImage(
-        pixels=pixels, format="pdf", bit_depth=1 if pixels.dtype == np.bool_ else 8, pages=n_pages
-    )
+    return DecodedImage(pixels=pixels, format="pdf", bit_depth=1 if pixels.dtype == np.bool_ else 8, pages=n_pages)
 
 
-def _first_picture(
-    document: pypdfium2.PdfDocument, n_pages: int, max_pixels: int
-) -> tuple[bytes, NDArray[Any] | None]:
+def _first_picture(document: pypdfium2.PdfDocument, n_pages: int, max_pixels: int) -> tuple[bytes, NDArray[Any] | None]:
     """The embedded JPEG and None, or nothing and a bitmap."""
     for number in range(n_pages):
         page = document[number]
@@ -65,9 +59,7 @@ def _first_picture(
                 return _read_picture(image, max_pixels)
         finally:
             page.close()
-    raise UnsupportedImageError(
-        f"a PDF of {n_pages} pages without a picture (drawings and text are not rendered)"
-    )
+    raise UnsupportedImageError(f"a PDF of {n_pages} pages without a picture (drawings and text are not rendered)")
 
 
 def _read_picture(image: pypdfium2.PdfImage, max_pixels: int) -> tuple[bytes, NDArray[Any] | None]:
@@ -101,9 +93,7 @@ def _inflated_bytes(stream: bytes, max_bytes: int) -> int:
             n_bytes += len(inflate.decompress(pending, _INFLATE_STEP_BYTES))
             pending = inflate.unconsumed_tail
             if n_bytes > max_bytes:
-                raise ImageTooLargeError(
-                    f"the PDF's picture inflates to more than {max_bytes:,} bytes (a zip bomb?)"
-                )
+                raise ImageTooLargeError(f"the PDF's picture inflates to more than {max_bytes:,} bytes (a zip bomb?)")
     except zlib.error as error:
         raise CorruptImageError(f"the PDF's picture data are damaged: {error}") from error
     if not inflate.eof:

@@ -93,8 +93,7 @@ def _check_bmp_data(data: bytes, width: int, height: int, bits: int, compression
     needed = (width * bits + 31) // 32 * 4 * height
     if start + needed > len(data):
         raise CorruptImageError(
-            f"truncated: the BMP's pixels should end at byte {start + needed:,} "
-            f"but the file has {len(data):,}"
+            f"truncated: the BMP's pixels should end at byte {start + needed:,} but the file has {len(data):,}"
         )
     if is_all_zero(data, start, needed):
         raise CorruptImageError("no content: all pixels are zero")

@@ -40,9 +40,7 @@ def _is_tiff(head: bytes) -> bool:
 
 def _is_bmp(head: bytes) -> bool:
     # "BM" alone begins many texts; the size of the second header tells them apart.
-    return (
-        head[:2] == b"BM" and len(head) >= 18 and struct.unpack_from("<I", head, 14)[0] in _BMP_HEADER_SIZES
-    )
+    return head[:2] == b"BM" and len(head) >= 18 and struct.unpack_from("<I", head, 14)[0] in _BMP_HEADER_SIZES
 
 
 def _is_dm3(head: bytes) -> bool:

@@ -80,8 +80,7 @@ def _largest_page(pages: list[TiffPage]) -> int:
 def _check_supported(layout: TiffLayout) -> None:
     if layout.compression not in _COMPRESSIONS:
         raise UnsupportedImageError(
-            f"a TIFF of compression {layout.compression}; read are "
-            + ", ".join(dict.fromkeys(_COMPRESSIONS.values()))
+            f"a TIFF of compression {layout.compression}; read are " + ", ".join(dict.fromkeys(_COMPRESSIONS.values()))
         )
     needed = _PHOTOMETRIC_SAMPLES.get(layout.photometric)
     if needed is None:
@@ -98,9 +97,7 @@ def _check_supported(layout: TiffLayout) -> None:
     if layout.sample_format != 3 and layout.bits > 32:
         raise UnsupportedImageError(f"a TIFF of {layout.bits}-bit integers; up to 32 are read")
     if layout.compression == JPEG_COMPRESSION and layout.bits != 8:
-        raise UnsupportedImageError(
-            f"a TIFF of JPEG compression with {layout.bits} bits a sample; 8 are read"
-        )
+        raise UnsupportedImageError(f"a TIFF of JPEG compression with {layout.bits} bits a sample; 8 are read")
 
 
 def _decode_samples(layout: TiffLayout, data: bytes, page: TiffPage, index: int) -> NDArray[Any]:
@@ -172,16 +169,12 @@ def _check_jpeg_segments(layout: TiffLayout, data: bytes, page: TiffPage) -> Non
         decode_strictly(stream, header)
 
 
-def _as_meant(
-    samples: NDArray[Any], layout: TiffLayout, page: TiffPage, *, from_microscope: bool
-) -> NDArray[Any]:
+def _as_meant(samples: NDArray[Any], layout: TiffLayout, page: TiffPage, *, from_microscope: bool) -> NDArray[Any]:
     """Turn stored samples into the picture's values: larger is brighter, channels are gray, RGB or RGBA."""
     if layout.samples > 1:
         samples = _without_extra_samples(samples, layout)
     if layout.photometric == _PALETTE:
-        return apply_palette(
-            _as_index(samples), _read_palette(page, layout.bits), from_microscope=from_microscope
-        )
+        return apply_palette(_as_index(samples), _read_palette(page, layout.bits), from_microscope=from_microscope)
     if layout.bits in (2, 4) and samples.dtype == np.uint8:
         samples = samples * np.uint8(255 // (2**layout.bits - 1))
     if layout.photometric == _WHITE_IS_ZERO:
@@ -208,9 +201,7 @@ def _read_palette(page: TiffPage, bits: int) -> NDArray[np.uint8]:
     entries = page.integers(320)
     if entries is None or bits > 16 or entries.size != 3 * 2**bits:
         found = "none" if entries is None else f"{entries.size} values"
-        raise CorruptImageError(
-            f"a palette TIFF of {bits} bits needs {3 * 2**bits} palette values; found {found}"
-        )
+        raise CorruptImageError(f"a palette TIFF of {bits} bits needs {3 * 2**bits} palette values; found {found}")
     # Values are 16-bit by the specification, but some writers store 8-bit ones.
     scaled = entries if int(entries.max()) < 256 else entries >> 8
     return np.ascontiguousarray(scaled.reshape(3, -1).T.astype(np.uint8))

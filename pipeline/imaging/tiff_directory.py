@@ -91,9 +91,7 @@ class TiffPage:
             return None
         dtype = _INTEGER_DTYPES.get(self.tags[number].kind)
         if dtype is None:
-            raise CorruptImageError(
-                f"TIFF tag {number} should hold integers, not type {self.tags[number].kind}"
-            )
+            raise CorruptImageError(f"TIFF tag {number} should hold integers, not type {self.tags[number].kind}")
         array = np.frombuffer(values, dtype=self.byte_order + dtype)
         if array.size and int(array.max()) > np.iinfo(np.int64).max:
             raise CorruptImageError(f"TIFF tag {number} holds an impossible value")

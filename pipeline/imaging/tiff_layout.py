@@ -122,9 +122,7 @@ def _same_for_all(values: NDArray[np.int64] | None, number: int, default: int) -
     if values is None or values.size == 0:
         return default
     if values.size > 1 and bool((values != values[0]).any()):
-        raise CorruptImageError(
-            f"TIFF tag {number} differs between the samples of a pixel: {values[:8].tolist()}"
-        )
+        raise CorruptImageError(f"TIFF tag {number} differs between the samples of a pixel: {values[:8].tolist()}")
     return int(values[0])
 
 
@@ -135,9 +133,7 @@ def _tuple(values: NDArray[np.int64] | None) -> tuple[int, ...]:
 def _required(page: TiffPage, number: int) -> NDArray[np.int64]:
     values = page.integers(number)
     if values is None or values.size == 0:
-        raise CorruptImageError(
-            f"the TIFF page has no picture data: tag {number} (where the data lie) is missing"
-        )
+        raise CorruptImageError(f"the TIFF page has no picture data: tag {number} (where the data lie) is missing")
     return values
 
 
@@ -179,9 +175,7 @@ def check_segments(layout: TiffLayout, data: bytes) -> None:
     # Compared without a sum, which could overflow.
     if bool((counts > len(data) - offsets).any()):
         end = max(int(offset) + int(count) for offset, count in zip(offsets, counts, strict=True))
-        raise CorruptImageError(
-            f"truncated: the TIFF's picture data reach byte {end:,} but the file has {len(data):,}"
-        )
+        raise CorruptImageError(f"truncated: the TIFF's picture data reach byte {end:,} but the file has {len(data):,}")
     _check_uncompressed_length(layout, counts)
     if all(is_all_zero(data, int(o), int(c)) for o, c in zip(offsets, counts, strict=True)):
         raise CorruptImageError("no content: all pixels are zero")
