@@ -87,7 +87,7 @@ def test_a_wrong_value_is_named_with_what_was_expected(text: str, words: list[st
 
 @pytest.mark.parametrize("source", ["defualt", "nowhere/mine.toml"])
 def test_a_recipe_that_does_not_exist(source: str) -> None:
-    with pytest.raises(RecipeError, match="Did you mean 'default'|cannot be read"):
+    with pytest.raises(RecipeError, match=r"Did you mean 'default'|cannot be read"):
         load_recipe(source, builtin=builtin_recipes())
 
 
