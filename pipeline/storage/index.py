@@ -205,13 +205,30 @@ def create_index(location: str | os.PathLike[str], *, attributes: Mapping[str, A
         _check_empty(place)
         if place.is_local:
             place.path.mkdir(parents=True, exist_ok=True)
-        index = Index(place, icechunk.Repository.open_or_create(place.child("store").icechunk_storage()))
+        index = Index(place, _open_or_create_store(place.child("store")))
     if not index.is_bare():
         raise UsageError(f"There is an index at {place.url} already; open it, or name another folder.")
     transaction = index.begin()
     transaction.root.attrs.update({_FORMAT: FORMAT_VERSION, **attributes})
     transaction.commit("create", {"stage": "create", "kind": "layout"})
     return index
+
+
+def _open_or_create_store(store: Location) -> icechunk.Repository:
+    """Also where a run was killed between Icechunk's first file and its branch: it makes a store in empty places only.
+
+    Nothing else is ever removed: such a remnant is one snapshot at most, and nothing that it refers to.
+    """
+    storage = store.icechunk_storage()
+    if not icechunk.Repository.exists(storage):
+        filesystem = store.filesystem()
+        root = filesystem._strip_protocol(store.url).rstrip("/") + "/"
+        remnants = filesystem.find(store.url)
+        kinds = [name.removeprefix(root).partition("/")[0] for name in remnants]
+        if set(kinds) <= {"snapshots", "refs", "config.yaml"} and kinds.count("snapshots") <= 1:
+            for name in remnants:
+                filesystem.rm_file(name)
+    return icechunk.Repository.open_or_create(storage)
 
 
 def index_exists(location: str | os.PathLike[str]) -> bool:
@@ -250,7 +267,7 @@ def _check_format(index: Index) -> None:
         )
     try:
         found = zarr.open_group(index.store, mode="r").attrs.get(_FORMAT)
-    except zarr.errors.GroupNotFoundError:
+    except (zarr.errors.GroupNotFoundError, zarr.errors.ContainsArrayError):
         found = None
     if not isinstance(found, int):
         raise IndexFormatError(f"{index.url} holds an Icechunk store that semcorpus did not make.")
