@@ -1,0 +1,1 @@
+"""Figures, galleries and the page that people look at after a run."""

@@ -1,0 +1,73 @@
+"""All figures of a report by name: one place that says which exist and what each shows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.reporting import figures_clusters, figures_corpus, figures_vectors
+from pipeline.reporting.columns import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class FigureKind:
+    """How a figure is drawn, and the sentence that says what it shows to those who cannot see it."""
+
+    draw: Callable[[Tables], bytes | None]
+    description: str
+
+
+FIGURES: dict[str, FigureKind] = {
+    "ledger_status": FigureKind(
+        figures_corpus.ledger_status, "Bars: the number of files with each status in the ledger."
+    ),
+    "formats": FigureKind(
+        figures_corpus.formats, "Bars: the number of files of each format, told from the content of the files."
+    ),
+    "scale_histogram": FigureKind(
+        figures_corpus.scale_histogram,
+        "Left, a histogram of the lengths that the scale bars state, from 1 nanometre to 1 millimetre. "
+        "Right, the number of images for each way in which reading the scale ended.",
+    ),
+    "training": FigureKind(
+        figures_vectors.training,
+        "Curves: training loss (solid) and test loss (dashed) by epoch, a colour for each phase.",
+    ),
+    "two_nn": FigureKind(
+        figures_vectors.two_nn,
+        "Intrinsic dimension by the 2-NN method against the number of points, with errors, "
+        "one series for each set of vectors.",
+    ),
+    "scree": FigureKind(
+        figures_vectors.scree,
+        "Left, the share of the variance that each principal component explains. Right, the running sum.",
+    ),
+    "nmi": FigureKind(
+        figures_clusters.nmi,
+        "Normalised mutual information with the labels against the number of clusters, a line for each "
+        "method, with thin reference curves and a mark at the number of categories.",
+    ),
+    "confusion": FigureKind(
+        figures_clusters.confusion,
+        "Heat map: for each label, the share of its pictures that lies in each cluster.",
+    ),
+    "decision_graph": FigureKind(
+        figures_clusters.decision_graph,
+        "Points: density of each picture against its distance to the nearest denser one; the centres stand out.",
+    ),
+    "cluster_sizes": FigureKind(
+        figures_clusters.cluster_sizes, "Bars: the number of pictures in each cluster, largest first."
+    ),
+}
+
+
+def build_figures(tables: Tables) -> dict[str, bytes]:
+    """Return every figure that the tables have data for, as SVG by name.
+
+    The same tables give the same bytes. A figure whose table is missing or empty is left out.
+
+    Parameters
+    ----------
+    tables : mapping of str to pyarrow.Table
+        The report tables by name.
+    """
+    drawn = {name: kind.draw(tables) for name, kind in FIGURES.items()}
+    return {name: svg for name, svg in drawn.items() if svg is not None}

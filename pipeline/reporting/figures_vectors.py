@@ -1,0 +1,140 @@
+"""Figures of the vectors: how the autoencoders learnt, intrinsic dimension, the spectrum of components."""
+
+import numpy as np
+import pyarrow as pa
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pipeline.reporting.columns import Tables, distinct, filled, numbers, texts, where
+from pipeline.reporting.figure_style import INK, MUTED, PALETTE, draw, log_axis, series_style, short, whole_ticks
+from pipeline.reporting.terminal import QUOTED_FRACTION
+
+MAX_SERIES = 7
+MAX_PANELS = 4
+_SHARES = (0.9, 0.95)
+
+
+def training(tables: Tables) -> bytes | None:
+    """Draw the losses of every trained network, a panel a network, a colour a phase; None without any."""
+    table = filled(tables, "autoencoders")
+    if table is None:
+        return None
+    codes = distinct(texts(table, "codes"))[:MAX_PANELS]
+
+    def paint(figure: Figure) -> None:
+        columns = min(2, len(codes))
+        rows = -(-len(codes) // columns)
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for place in range(rows * columns):
+            axes = grid.flat[place]
+            if place < len(codes):
+                _paint_losses(axes, where(table, codes=codes[place]), codes[place])
+            else:
+                axes.set_axis_off()
+
+    return draw("training", paint, width=5.2 if len(codes) == 1 else 8.4, height=3.2 * -(-len(codes) // 2))
+
+
+def _paint_losses(axes: Axes, table: pa.Table, name: str) -> None:
+    phases = texts(table, "phase")
+    drawn = []
+    for place, phase in enumerate(distinct(phases)[:MAX_SERIES]):
+        rows = np.array([item == phase for item in phases])
+        epoch = numbers(table, "epoch")[rows]
+        order = np.argsort(epoch, kind="stable")
+        color = PALETTE[place % len(PALETTE)]
+        for column, line in (("train_loss", "-"), ("test_loss", (0, (3, 1.5)))):
+            loss = numbers(table, column)[rows][order]
+            drawn.append(loss[np.isfinite(loss)])
+            kind = "training" if column == "train_loss" else "test"
+            if np.isfinite(loss).any():
+                label = short(f"{phase}, {kind}") if phase else kind
+                axes.plot(epoch[order], loss, linestyle=line, color=color, label=label)
+    values = np.concatenate(drawn) if drawn else np.array([])
+    if values.size and values.min() > 0 and values.max() / values.min() > 20:
+        log_axis(axes, "y", lambda value: f"{value:g}")
+    axes.set_title(f"Training of {short(name)}")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("loss")
+    whole_ticks(axes, "x")
+    if values.size:
+        axes.legend(loc="best")
+
+
+def two_nn(tables: Tables) -> bytes | None:
+    """Draw the 2-NN dimension against the number of points, a series a vector set; None without estimates."""
+    table = filled(tables, "dimension")
+    if table is None or not np.isfinite(numbers(table, "dimension")).any():
+        return None
+    table = _quoted(table)
+
+    def paint(figure: Figure) -> None:
+        axes = figure.add_subplot(title="Intrinsic dimension (2-NN)")
+        for place, name in enumerate(distinct(texts(table, "vectors"))[:MAX_SERIES]):
+            _paint_dimension(axes, where(table, vectors=name), name, place)
+        log_axis(axes, "x", lambda value: f"{value:,.0f}")
+        axes.set_xlabel("number of points")
+        axes.set_ylabel("dimension")
+        axes.set_ylim(bottom=0)
+        axes.legend(loc="best")
+
+    return draw("two_nn", paint, width=5.2)
+
+
+def _quoted(table: pa.Table) -> pa.Table:
+    """Keep the estimates at one fraction, the one nearest to the quoted: others are not comparable."""
+    away = np.abs(numbers(table, "fraction") - QUOTED_FRACTION)
+    usable = np.isfinite(numbers(table, "dimension"))
+    if not np.isfinite(away[usable]).any():
+        return table.filter(pa.array(usable))
+    return table.filter(pa.array(usable & (away == np.nanmin(away[usable]))))
+
+
+def _paint_dimension(axes: Axes, table: pa.Table, name: str, place: int) -> None:
+    points, value = numbers(table, "n_points"), numbers(table, "dimension")
+    error = np.nan_to_num(numbers(table, "error"))
+    sizes = np.unique(points[np.isfinite(points)])
+    means = [value[points == size].mean() for size in sizes]
+    color, marker = series_style(place)
+    axes.errorbar(points, value, yerr=error, fmt=marker, color=color, capsize=3, elinewidth=1.2)
+    axes.plot(sizes, means, color=color, marker=marker, label=short(name))
+
+
+def scree(tables: Tables) -> bytes | None:
+    """Draw the explained variance a component and its running sum; None without a spectrum."""
+    table = filled(tables, "spectrum")
+    if table is None:
+        return None
+    names = distinct(texts(table, "vectors"))[:MAX_SERIES]
+
+    def paint(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2)
+        for place, name in enumerate(names):
+            rows = where(table, vectors=name)
+            component = numbers(rows, "component")
+            order = np.argsort(component, kind="stable")
+            rank = np.arange(1, order.size + 1)
+            color = PALETTE[place % len(PALETTE)]
+            left.plot(rank, numbers(rows, "explained_variance_ratio")[order], color=color, label=short(name))
+            right.plot(rank, numbers(rows, "cumulative_ratio")[order], color=color, label=short(name))
+        _finish_scree(left, right)
+
+    return draw("scree", paint, width=8.4)
+
+
+def _finish_scree(left: Axes, right: Axes) -> None:
+    left.set_title("Variance of each component")
+    left.set_ylabel("share of the variance")
+    log_axis(left, "y", lambda value: f"{100 * value:g}%")
+    right.set_title("Variance of the first components")
+    right.set_ylabel("running sum of the shares")
+    right.set_ylim(0, 1.03)
+    for share in _SHARES:
+        right.axhline(share, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
+        right.annotate(
+            f"{share:.0%}", (1, share), xycoords=("axes fraction", "data"), xytext=(4, 0),
+            textcoords="offset points", ha="left", va="center", size=8, color=INK,
+        )  # fmt: skip
+    for axes in (left, right):
+        axes.set_xlabel("principal component")
+        axes.legend(loc="best")

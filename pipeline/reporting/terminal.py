@@ -1,0 +1,134 @@
+"""The key figures of a run: one source for the table in the terminal and for the cards of the page."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.records import SCALE_STATUSES_WITH_VALUE
+from pipeline.reporting import agreement
+from pipeline.reporting.columns import NO_IMAGE, Tables, filled, flags, integers, numbers, texts
+
+DAMAGED_STATUSES = ("corrupt", "unreadable", "too_large")
+NOT_RUN = "not run"
+# The fraction of mu values that the 2-NN estimate is usually quoted at.
+QUOTED_FRACTION = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """One key figure: its name, its value and, where the value needs one, a note."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+def headlines(tables: Tables) -> list[Headline]:
+    """Return the key figures of a run; a stage that was not run reads ``not run``.
+
+    * Files walked: the ledger's rows except those whose file is gone.
+    * Unique pictures: the present rows of ``images``.
+    * Duplicates: files with the status ``duplicate``.
+    * Damaged: files with the status ``corrupt``, ``unreadable`` or ``too_large``.
+    * Scales read: representative pictures whose scale status carries a value, over all of them.
+    * Images embedded: the most images that any vector set is known to hold.
+    * Intrinsic dimension: the 2-NN estimate on the most points, at the fraction nearest 0.9.
+    * Best NMI: over all clusterings, label sets and label levels.
+    """
+    return [
+        *_ledger(tables),
+        _scales(tables),
+        _embedded(tables),
+        _dimension(tables),
+        _best_nmi(tables),
+    ]
+
+
+def summary_rows(tables: Tables) -> list[tuple[str, str]]:
+    """Return the key figures as (name, value with its note), for printing."""
+    return [(item.name, f"{item.value} ({item.note})" if item.note else item.value) for item in headlines(tables)]
+
+
+def representatives(tables: Tables) -> pa.Table | None:
+    """Return the rows of ``images`` that are present and stand for their picture; None without any."""
+    images = filled(tables, "images")
+    if images is None:
+        return None
+    rows, picture = integers(images, "image"), integers(images, "picture")
+    keep = flags(images, "present", missing=True) & ((picture == rows) | (picture == NO_IMAGE))
+    return images.filter(pa.array(keep)) if keep.any() else None
+
+
+def _ledger(tables: Tables) -> list[Headline]:
+    files, images = filled(tables, "files"), filled(tables, "images")
+    names = ("Files walked", "Unique pictures", "Duplicates", "Damaged")
+    if files is None:
+        return [Headline(name, NOT_RUN) for name in names]
+    status = texts(files, "status")
+    damaged = [(word, status.count(word)) for word in DAMAGED_STATUSES]
+    values = (
+        sum(word != "gone" for word in status),
+        int(flags(images, "present", missing=True).sum()) if images is not None else 0,
+        status.count("duplicate"),
+        sum(count for _, count in damaged),
+    )
+    notes = ("", "", "", ", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in damaged if count))
+    return [Headline(name, f"{value:,}", note) for name, value, note in zip(names, values, notes, strict=True)]
+
+
+def _scales(tables: Tables) -> Headline:
+    scales, pictures = filled(tables, "scales"), representatives(tables)
+    if scales is None:
+        return Headline("Scales read", NOT_RUN)
+    if pictures is not None:
+        scales = scales.filter(pc.is_in(scales["image"], pictures["image"].combine_chunks()))
+    total = pictures.num_rows if pictures is not None else scales.num_rows
+    read = sum(word in SCALE_STATUSES_WITH_VALUE for word in texts(scales, "status"))
+    return Headline("Scales read", _percent(read, total), f"{read:,} of {total:,} pictures")
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f}%" if whole else "0%"
+
+
+def _embedded(tables: Tables) -> Headline:
+    # No table lists embeddings alone, so the vector sets' users are asked; each can only hold fewer.
+    seen: list[float] = []
+    for name, column in (("distances", "n_points"), ("dimension", "n_points"), ("clusterings", "n_images")):
+        table = filled(tables, name)
+        if table is not None:
+            seen += numbers(table, column).tolist()
+    runs = filled(tables, "runs")
+    if not seen and runs is not None:
+        embed = [stage == "embed" for stage in texts(runs, "stage")]
+        seen = numbers(runs, "items")[np.array(embed)].tolist()
+    known = [value for value in seen if np.isfinite(value)]
+    return Headline("Images embedded", f"{int(max(known)):,}" if known else NOT_RUN)
+
+
+def _dimension(tables: Tables) -> Headline:
+    table = filled(tables, "dimension")
+    name = "Intrinsic dimension"
+    if table is None:
+        return Headline(name, NOT_RUN)
+    value, error = numbers(table, "dimension"), numbers(table, "error")
+    points, vectors = np.nan_to_num(numbers(table, "n_points")), texts(table, "vectors")
+    away = np.nan_to_num(np.abs(numbers(table, "fraction") - QUOTED_FRACTION))
+    best = agreement.best(tables)
+    wanted = best.vectors if best is not None and best.vectors in vectors else vectors[0]
+    rows = [row for row in range(table.num_rows) if vectors[row] == wanted and np.isfinite(value[row])]
+    if not rows:
+        return Headline(name, "not defined", f"of {wanted}")
+    row = min(rows, key=lambda row: (-points[row], away[row], row))
+    spread = f" ± {error[row]:.1g}" if np.isfinite(error[row]) else ""
+    return Headline(name, f"{value[row]:.1f}{spread}", f"of {wanted}")
+
+
+def _best_nmi(tables: Tables) -> Headline:
+    found = agreement.best(tables)
+    if found is None:
+        return Headline("Best NMI", NOT_RUN if filled(tables, "agreement") is None else "not defined")
+    level = f", level {found.level}" if found.level else ""
+    return Headline("Best NMI", f"{found.nmi:.3f}", f"{found.clustering} with labels {found.label_set}{level}")

@@ -1,0 +1,90 @@
+"""The key figures, by hand."""
+
+import pyarrow as pa
+
+from pipeline.reporting.terminal import NOT_RUN, headlines, summary_rows
+
+NAMES = [
+    "Files walked",
+    "Unique pictures",
+    "Duplicates",
+    "Damaged",
+    "Scales read",
+    "Images embedded",
+    "Intrinsic dimension",
+    "Best NMI",
+]
+
+
+def small_tables() -> dict[str, pa.Table]:
+    return {
+        "files": pa.table(
+            {
+                "path": list("abcdefg"),
+                "status": ["ok", "ok", "duplicate", "corrupt", "too_large", "gone", "unsupported"],
+            }
+        ),
+        "images": pa.table(
+            {"image": [0, 1, 2, 3], "picture": [0, 0, None, 3], "present": [True, True, True, False]},
+            schema=pa.schema([("image", pa.int64()), ("picture", pa.int64()), ("present", pa.bool_())]),
+        ),
+        "scales": pa.table({"image": [0, 1, 2, 3], "status": ["agrees", "read", "no_bar", "read"]}),
+        "dimension": pa.table(
+            {
+                "vectors": ["x", "x", "x", "y"],
+                "fraction": [0.9, 0.9, 0.5, 0.9],
+                "n_points": [100, 50, 100, 100],
+                "dimension": [9.72, 8.0, 7.0, 3.0],
+                "error": [0.123, 0.1, 0.1, 0.1],
+            }
+        ),
+        "agreement": pa.table(
+            {
+                "clustering": ["kmeans-k3", "", "ward-k3"],
+                "vectors": ["x", "x", "x"],
+                "method": ["kmeans", "refined", "ward"],
+                "k": [3, 3, 3],
+                "set": ["categories"] * 3,
+                "nmi": [0.5, 1.0, 0.62],
+            }
+        ),
+        "clusterings": pa.table({"clustering": ["ward-k3"], "n_images": [2]}),
+    }
+
+
+def test_values_by_hand() -> None:
+    assert summary_rows(small_tables()) == [
+        ("Files walked", "6"),  # the file that is gone was not walked
+        ("Unique pictures", "3"),
+        ("Duplicates", "1"),
+        ("Damaged", "2 (1 corrupt, 1 too large)"),
+        # Row 1 belongs to picture 0, row 3 is gone: pictures 0 and 2 count, and one of them has a value.
+        ("Scales read", "50% (1 of 2 pictures)"),
+        ("Images embedded", "100"),
+        ("Intrinsic dimension", "9.7 ± 0.1 (of x)"),
+        ("Best NMI", "0.620 (ward-k3 with labels categories)"),
+    ]
+
+
+def test_nothing_was_run() -> None:
+    assert [(item.name, item.value) for item in headlines({})] == [(name, NOT_RUN) for name in NAMES]
+
+
+def test_empty_tables_are_as_missing_ones(tables: dict[str, pa.Table]) -> None:
+    empty = {name: table.slice(0, 0) for name, table in tables.items()}
+    assert summary_rows(empty) == summary_rows({})
+
+
+def test_undefined_values_are_said_to_be_so() -> None:
+    tables = small_tables()
+    for name, column in (("dimension", "dimension"), ("agreement", "nmi")):
+        place = tables[name].column_names.index(column)
+        rows = tables[name].num_rows
+        tables[name] = tables[name].set_column(place, column, pa.array([float("nan")] * rows))
+    values = {item.name: item.value for item in headlines(tables)}
+    assert values["Intrinsic dimension"] == "not defined"
+    assert values["Best NMI"] == "not defined"
+
+
+def test_made_set_gives_every_value(tables: dict[str, pa.Table]) -> None:
+    assert [name for name, value in summary_rows(tables) if value and value != NOT_RUN] == NAMES
