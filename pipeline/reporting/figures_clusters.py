@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from pipeline.reporting.agreement import REFERENCE_METHODS, best, category_count
+from pipeline.reporting.agreement import REFERENCE_METHODS, best, category_count, scored
 from pipeline.reporting.columns import (
     Tables,
     distinct,
@@ -257,15 +257,18 @@ def _with_density(tables: Tables) -> pa.Table | None:
     if table.num_rows == 0:
         return None
     names = distinct_in(table, "clustering")
-    found = best(tables)
-    return where(table, clustering=found.clustering if found and found.clustering in names else names[0])
+    scores = scored(tables)
+    ranked = texts(scores, "clustering") if scores is not None else []
+    return where(table, clustering=next((name for name in ranked if name in names), names[0]))
 
 
 def _prominent(density: NDArray[np.float64], delta: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[np.intp]:
     """Keep all points where they are few; else those that stand out and an even choice of the others."""
     if rows.size <= MAX_POINTS:
         return rows
-    order = rows[np.argsort(-delta[rows] * density[rows], kind="stable")]
+    # Densities may be logarithms: counted from the smallest, a product still tells what stands out.
+    above = density[rows] - density[rows].min()
+    order = rows[np.argsort(-delta[rows] * above, kind="stable")]
     half = MAX_POINTS // 2
     rest = order[half:]
     return np.concatenate([order[:half], rest[np.linspace(0, rest.size - 1, MAX_POINTS - half).astype(np.intp)]])
@@ -299,7 +302,8 @@ def cluster_sizes(tables: Tables) -> bytes | None:
         axes = figure.add_subplot(title=f"Cluster sizes of {short(texts(rows, 'clustering')[0])}")
         axes.bar(range(order.size), sizes[order], color=ACCENT, width=0.75)
         names = ["none" if ids[place] < 0 else str(ids[place]) for place in order]
-        axes.set_xticks(range(order.size), names, rotation=90 if order.size > 20 else 0)
+        many = order.size > 20
+        axes.set_xticks(range(order.size), names, rotation=90 if many else 0, size=6 if many else 8.5)
         axes.grid(False, axis="x")
         more = f"; the {order.size} largest of {ids.size:,}" if ids.size > order.size else ""
         axes.set_xlabel(f"cluster, largest first{more}")

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from pipeline.reporting.columns import Tables, distinct, filled, numbers, texts, where
 from pipeline.reporting.figure_style import INK, MUTED, PALETTE, draw, log_axis, series_style, short, whole_ticks
@@ -32,7 +33,7 @@ def training(tables: Tables) -> bytes | None:
             else:
                 axes.set_axis_off()
 
-    return draw("training", paint, width=5.2 if len(codes) == 1 else 8.4, height=3.2 * -(-len(codes) // 2))
+    return draw("training", paint, width=5.2 if len(codes) == 1 else 8.4, height=3.6 * -(-len(codes) // 2))
 
 
 def _paint_losses(axes: Axes, table: pa.Table, name: str) -> None:
@@ -57,7 +58,9 @@ def _paint_losses(axes: Axes, table: pa.Table, name: str) -> None:
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss")
     whole_ticks(axes, "x")
-    if values.size:
+    if len(axes.get_lines()) > 4:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+    elif values.size:
         axes.legend(loc="best")
 
 
@@ -73,12 +76,25 @@ def two_nn(tables: Tables) -> bytes | None:
         for place, name in enumerate(distinct(texts(table, "vectors"))[:MAX_SERIES]):
             _paint_dimension(axes, where(table, vectors=name), name, place)
         log_axis(axes, "x", lambda value: f"{value:,.0f}")
+        _tick_sizes(axes, numbers(table, "n_points"))
         axes.set_xlabel("number of points")
         axes.set_ylabel("dimension")
         axes.set_ylim(bottom=0)
         axes.legend(loc="best")
 
     return draw("two_nn", paint, width=5.2)
+
+
+def _tick_sizes(axes: Axes, points: NDArray[np.float64]) -> None:
+    """Put the ticks at the sizes that were measured, as far as their labels do not touch."""
+    ticks: list[float] = []
+    sizes = np.unique(points[np.isfinite(points) & (points > 0)])
+    for size in sizes[::-1]:
+        # A label needs about a twelfth of the axis.
+        if not ticks or np.log(ticks[-1] / size) > np.log(sizes[-1] / sizes[0]) / 12:
+            ticks.append(float(size))
+    axes.set_xticks(ticks, [f"{size:,.0f}" for size in ticks])
+    axes.tick_params(axis="x", which="minor", length=0)
 
 
 def _quoted(table: pa.Table) -> pa.Table:

@@ -147,3 +147,10 @@ def test_each_level_of_label_paths_has_its_own_panel() -> None:
     found = best(tables)
     assert found is not None
     assert (found.level, found.k) == ("2", 3)
+
+
+def test_decision_graph_is_of_the_best_clustering_that_has_one(tables: dict[str, pa.Table]) -> None:
+    scores = pa.table({"clustering": ["ward-k6", "density_peaks-k4"], "method": ["ward", "dp"], "nmi": [0.9, 0.8]})
+    svg = FIGURES["decision_graph"].draw({"clusters": tables["clusters"], "agreement": scores})
+    assert svg is not None
+    assert "Decision graph of density_peaks-k4" in words(svg)
