@@ -27,7 +27,6 @@ _NEEDED = (
     "imagecodecs",
     "simplejpeg",
     "pypdfium2",
-    "rosettasciio",
     "rapidocr",
     "onnxruntime",
     "opencv-python-headless",

@@ -81,7 +81,7 @@ def quiet_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
-    """Address of an S3 server of its own on this machine, set in ``AWS_ENDPOINT_URL``; it has the bucket ``semcorpus``."""
+    """Address of an S3 server on this machine, set in ``AWS_ENDPOINT_URL`` as well; it has a bucket ``semcorpus``."""
     skip_unless("s3", importlib.util.find_spec("moto") is not None, "moto[server] is not installed")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

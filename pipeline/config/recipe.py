@@ -163,7 +163,7 @@ class ReportSettings(Settings):
     """Tables and the page."""
 
     title: str = "SEM corpus"
-    thumbnail_px: Annotated[int, Field(ge=16, le=512)] = 128
+    thumbnail_px: Annotated[int, Field(ge=16, le=512)] = 256
 
 
 def _embeddings() -> tuple[EmbedSettings, ...]:

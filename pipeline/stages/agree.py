@@ -9,70 +9,99 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.config import Recipe
 from pipeline.kernels.agreement import agreement_scores, contingency, normalized_mutual_information
 from pipeline.kernels.reference_labels import orthogonal_labels, refined_labels, uniform_nmi
 from pipeline.stages.keys import stage_key
-from pipeline.stages.label_sets import label_sets
+from pipeline.stages.label_sets import LabelSet, label_sets
 from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
-from pipeline.storage.tables import as_columns, read_table, write_table
+from pipeline.storage.tables import as_columns, read_table, replace_rows
 
 NAME = "agree"
+
+_REFERENCES = "reference curves of "
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Rows of the two tables, for one clustering."""
+    """Rows of the two tables for one part: a clustering, or the reference curves of a label set."""
 
+    part: str
+    key: int
     agreement: list[dict[str, Any]]
     confusion: list[dict[str, Any]]
 
 
 def plan(context: Context) -> Plan | None:
-    """Score all clusterings again when any of them, or a label set, has changed."""
+    """Score the clusterings that have changed, or all when the labels have; drop what is no longer asked for."""
     sets = [found for found in label_sets(context.root, context.recipe) if found.of_image]
-    names = clustering_names(context)
-    if not sets or not names:
+    wanted = _wanted_parts(context, sets)
+    done = _done_parts(context.root)
+    if wanted == done:
         return None
-    keys = [int(context.root[f"clusters/{name}"].attrs["key"]) for name in names]  # type: ignore[arg-type]
-    key = stage_key(NAME, context.recipe.agree.model_dump(), *names, *keys, *(found.key for found in sets))
-    group = context.root.get("agreement")
-    if isinstance(group, zarr.Group) and group.attrs.get("key") == key:
-        return None
-    count = sum(len(found.of_image) for found in sets)
-    tasks = [Block(count, f"agreement of {name}", (name, sets)) for name in names]
+    tasks = [
+        Block(sum(len(found.of_image) for found in sets), f"agreement of {part}", (part, key))
+        for part, key in wanted.items()
+        if done.get(part) != key
+    ]
     return Plan(
         step="",
         tasks=tasks,
-        job=Job(NAME, partial(_scorer, context.recipe.agree.reference_curves)),
-        merge=partial(_merge, key=key),
+        job=Job(f"agree {context.recipe.agree!r}", partial(_scorer, context.recipe)),
+        merge=partial(_merge, wanted=wanted),
         engine="dask",
         seconds_per_item=0.0001,
         settings=context.recipe.agree.model_dump() | {"sets": [found.name for found in sets]},
     )
 
 
-def clustering_names(context: Context) -> list[str]:
-    """Names of the stored clusterings that the recipe asks for."""
-    wanted = [f"{v}-{m}" for v in context.recipe.vector_sets for m in context.recipe.cluster.methods]
-    return [name for name in wanted if f"clusters/{name}" in context.root]
+def _wanted_parts(context: Context, sets: Sequence[LabelSet]) -> dict[str, int]:
+    """Every part that the recipe asks for, with its key."""
+    if not sets:
+        return {}
+    settings, keys = context.recipe.agree.model_dump(), [found.key for found in sets]
+    parts = {}
+    for vectors in context.recipe.vector_sets:
+        for method in context.recipe.cluster.methods:
+            group = context.root.get(f"clusters/{vectors}-{method}")
+            if isinstance(group, zarr.Group):
+                key = int(group.attrs["key"])  # type: ignore[arg-type]
+                parts[f"{vectors}-{method}"] = stage_key(NAME, settings, vectors, method, key, *keys)
+    if context.recipe.agree.reference_curves and parts:
+        for found in sets:
+            parts[_REFERENCES + found.name] = stage_key(NAME, settings, *context.recipe.cluster.k, found.key)
+    return parts
 
 
-def _scorer(reference_curves: bool, _: zarr.Group) -> Worker:
+def _done_parts(root: zarr.Group) -> dict[str, int]:
+    group = root.get("agreement")
+    parts: Any = group.attrs.get("parts", {}) if isinstance(group, zarr.Group) else {}
+    return dict(parts)
+
+
+def _scorer(recipe: Recipe, root: zarr.Group) -> Worker:
+    sets = [found for found in label_sets(root, recipe) if found.of_image]
+
     def worker(root: zarr.Group, task: Block) -> Scored:
-        name, sets = task.data
-        table = read_table(root, f"clusters/{name}", "images", "labels")
-        attributes: Any = root[f"clusters/{name}"].attrs
-        about = {"vectors": str(attributes["vectors"]), "method": str(attributes["method"])}
-        scored = Scored([], [])
+        part, key = task.data
+        scored = Scored(part, key, [], [])
+        if part.startswith(_REFERENCES):
+            labels = next(found for found in sets if found.name == part.removeprefix(_REFERENCES))
+            rows = np.array(sorted(labels.of_image), np.int64)
+            for level in range(1, labels.levels + 1):
+                positions, truth = labels.at_level(level, rows)
+                fixed = {"part": part, "set": labels.name, "level": level, "n_scored": len(positions)}
+                scored.agreement.extend(_references(truth, recipe.cluster.k, fixed))
+            return scored
+        table = read_table(root, f"clusters/{part}", "images", "labels")
+        attributes: Any = root[f"clusters/{part}"].attrs
+        about = {"part": part, "vectors": str(attributes["vectors"]), "method": str(attributes["method"])}
         for labels in sets:
             for level in range(1, labels.levels + 1):
                 positions, truth = labels.at_level(level, table["images"])
-                if len(positions) < 2:
-                    continue
-                fixed = about | {"set": labels.name, "level": level, "n_scored": len(positions)}
-                _score(scored, name, table["labels"][positions], list(attributes["k"]), truth, fixed)
-                if reference_curves:
-                    scored.agreement.extend(_references(truth, list(attributes["k"]), fixed))
+                if len(positions) > 1:
+                    fixed = about | {"set": labels.name, "level": level, "n_scored": len(positions)}
+                    _score(scored, table["labels"][positions], list(attributes["k"]), truth, fixed)
         return scored
 
     return worker
@@ -80,7 +109,6 @@ def _scorer(reference_curves: bool, _: zarr.Group) -> Worker:
 
 def _score(
     scored: Scored,
-    name: str,
     clusters: NDArray[np.int32],
     ks: Sequence[int],
     truth: NDArray[np.str_],
@@ -91,7 +119,7 @@ def _score(
         scored.agreement.append(
             fixed
             | {
-                "clustering": f"{name}-k{k}",
+                "clustering": f"{scored.part}-k{k}",
                 "k": k,
                 "nmi": found.nmi,
                 "ari": found.ari,
@@ -102,17 +130,18 @@ def _score(
             }
         )
         if fixed["level"] == 1:
-            scored.confusion.extend(_cells(f"{name}-k{k}", fixed["set"], truth, clusters[:, column]))
+            scored.confusion.extend(_cells(f"{scored.part}-k{k}", fixed, truth, clusters[:, column]))
 
 
 def _cells(
-    clustering: str, name: str, truth: NDArray[np.str_], clusters: NDArray[np.int32]
+    clustering: str, fixed: dict[str, Any], truth: NDArray[np.str_], clusters: NDArray[np.int32]
 ) -> Iterator[dict[str, Any]]:
     table = contingency(truth, clusters)
     for row, column, count in zip(table.rows, table.columns, table.counts, strict=True):
         yield {
+            "part": fixed["part"],
             "clustering": clustering,
-            "set": name,
+            "set": fixed["set"],
             "label": str(table.row_labels[row]),
             "cluster": int(table.column_labels[column]),
             "count": int(count),
@@ -140,6 +169,7 @@ def _references(truth: NDArray[np.str_], ks: Sequence[int], fixed: dict[str, Any
 
 
 _AGREEMENT = {
+    "part": str,
     "clustering": str,
     "vectors": str,
     "method": str,
@@ -154,18 +184,19 @@ _AGREEMENT = {
     "accuracy": np.float64,
     "hungarian_accuracy": np.float64,
 }
-_CONFUSION = {"clustering": str, "set": str, "label": str, "cluster": np.int64, "count": np.int64}
+_CONFUSION = {"part": str, "clustering": str, "set": str, "label": str, "cluster": np.int64, "count": np.int64}
 
 
-def _merge(root: zarr.Group, results: Sequence[Scored], *, key: int) -> None:
-    """Write both tables; the reference curves, which every clustering has computed alike, once."""
-    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for scored in results:
-        for row in scored.agreement:
-            rows.setdefault((row["clustering"], row["set"], row["level"]), row)
-    cells = [cell for scored in results for cell in scored.confusion]
-    write_table(root, "agreement", as_columns(list(rows.values()), _AGREEMENT), attributes={"key": key})
-    write_table(root, "confusion", as_columns(cells, _CONFUSION))
+def _merge(root: zarr.Group, results: Sequence[Scored], *, wanted: dict[str, int]) -> None:
+    """Replace the parts that were scored, and drop those that are no longer wanted."""
+    old = _done_parts(root)
+    parts = {part: key for part, key in old.items() if part in wanted} | {found.part: found.key for found in results}
+    replaced = [found.part for found in results] + [part for part in old if part not in wanted]
+    rows = [row for found in results for row in found.agreement]
+    cells = [cell for found in results for cell in found.confusion]
+    ordered = {part: parts[part] for part in wanted if part in parts}
+    replace_rows(root, "agreement", "part", replaced, as_columns(rows, _AGREEMENT), attributes={"parts": ordered})
+    replace_rows(root, "confusion", "part", replaced, as_columns(cells, _CONFUSION))
 
 
 STAGE = Stage(NAME, plan)

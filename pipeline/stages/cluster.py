@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.config import ClusterSettings, Recipe
 from pipeline.errors import SemcorpusError
 from pipeline.kernels.density_peaks import cut_at_peaks, decision_graph
-from pipeline.kernels.intrinsic_dimension import two_nn
+from pipeline.kernels.intrinsic_dimension import distinct_distances, two_nn
 from pipeline.kernels.kmeans import minibatch_kmeans
 from pipeline.kernels.linkage import cut_tree, ward_linkage
 from pipeline.stages.keys import random_seed, stage_key
@@ -170,10 +170,8 @@ def _density_peaks(
 
 def _dimension(neighbours: NeighbourTable) -> float:
     """The 2-NN dimension; 1 where there is none: it only scales the logarithm of the density, and no peak moves."""
-    if neighbours.distances.shape[1] < 2:
-        return 1.0
     try:
-        found = two_nn(neighbours.distances[:, 0], neighbours.distances[:, 1]).dimension
+        found = two_nn(*distinct_distances(neighbours.indices, neighbours.distances)).dimension
     except SemcorpusError:
         return 1.0
     return found if np.isfinite(found) and found > 0 else 1.0

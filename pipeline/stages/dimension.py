@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.config import DimensionSettings, Recipe
 from pipeline.errors import SemcorpusError
 from pipeline.kernels.distances import distance_label_correlation
-from pipeline.kernels.intrinsic_dimension import MIN_POINTS, decimation, two_nn
+from pipeline.kernels.intrinsic_dimension import MIN_POINTS, decimation, distinct_distances, two_nn
 from pipeline.kernels.principal_components import fit_pca
 from pipeline.stages.keys import random_seed, stage_key
 from pipeline.stages.label_sets import LabelSet, label_sets
@@ -113,11 +113,8 @@ def _fits(vectors: VectorSet, neighbours: NeighbourTable, settings: DimensionSet
     """2-NN on all points, for every fraction; ``subsample`` is -1. Too few points give NaN."""
     rows = []
     for fraction in settings.fractions:
-        if neighbours.distances.shape[1] < 2:
-            rows.append(_row(vectors.name, fraction, -1, len(vectors.rows), 0, np.nan, np.nan))
-            continue
         try:
-            fit = two_nn(neighbours.distances[:, 0], neighbours.distances[:, 1], fraction=fraction)
+            fit = two_nn(*distinct_distances(neighbours.indices, neighbours.distances), fraction=fraction)
             rows.append(_row(vectors.name, fraction, -1, fit.n_points, fit.n_dropped, fit.dimension, fit.error))
         except SemcorpusError:
             rows.append(_row(vectors.name, fraction, -1, len(vectors.rows), 0, np.nan, np.nan))

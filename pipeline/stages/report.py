@@ -1,7 +1,6 @@
 """report: tables, figures and the page of the index as it stands."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,8 @@ from numpy.typing import NDArray
 
 from pipeline.config import Recipe, recipe_to_toml
 from pipeline.imaging.canonical import shrink
-from pipeline.stages.keys import content_key, pixels_key
-from pipeline.stages.ledger import text_array
+from pipeline.stages.keys import content_key, crops_bar, pixels_key
+from pipeline.stages.ledger import read_images, text_array
 from pipeline.stages.report_tables import report_tables
 from pipeline.storage.index import Index, software_version
 from pipeline.storage.reports import publish_report, read_manifest
@@ -35,16 +34,17 @@ def write_report(index: Index, recipe: Recipe) -> Mapping[str, pa.Table]:
     from pipeline.reporting.figures import build_figures
     from pipeline.reporting.page import ReportData, render_page
 
-    commit = index.commit
+    history = index.history()
+    commit = history[0].id
     root = index.read()
-    tables = report_tables(root, recipe, index.history())
+    tables = report_tables(root, recipe, history)
     figures = build_figures(tables)
     page = render_page(
         ReportData(
             title=recipe.report.title,
             corpus=str(root.attrs.get("corpus", "")),
             commit=commit,
-            created=datetime.now(UTC),
+            created=history[0].written,
             software_version=software_version(),
             recipe=recipe_to_toml(recipe),
             tables=tables,
@@ -70,6 +70,7 @@ def thumbnails(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], di
         return lambda rows: {}
     done = read_keys(root, "pixels", array.shape[0]) == np.uint64(pixels_key(recipe))
     size = min(recipe.report.thumbnail_px, array.shape[1])
+    widths = _widths(root, recipe)
 
     def pictures(rows: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
         chosen = sorted({row for row in rows if row < len(done) and done[row]})
@@ -80,3 +81,16 @@ def thumbnails(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], di
         }
 
     return pictures
+
+
+def _widths(root: zarr.Group, recipe: Recipe) -> NDArray[np.float64]:
+    """Width of each picture over its height without the data bar; 1 where the squares were cut and not stretched."""
+    images = read_images(root, "width_px", "height_px")
+    if recipe.pixels.fit == "crop":
+        return np.ones(len(images["width_px"]))
+    heights = images["height_px"].astype(np.float64)
+    tops: Any = root.get("scale/bar_top_px")
+    if crops_bar(recipe) and tops is not None:
+        top = np.asarray(tops[:])
+        heights = np.where(top > 0, top, heights[: len(top)])
+    return np.asarray(images["width_px"][: len(heights)] / heights, dtype=np.float64)

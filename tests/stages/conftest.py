@@ -1,0 +1,57 @@
+"""Running the whole job on a small corpus with settings that cost little."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Recipe, load_recipe
+from pipeline.engine import Engine, EngineChoice, Engines
+from pipeline.engine.opening import EngineName
+from pipeline.job import STAGE_NAMES, open_runner, run_stages
+from pipeline.progress import Silent
+from pipeline.storage.corpus import Corpus
+
+CHEAP = (
+    "pixels.size=64",
+    "embed.epochs=1",
+    "embed.input_size=32",
+    "autoencode.layers=[8, 4]",
+    "autoencode.epochs=2",
+    "autoencode.pretrain_epochs=1",
+    "cluster.k=[2, 5, 9]",
+    "walk.files_per_task=8",
+)
+
+
+class OneEngine(Engines):
+    """Hands out one and the same engine for all work."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(EngineChoice.parse("local"), Silent())
+        self._engine = engine
+
+    def pick(self, preferred: EngineName, *, seconds: float) -> Engine:
+        return self._engine
+
+
+def cheap_recipe(demo: Path, *assignments: str) -> Recipe:
+    """The default recipe, cheap, with the demo's labels."""
+    overrides = {"labels.sets": {"classes": str(demo / "labels")}}
+    return load_recipe(assignments=[*CHEAP, *assignments], overrides=overrides)
+
+
+def run_job(demo: Path, index: Path, recipe: Recipe, engines: Engines | None = None) -> None:
+    """The whole job on the demo corpus."""
+    corpus = Corpus(str(demo / "corpus"), recipe.corpus)
+    with open_runner(corpus, index, recipe, engines=EngineChoice.parse("local"), listener=Silent()) as runner:
+        if engines is not None:
+            runner = type(runner)(runner.index, corpus, recipe, engines, runner.listener)
+        run_stages(runner, STAGE_NAMES)
+
+
+@pytest.fixture(scope="session")
+def reference_index(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index made in one process without interruption."""
+    index = tmp_path_factory.mktemp("reference") / "index"
+    run_job(demo, index, cheap_recipe(demo))
+    return index
