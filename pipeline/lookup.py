@@ -10,7 +10,7 @@ import zarr
 
 from pipeline.config import Recipe
 from pipeline.errors import UsageError
-from pipeline.job import stored_corpus, stored_recipe
+from pipeline.remembered import stored_corpus, stored_recipe
 from pipeline.stages.keys import scale_key
 from pipeline.stages.ledger import hex_md5, read_files, read_images
 from pipeline.stages.neighbour_tables import read_neighbours
@@ -18,6 +18,7 @@ from pipeline.stages.scale import ARRAYS as SCALE_ARRAYS
 from pipeline.stages.selection import done_rows
 from pipeline.stages.vectors import vector_sets
 from pipeline.storage.index import Index
+from pipeline.storage.names import escape_path
 from pipeline.storage.tables import read_table
 
 _SHORTEST_PREFIX = 6
@@ -53,7 +54,7 @@ def image_facts(index: Index, image: str) -> dict[str, Any]:
 
 def _relative(image: str, corpus: str) -> str:
     path = os.path.abspath(image)
-    return os.path.relpath(path, corpus) if path.startswith(corpus + os.sep) else image
+    return escape_path(os.path.relpath(path, corpus) if path.startswith(corpus + os.sep) else image)
 
 
 def _row_of_md5(root: zarr.Group, text: str, url: str) -> int:

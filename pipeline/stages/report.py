@@ -77,7 +77,8 @@ def thumbnails(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], di
         if not chosen:
             return {}
         return {
-            row: shrink(gray, width=size, height=size) for row, gray in zip(chosen, array.oindex[chosen], strict=True)
+            row: shrink(gray, width=max(1, round(size * widths[row])), height=size)
+            for row, gray in zip(chosen, array.oindex[chosen], strict=True)
         }
 
     return pictures

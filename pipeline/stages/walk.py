@@ -96,19 +96,11 @@ def plan(context: Context) -> Plan | None:
 
 
 def _todo(files: dict[str, NDArray[Any]], listing: Listing) -> list[FileEntry]:
-    known = dict(
-        zip(
-            files["path"].tolist(),
-            zip(
-                files["size_bytes"].tolist(),
-                files["modified_ns"].tolist(),
-                (files["status"] == "gone").tolist(),
-                strict=True,
-            ),
-            strict=True,
-        )
-    )
-    return [e for e in listing.files if known.get(e.path) != (e.size_bytes, e.modified_ns, False)]
+    """Files that are new or changed, and those that could not be read the last time."""
+    settled = ~np.isin(files["status"].astype(str), ("gone", "unreadable"))
+    columns = (files[name][settled].tolist() for name in ("path", "size_bytes", "modified_ns"))
+    known = {path: (size, modified) for path, size, modified in zip(*columns, strict=True)}
+    return [entry for entry in listing.files if known.get(entry.path) != (entry.size_bytes, entry.modified_ns)]
 
 
 def _gone(files: dict[str, NDArray[Any]], listing: Listing) -> list[str]:

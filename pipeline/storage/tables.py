@@ -126,9 +126,12 @@ def replace_rows(
     *,
     attributes: dict[str, Any] | None = None,
 ) -> None:
-    """Replace the rows of a table whose ``column`` is one of ``names``."""
+    """Replace the rows of a table whose ``column`` is one of ``names``.
+
+    A stored table of other columns, which an older version left, is given up: its keys no longer hold either.
+    """
     old = read_table(root, table) if table in root else {}
-    if old:
+    if old.keys() == new.keys():
         keep = ~np.isin(old[column].astype(str), list(names))
         new = {k: np.concatenate([old[k][keep], values]) for k, values in new.items()}
     write_table(root, table, new, attributes=attributes)
