@@ -1,7 +1,8 @@
 """The whole job: from a folder of files to an index with reports."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import pyarrow as pa
 from pipeline.config import Recipe, change_recipe, load_recipe, recipe_to_toml
 from pipeline.engine import EngineChoice, Engines
 from pipeline.errors import EmptyCorpusError, StageError, UsageError, WeightsError
-from pipeline.progress import Listener, Silent, StageFinished
+from pipeline.progress import Listener, Silent, StageFinished, StageStarted
 from pipeline.stages import agree, autoencode, cluster, dimension, embed, labels, neighbours, pair, pixels, scale, walk
 from pipeline.stages.execute import Runner
 from pipeline.stages.ledger import read_files
@@ -119,6 +120,12 @@ def with_label_sets(recipe: Recipe, label_sets: Mapping[str, str]) -> Recipe:
     placed = {
         name: place if "://" in place else str(Path(place).expanduser().absolute()) for name, place in sets.items()
     }
+    for name, place in placed.items():
+        if "://" not in place and not Path(place).exists():
+            raise UsageError(
+                f"There is no label set {name!r} at {place}. Check the path; a label set is a folder with a folder per "
+                "class in it, or a CSV file."
+            )
     return change_recipe(recipe, {"labels.sets": placed})
 
 
@@ -167,20 +174,15 @@ def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:
                 f"Nothing has been walked yet in {runner.index.url}; run `semcorpus run CORPUS INDEX` first."
             )
         written = not is_current(runner.index, runner.recipe)
+        began = time.monotonic()
         if written:
+            runner.listener.stage_started(StageStarted(REPORT, "", 1, 1, "local"))
             write_report(runner.index, runner.recipe)
+        seconds = time.monotonic() - began
+        runner.listener.stage_finished(
+            StageFinished(REPORT, int(written), int(written), 0, seconds, runner.index.commit)
+        )
     return RunResult(runner.index, tuple(finished), written)
-
-
-def stored_recipe(index: Index, *, assignments: Sequence[str] = ()) -> Recipe:
-    """The recipe that the index was last run with, with single settings changed."""
-    text = str(index.read().attrs["recipe"])
-    return load_recipe("stored", builtin={"stored": text}, assignments=assignments)
-
-
-def stored_corpus(index: Index) -> str:
-    """The corpus that the index was made from."""
-    return str(index.read().attrs["corpus"])
 
 
 def _open_or_create(corpus: Corpus, location: str | os.PathLike[str], recipe: Recipe) -> Index:
@@ -188,7 +190,7 @@ def _open_or_create(corpus: Corpus, location: str | os.PathLike[str], recipe: Re
         return open_index(location)
     files = len(corpus.listing().files)
     if not files:
-        raise EmptyCorpusError(f"There are no files in {corpus.url} that this recipe takes; nothing was made.")
+        raise EmptyCorpusError(f"There are no files in {corpus.url} that this recipe takes; no index was made.")
     shard_rows = recipe.index.shard_rows or next(
         (rows for most, rows in _SHARD_ROWS if files < most), _LARGEST_SHARD_ROWS
     )
@@ -246,6 +248,6 @@ def _check_weights(recipe: Recipe) -> None:
         if weights not in ("", "hub", "random") and not Path(weights).expanduser().is_file():
             raise WeightsError(
                 f"The weights {weights} that the recipe names for {settings.model} do not exist. Name a "
-                '.safetensors or .pth file, weights = "hub" where the model hub can be reached, or model = "autoencoder", '
-                "which needs none."
+                '.safetensors or .pth file, weights = "hub" where the model hub can be reached, or model = '
+                '"autoencoder", which needs none.'
             )

@@ -9,7 +9,7 @@ import numpy as np
 import zarr
 
 from pipeline.config import Recipe
-from pipeline.job import stored_corpus, stored_recipe
+from pipeline.remembered import stored_corpus, stored_recipe
 from pipeline.stages.keys import pixels_key, scale_key
 from pipeline.stages.ledger import read_images, representatives
 from pipeline.stages.neighbour_tables import read_neighbours

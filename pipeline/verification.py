@@ -10,7 +10,7 @@ import zarr
 
 from pipeline.config import Recipe
 from pipeline.errors import ImageError
-from pipeline.job import stored_corpus, stored_recipe
+from pipeline.remembered import stored_corpus, stored_recipe
 from pipeline.stages.ledger import bytes_md5, read_files, read_images
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index

@@ -72,11 +72,10 @@ def cluster() -> "Iterator[Engines]":
 
 
 @pytest.fixture
-def quiet_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal without colours and of fixed width."""
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("NO_COLOR", "1")
-    yield
 
 
 @pytest.fixture(scope="session")

@@ -137,9 +137,7 @@ class _Page:
         """Fill exactly ``width`` x ``height`` pixels."""
         self.pen.rectangle((x, y, x + width - 1, y + height - 1), fill=gray)
 
-    def text(
-        self, x: int, y: int, words: str, points: float, gray: int, anchor: str, *, halo: bool = False
-    ) -> None:
+    def text(self, x: int, y: int, words: str, points: float, gray: int, anchor: str, *, halo: bool = False) -> None:
         """Write text; ``anchor`` as in Pillow; ``halo`` surrounds it with a thin contrasting line."""
         font, stroke = _font(self.size(points)), 1 if halo else 0
         self.pen.text((x, y), words, gray, font, anchor, stroke_width=stroke, stroke_fill=255 - gray)

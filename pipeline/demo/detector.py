@@ -23,9 +23,7 @@ def detect(rng: np.random.Generator, signal: Signal, *, levels: int = 256) -> ND
     ndarray, uint8 or uint16 [height, width]
     """
     seen = _drifted(rng, blur(signal, rng.uniform(0.5, 1.0)))
-    seen *= 1 + np.float32(rng.uniform(0.02, 0.08)) * smooth_noise(
-        rng, signal.shape, signal.shape[1], octaves=1
-    )
+    seen *= 1 + np.float32(rng.uniform(0.02, 0.08)) * smooth_noise(rng, signal.shape, signal.shape[1], octaves=1)
     seen += _scan_lines(rng, signal.shape[0])
     _balance(rng, seen)
     electrons = np.float32(np.exp(rng.uniform(np.log(120), np.log(900))))
@@ -45,9 +43,7 @@ def _drifted(rng: np.random.Generator, signal: Signal) -> Signal:
     hum = rng.exponential(0.18) * np.sin(line * np.float32(rng.uniform(0.15, 0.6)))
     map_x = np.arange(width, dtype=np.float32)[None, :] + (drift + hum).astype(np.float32)[:, None]
     map_y = np.broadcast_to(line[:, None], signal.shape)
-    moved = cv2.remap(
-        signal, map_x, np.ascontiguousarray(map_y), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
-    )
+    moved = cv2.remap(signal, map_x, np.ascontiguousarray(map_y), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     return np.asarray(moved, np.float32)
 
 

@@ -14,9 +14,7 @@ class _Mat:
         self.relief = np.full(shape, -60, np.float32)
         self.signal = np.full(shape, 0.05, np.float32)
 
-    def add(
-        self, path: NDArray[np.float32], depth: NDArray[np.float32], radius: float, look: "_Look"
-    ) -> None:
+    def add(self, path: NDArray[np.float32], depth: NDArray[np.float32], radius: float, look: "_Look") -> None:
         """Draw a cylinder whose axis passes the columns ``path`` (pixels), one a row, at ``depth``."""
         half = int(radius * 1.6) + 2
         slope = np.gradient(path)
@@ -47,9 +45,7 @@ class _Look:
         self.tone = rng.uniform(0.34, 0.46)
         self.edge_gain = edge_gain
         strands = rng.standard_normal((1, 24), dtype=np.float32) * np.float32(grooves)
-        along = rng.standard_normal((length // 9 + 2, 24), dtype=np.float32) * np.float32(
-            0.02 + grooves * 0.3
-        )
+        along = rng.standard_normal((length // 9 + 2, 24), dtype=np.float32) * np.float32(0.02 + grooves * 0.3)
         self.skin = cv2.resize(strands + along, (48, length), interpolation=cv2.INTER_CUBIC)
         self.side = rng.uniform(0.05, 0.14)
 
@@ -79,13 +75,10 @@ def draw_fibres(rng: np.random.Generator, shape: Shape) -> Signal:
         tilt = rng.normal(lean, 0.12) if aligned else rng.uniform(-0.9, 0.9)
         y = np.arange(length, dtype=np.float32)
         wave = sum(
-            rng.normal(0, 0.05 / k) * np.sin(y * k * 2 * np.pi / length + rng.uniform(0, 6.3))
-            for k in (1, 2, 3)
+            rng.normal(0, 0.05 / k) * np.sin(y * k * 2 * np.pi / length + rng.uniform(0, 6.3)) for k in (1, 2, 3)
         )
         path = rng.uniform(-0.3, 1.3) * width + tilt * (y - length / 2) + np.asarray(wave) * width
-        level = rng.uniform(-55, 55) + 18 * np.sin(
-            y * rng.uniform(1, 3) * np.pi / length + rng.uniform(0, 6.3)
-        )
+        level = rng.uniform(-55, 55) + 18 * np.sin(y * rng.uniform(1, 3) * np.pi / length + rng.uniform(0, 6.3))
         look = _Look(rng, length, edge_gain, float(grooves))
         mat.add(path.astype(np.float32), level.astype(np.float32), radius, look)
     if mat.relief.shape != shape:

@@ -46,9 +46,7 @@ def _cracks(rng: np.random.Generator, shape: Shape) -> Signal:
     points = scattered(rng, shape, spacing, jitter=0.32)
     radii = np.full(len(points), spacing)
     first, second, owner = nearest_two(shape, points, radii, reach=2.2)
-    wander = [
-        smooth_noise(rng, shape, spacing * 0.35, octaves=5) * np.float32(spacing * 0.06) for _ in range(2)
-    ]
+    wander = [smooth_noise(rng, shape, spacing * 0.35, octaves=5) * np.float32(spacing * 0.06) for _ in range(2)]
     gap = warped(second - first, wander[0], wander[1]) * np.float32(spacing)
     width = shape[1] * rng.uniform(0.003, 0.010) * (1 + 0.5 * smooth_noise(rng, shape, spacing, octaves=1))
     plate = np.clip((gap - width) / np.float32(2.0) + 0.5, 0, 1)

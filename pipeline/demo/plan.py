@@ -128,9 +128,7 @@ _SEGMENTS: dict[Vendor, tuple[float, float]] = {
 
 def plan_pictures(seed: int, images_per_class: int) -> list[PlannedPicture]:
     """Return all pictures of the corpus: ``images_per_class`` of each texture, then the oddities."""
-    pictures = [
-        _class_member(seed, texture, index) for texture in TEXTURES for index in range(images_per_class)
-    ]
+    pictures = [_class_member(seed, texture, index) for texture in TEXTURES for index in range(images_per_class)]
     return pictures + _odd_pictures(seed)
 
 
@@ -139,9 +137,7 @@ def _class_member(seed: int, texture: str, index: int) -> PlannedPicture:
     position = list(TEXTURES).index(texture)
     vendor = _VENDORS[(index + 3 * position) % 10]
     small = index % 10 in (5, 6)
-    picture = _picture(
-        seed, f"{texture}/{index:03d}", texture, vendor, small=small, scale_nm=_wanted(position, index)
-    )
+    picture = _picture(seed, f"{texture}/{index:03d}", texture, vendor, small=small, scale_nm=_wanted(position, index))
     starred = picture.bar is not None and vendor == "zeiss" and index % 10 == 3
     if starred and picture.bar is not None:
         picture = replace(picture, bar=replace(picture.bar, text=picture.bar.text + "*"))
@@ -152,11 +148,7 @@ def _class_member(seed: int, texture: str, index: int) -> PlannedPicture:
 def _wanted(position: int, index: int) -> float | None:
     """The scale that a picture must show, so that both ends of its class's range are there; None: any."""
     texture = list(TEXTURES.values())[position]
-    ends = (
-        (texture.smallest_nm, texture.largest_nm)
-        if position < 3
-        else (texture.largest_nm, texture.smallest_nm)
-    )
+    ends = (texture.smallest_nm, texture.largest_nm) if position < 3 else (texture.largest_nm, texture.smallest_nm)
     if index % 20 in (0, 2):
         return ends[index % 20 // 2]
     common = (1e3, 2e3)[index % 2]
@@ -216,9 +208,7 @@ def _files(path: str, position: int, index: int, vendor: Vendor | None) -> tuple
 
 def _tiff_encoding(position: int, index: int, vendor: Vendor | None) -> Encoding:
     """Raw, LZW or (Zeiss only) palette; with the vendor's metadata in most files of Zeiss and FEI."""
-    tag: TagVendor | None = (
-        vendor if vendor in ("zeiss", "fei") and (index // 2 + position) % 4 != 3 else None
-    )
+    tag: TagVendor | None = vendor if vendor in ("zeiss", "fei") and (index // 2 + position) % 4 != 3 else None
     if vendor is None and (index // 10 + position) % 2 == 1:
         tag = "zeiss"
     if index % 10 == 8:
@@ -243,9 +233,7 @@ def _copies(tiff: PlannedFile, jpeg: PlannedFile, position: int) -> tuple[Planne
         copies.append(PlannedFile(copy_path(jpeg.path, 2), jpeg.encoding, "same_bytes"))
     if position in lossless:
         encoding, suffix = lossless[position]
-        copies.append(
-            PlannedFile(copy_path(tiff.path.rsplit(".", 1)[0] + suffix, 3), encoding, "same_pixels")
-        )
+        copies.append(PlannedFile(copy_path(tiff.path.rsplit(".", 1)[0] + suffix, 3), encoding, "same_pixels"))
     if position in (0, 3, 4, 6):
         copies.append(PlannedFile(copy_path(tiff.path, 4), tiff.encoding, "near"))
     return tuple(copies)

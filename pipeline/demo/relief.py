@@ -180,9 +180,7 @@ def nearest_two(
     return np.sqrt(first), np.sqrt(second), owner
 
 
-def scattered(
-    rng: np.random.Generator, shape: Shape, spacing_px: float, *, jitter: float
-) -> NDArray[np.float64]:
+def scattered(rng: np.random.Generator, shape: Shape, spacing_px: float, *, jitter: float) -> NDArray[np.float64]:
     """Return points (x, y), float64 [n, 2]: a hexagonal lattice over the picture, shaken by up to ``jitter``.
 
     ``jitter`` is in lattice spacings; below a half no two points can meet.

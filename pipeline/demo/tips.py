@@ -105,9 +105,7 @@ def _with_debris(rng: np.random.Generator, picture: Signal, axis: _Frame, profil
         reach = float(profile(np.array([along], np.float32))[0])
         for _ in range(count):
             radius = width * rng.uniform(0.002, 0.006)
-            x, y = axis.point(
-                along + rng.normal(0, radius * 1.5), centre_ratio * reach + rng.normal(0, radius)
-            )
+            x, y = axis.point(along + rng.normal(0, radius * 1.5), centre_ratio * reach + rng.normal(0, radius))
             buffer.add(x, y, radius, radius, rng.uniform(0.45, 0.7))
     specks = buffer.signal(edge_gain=0.14, reach_px=5)
     return np.asarray(np.where(buffer.tone > 0, specks, picture), np.float32)

@@ -113,9 +113,7 @@ TRUTH_SCHEMA = pa.schema(
 )
 
 
-def truth_of(
-    picture: PlannedPicture, file: PlannedFile, content: bytes, labels: Iterable[PlannedLabel]
-) -> FileTruth:
+def truth_of(picture: PlannedPicture, file: PlannedFile, content: bytes, labels: Iterable[PlannedLabel]) -> FileTruth:
     """Return what is true of a file with these bytes; its status is ``ok`` until all files are known."""
     categories = sorted({label.path.split("/")[0] for label in labels})
     stated = metadata_nm_per_px(picture, file.encoding)

@@ -40,7 +40,9 @@ class EngineChoice:
     def parse(
         cls, engines: str | None, *, workers: int = 0, dask: str | None = None, ray: str | None = None
     ) -> "EngineChoice":
-        """From the command line's words; raises `UsageError` on an unknown engine."""
+        """From the command line's words; raises `UsageError` on an unknown engine or a ``ray://`` address."""
+        if ray is not None:
+            refuse_client_address(ray)
         names: frozenset[EngineName] | None = None
         if engines:
             words = {word.strip() for word in engines.split(",")}
@@ -54,6 +56,15 @@ class EngineChoice:
         """Whether the user wants this engine whatever the amount of work."""
         address = {"dask": self.dask, "ray": self.ray}.get(name)
         return address is not None or (self.engines is not None and name in self.engines)
+
+
+def refuse_client_address(address: str) -> None:
+    """Raise `UsageError` for a ``ray://`` address: the driver has to run inside the cluster."""
+    if address.startswith("ray://"):
+        raise UsageError(
+            f"{address} is a client address, but the driver has to run inside the Ray cluster: use "
+            "`ray job submit --address http://HEAD:8265 -- semcorpus run ... --ray auto`."
+        )
 
 
 class Engines:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pipeline.engine.base import Item, Result, WorkFailedError
-from pipeline.errors import EngineError, UsageError
+from pipeline.engine.opening import refuse_client_address
+from pipeline.errors import EngineError
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -93,11 +94,8 @@ def open_ray(address: str | None, workers: int) -> RayEngine:
     EngineError
         There is no such cluster, or it has no CPU.
     """
-    if address and address.startswith("ray://"):
-        raise UsageError(
-            f"{address} is a client address, but the driver has to run inside the Ray cluster: use "
-            "`ray job submit --address http://HEAD:8265 -- semcorpus run ... --ray auto`."
-        )
+    if address:
+        refuse_client_address(address)
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address is None:

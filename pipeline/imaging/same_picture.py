@@ -19,10 +19,9 @@ Relation = Literal["same_picture", "near", "thumbnail", "crop", "other_bar", ""]
 # A near copy differs by so little that no eye and no network sees it.
 _NEAR_LEVELS = 2
 
-# Rounding to whole gray levels, twice, moves a coefficient by this much at most in practice; clipping at black and
-# white moves some further, hence the share that may lie outside.
+# Rounding to whole gray levels, twice, moves a coefficient by less than this (7 standard deviations).
 _ROUNDING = 4.0
-_SHARE_OUTSIDE = 0.005
+_SHARE_UNEXPLAINED = 0.005
 
 _BLOCK = 8
 _JPEG_MAGIC = b"\xff\xd8\xff"
@@ -67,10 +66,10 @@ class Comparison:
 def compare_pictures(first: Copy, second: Copy) -> Comparison:
     """Compare two pictures.
 
-    Of one size they are ``near`` (within 2 gray levels everywhere), ``same_picture`` (within what the JPEGs among them
-    explain) or ``other_bar`` (so in the upper three quarters). Of one width and different heights the lower may be a
-    ``crop`` of the higher with its data bar cut off. Of one shape and different sizes the smaller may be a
-    ``thumbnail``. Anything else is two pictures.
+    Of one size they are ``same_picture`` (within what the JPEGs among them explain), ``near`` (within 2 gray levels)
+    or ``other_bar`` (so in the upper three quarters). Of one width and different heights the lower may be a ``crop`` of
+    the higher with its data bar cut off. Of one shape and different sizes the smaller may be a ``thumbnail``. Anything
+    else is two pictures.
 
     Cost: a decoded picture of 1 megapixel a side takes some 30 ms.
     """
@@ -89,16 +88,18 @@ def compare_pictures(first: Copy, second: Copy) -> Comparison:
 
 
 def _same_size(a: Copy, b: Copy) -> Comparison:
-    if int(cv2.absdiff(a.gray, b.gray).max()) <= _NEAR_LEVELS:
-        return _measured("near", a.gray, b.gray)
+    relation = _one_picture(a, b)
+    if not relation:
+        rows = int(_OTHER_BAR_BELOW * a.gray.shape[0]) // _BLOCK * _BLOCK
+        tops = [Copy(copy.data, np.ascontiguousarray(copy.gray[:rows])) for copy in (a, b)]
+        relation = "other_bar" if rows and _one_picture(*tops) else ""
+    return _measured(relation, a.gray, b.gray)
+
+
+def _one_picture(a: Copy, b: Copy) -> Relation:
     if _jpeg_explains(a, b):
-        return _measured("same_picture", a.gray, b.gray)
-    rows = int(_OTHER_BAR_BELOW * a.gray.shape[0]) // _BLOCK * _BLOCK
-    tops = [Copy(copy.data, np.ascontiguousarray(copy.gray[:rows])) for copy in (a, b)]
-    same_top = rows > 0 and (
-        int(cv2.absdiff(tops[0].gray, tops[1].gray).max()) <= _NEAR_LEVELS or _jpeg_explains(tops[0], tops[1])
-    )
-    return _measured("other_bar" if same_top else "", a.gray, b.gray)
+        return "same_picture"
+    return "near" if int(cv2.absdiff(a.gray, b.gray).max()) <= _NEAR_LEVELS else ""
 
 
 def _measured(relation: Relation, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Comparison:
@@ -107,25 +108,35 @@ def _measured(relation: Relation, a: NDArray[np.uint8], b: NDArray[np.uint8]) ->
 
 
 def _jpeg_explains(a: Copy, b: Copy) -> bool:
-    """Whether the difference of two pictures of one shape is within the quantisation of the JPEGs among them."""
+    """Whether the difference of two pictures of one shape is within the quantisation of the JPEGs among them.
+
+    Where a decoder has clipped to black or white the single coefficients say nothing, but clipping only brings a block
+    nearer to its original: there the energy of the difference has the same bound.
+    """
     steps = [found for found in (_luma_steps(a.data), _luma_steps(b.data)) if found is not None]
-    if not steps:
-        return False
     height, width = (length // _BLOCK * _BLOCK for length in a.gray.shape)
-    if not height or not width:
+    if not steps or not height or not width:
         return False
-    difference = a.gray[:height, :width].astype(np.float32) - b.gray[:height, :width].astype(np.float32)
     bound = sum(step / 2 for step in steps) + _ROUNDING
-    outside = np.abs(_block_cosines(difference)) > bound
-    return float(outside.mean()) <= _SHARE_OUTSIDE
+    first, second = _blocks(a.gray[:height, :width]), _blocks(b.gray[:height, :width])
+    difference = first - second
+    explained = np.all(np.abs(_cosines(difference)) <= bound, axis=(1, 2))
+    clipped = np.any((first == 0) | (first == 255) | (second == 0) | (second == 255), axis=(1, 2))
+    explained |= clipped & (np.sum(difference**2, axis=(1, 2)) <= float(np.sum(bound**2)))
+    return float(np.mean(~explained)) <= _SHARE_UNEXPLAINED
 
 
-def _block_cosines(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Orthonormal type-II cosine transform of every 8 x 8 block: [blocks, 8, 8]."""
-    height, width = values.shape
-    blocks = values.reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK).transpose(0, 2, 1, 3)
+def _blocks(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The 8 x 8 blocks of a picture, float32 [blocks, 8, 8]."""
+    height, width = gray.shape
+    blocks = gray.reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK).transpose(0, 2, 1, 3)
+    return blocks.reshape(-1, _BLOCK, _BLOCK).astype(np.float32)
+
+
+def _cosines(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Orthonormal type-II cosine transform of every block."""
     basis = _cosine_basis()
-    return np.asarray(basis @ blocks.reshape(-1, _BLOCK, _BLOCK) @ basis.T, dtype=np.float32)
+    return np.asarray(basis @ blocks @ basis.T, dtype=np.float32)
 
 
 def _cosine_basis() -> NDArray[np.float32]:

@@ -108,9 +108,7 @@ def test_relations_hold_between_pixels(demo: DemoSummary, rows: list[Row]) -> No
     for row in rows:
         if row["relation"] in ("same_pixels", "near", "same_picture"):
             assert row["picture_of"] in masters
-            difference = np.abs(
-                _pixels(demo, row["path"]).astype(int) - _pixels(demo, row["picture_of"]).astype(int)
-            )
+            difference = np.abs(_pixels(demo, row["path"]).astype(int) - _pixels(demo, row["picture_of"]).astype(int))
             if row["relation"] == "same_pixels":
                 assert difference.max() == 0
             elif row["relation"] == "near":
@@ -119,16 +117,20 @@ def test_relations_hold_between_pixels(demo: DemoSummary, rows: list[Row]) -> No
                 assert 0 < difference.mean() < 12
 
 
+def _decode_strictly(content: bytes, kind: str | None) -> None:
+    if kind == "jpeg":
+        simplejpeg.decode_jpeg(content, colorspace="gray", strict=True)
+    else:
+        tifffile.TiffFile(io.BytesIO(content)).pages[0].asarray()
+
+
 def test_strict_decoders_refuse_the_damaged_files(demo: DemoSummary, rows: list[Row]) -> None:
     damaged = [row for row in rows if row["status"] == "corrupt"]
     assert {row["format"] for row in damaged} == {"tiff", "jpeg", None}
     for row in damaged:
         content = (demo.corpus / row["path"]).read_bytes()
         with pytest.raises((ValueError, RuntimeError, tifffile.TiffFileError, IndexError)):
-            if row["format"] == "jpeg":
-                simplejpeg.decode_jpeg(content, colorspace="gray", strict=True)
-            else:
-                tifffile.TiffFile(io.BytesIO(content)).pages[0].asarray()
+            _decode_strictly(content, row["format"])
 
 
 def test_the_bomb_is_small_but_claims_to_be_huge(demo: DemoSummary, rows: list[Row]) -> None:

@@ -62,6 +62,4 @@ def test_nearest_two_against_all_distances() -> None:
     ordered = np.sort(distance, axis=-1)
     assert np.allclose(first, ordered[..., 0], atol=1e-4)
     assert np.allclose(second, ordered[..., 1], atol=1e-4)
-    assert np.allclose(
-        np.take_along_axis(distance, owner[..., None].astype(int), -1)[..., 0], first, atol=1e-4
-    )
+    assert np.allclose(np.take_along_axis(distance, owner[..., None].astype(int), -1)[..., 0], first, atol=1e-4)

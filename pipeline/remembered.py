@@ -1,0 +1,17 @@
+"""What an index remembers of its last run, so that later commands need not be told: its corpus and its recipe."""
+
+from collections.abc import Sequence
+
+from pipeline.config import Recipe, load_recipe
+from pipeline.storage.index import Index
+
+
+def stored_recipe(index: Index, *, assignments: Sequence[str] = ()) -> Recipe:
+    """The recipe that the index was last run with, with single settings changed."""
+    text = str(index.read().attrs["recipe"])
+    return load_recipe("stored", builtin={"stored": text}, assignments=assignments)
+
+
+def stored_corpus(index: Index) -> str:
+    """The corpus that the index was made from."""
+    return str(index.read().attrs["corpus"])
