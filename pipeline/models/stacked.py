@@ -81,7 +81,7 @@ class StackedAutoencoder(nn.Module):
         return len(self.encoders)
 
     def standardise(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Centre and scale every column with the stored mean and standard deviation."""
+        """Centre every column with the stored mean, and scale all of them by one stored number."""
         return (vectors - self.mean) / self.scale
 
     def encode_layer(self, inputs: torch.Tensor, layer: int) -> torch.Tensor:
@@ -280,11 +280,12 @@ def _layer_parameters(module: StackedAutoencoder, layer: int) -> list[nn.Paramet
 
 def _store_standardisation(module: StackedAutoencoder, rows: NDArray[np.float32]) -> None:
     mean = rows.mean(axis=0, dtype=np.float64)
-    spread = rows.std(axis=0, dtype=np.float64)
-    # A constant column has a spread of rounding errors: dividing by it would make noise of it.
-    constant = spread <= 1e-6 * np.maximum(np.abs(mean), 1e-30)
+    # One scale for all columns: a column of its own scale would count as much as any other, and columns that hold
+    # little but noise, such as the last components of a rotated embedding, would drown the rest.
+    spread = float(np.sqrt(np.mean(rows.var(axis=0, dtype=np.float64))))
+    constant = spread <= 1e-6 * max(float(np.abs(mean).max()), 1e-30)
     module.mean.copy_(torch.from_numpy(mean))
-    module.scale.copy_(torch.from_numpy(np.where(constant, 1.0, spread)))
+    module.scale.fill_(1.0 if constant else spread)
 
 
 def _check_vectors(vectors: NDArray[np.float32]) -> None:

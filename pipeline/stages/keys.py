@@ -18,7 +18,7 @@ VERSIONS = {
     "scale": 1,
     "pixels": 1,
     "embed": 1,
-    "autoencode": 1,
+    "autoencode": 2,
     "neighbours": 1,
     "dimension": 1,
     "cluster": 1,

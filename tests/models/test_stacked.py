@@ -115,9 +115,14 @@ def test_standardisation_is_that_of_the_training_rows_and_constant_columns_stay_
     network = train_stacked_autoencoder(vectors, IDS, settings=dataclasses.replace(SMALL, test_fraction=0.0), seed=1)
     tensors = safetensors.torch.load(network.state)
     np.testing.assert_allclose(tensors["mean"], vectors.mean(axis=0, dtype=np.float64), rtol=1e-6)
-    expected = vectors.std(axis=0, dtype=np.float64)
-    expected[3] = 1.0
-    np.testing.assert_allclose(tensors["scale"], expected, rtol=1e-5)
+    expected = np.sqrt(np.mean(vectors.var(axis=0, dtype=np.float64)))
+    np.testing.assert_allclose(tensors["scale"], np.full(10, expected), rtol=1e-5)
+
+
+def test_vectors_that_are_all_the_same_stay_finite() -> None:
+    same = np.full_like(VECTORS, 0.1)
+    network = train_stacked_autoencoder(same, IDS, settings=SMALL, seed=1)
+    assert np.isfinite(StackedEncoder(network).encode(same)).all()
 
 
 def test_code_is_the_same_bits_alone_and_at_any_place() -> None:
