@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from jobs.options import talk_options
-from jobs.terminal import console
+from jobs.terminal import print_line
 from pipeline.demo import write_demo_corpus
 
 
@@ -24,9 +24,5 @@ def command(directory: Path, seed: int, images_per_class: int, quiet: bool, log_
     """Write a small corpus with known answers into DIRECTORY: corpus/, labels/ and truth.parquet."""
     summary = write_demo_corpus(directory, seed=seed, images_per_class=images_per_class)
     if not (quiet or log_json):
-        console.print(
-            f"{summary.files} files of {summary.pictures} pictures in", str(directory / "corpus"), markup=False
-        )
-        console.print(
-            "Next:", f"semcorpus run {directory}/corpus {directory}/index --labels classes={directory}/labels"
-        )
+        print_line(f"{summary.files} files of {summary.pictures} pictures in {directory / 'corpus'}")
+        print_line(f"Next: semcorpus run {directory}/corpus {directory}/index --labels classes={directory}/labels")

@@ -3,7 +3,7 @@
 import click
 
 from jobs.options import format_option, talk_options
-from jobs.terminal import console, print_json, print_table
+from jobs.terminal import print_json, print_line, print_table
 from pipeline.diagnosis import diagnose
 
 
@@ -19,7 +19,7 @@ def command(form: str, quiet: bool, log_json: bool, debug: bool) -> int:
     if form == "json":
         print_json([{"part": p.name, "state": p.state, "version": p.detail, "advice": p.advice} for p in found])
     elif not quiet:
-        print_table(["part", "state", "", "what to do"], [[p.name, p.state, p.detail, p.advice] for p in found])
+        print_table(["part", "state", "version", "what to do"], [[p.name, p.state, p.detail, p.advice] for p in found])
         missing = [part.name for part in found if part.state == "missing"]
-        console.print(f"Missing: {', '.join(missing)}" if missing else "All that is needed is here.")
+        print_line(f"Missing: {', '.join(missing)}" if missing else "All that is needed is here.")
     return 1 if any(part.state == "missing" for part in found) else 0

@@ -3,7 +3,7 @@
 import click
 
 from jobs.options import format_option, talk_options
-from jobs.terminal import print_json, print_table
+from jobs.terminal import SHORT_COMMIT, print_json, print_table
 from pipeline.storage.index import open_index
 
 
@@ -13,7 +13,7 @@ from pipeline.storage.index import open_index
 @format_option
 @talk_options
 def command(index: str, everything: bool, form: str, quiet: bool, log_json: bool, debug: bool) -> None:
-    """List the commits of INDEX, newest first."""
+    """List the commits of INDEX, newest first; the beginning of a commit's id is enough to name it."""
     commits = [c for c in open_index(index).history() if everything or c.metadata.get("kind") != "layout"]
     commits = [c for c in commits if everything or c.parent is not None]
     if form == "json":
@@ -30,20 +30,22 @@ def command(index: str, everything: bool, form: str, quiet: bool, log_json: bool
             ]
         )
         return
+    if quiet:
+        return
     rows = []
     for commit in commits:
         about = commit.metadata
         seconds = about.get("seconds")
         rows.append(
             [
-                commit.id,
+                commit.id[:SHORT_COMMIT],
                 commit.written.strftime("%Y-%m-%d %H:%M:%S"),
-                commit.message,
                 f"{about['items']:,}" if "items" in about else "",
                 f"{seconds:.1f}" if seconds is not None else "",
                 str(about.get("engine", "")),
+                commit.message,
             ]
         )
     print_table(
-        ["commit", "written (UTC)", "what", "items", "seconds", "engine"], rows, right=frozenset({"items", "seconds"})
+        ["commit", "written (UTC)", "items", "seconds", "engine", "what"], rows, right=frozenset({"items", "seconds"})
     )

@@ -4,62 +4,42 @@ import difflib
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 import click
 
-from jobs.terminal import print_error
+from jobs.catalogue import MODULES, STAGES, SUMMARIES
+from jobs.terminal import log_error, print_error
 from pipeline.errors import SemcorpusError
-
-# Command -> module; a module is imported when its command is used, so that `--help` and `status` start quickly.
-STAGE_COMMANDS = (
-    "walk",
-    "pair",
-    "labels",
-    "scale",
-    "pixels",
-    "embed",
-    "autoencode",
-    "neighbours",
-    "dimension",
-    "cluster",
-    "agree",
-    "report",
-)
-COMMANDS = {
-    "demo": "jobs.demo",
-    "run": "jobs.run",
-    **dict.fromkeys(STAGE_COMMANDS, "jobs.stage"),
-    "status": "jobs.status",
-    "history": "jobs.history",
-    "rollback": "jobs.rollback",
-    "show": "jobs.show",
-    "verify": "jobs.verify",
-    "doctor": "jobs.doctor",
-}
 
 
 class _Commands(click.Group):
     """A group that imports a command's module when the command is asked for."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(MODULES)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
+        if name not in MODULES:
             return None
-        module = importlib.import_module(COMMANDS[name])
-        command: click.Command = module.command_for(name) if name in STAGE_COMMANDS else module.command
+        module = importlib.import_module(MODULES[name])
+        command: click.Command = module.command_for(name) if name in STAGES else module.command
         return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
 
     def resolve_command(
         self, context: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(context, args)
-        except click.UsageError as error:
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            raise click.UsageError(error.message + (f" Did you mean {near[0]!r}?" if near else ""), context) from None
+        if args[0] not in MODULES:
+            near = difflib.get_close_matches(args[0], MODULES, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            context.fail(f"There is no command {args[0]!r}.{hint}")
+        return super().resolve_command(context, args)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -80,31 +60,45 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def call(arguments: list[str]) -> int:
-    """Run a command and return its exit status."""
+    """Run a command and return its exit status.
+
+    An error becomes one paragraph on standard error, or a line of JSON with ``--log-json``; ``--debug`` puts the
+    traceback before it.
+    """
     try:
         result = cli.main(args=arguments, prog_name="semcorpus", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a reader that has gone is still caught
         return int(result) if isinstance(result, int) else 0
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        print_error("Interrupted. The index is as it was after its last commit; run the same command again to go on.")
-        return 130
-    except SemcorpusError as error:
-        if "--debug" in arguments:
-            raise
-        print_error(str(error))
-        return error.exit_status
     except BrokenPipeError:
         # The reader of our output (say `head`) has gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
+        text, status = _explain(error)
         if "--debug" in arguments:
-            raise
-        print_error(
-            f"An unexpected {type(error).__name__}: {str(error).strip() or 'no message'}. This is a defect of "
-            "semcorpus: run again with --debug for the traceback and report it. The index is as it was after its last "
-            "commit."
-        )
-        return 1
+            traceback.print_exc()
+        if "--log-json" in arguments:
+            log_error(text, status)
+        else:
+            print_error(text)
+        return status
+
+
+def _explain(error: BaseException) -> tuple[str, int]:
+    """What to tell about an error, and the exit status."""
+    if isinstance(error, click.ClickException):
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "semcorpus"
+        return f"{error.format_message()} See `{command} --help`.", error.exit_code
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return "Interrupted. What was committed is kept; run the same command again to go on.", 130
+    if isinstance(error, SemcorpusError):
+        return str(error), error.exit_status
+    return (
+        f"An unexpected {type(error).__name__}: {str(error).strip() or 'no message'}. This is a defect of semcorpus: "
+        "run again with --debug for the traceback and report it. The index is as it was after its last commit.",
+        1,
+    )

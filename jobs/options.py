@@ -15,8 +15,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def talk_options(command: Command) -> Command:
     """--quiet, --log-json, --debug."""
     for option in (
-        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
-        click.option("--log-json", is_flag=True, help="Log lines of JSON to standard error instead of progress bars."),
+        click.option("--debug", is_flag=True, help="Show the traceback of an error too."),
+        click.option("--log-json", is_flag=True, help="Progress and errors as lines of JSON on standard error."),
         click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
     ):
         command = option(command)

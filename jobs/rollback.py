@@ -3,7 +3,7 @@
 import click
 
 from jobs.options import talk_options
-from jobs.terminal import console
+from jobs.terminal import print_line
 from pipeline.storage.index import open_index
 from pipeline.storage.location import Location
 from pipeline.storage.lock import writer_lock
@@ -19,7 +19,5 @@ def command(index: str, commit: str, quiet: bool, log_json: bool, debug: bool) -
     with writer_lock(Location.parse(index)):
         found = opened.rollback(commit)
     if not quiet:
-        console.print(
-            f"{opened.url} is at commit {found} again; the report is that of the newer commit until", markup=False
-        )
-        console.print(f"`semcorpus report {index}` or the next run writes it anew.", markup=False)
+        print_line(f"{opened.url} is at commit {found} again.")
+        print_line(f"Its report is written anew by the next run, or by `semcorpus report {index}`.")

@@ -1,14 +1,16 @@
 """semcorpus run: the whole job."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from jobs.catalogue import STAGES
+from jobs.listeners import open_listener
 from jobs.options import engine_choice, engine_options, parse_label_sets, read_recipe, settings_option, talk_options
-from jobs.terminal import console, open_listener, print_rows, print_table
-from pipeline.job import STAGE_NAMES, RunResult, check_stage, open_runner, run_stages, with_label_sets
-from pipeline.reporting.terminal import summary_rows
-from pipeline.storage.corpus import Corpus
+from jobs.terminal import log_event, print_line, print_rows, print_table
+
+if TYPE_CHECKING:
+    from pipeline.job import RunResult
 
 _SUMMARY_TABLES = ("files", "images", "duplicates", "scales", "clusters", "clusterings", "dimension", "agreement")
 
@@ -24,7 +26,7 @@ _SUMMARY_TABLES = ("files", "images", "duplicates", "scales", "clusters", "clust
     "--labels", multiple=True, metavar="NAME=PATH", help="A label set: a folder per class, or a CSV; repeatable."
 )
 @engine_options
-@click.option("--until", type=click.Choice(STAGE_NAMES), metavar="STAGE", help="Stop after this stage.")
+@click.option("--until", type=click.Choice(tuple(STAGES)), metavar="STAGE", help="Stop after this stage.")
 @click.option(
     "--sample", type=click.IntRange(min=1), help="Take only so many files, chosen by the hash of their names."
 )
@@ -38,6 +40,9 @@ def command(corpus: str, index: str, **options: Any) -> None:
 
     CORPUS is a folder or a URL (s3://...), INDEX a folder or an s3:// prefix; INDEX is made when it does not exist.
     """
+    from pipeline.job import open_runner, run_stages, with_label_sets
+    from pipeline.storage.corpus import Corpus
+
     overrides = {
         f"corpus.{name}": list(value) if isinstance(value, tuple) else value
         for name in ("include", "exclude", "sample")
@@ -45,9 +50,9 @@ def command(corpus: str, index: str, **options: Any) -> None:
     }
     recipe = read_recipe(options["recipe"], options["assignments"], overrides)
     recipe = with_label_sets(recipe, parse_label_sets(options["labels"]))
-    names = STAGE_NAMES
+    names = tuple(STAGES)
     if options["until"]:
-        names = STAGE_NAMES[: STAGE_NAMES.index(check_stage(options["until"])) + 1]
+        names = names[: names.index(options["until"]) + 1]
     choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])
     if options["only_plan"]:
         _print_plan(corpus, index, recipe, names)
@@ -64,30 +69,35 @@ def command(corpus: str, index: str, **options: Any) -> None:
         ) as runner,
     ):
         result = run_stages(runner, names)
-    if not (options["quiet"] or options["log_json"]):
-        print_summary(result, "report" in names)
-
-
-def print_summary(result: RunResult, reported: bool) -> None:
-    """The key figures and where the page is."""
-    if not reported:
+    if "report" not in names:
         return
-    tables = {name: result.table(name) for name in _SUMMARY_TABLES}
-    console.print()
-    print_rows(summary_rows(tables))
-    console.print()
     page = result.index.location.child("reports", "report.html").url
-    console.print("Page   ", page, soft_wrap=True, markup=False)
-    console.print("Commit ", result.index.commit, markup=False)
+    if options["log_json"]:
+        log_event("finished", commit=result.index.commit, page=page)
+    elif not options["quiet"]:
+        _print_summary(result, page)
+
+
+def _print_summary(result: "RunResult", page: str) -> None:
+    """The key figures and where the page is."""
+    from pipeline.reporting.terminal import summary_rows
+
+    print_line("")
+    print_rows(summary_rows({name: result.table(name) for name in _SUMMARY_TABLES}))
+    print_line("")
+    print_line(f"Page    {page}")
+    print_line(f"Commit  {result.index.commit}")
 
 
 def _print_plan(corpus: str, index: str, recipe: Any, names: tuple[str, ...]) -> None:
     from jobs.planning import plan_without_writing
 
     rows = []
+    begun = False
     for name, plan in plan_without_writing(corpus, index, recipe, names):
-        rows.append(
-            [name, plan.step if plan else "", f"{plan.items:,}" if plan else "", f"{len(plan.tasks):,}" if plan else ""]
-        )
-    print_table(["stage", "step", "items", "tasks"], rows, right=frozenset({"items", "tasks"}))
-    console.print("Later stages see only what the index holds now: a new index plans its walk and nothing else yet.")
+        if plan:
+            rows.append([name, f"{plan.items:,}", f"{len(plan.tasks):,}", plan.step or "all that is missing"])
+        else:
+            rows.append([name, "", "", "known when the stages before it are done" if begun else "up to date"])
+        begun |= plan is not None
+    print_table(["stage", "items", "tasks", "what"], rows, right=frozenset({"items", "tasks"}))

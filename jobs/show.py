@@ -19,6 +19,8 @@ def command(index: str, image: str, form: str, quiet: bool, log_json: bool, debu
     if form == "json":
         print_json(facts)
         return
+    if quiet:
+        return
     print_rows([(name.replace("_", " "), _text(value)) for name, value in facts.items() if value not in (None, "", [])])
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from jobs.options import format_option, talk_options
-from jobs.terminal import console, print_json, print_table
+from jobs.terminal import SHORT_COMMIT, print_json, print_line, print_table
 from pipeline.status import IndexStatus, StageStatus, default_settings, index_status
 from pipeline.storage.index import open_index
 
@@ -23,17 +23,19 @@ def command(index: str, form: str, quiet: bool, log_json: bool, debug: bool) -> 
     if form == "json":
         print_json(_as_json(found))
         return
-    console.print("Index  ", found.url, markup=False, soft_wrap=True)
-    console.print("Corpus ", found.corpus, markup=False, soft_wrap=True)
-    console.print("Recipe ", found.recipe, markup=False)
-    console.print("Commit ", found.commit, markup=False)
-    console.print("Report ", "of this commit" if found.report_is_current else "not of this commit", markup=False)
+    if quiet:
+        return
+    print_line(f"Index   {found.url}")
+    print_line(f"Corpus  {found.corpus}")
+    print_line(f"Recipe  {found.recipe}")
+    print_line(f"Commit  {found.commit}")
+    print_line(f"Report  {'of this commit' if found.report_is_current else 'not of this commit'}")
     rows = [
         [
             stage.name,
             f"{stage.done:,}",
             f"{stage.missing:,}" if stage.missing else "-",
-            stage.commit[:8],
+            stage.commit[:SHORT_COMMIT],
             f"{stage.seconds:.1f}" if stage.commit else "",
             _changed(stage),
         ]

@@ -3,7 +3,7 @@
 import click
 
 from jobs.options import talk_options
-from jobs.terminal import console, errors
+from jobs.terminal import log_event, print_error, print_line
 from pipeline.storage.index import open_index
 from pipeline.verification import verify_index
 
@@ -23,12 +23,15 @@ def command(index: str, read_corpus: bool, quiet: bool, log_json: bool, debug: b
         checked += finding.checked
         if finding.problem:
             problems.append(finding.problem)
-            errors.print("[bold red]wrong:[/] ", end="")
-            errors.print(finding.problem, markup=False, soft_wrap=True)
-        elif not quiet:
-            console.print(f"[green]sound[/]  {finding.what} ({finding.checked:,})")
-    if not quiet:
-        console.print(
-            f"{len(problems)} problems in {checked:,} checks" if problems else f"No problem in {checked:,} checks"
-        )
+            if log_json:
+                log_event("problem", what=finding.what, message=finding.problem)
+            else:
+                print_error(finding.problem)
+        elif not (quiet or log_json):
+            print_line(f"sound  {finding.what} ({finding.checked:,})")
+    if log_json:
+        log_event("finished", checked=checked, problems=len(problems))
+    elif not quiet:
+        found = {0: "No problem", 1: "1 problem"}.get(len(problems), f"{len(problems):,} problems")
+        print_line(f"{found} in {checked:,} checks")
     return 1 if problems else 0

@@ -1,0 +1,32 @@
+"""The commands: their names, modules and one-line summaries. Imports nothing, so that ``semcorpus --help`` is quick."""
+
+STAGES = {
+    "walk": "List the corpus, digest what is new or changed, keep the ledger.",
+    "pair": "Find the files that show one picture; choose one to stand for it.",
+    "labels": "Match label sets to pictures by content.",
+    "scale": "Read the physical scale from metadata and data bars.",
+    "pixels": "Make the network-sized pictures.",
+    "embed": "Make a vector for every picture.",
+    "autoencode": "Train autoencoders on the vectors and make shorter codes.",
+    "neighbours": "Find the exact nearest neighbours of every vector.",
+    "dimension": "Estimate the intrinsic dimension.",
+    "cluster": "Cluster every set of vectors.",
+    "agree": "Score the clusterings against the labels.",
+    "report": "Write the tables, the figures and the page.",
+}
+
+_BEFORE = {
+    "demo": "Write a small corpus with known answers.",
+    "run": "Bring an index up to date with its corpus: the whole job.",
+}
+_AFTER = {
+    "status": "Say of every stage what is done and what is missing.",
+    "history": "List the commits of an index.",
+    "rollback": "Return an index to an earlier commit.",
+    "show": "Show all that an index knows of one image.",
+    "verify": "Check an index against itself and its corpus.",
+    "doctor": "Say what works on this machine and what does not.",
+}
+
+SUMMARIES = {**_BEFORE, **STAGES, **_AFTER}
+MODULES = {name: "jobs.stage" if name in STAGES else f"jobs.{name}" for name in SUMMARIES}
