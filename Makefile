@@ -23,7 +23,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(INSTALLED)
-	@test -f demo/truth.parquet || { rm -rf demo demo.part && $(BIN)/semcorpus demo demo.part && mv demo.part demo; }
+	@test -f demo/truth.parquet || { rm -rf demo demo.part && echo "Drawing the sample corpus ..." && $(BIN)/semcorpus demo demo.part --quiet && mv demo.part demo; }
 	@$(BIN)/semcorpus run demo/corpus demo/index --labels classes=demo/labels --engines dask,ray
 
 TESTS ?= tests
