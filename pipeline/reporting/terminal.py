@@ -29,7 +29,7 @@ def headlines(tables: Tables) -> list[Headline]:
     """Return the key figures of a run; a stage that was not run reads ``not run``.
 
     * Files walked: the ledger's rows except those whose file is gone.
-    * Unique pictures: the present rows of ``images``.
+    * Unique images: the present rows of ``images``; the note counts the pictures that they show.
     * Duplicates: files with the status ``duplicate``.
     * Damaged: files with the status ``corrupt``, ``unreadable`` or ``too_large``.
     * Scales read: representative pictures whose scale status carries a value, over all of them.
@@ -63,7 +63,7 @@ def representatives(tables: Tables) -> pa.Table | None:
 
 def _ledger(tables: Tables) -> list[Headline]:
     files, images = filled(tables, "files"), filled(tables, "images")
-    names = ("Files walked", "Unique pictures", "Duplicates", "Damaged")
+    names = ("Files walked", "Unique images", "Duplicates", "Damaged")
     if files is None:
         return [Headline(name, NOT_RUN) for name in names]
     status = texts(files, "status")
@@ -74,7 +74,9 @@ def _ledger(tables: Tables) -> list[Headline]:
         status.count("duplicate"),
         sum(count for _, count in damaged),
     )
-    notes = ("", "", "", ", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in damaged if count))
+    shown = representatives(tables)
+    pictures = "" if shown is None else f"{shown.num_rows:,} pictures"
+    notes = ("", pictures, "", ", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in damaged if count))
     return [Headline(name, f"{value:,}", note) for name, value, note in zip(names, values, notes, strict=True)]
 
 

@@ -6,7 +6,7 @@ from pipeline.reporting.terminal import NOT_RUN, headlines, summary_rows
 
 NAMES = [
     "Files walked",
-    "Unique pictures",
+    "Unique images",
     "Duplicates",
     "Damaged",
     "Scales read",
@@ -55,7 +55,7 @@ def small_tables() -> dict[str, pa.Table]:
 def test_values_by_hand() -> None:
     assert summary_rows(small_tables()) == [
         ("Files walked", "6"),  # the file that is gone was not walked
-        ("Unique pictures", "3"),
+        ("Unique images", "3 (2 pictures)"),
         ("Duplicates", "1"),
         ("Damaged", "2 (1 corrupt, 1 too large)"),
         # Row 1 belongs to picture 0, row 3 is gone: pictures 0 and 2 count, and one of them has a value.
