@@ -1,0 +1,41 @@
+"""One finished small index for all tests of the command line; a test that changes it takes a copy."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from jobs.main import call
+
+CHEAP = (
+    "embed.epochs=1",
+    "embed.input_size=32",
+    "pixels.size=64",
+    "autoencode.epochs=2",
+    "autoencode.pretrain_epochs=1",
+    "cluster.k=[2,5,10]",
+)
+
+
+def run_arguments(corpus: Path, index: Path, *more: str, labels: Path | None = None) -> list[str]:
+    """The words of a cheap ``semcorpus run`` in this process."""
+    words = ["run", str(corpus), str(index), "--engines", "local"]
+    if labels is not None:
+        words += ["--labels", f"classes={labels}"]
+    for setting in CHEAP:
+        words += ["--set", setting]
+    return [*words, *more]
+
+
+@pytest.fixture(scope="session")
+def finished(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of the demo corpus, all stages done. Read only."""
+    index = tmp_path_factory.mktemp("finished") / "index"
+    assert call(run_arguments(demo / "corpus", index, "--quiet", labels=demo / "labels")) == 0
+    return index
+
+
+@pytest.fixture
+def copied(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished index."""
+    return Path(shutil.copytree(finished, tmp_path / "index"))
