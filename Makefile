@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test check format clean
+.PHONY: help demo test check format docs clean
 
 help:
 	@echo "make demo    set up, write a sample corpus, run the whole job on it, print where the page is"
 	@echo "make test    set up, run the tests (TESTS='tests/kernels -k nmi' runs some)"
 	@echo "make check   set up, run ruff, mypy and the import rules"
 	@echo "make format  set up, format the code"
+	@echo "make docs    set up, write docs/*.md anew from the code"
 	@echo "make clean   remove the demo and caches, not .venv"
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -39,6 +40,9 @@ check: $(INSTALLED)
 format: $(INSTALLED)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs: $(INSTALLED)
+	@$(BIN)/python -m docs.generate
 
 clean:
 	@rm -rf demo demo.part build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,141 @@
+"""A sentence for every table of a report and for each of its columns; `docs/generate.py` joins them to the schemas."""
+
+TABLES = {
+    "files": "A row is a path ever seen: the ledger. Nothing that was walked is missing from it.",
+    "images": "A row is a unique content (the bytes of a file).",
+    "duplicates": "A row is a member of a group of images that show one picture.",
+    "scales": "A row is a picture whose scale was looked for.",
+    "label_sets": "A row is a label set.",
+    "labels": "A row is a picture in a set.",
+    "dimension": "A row is one 2-NN estimate of the intrinsic dimension.",
+    "spectrum": "A row is a principal component of a set of vectors.",
+    "distances": "A row is a set of vectors and a label set.",
+    "autoencoders": "A row is an epoch of training.",
+    "clusterings": "A row is a clustering: a set of vectors, a method and a number of clusters.",
+    "clusters": "A row is a picture in a clustering.",
+    "agreement": (
+        "A row is a score of a clustering against a label set. The reference curves `refined`, `uniform` and "
+        "`orthogonal` are methods here; they have an NMI only."
+    ),
+    "confusion": "A row is a cell of the table of labels against clusters; only cells with pictures in them.",
+    "runs": "A row is a commit that holds work, oldest first.",
+}
+
+# A column by its name, or by table and name where it means something else there.
+COLUMNS = {
+    # files
+    "path": "Path from the corpus's root, with `/`; bytes that are not UTF-8 are percent-escaped.",
+    "size_bytes": "Size of the file.",
+    "modified": "When the file was last changed, as the file system says.",
+    "files.format": "Format found from the content, not from the name.",
+    "md5": "MD5 of the file's bytes, 32 hexadecimal digits.",
+    "files.status": (
+        "`ok` (the first path of its content), `duplicate` (its content is known under another path), `corrupt`, "
+        "`unsupported`, `unreadable`, `too_large`, or `gone` (was there once)."
+    ),
+    "files.reason": "Why there is no image, in words.",
+    "files.image": "Row of its content in `images`; null where there is none.",
+    # images
+    "image": "Row in the store's `images` arrays.",
+    "pixel_md5": "MD5 of the decoded pixels.",
+    "picture": "The image that stands for this picture (itself, for most); later stages work on these only.",
+    "format": "Format of the content.",
+    "width_px": "Width in pixels.",
+    "height_px": "Height in pixels.",
+    "bit_depth": "Significant bits a channel, as the file declares them.",
+    "pages": "Pictures in the file; the first full-sized one is taken.",
+    "present": "Whether any file with this content is there now.",
+    "metadata_nm_per_px": "Nanometres a pixel as the vendor's metadata states them.",
+    "metadata": "The vendor's metadata that was understood, as JSON.",
+    "paths": "All present paths of this content.",
+    # duplicates
+    "group": "The group's name: the image that stands for it.",
+    "relation": (
+        "How the member is tied to its group: `same_pixels`, `same_picture` (another encoding), `near`, `thumbnail`, "
+        "`crop`, `other_bar`; empty for the image that stands for the group."
+    ),
+    "differing_pixels": "Pixels that differ from the one it is tied to.",
+    "max_difference": "Largest difference of gray values, 0 to 255.",
+    # scales
+    "scales.status": (
+        "`read` (from the bar), `metadata` (no bar), `agrees` (both), `confirmed` (by a person); without a value: "
+        "`disagrees`, `uncertain`, `no_bar`, `no_segment`, `no_text`, `no_unit`."
+    ),
+    "source": "`bar`, `metadata`, `both`, `person`, or empty.",
+    "text": "The bar's label as it was read.",
+    "scale_nm": "The length in nanometres that the label states.",
+    "bar_length_px": "Length of the scale's segment in pixels.",
+    "nm_per_px": "Nanometres a pixel; null unless the status carries a value.",
+    "confidence": "0 to 1.",
+    "reason": "What the value rests on, or why there is none.",
+    # labels
+    "set": "Name of the label set.",
+    "files": "Files that the set lists.",
+    "unique": "Different contents among them.",
+    "matched": "Contents that are in the corpus.",
+    "unmatched": "Contents that are not.",
+    "repeated": "Files whose content the set has already.",
+    "label_sets.contradictory": "Contents with more than one label.",
+    "labels.image": "The picture that the label belongs to.",
+    "label": "The label, a path where classes are nested (`Fibres/bundle`).",
+    "contradictory": "Whether the set gives the picture several labels; they are joined by `; `.",
+    # vectors
+    "vectors": "Name of the set of vectors.",
+    "fraction": "Share of the mu values that the line is fitted on.",
+    "subsample": "-1 for all points, else the number of the repeat on a random part of them.",
+    "n_points": "Points that the estimate rests on.",
+    "n_dropped": "Points left out, being duplicates.",
+    "dimension": "The estimate.",
+    "error": "Its standard error, or the spread of the repeats.",
+    "component": "Number of the component, from 1.",
+    "explained_variance_ratio": "Share of the variance along it.",
+    "cumulative_ratio": "Share along it and all before it.",
+    "distances.n_points": "Labelled pictures that were compared.",
+    "correlation_with_labels": "Correlation of distances with having different labels.",
+    # autoencoders
+    "codes": "Name of the set of vectors that it makes.",
+    "layers": "Sizes of its layers.",
+    "tied": "Whether the outer decoder's weight is the transpose of the encoder's.",
+    "activation": "Activation between layers.",
+    "phase": "Which training: of one layer, or of the whole.",
+    "epoch": "From 1 within the phase.",
+    "train_loss": "Mean loss on what it was trained on.",
+    "test_loss": "Mean loss on what was held out.",
+    # clusterings
+    "clustering": "Its name: vectors, method and k.",
+    "method": "`kmeans`, `density_peaks` or `ward`; in `agreement` also the reference curves.",
+    "k": "Number of clusters asked for.",
+    "clusterings.settings": "The other settings, as JSON.",
+    "n_images": "Pictures clustered.",
+    "n_clusters": "Clusters that have pictures.",
+    "inertia": "Sum of squared distances to the centres; k-means only.",
+    "clusterings.seconds": "Seconds that it took.",
+    "cluster": "Number of the cluster.",
+    "density": "Logarithm of the local density; Density Peaks only.",
+    "delta": "Distance to the nearest denser point; Density Peaks only.",
+    "is_center": "Whether it is a peak that a cluster grew from; Density Peaks only.",
+    # agreement
+    "level": "Level of a label path that was scored, from 1.",
+    "n_scored": "Labelled pictures that were scored.",
+    "nmi": "Mutual information normalised by the geometric mean of the entropies.",
+    "ari": "Adjusted Rand index.",
+    "homogeneity": "1 if every cluster holds one label only.",
+    "completeness": "1 if every label lies in one cluster only.",
+    "accuracy": "Share of pictures whose label is the most frequent one of their cluster (purity).",
+    "hungarian_accuracy": "Share right under the best one-to-one matching of clusters to labels.",
+    "count": "Pictures with this label in this cluster.",
+    # runs
+    "commit": "Id of the commit.",
+    "stage": "The stage.",
+    "step": "What it did; empty where the stage has one step.",
+    "kind": "`stage` for a finished step, `checkpoint` for a part of one.",
+    "settings": "The settings, as JSON.",
+    "started": "When the step began.",
+    "seconds": "Seconds since then.",
+    "items": "Pictures or files done.",
+    "engine": "`local`, `dask` or `ray`.",
+    "workers": "Its workers.",
+    "cpu_seconds": "Processor time of all workers.",
+    "peak_memory_bytes": "Most memory that a worker held.",
+    "software": "Version of semcorpus.",
+}

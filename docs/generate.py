@@ -1,0 +1,158 @@
+"""Write docs/recipes.md, docs/commands.md and docs/tables.md from the code: ``make docs``."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pyarrow as pa
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from docs.columns import COLUMNS, TABLES
+from jobs.catalogue import STAGES, SUMMARIES
+from jobs.main import cli
+from jobs.recipes import builtin_recipes
+from pipeline.config import Recipe
+from pipeline.config.loading import load_recipe
+from pipeline.stages.report_tables import report_tables
+from pipeline.storage.memory import empty_root
+
+FOLDER = Path(__file__).parent
+_NOTE = "<!-- Written by docs/generate.py (`make docs`); edit the code instead. -->\n"
+
+
+def recipes() -> str:
+    """Every setting with its type, default and meaning."""
+    lines = ["# Recipes", "", _NOTE, *_RECIPES_INTRODUCTION]
+    for name, text in sorted(builtin_recipes().items()):
+        lines.append(f"- `{name}`: {load_recipe(name, builtin={name: text}).description}.")
+    for stage, field in Recipe.model_fields.items():
+        model = _settings_of(field)
+        if model is None:
+            continue
+        listed = field.annotation is not model
+        heading = f"[[{stage}]]" if listed else f"[{stage}]"
+        about = " ".join((model.__doc__ or "").split())
+        lines += ["", f"## `{heading}`", "", about + (" There may be several, told apart by `name`." if listed else "")]
+        lines += ["", "| setting | default | what it may be | meaning |", "|---|---|---|---|"]
+        schema = model.model_json_schema()["properties"]
+        for name, setting in model.model_fields.items():
+            default = _cell(_toml(setting.get_default(call_default_factory=True)))
+            allowed = _cell(_allowed(schema[name]))
+            lines.append(f"| `{name}` | {default} | {allowed} | {_sentence(setting.description)} |")
+    return "\n".join(lines) + "\n"
+
+
+_RECIPES_INTRODUCTION = [
+    "A recipe is a TOML file that says how the stages work. `semcorpus run CORPUS INDEX --recipe FILE.toml` takes it,",
+    "`--set stage.key=value` changes one setting. What a recipe does not name keeps its default; an unknown key or a",
+    "wrong type ends the run before it begins, and the message names the nearest right key. `[embed]` and",
+    "`[autoencode]` may be written `[[embed]]` and repeated; then `--set embed.NAME.key=value` changes one of them.",
+    "",
+    "Built in:",
+    "",
+]
+
+
+def _settings_of(field: FieldInfo) -> type[BaseModel] | None:
+    """The settings class of a recipe's field, also where the field is a tuple of them."""
+    annotation: Any = field.annotation
+    for candidate in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(value, default=list, ensure_ascii=False)
+
+
+def _cell(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _allowed(schema: dict[str, Any]) -> str:
+    """What a setting may be, in a few words."""
+    if "enum" in schema:
+        return ", ".join(map(_toml, schema["enum"]))
+    kind = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
+    if schema["type"] == "array":
+        return f"list of: {_allowed(schema['items'])}"
+    if schema["type"] == "object":
+        return "table of names and texts"
+    bounds = [
+        f"{sign} {schema[key]:,}"
+        for key, sign in (("minimum", ">="), ("exclusiveMinimum", ">"), ("maximum", "<="), ("exclusiveMaximum", "<"))
+        if key in schema
+    ]
+    return " ".join([kind[schema["type"]], " and ".join(bounds)]).strip()
+
+
+def _sentence(text: str | None) -> str:
+    return "" if not text else text[:1].upper() + text[1:].replace("|", "\\|") + "."
+
+
+def commands() -> str:
+    """The help of every command."""
+    lines = ["# Commands", "", _NOTE, *_COMMANDS_INTRODUCTION, "", "```text", _help(cli, "semcorpus"), "```"]
+    context = click.Context(cli, info_name="semcorpus")
+    for name in SUMMARIES:
+        command = cli.get_command(context, name)
+        assert command is not None  # every name of the catalogue has its module
+        if name in STAGES and name != next(iter(STAGES)):
+            continue
+        title = " \\| ".join(STAGES) if name in STAGES else name
+        lines += ["", f"## semcorpus {title}", "", "```text", _help(command, f"semcorpus {name}"), "```"]
+    return "\n".join(lines) + "\n"
+
+
+_COMMANDS_INTRODUCTION = [
+    "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. Errors are one paragraph on standard error;",
+    "with `--log-json` one line of JSON. Tables printed to a file or a pipe are never wrapped. The stage commands take",
+    "the same options and work with the corpus and the settings that the index was last run with.",
+]
+
+
+def _help(command: click.Command, name: str) -> str:
+    with click.Context(command, info_name=name, max_content_width=100, terminal_width=100) as context:
+        context.help_option_names = ["-h", "--help"]
+        return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+
+
+def tables() -> str:
+    """Every column of every table of a report."""
+    lines = ["# Tables of a report", "", _NOTE, *_TABLES_INTRODUCTION]
+    for name, table in report_tables(empty_root(), Recipe(), []).items():
+        lines += ["", f"## {name}", "", TABLES[name], "", "| column | type | meaning |", "|---|---|---|"]
+        lines += [f"| `{field.name}` | {_type(field.type)} | {_meaning(name, field.name)} |" for field in table.schema]
+    return "\n".join(lines) + "\n"
+
+
+_TABLES_INTRODUCTION = [
+    "Each is a Parquet file in `INDEX/reports/`, stamped with the commit that it was made from (`semcorpus.commit` in",
+    "the file's metadata). `image` is the row in the store's `images` arrays and stays the same for ever. A null means",
+    "that the value is not known or does not exist; the stage that would give it may not have run.",
+]
+
+
+def _type(kind: pa.DataType) -> str:
+    return str(kind).replace("list<element: ", "list of ").replace("list<item: ", "list of ").removesuffix(">")
+
+
+def _meaning(table: str, column: str) -> str:
+    return COLUMNS.get(f"{table}.{column}") or COLUMNS[column]
+
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """The files and what they should hold."""
+    for name, text in (("recipes", recipes()), ("commands", commands()), ("tables", tables())):
+        yield FOLDER / f"{name}.md", text
+
+
+if __name__ == "__main__":
+    for path, text in pages():
+        path.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{path}\n")
