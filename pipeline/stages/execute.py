@@ -88,9 +88,10 @@ class Runner:
         transaction = self.index.begin()
         plan.layout(transaction.root)
         transaction.commit(f"{stage.name}: layout", self._metadata(stage, plan, engine, tally, "layout", ""))
+        plan_id = f"{transaction.base_commit} {stage.name} {plan.step}"
         number = 0
         while True:
-            outcomes = self._until_checkpoint(plan, engine, transaction, number, tally)
+            outcomes = self._until_checkpoint(plan, plan_id, engine, transaction, number, tally)
             number += len(outcomes)
             done = number >= len(plan.tasks)
             base = transaction.base_commit
@@ -106,14 +107,14 @@ class Runner:
             self.listener.checkpoint(stage.name, commit)
 
     def _until_checkpoint(
-        self, plan: Plan, engine: Engine, transaction: Transaction, first: int, tally: _Tally
+        self, plan: Plan, plan_id: str, engine: Engine, transaction: Transaction, first: int, tally: _Tally
     ) -> list[Outcome]:
         """Do tasks from number ``first`` on until it is time to commit; their outcomes in task order."""
         tasks = plan.tasks[first:]
         if not tasks:
             return []
         session = pickle.dumps(transaction.fork() if plan.writes else transaction.reader())
-        assignments = (Assignment(first + i, task, plan.job, session) for i, task in enumerate(tasks))
+        assignments = (Assignment(plan_id, first + i, task, plan.job, session) for i, task in enumerate(tasks))
         timed = _until(assignments, time.monotonic() + self.recipe.run.checkpoint_seconds)
         outcomes: list[Outcome] = []
         try:

@@ -42,7 +42,7 @@ class Job:
     Attributes
     ----------
     key : str
-        Same key, same worker: a process builds it once and keeps it for all tasks of the plan.
+        What to call the job in an error, in front of the task's label.
     build : callable
         Picklable and small, since it travels with every task. Called with the root group, once a process, it makes
         the worker, a function of (root group, task). Heavy things (a network, a text reader, all vectors) are made or

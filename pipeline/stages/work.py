@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from pipeline.errors import SemcorpusError
 from pipeline.stages.plan import Job, Task, Worker
 
-_workers: dict[str, Worker] = {}  # of this process; holds the worker of one job at a time
+_workers: dict[str, Worker] = {}  # of this process; holds the worker of one plan at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Task ``number`` of a plan; ``session`` is a pickled fork of the writing session, or a reading one."""
+    """Task ``number`` of a plan.
 
+    ``plan`` names that plan on that index at that commit and no other: a worker process that outlives the run, as those
+    of an outside scheduler do, must not go on with what it kept for an older state of the index. ``session`` is a
+    pickled fork of the writing session, or a reading one.
+    """
+
+    plan: str
     number: int
     task: Task
     job: Job
@@ -54,7 +60,7 @@ def perform(assignment: Assignment) -> Outcome:
     value, error = None, None
     with threadpool_limits(1):
         try:
-            value = _worker(assignment.job, root)(root, assignment.task)
+            value = _worker(assignment, root)(root, assignment.task)
         except SemcorpusError as found:
             error = found
     return Outcome(
@@ -68,11 +74,11 @@ def perform(assignment: Assignment) -> Outcome:
     )
 
 
-def _worker(job: Job, root: zarr.Group) -> Worker:
-    if job.key not in _workers:
+def _worker(assignment: Assignment, root: zarr.Group) -> Worker:
+    if assignment.plan not in _workers:
         _workers.clear()
-        _workers[job.key] = job.build(root)
-    return _workers[job.key]
+        _workers[assignment.plan] = assignment.job.build(root)
+    return _workers[assignment.plan]
 
 
 def forget_workers() -> None:
