@@ -11,16 +11,16 @@ from pipeline.stages.ledger import picture_ids
 from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
 from pipeline.stages.selection import ShardTask, image_count, missing_rows, shard_rows, shard_tasks
 from pipeline.stages.vectors import (
+    Fitted,
     Training,
     VectorSet,
     code_fit_key,
     code_key,
     current_network,
     find_vectors,
+    keep_network,
     read_network,
     require_vectors,
-    store_network,
-    store_training,
     vector_sets,
 )
 from pipeline.storage.rows import write_shard
@@ -46,11 +46,13 @@ def plan(context: Context) -> Plan | None:
 
 
 def _training(context: Context, settings: AutoencodeSettings, source: VectorSet, fit_key: int) -> Plan:
+    layers = "/".join(map(str, settings.layers))
+    training = Training(settings.name, settings.vectors, layers, settings.tied, settings.activation)
     return Plan(
         step=f"train {settings.name}",
         tasks=[Block(len(source.rows), f"training of {settings.name}")],
         job=Job(f"train {settings.name} {fit_key}", partial(_trainer, settings, context.recipe)),
-        merge=partial(_keep_network, settings=settings, fit_key=fit_key),
+        merge=partial(keep_network, training=training, fit_key=fit_key),
         engine="ray",
         seconds_per_item=0.0001 * (settings.epochs + settings.pretrain_epochs * len(settings.layers)),
         gpus=_gpus(settings),
@@ -63,13 +65,13 @@ def _gpus(settings: AutoencodeSettings) -> float:
 
 
 def _trainer(settings: AutoencodeSettings, recipe: Recipe, root: zarr.Group) -> Worker:
-    from pipeline.models.serialisation import network_to_bytes
+    from pipeline.models.serialisation import fingerprint, network_to_bytes
     from pipeline.models.settings import StackedSettings
     from pipeline.models.stacked import train_stacked_autoencoder
 
     source = find_vectors(root, recipe, settings.vectors)
 
-    def worker(root: zarr.Group, task: Block) -> tuple[bytes, list[Any]]:
+    def worker(root: zarr.Group, task: Block) -> Fitted:
         trained = train_stacked_autoencoder(
             source.read(root),
             picture_ids(root, source.rows),
@@ -85,19 +87,10 @@ def _trainer(settings: AutoencodeSettings, recipe: Recipe, root: zarr.Group) -> 
             seed=settings.seed,
             device=settings.device,
         )
-        return network_to_bytes(trained), list(trained.history)
+        data = network_to_bytes(trained)
+        return Fitted(data, fingerprint(data), trained.history)
 
     return worker
-
-
-def _keep_network(root: zarr.Group, results: Any, *, settings: AutoencodeSettings, fit_key: int) -> None:
-    from pipeline.models.serialisation import fingerprint
-
-    for data, history in results:
-        store_network(root, settings.name, fit_key, data, fingerprint(data))
-        layers = "/".join(map(str, settings.layers))
-        training = Training(settings.name, settings.vectors, layers, settings.tied, settings.activation)
-        store_training(root, training, history)
 
 
 def _encoding(

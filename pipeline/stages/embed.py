@@ -13,14 +13,14 @@ from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
 from pipeline.stages.selection import ShardTask, done_rows, image_count, missing_rows, shard_rows, shard_tasks
 from pipeline.stages.vectors import (
     AUTOENCODER,
+    Fitted,
     Training,
     current_network,
     embedding_fit_key,
     embedding_key,
+    keep_network,
     read_network,
     require_vectors,
-    store_network,
-    store_training,
 )
 from pipeline.storage.rows import write_shard
 
@@ -57,7 +57,9 @@ def _training(context: Context, settings: EmbedSettings) -> Plan:
         step=f"train {settings.name}",
         tasks=[Block(len(rows), f"training of {settings.name}", rows)],
         job=Job(f"train {settings.name} {fit_key}", partial(_trainer, settings)),
-        merge=partial(_keep_network, name=settings.name, fit_key=fit_key),
+        merge=partial(
+            keep_network, training=Training(settings.name, "pixels", AUTOENCODER, False, "relu"), fit_key=fit_key
+        ),
         engine="ray",
         seconds_per_item=_SECONDS_PER_TRAINED_PICTURE * settings.epochs,
         gpus=_gpus(settings),
@@ -81,10 +83,10 @@ def _gpus(settings: EmbedSettings) -> float:
 
 def _trainer(settings: EmbedSettings, _: zarr.Group) -> Worker:
     from pipeline.models.convolutional import train_convolutional_autoencoder
-    from pipeline.models.serialisation import network_to_bytes
+    from pipeline.models.serialisation import fingerprint, network_to_bytes
     from pipeline.models.settings import ConvolutionalSettings
 
-    def worker(root: zarr.Group, task: Block) -> tuple[bytes, list[Any]]:
+    def worker(root: zarr.Group, task: Block) -> Fitted:
         rows = task.data
         pixels: Any = root["pixels/gray"]
         trained = train_convolutional_autoencoder(
@@ -99,18 +101,10 @@ def _trainer(settings: EmbedSettings, _: zarr.Group) -> Worker:
             seed=settings.seed,
             device=settings.device,
         )
-        return network_to_bytes(trained), list(trained.history)
+        data = network_to_bytes(trained)
+        return Fitted(data, fingerprint(data), trained.history)
 
     return worker
-
-
-def _keep_network(root: zarr.Group, results: Any, *, name: str, fit_key: int) -> None:
-    from pipeline.models.serialisation import fingerprint
-
-    for data, history in results:
-        store_network(root, name, fit_key, data, fingerprint(data))
-        training = Training(name, "pixels", AUTOENCODER, False, "relu")
-        store_training(root, training, history)
 
 
 def _embedding(context: Context, settings: EmbedSettings, rows: Any, key: int) -> Plan:

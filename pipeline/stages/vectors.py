@@ -161,7 +161,7 @@ class Loss(Protocol):
     @property
     def train_loss(self) -> float: ...
     @property
-    def test_loss(self) -> float: ...
+    def test_loss(self) -> float | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +173,22 @@ class Training:
     layers: str
     tied: bool
     activation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained network as a worker returns it: its bytes, their fingerprint, and its loss by epoch."""
+
+    data: bytes
+    fingerprint: str
+    history: Sequence[Loss]
+
+
+def keep_network(root: zarr.Group, results: Sequence[Fitted], *, training: Training, fit_key: int) -> None:
+    """Store the networks that a training step returned, and their loss curves."""
+    for fitted in results:
+        store_network(root, training.codes, fit_key, fitted.data, fitted.fingerprint)
+        store_training(root, training, fitted.history)
 
 
 def store_training(root: zarr.Group, training: Training, history: Sequence[Loss]) -> None:
