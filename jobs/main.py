@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import logging
 import os
 import sys
 import traceback
@@ -12,6 +13,8 @@ import click
 from jobs.catalogue import MODULES, STAGES, SUMMARIES
 from jobs.terminal import log_error, print_error
 from pipeline.errors import SemcorpusError
+
+INTERRUPTED = 130
 
 
 class _Commands(click.Group):
@@ -79,6 +82,9 @@ def call(arguments: list[str]) -> int:
         return 1
     except (Exception, KeyboardInterrupt) as error:
         text, status = _explain(error)
+        if status == INTERRUPTED:
+            # Zarr's loop is left in the middle of its work, and asyncio would say so after our paragraph.
+            logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         if "--debug" in arguments:
             traceback.print_exc()
         if "--log-json" in arguments:
@@ -94,7 +100,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "semcorpus"
         return f"{error.format_message()} See `{command} --help`.", error.exit_code
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        return "Interrupted. What was committed is kept; run the same command again to go on.", 130
+        return "Interrupted. What was committed is kept; run the same command again to go on.", INTERRUPTED
     if isinstance(error, SemcorpusError):
         return str(error), error.exit_status
     return (

@@ -1,0 +1,30 @@
+"""Ctrl-C leaves a sound index, and the next run finishes."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from jobs.main import call
+from tests.jobs.conftest import run_arguments
+from tests.stored import differing_arrays
+
+
+def test_ctrl_c_leaves_a_sound_index_and_the_next_run_finishes(demo: Path, finished: Path, tmp_path: Path) -> None:
+    words = run_arguments(demo / "corpus", tmp_path / "index", labels=demo / "labels")
+    command = [sys.executable, "-m", "jobs", *words, "--log-json"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        for line in run.stderr:
+            event = json.loads(line)
+            if (event["event"], event.get("stage")) == ("stage_started", "autoencode"):
+                run.send_signal(signal.SIGINT)
+                break
+        last = json.loads(run.stderr.read().splitlines()[-1])
+    assert run.returncode == 130
+    assert (last["event"], last["exit_status"]) == ("error", 130)
+    assert "run the same command again" in last["message"]
+    assert call(["verify", str(tmp_path / "index"), "--quiet"]) == 0
+    assert call([*words, "--quiet"]) == 0
+    assert differing_arrays(tmp_path / "index", finished) == []
