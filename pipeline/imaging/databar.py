@@ -36,6 +36,8 @@ _OVERLAY_CORE: Final = 12
 _OVERLAY_TOLERANCES: Final = (4, 30, 60)
 _OVERLAY_CORE_SHARE: Final = 0.25
 _OVERLAY_CONTRAST: Final = 60
+_AROUND: Final = (0.15, 0.07)
+_PALER_SHARE: Final = 0.55
 
 Paper = Literal["stripe", "plain", "picture"]
 
@@ -136,6 +138,36 @@ def overlay_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
         for tolerance in _OVERLAY_TOLERANCES
         for level in levels
     ]
+
+
+def neighbourhood(
+    gray: NDArray[np.uint8], bar: DataBar, box: tuple[int, int, int, int]
+) -> tuple[DataBar, NDArray[np.uint8]]:
+    """Look around a mark on a picture for paler print: thin letters that resizing or coding took the core from.
+
+    Parameters
+    ----------
+    gray : uint8 ndarray, [height, width]
+    bar : DataBar
+        The region in which the mark was found, of paper ``picture``.
+    box : (x, y, width, height)
+        The mark.
+
+    Returns
+    -------
+    DataBar, uint8 ndarray
+        The window around the mark, and 1 where it is nearer to the ink's level than to the specimen's median.
+    """
+    x, y, width, height = box
+    reach_x, reach_y = int(_AROUND[0] * gray.shape[1]), max(40, int(_AROUND[1] * gray.shape[1]))
+    left, right = max(0, x - reach_x), min(gray.shape[1], x + width + reach_x)
+    top, bottom = max(0, y - reach_y), min(gray.shape[0], y + height + reach_y)
+    window = gray[top:bottom, left:right]
+    contrast = abs(bar.level - int(np.median(window)))
+    tolerance = int(_PALER_SHARE * contrast)
+    distance = cv2.absdiff(window, np.full_like(window, bar.level))
+    region = DataBar(top, bottom, left, right, "picture", bar.level, max(_OVERLAY_CORE + 1, tolerance))
+    return region, (distance <= tolerance).astype(np.uint8)
 
 
 def ink_mask(gray: NDArray[np.uint8], bar: DataBar) -> NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from pipeline.imaging.databar import DataBar
 from pipeline.imaging.segment import Segment
 
-Place = Literal["gap", "above", "below", "right", "left"]
+Place = Literal["gap", "inside", "above", "below", "right", "left"]
 
 SMALLEST_TEXT_PX: Final = 7
 """Below this height of the digits no reader is right often enough to be believed."""
@@ -64,11 +64,48 @@ def find_label_boxes(ink: NDArray[np.uint8], bar: DataBar, segment: Segment) -> 
         Nearest first. Letters belong to one text when the gap between them is under 1.2 of their height and
         they overlap vertically. Texts under `SMALLEST_TEXT_PX` are left out.
     """
+    if segment.kind == "inside":
+        return _inside(ink, bar, segment)
     text_ink = ink.copy()
     _erase(text_ink, segment, bar)
     boxes = [_shifted(box, bar) for box in text_boxes(text_ink)]
     labels = [label for box in boxes if (label := _as_label(box, segment)) is not None]
     return sorted(labels, key=lambda label: (label.distance, label.box))
+
+
+def label_ink(ink: NDArray[np.uint8], bar: DataBar, label: LabelBox) -> NDArray[np.uint8]:
+    """Cut the ink of a label out of a region's: what is *not* inked where the letters are left out of a bar."""
+    x, y, width, height = label.box
+    cut = ink[y - bar.top : y - bar.top + height, x - bar.left : x - bar.left + width]
+    return np.asarray(1 - cut, dtype=np.uint8) if label.place == "inside" else cut
+
+
+def _inside(ink: NDArray[np.uint8], bar: DataBar, segment: Segment) -> list[LabelBox]:
+    """The text left out of a solid bar: a single line in its middle, and nothing else.
+
+    A box on the picture with bar and label in it looks like that too, but for the bar.
+    """
+    x, y, width, height = segment.box
+    x0, y0 = x + 2, y + 2
+    block = ink[y0 - bar.top : y0 - bar.top + height - 4, x0 - bar.left : x0 - bar.left + width - 4]
+    letters = np.asarray(1 - block, dtype=np.uint8)
+    boxes = text_boxes(letters)
+    if len(boxes) != 1 or _has_dash(letters, boxes[0][3]):
+        return []
+    text_x, text_y, text_width, text_height = boxes[0]
+    above, below = text_y, block.shape[0] - text_y - text_height
+    beside = text_x, block.shape[1] - text_x - text_width
+    centred = abs(above - below) <= 0.3 * height and abs(beside[0] - beside[1]) <= 0.1 * width
+    if not centred or text_height < SMALLEST_TEXT_PX or text_width <= text_height:
+        return []
+    return [LabelBox((text_x + x0, text_y + y0, text_width, text_height), "inside", 0.0)]
+
+
+def _has_dash(letters: NDArray[np.uint8], text_height: int) -> bool:
+    """Whether a flat piece, such as a bar, stands among letters."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(letters, connectivity=8)
+    _, _, width, height, _ = stats[1:].T
+    return bool(((width >= 1.3 * height) & (height < 0.45 * text_height) & (width >= 4)).any() or (height < 2).any())
 
 
 def text_boxes(ink: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:

@@ -22,8 +22,10 @@ _INK_BELOW: Final = (140, 190, 90)
 
 _POINT_HEIGHT: Final = 0.35
 _STAR_HEIGHT: Final = 0.6
+_STAR_ABOVE: Final = 0.25
 _DESCENT: Final = 0.1
 _DIGIT_GAP: Final = 0.38
+_GAP_BESIDE_1: Final = 0.48
 _HOLES: Final = {"0": 1, "1": 0, "2": 0, "3": 0, "5": 0, "6": 1, "7": 0, "8": 2, "9": 1}
 _SMALLEST_HOLE: Final = 0.008
 _SMALLEST_FOR_HOLES_PX: Final = 11
@@ -81,7 +83,7 @@ def check_shapes(crop: NDArray[np.uint8], text: str, value: LabelValue) -> Shape
 
 def _check_at(crop: NDArray[np.uint8], threshold: int, text: str, value: LabelValue) -> ShapeVerdict:
     number = "".join(character for character in text if character.isdigit() or character in ".,").rstrip(".,")
-    glyphs = _glyphs(crop, threshold)
+    glyphs = _without_star(_glyphs(crop, threshold))
     if len(glyphs) < 2:
         return ShapeVerdict("silent", "the letters touch each other")
     digit_height = glyphs[0].height
@@ -92,7 +94,7 @@ def _check_at(crop: NDArray[np.uint8], threshold: int, text: str, value: LabelVa
     point_verdict = _check_point(points, letters, number)
     if point_verdict is not None:
         return point_verdict
-    if _widest_gap(letters[: len(digits)], points) > _DIGIT_GAP * digit_height:
+    if _has_wide_gap(letters[: len(digits)], points, digits, digit_height):
         return ShapeVerdict("contradicts", "a gap between two digits is as wide as a lost decimal point")
     if len(letters) < len(digits) + 2:
         return ShapeVerdict("silent", f"{len(letters)} separate letters for {len(digits)} digits and a unit")
@@ -112,13 +114,15 @@ def _check_point(points: list[_Glyph], letters: list[_Glyph], number: str) -> Sh
     return None
 
 
-def _widest_gap(digits: list[_Glyph], points: list[_Glyph]) -> int:
-    """The widest gap between neighbouring digits that have no point between them."""
-    gaps = [0]
-    for first, second in pairwise(digits):
-        if not any(first.x < point.x < second.x for point in points):
-            gaps.append(second.x - first.x - first.width)
-    return max(gaps)
+def _has_wide_gap(letters: list[_Glyph], points: list[_Glyph], digits: list[str], digit_height: int) -> bool:
+    """Whether two neighbouring digits without a point between them stand so far apart that one was lost."""
+    for (first, second), pair in zip(pairwise(letters), pairwise(digits), strict=False):
+        # A narrow 1 has wide margins of its own.
+        widest = _GAP_BESIDE_1 if "1" in pair else _DIGIT_GAP
+        has_point = any(first.x < point.x < second.x for point in points)
+        if not has_point and second.x - first.x - first.width > widest * digit_height:
+            return True
+    return False
 
 
 def _check_letters(letters: list[_Glyph], digits: list[str], value: LabelValue, baseline: int) -> ShapeVerdict:
@@ -186,6 +190,13 @@ def _holes(glyph: _Glyph) -> int:
 def _is_point(glyph: _Glyph, digit_height: int, baseline: int) -> bool:
     small = max(glyph.height, glyph.width) <= max(2.0, _POINT_HEIGHT * digit_height)
     return small and abs(glyph.bottom - baseline) <= max(2.0, 0.2 * digit_height)
+
+
+def _without_star(glyphs: list[_Glyph]) -> list[_Glyph]:
+    """Leave out Zeiss's asterisk: the last piece, if it hangs above the line that all letters stand on."""
+    if len(glyphs) > 2 and glyphs[-1].bottom < glyphs[0].bottom - _STAR_ABOVE * glyphs[0].height:
+        return glyphs[:-1]
+    return glyphs
 
 
 def _glyphs(crop: NDArray[np.uint8], threshold: int) -> list[_Glyph]:

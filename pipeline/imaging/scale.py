@@ -7,7 +7,7 @@ into a status. A value is given only with enough evidence: one wrong scale is wo
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -16,23 +16,26 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
 from pipeline.imaging.canonical import to_gray8
-from pipeline.imaging.databar import DataBar, find_data_bar, ink_mask, overlay_regions
+from pipeline.imaging.databar import DataBar, find_data_bar, ink_mask, neighbourhood, overlay_regions
 from pipeline.imaging.decode import decode_image
-from pipeline.imaging.label_box import LabelBox, find_label_boxes
+from pipeline.imaging.label_box import LabelBox, find_label_boxes, label_ink
 from pipeline.imaging.label_evidence import LabelReading, as_micrometres, read_label
 from pipeline.imaging.label_text import TextReader, network_reader, text_crop
-from pipeline.imaging.segment import Segment, find_segments, with_exact_length
+from pipeline.imaging.segment import Segment, find_boxes, find_segments, with_exact_length
+from pipeline.imaging.tilt import find_tilt, straightened, tilted_box
 from pipeline.records import DecodedImage, ScaleReading, ScaleStatus
 
 AGREEMENT: Final = 0.03
 """Metadata and bar agree when they differ by no more than this share."""
 
-_NM_PER_PX: Final = (0.01, 1e5)
+_NM_PER_PX: Final = (0.001, 1e5)
+"""A bar of 1 nm, the shortest in use, may be 1,000 px long."""
+
 _WIDEST_FIELD_NM: Final = 3e7
 _SHORTEST_BAR_FRACTION: Final = 0.015
 _MOST_SEGMENTS: Final = 6
 _MOST_LABELS: Final = 3
-_MOST_READINGS: Final = 8
+_MOST_READINGS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ def read_scale(
     bar = find_data_bar(gray)
     bar_top = bar.top if bar is not None and bar.is_stripe else None
     seen: list[ScaleCandidate] = []
-    for candidate in scale_candidates(gray, bar, reader=reader, further_reader=further_reader):
+    for candidate in _straight_or_tilted(gray, bar, reader, further_reader):
         seen.append(candidate)
         if (
             _implausible(candidate, gray.shape[1]) == ""
@@ -108,6 +111,25 @@ def read_scale(
         ):
             return _from_certain(candidate, metadata, bar_top)
     return _from_uncertain(seen, metadata, bar, gray.shape[1])
+
+
+def _straight_or_tilted(
+    gray: NDArray[np.uint8], bar: DataBar | None, reader: TextReader | None, further_reader: TextReader | None
+) -> Iterator[ScaleCandidate]:
+    """The candidates of the picture as it is, then those of the picture set straight where print is tilted."""
+    yield from scale_candidates(gray, bar, reader=reader, further_reader=further_reader)
+    tilts = (find_tilt(ink) for _, ink in _regions(gray, bar))
+    tilt = next((angle for angle in tilts if angle is not None), None)
+    if tilt is None:
+        return
+    straight = straightened(gray, tilt)
+    straight_bar = find_data_bar(straight) or bar
+    for candidate in scale_candidates(straight, straight_bar, reader=reader, further_reader=further_reader):
+        box = tilted_box(candidate.segment.box, tilt, gray.shape)
+        label = candidate.label
+        if label is not None:
+            label = replace(label, box=tilted_box(label.box, tilt, gray.shape))
+        yield replace(candidate, segment=replace(candidate.segment, box=box), label=label)
 
 
 def scale_candidates(
@@ -120,27 +142,38 @@ def scale_candidates(
     """Read the labels of a picture's possible scale segments one after the other, the likeliest first.
 
     Lazy: the caller stops when a candidate satisfies. A picture without a stripe of its own is searched for
-    print on the specimen too. At most eight labels are read.
+    print on the specimen too. At most twelve labels are read.
     """
-    readings = 0
-    regions = [] if bar is None else [bar]
-    if bar is None or not bar.is_stripe:
-        regions += overlay_regions(gray)
-    for region in regions:
-        ink = ink_mask(gray, region)
+    budget = _MOST_READINGS
+    for region, ink in _regions(gray, bar):
         for rough in find_segments(ink, region)[:_MOST_SEGMENTS]:
             segment = with_exact_length(gray, rough)
-            labels = find_label_boxes(ink, region, segment)[:_MOST_LABELS]
-            if not labels:
+            labels = [(region, ink, label) for label in find_label_boxes(ink, region, segment)[:_MOST_LABELS]]
+            if region.paper == "picture" and segment.kind != "inside":
+                near, near_ink = neighbourhood(gray, region, segment.box)
+                paler = find_label_boxes(near_ink, near, segment)[:_MOST_LABELS]
+                labels += [(near, near_ink, label) for label in paler]
+            if not labels and segment.kind != "inside":
                 yield ScaleCandidate(region, segment)
-            for label in labels[: _MOST_READINGS - readings]:
-                readings += 1
-                x, y, width, height = label.box
-                x0, y0 = x - region.left, y - region.top
-                label_ink = ink[y0 : y0 + height, x0 : x0 + width]
-                crop = text_crop(gray, label.box, label_ink, fringe_px=region.fringe_px)
+            for place, place_ink, label in labels[:budget]:
+                budget -= 1
+                fringe_px = None if label.place == "inside" else place.fringe_px
+                crop = text_crop(gray, label.box, label_ink(place_ink, place, label), fringe_px=fringe_px)
                 reading = read_label(crop, reader or network_reader(), further_reader=further_reader)
                 yield ScaleCandidate(region, segment, label, reading)
+
+
+def _regions(gray: NDArray[np.uint8], bar: DataBar | None) -> Iterator[tuple[DataBar, NDArray[np.uint8]]]:
+    """The regions to search and their ink, the stripe first; boxes on the picture before print on it."""
+    if bar is not None:
+        yield bar, ink_mask(gray, bar)
+        if bar.is_stripe:
+            return
+    for region in overlay_regions(gray):
+        ink = ink_mask(gray, region)
+        for box in find_boxes(gray, ink, region):
+            yield box, ink_mask(gray, box)
+        yield region, ink
 
 
 def _as_gray(

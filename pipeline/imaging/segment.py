@@ -1,7 +1,7 @@
 """The scale segment: which mark in a region has the length that the label states.
 
-Marks that are told apart: a line with end ticks, such a line broken by its label, a solid bar, a plain line,
-and Hitachi's ruler of eleven ticks (its label is the span from the first to the last). All but the ruler are
+Marks that are told apart: a line with end ticks, such a line broken by its label, a solid bar, one with the
+label inside, a plain line, and Hitachi's ruler of eleven ticks (its label is the span from the first to the last). All but the ruler are
 found from the long horizontal runs of ink, which letters do not have; what the ends look like then decides
 the kind.
 """
@@ -16,9 +16,16 @@ from numpy.typing import NDArray
 
 from pipeline.imaging.databar import DataBar
 
-SegmentKind = Literal["ticked", "broken", "ruler", "solid", "line"]
+SegmentKind = Literal["ticked", "broken", "inside", "ruler", "solid", "line"]
 
-_KIND_ORDER: Final[dict[SegmentKind, int]] = {"ticked": 0, "broken": 1, "ruler": 2, "solid": 3, "line": 4}
+_KIND_ORDER: Final[dict[SegmentKind, int]] = {
+    "ticked": 0,
+    "broken": 1,
+    "inside": 2,
+    "ruler": 3,
+    "solid": 4,
+    "line": 5,
+}
 _SHORTEST_PX: Final = 19
 """Odd: OpenCV's opening shifts the picture by a pixel for an even width."""
 
@@ -33,6 +40,8 @@ _WIDEST_TICK_PX: Final = 8
 _LETTER_PROPORTION: Final = 3
 _RULER_TICKS: Final = 11
 _RULER_SEEN: Final = 8
+_LOWEST_LETTERED_PX: Final = 11
+_LETTERED_SHARE: Final = (0.55, 0.98)
 _MOST_LINES: Final = 60
 _PROFILE_PX: Final = 6
 
@@ -44,7 +53,8 @@ class Segment:
     Attributes
     ----------
     kind : str
-        ``ticked``, ``broken`` (by its label), ``ruler``, ``solid`` or ``line``.
+        ``ticked``, ``broken`` (by its label), ``inside`` (a solid bar around its label), ``ruler``, ``solid``
+        or ``line``.
     box : (x, y, width, height)
         The mark with its ticks.
     length_px : float
@@ -101,9 +111,29 @@ def find_segments(ink: NDArray[np.uint8], bar: DataBar) -> list[Segment]:
         Likeliest kind first, longest first within a kind; empty when there is none.
     """
     lines = _long_lines(ink)
-    found = [*_whole_segments(ink, lines), *_broken_segments(lines), *_rulers(ink)]
+    _, _, pieces, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    pieces = pieces[1:]
+    found = [*_whole_segments(ink, lines), *_broken_segments(lines), *_lettered(ink, pieces), *_rulers(pieces)]
     found.sort(key=lambda segment: (_KIND_ORDER[segment.kind], -segment.length_px, segment.box))
     return [_moved(segment, bar.left, bar.top) for segment in found]
+
+
+def find_boxes(gray: NDArray[np.uint8], ink: NDArray[np.uint8], bar: DataBar) -> list[DataBar]:
+    """Find blocks of plain ground on a picture that may carry bar and label, as journals' panels have.
+
+    Returns
+    -------
+    list of DataBar
+        Their insides as regions of paper ``plain``, the widest first.
+    """
+    _, _, pieces, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    regions = []
+    for block in _lettered(ink, pieces[1:]):
+        x, y, width, height = block.box
+        x, y = x + bar.left + 2, y + bar.top + 2
+        inside = gray[y : y + height - 4, x : x + width - 4]
+        regions.append(DataBar(y, y + height - 4, x, x + width - 4, "plain", int(np.median(inside))))
+    return sorted(regions, key=lambda region: (region.left - region.right, region.left, region.top))
 
 
 def with_exact_length(gray: NDArray[np.uint8], segment: Segment) -> Segment:
@@ -117,10 +147,12 @@ def with_exact_length(gray: NDArray[np.uint8], segment: Segment) -> Segment:
     Segment
         Unchanged where the ground beside the ends is out of the picture or hardly differs from the bar.
     """
-    if segment.kind not in ("solid", "line"):
+    if segment.kind not in ("solid", "line", "inside"):
         return segment
     x, y, width, height = segment.line_box
     inner = slice(y + height // 4, y + height - height // 4)
+    if segment.kind == "inside":
+        inner = slice(y + 1, y + max(2, height // 6))
     if x < _PROFILE_PX or x + width + _PROFILE_PX > gray.shape[1]:
         return segment
     profile = gray[inner, x - _PROFILE_PX : x + width + _PROFILE_PX].mean(axis=0, dtype=np.float64)
@@ -272,12 +304,26 @@ def _stands_alone(ink: NDArray[np.uint8], line: _Line) -> bool:
     return around <= 0.1 * line.width and not corners.any() and float(inside.mean()) >= 0.95
 
 
-def _rulers(ink: NDArray[np.uint8]) -> list[Segment]:
+def _lettered(ink: NDArray[np.uint8], pieces: NDArray[np.int32]) -> list[Segment]:
+    """Solid bars with letters left out of them: whole along all four sides, and not without holes."""
+    _, _, width, height, area = pieces.T
+    large = (height >= _LOWEST_LETTERED_PX) & (width >= 2 * height) & (width <= _LONGEST_FRACTION * ink.shape[1])
+    covered = area / np.maximum(1, width * height)
+    found = []
+    for x, y, w, h, _ in pieces[large & (covered >= _LETTERED_SHARE[0]) & (covered <= _LETTERED_SHARE[1])].tolist():
+        inset = (slice(y + 1, y + h - 1), slice(x + 1, x + w - 1))
+        block = ink[inset]
+        sides = (block[0], block[-1], block[:, 0], block[:, -1])
+        if all(float(side.mean()) >= 0.98 for side in sides):
+            found.append(Segment("inside", (x, y, w, h), float(w), (x, y, w, h)))
+    return found
+
+
+def _rulers(pieces: NDArray[np.int32]) -> list[Segment]:
     """Rows of eleven equal, even marks; up to three inner ones may be lost in a bright specimen."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    _, _, width, height, area = stats[1:].T
+    _, _, width, height, area = pieces.T
     mark = (height >= 3) & (height <= 40) & (width >= 1) & (width <= 0.8 * height) & (area >= 0.8 * width * height)
-    marks = stats[1:][mark]
+    marks = pieces[mark]
     found = []
     for anchor_y, anchor_h in sorted({(int(m[1]), int(m[3])) for m in marks}):
         row = marks[(np.abs(marks[:, 1] - anchor_y) <= 1) & (np.abs(marks[:, 3] - anchor_h) <= 1)]

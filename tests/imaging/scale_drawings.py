@@ -10,9 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-Style = Literal["zeiss", "fei", "jeol", "jeol_right", "hitachi", "overlay"]
+Style = Literal[
+    "zeiss", "fei", "jeol", "jeol_right", "hitachi", "overlay", "tescan", "panel", "bracket", "boxed", "inside"
+]
+Spoil = Literal["none", "jpeg95", "jpeg75", "jpeg60", "inverted", "half", "tilted", "noise"]
 
 STYLES: tuple[Style, ...] = ("zeiss", "fei", "jeol", "jeol_right", "hitachi", "overlay")
+ALL_STYLES: tuple[Style, ...] = (*STYLES, "tescan", "panel", "bracket", "boxed", "inside")
+SPOILS: tuple[Spoil, ...] = ("none", "jpeg95", "jpeg75", "jpeg60", "inverted", "half", "tilted", "noise")
 NM_PER_UNIT = {"nm": 1.0, "um": 1e3, "mm": 1e6}
 
 
@@ -27,9 +32,65 @@ class Drawing:
 
 
 def font(size: int, name: str = "DejaVuSans") -> ImageFont.FreeTypeFont:
-    """A font that comes with matplotlib."""
+    """A font that comes with matplotlib, or one by its path."""
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf"
-    return ImageFont.truetype(str(path), size)
+    return ImageFont.truetype(name if name.endswith((".ttf", ".otf")) else str(path), size)
+
+
+def sample(seed: int, fonts: tuple[str, ...]) -> tuple[Drawing, str]:
+    """A drawing in any style and size with any usual label, and how it was made, by its seed."""
+    rng = np.random.default_rng([seed, 4])
+    style = ALL_STYLES[int(rng.integers(len(ALL_STYLES)))]
+    spoil_by = SPOILS[int(rng.integers(len(SPOILS)))]
+    name = fonts[int(rng.integers(len(fonts)))]
+    width = int(rng.choice([640, 800, 1024, 1280, 2048])) if spoil_by != "half" else int(rng.choice([1024, 1280, 2048]))
+    text_px = max(14 if spoil_by != "half" else 24, round(width * float(rng.uniform(0.018, 0.032))))
+    unit = str(rng.choice(["nm", "um", "mm"], p=[0.42, 0.5, 0.08]))
+    number = str(rng.choice(["1", "2", "3", "5", "10", "20", "30", "50", "100", "200", "300", "400", "500"]))
+    if unit == "mm":
+        number = str(rng.choice(["1", "2"]))
+    if style == "hitachi":
+        number = str(rng.choice(["1.00", "2.00", "3.00", "5.00", "10.0", "20.0", "30.0", "40.0", "50.0", "100", "500"]))
+        number = "1.00" if unit == "mm" else number
+    micro = str(rng.choice(["\N{MICRO SIGN}m", "\N{MICRO SIGN}m", "\N{GREEK SMALL LETTER MU}m", "um"]))
+    drawing = draw(
+        style,
+        number=number,
+        unit=unit,
+        length=int(width * rng.uniform(0.12 if style not in ("hitachi", "inside") else 0.24, 0.3)),
+        width=width,
+        height=round(width * 0.75),
+        text_px=text_px,
+        font_name=name,
+        seed=seed,
+        micro=micro,
+        star=style == "zeiss" and rng.random() < 0.15,
+    )
+    return spoil(
+        drawing, spoil_by, seed
+    ), f"{style} {spoil_by} {name.rpartition('/')[2]} {number} {unit} {micro} {text_px}"
+
+
+def spoil(drawing: Drawing, how: Spoil, seed: int) -> Drawing:
+    """The drawing as it may come back from an export, a scan or a small copy."""
+    gray, length, top = drawing.gray, drawing.length_px, drawing.stripe_top
+    if how.startswith("jpeg"):
+        coded = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, int(how[4:])])[1]
+        gray = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
+    elif how == "inverted":
+        gray = np.asarray(255 - gray, dtype=np.uint8)
+    elif how == "half":
+        small = cv2.resize(gray, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        gray, length, top = np.asarray(small, dtype=np.uint8), length / 2, None if top is None else top // 2
+    elif how == "tilted":
+        height, width = gray.shape
+        turn = cv2.getRotationMatrix2D((width / 2, height / 2), 1.0 if seed % 2 else -1.0, 1.0)
+        turned = cv2.warpAffine(gray, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        gray, top = np.asarray(turned, dtype=np.uint8), None
+    elif how == "noise":
+        noise = np.random.default_rng([seed, 5]).normal(0, 8, gray.shape)
+        gray = np.clip(gray + noise, 0, 255).astype(np.uint8)
+    return Drawing(gray, drawing.scale_nm, length, top)
 
 
 def specimen(height: int, width: int, seed: int) -> NDArray[np.uint8]:
@@ -53,6 +114,7 @@ def draw(
     seed: int = 0,
     micro: str = "\N{MICRO SIGN}m",
     distractors: bool = True,
+    star: bool = False,
 ) -> Drawing:
     """Draw a micrograph in a vendor's style; ``length`` is the true length of the scale in pixels."""
     picture = Image.fromarray(specimen(height, width, seed))
@@ -65,8 +127,9 @@ def draw(
     label = f"{number}{separator}{micro if unit == 'um' else unit}"
     if style == "hitachi":
         label = f"{number}{'um' if unit == 'um' else unit}"
-    paper, ink = (255, 0) if style == "zeiss" else (0, 255)
-    if style in ("hitachi", "overlay"):
+    label += "*" if star else ""
+    paper, ink = (255, 0) if style in ("zeiss", "panel") else (0, 255)
+    if style in ("hitachi", "overlay", "bracket", "boxed", "panel", "inside"):
         top = None
     else:
         pen.rectangle((0, height - stripe, width, height), fill=paper)
@@ -105,6 +168,31 @@ def draw(
         for tick in range(11):
             pen.rectangle((x + tick * pitch, y, x + tick * pitch + 2, y + 15), fill=ink)
         pen.text((x + int(0.7 * length), y + 24), label, fill=ink, font=letters, anchor="mt")
+    elif style == "tescan":
+        x, y = width // 2 - length // 2, y0 + int(0.9 * text_px)
+        pen.rectangle((x, y - 1, x + length + 1, y), fill=ink)
+        for tick in (x, x + length):
+            pen.rectangle((tick, y - text_px // 3, tick + 1, y + text_px // 3), fill=ink)
+        pen.text((x + length // 2, y + int(0.6 * text_px)), label, fill=ink, font=letters, anchor="mt")
+    elif style in ("panel", "boxed"):
+        x, y = width - length - 40, height - 3 * text_px
+        room = max(length, int(pen.textlength(label, letters))) // 2 + 14
+        middle = x + length // 2
+        middle = min(middle, width - room - 8)
+        x = middle - length // 2
+        pen.rectangle((middle - room, y - int(1.6 * text_px), middle + room, y + text_px), fill=paper)
+        pen.rectangle((x, y, x + length - 1, y + max(4, text_px // 4)), fill=ink)
+        pen.text((middle, y - text_px // 3), label, fill=ink, font=letters, anchor="mb")
+    elif style == "bracket":
+        x, y = 40, height - 2 * text_px
+        pen.rectangle((x, y, x + length + 2, y + 2), fill=ink)
+        for tick in (x, x + length):
+            pen.rectangle((tick, y - text_px // 2, tick + 2, y), fill=ink)
+        pen.text((x + length // 2, y - text_px // 2 - 6), label, fill=ink, font=letters, anchor="mb")
+    elif style == "inside":
+        x, y = width - length - 40, height - 3 * text_px
+        pen.rectangle((x, y, x + length - 1, y + int(1.7 * text_px)), fill=ink)
+        pen.text((x + length // 2, y + int(0.85 * text_px)), label, fill=255 - ink, font=letters, anchor="mm")
     else:
         x, y = width - length - 60, height - 3 * text_px
         pen.rectangle((x, y, x + length - 1, y + 7), fill=ink)

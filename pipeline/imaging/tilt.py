@@ -1,0 +1,80 @@
+"""Pictures that a scanner or a hand turned by a degree or two: how far, and the picture set straight.
+
+A bar that is turned falls into steps of a few dozen pixels, which no search for horizontal runs puts together.
+What tells the angle is the bar itself: the longest piece with a straight edge of ink.
+"""
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_SHORTEST_FRACTION: Final = 0.03
+_SHORTEST_PX: Final = 40
+_THICKEST_SHARE: Final = 0.5
+_STRAIGHT_PX: Final = 1.6
+_STEEPEST_DEGREES: Final = 2.5
+_FLATTEST_DEGREES: Final = 0.3
+_MOST_PIECES: Final = 12
+
+
+def find_tilt(ink: NDArray[np.uint8]) -> float | None:
+    """Measure how far the longest piece with a straight edge of ink is turned.
+
+    Parameters
+    ----------
+    ink : uint8 ndarray, [height, width]
+        1 where there is ink.
+
+    Returns
+    -------
+    float or None
+        Degrees, clockwise as seen, from 0.3 to 2.5 to either side; None where all is straight or none
+        is found.
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    _, _, width, height, _ = stats.T
+    shortest = max(_SHORTEST_PX, _SHORTEST_FRACTION * ink.shape[1])
+    flat = (width >= shortest) & (height <= np.maximum(6, _THICKEST_SHARE * width)) & (width < 0.9 * ink.shape[1])
+    flat[0] = False
+    candidates = np.flatnonzero(flat)
+    for index in candidates[np.argsort(-width[candidates], kind="stable")][:_MOST_PIECES].tolist():
+        x, y, w, h, _ = stats[index].tolist()
+        angle = _slope_degrees(labels[y : y + h, x : x + w] == index)
+        if angle is not None and _FLATTEST_DEGREES <= abs(angle) <= _STEEPEST_DEGREES:
+            return angle
+    return None
+
+
+def straightened(gray: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
+    """Turn a picture about its middle against its tilt; lengths stay as they are, the borders repeat."""
+    height, width = gray.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    turned = cv2.warpAffine(gray, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(turned, dtype=np.uint8)
+
+
+def tilted_box(
+    box: tuple[int, int, int, int], degrees: float, shape: tuple[int, ...]
+) -> tuple[int, int, int, int]:
+    """Where a box of the straightened picture lies in the tilted one: its middle moves, its size stays."""
+    x, y, width, height = box
+    back = cv2.getRotationMatrix2D((shape[1] / 2, shape[0] / 2), -degrees, 1.0)
+    middle = back @ np.array([x + width / 2, y + height / 2, 1.0])
+    return round(float(middle[0]) - width / 2), round(float(middle[1]) - height / 2), width, height
+
+
+def _slope_degrees(piece: NDArray[np.bool_]) -> float | None:
+    """Slope of a piece's lower or upper edge, whichever is straight; None where neither is."""
+    # Ticks at the ends would pull the line: only the inner columns count.
+    margin = piece.shape[1] // 10 + 2
+    inner = piece[:, margin : piece.shape[1] - margin]
+    if not inner.any(axis=0).all():
+        return None
+    columns = np.arange(inner.shape[1], dtype=np.float64)
+    for edge in (-inner[::-1].argmax(axis=0), inner.argmax(axis=0)):
+        slope, offset = np.polyfit(columns, edge.astype(np.float64), 1)
+        if float(np.abs(edge - slope * columns - offset).max()) <= _STRAIGHT_PX:
+            return float(np.degrees(np.arctan(slope)))
+    return None
