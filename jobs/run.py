@@ -33,6 +33,7 @@ _SUMMARY_TABLES = ("files", "images", "duplicates", "scales", "clusters", "clust
 @click.option("--include", multiple=True, metavar="GLOB", help="Take only files that match; repeatable.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out files that match; repeatable.")
 @click.option("--accept-removals", is_flag=True, help="Go on although many files have vanished.")
+@click.option("--rehash", is_flag=True, help="Read all files again, whatever their sizes and times say.")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be done, and do nothing.")
 @talk_options
 def command(corpus: str, index: str, **options: Any) -> None:
@@ -66,6 +67,7 @@ def command(corpus: str, index: str, **options: Any) -> None:
             engines=choice,
             listener=listener,
             accept_removals=options["accept_removals"],
+            rehash=options["rehash"],
         ) as runner,
     ):
         result = run_stages(runner, names)

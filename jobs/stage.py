@@ -20,6 +20,7 @@ def command_for(name: str) -> click.Command:
     @settings_option
     @engine_options
     @click.option("--accept-removals", is_flag=True, help="Go on although many files have vanished.")
+    @click.option("--rehash", is_flag=True, help="Read all files again, whatever their sizes and times say.")
     @talk_options
     def command(index: str, **options: Any) -> None:
         from pipeline.job import open_runner, run_stages
@@ -39,6 +40,7 @@ def command_for(name: str) -> click.Command:
                 engines=choice,
                 listener=listener,
                 accept_removals=options["accept_removals"],
+                rehash=options["rehash"],
             ) as runner,
         ):
             result = run_stages(runner, (name,))

@@ -69,6 +69,7 @@ def run(
     engines: EngineChoice | None = None,
     until: str | None = None,
     accept_removals: bool = False,
+    rehash: bool = False,
     listener: Listener | None = None,
 ) -> RunResult:
     """Bring an index up to date with its corpus, doing only what is missing.
@@ -89,6 +90,8 @@ def run(
         Stop after this stage.
     accept_removals : bool
         Go on although many files have vanished.
+    rehash : bool
+        Read all files again, whatever their sizes and times say; those that were no images are judged anew.
     listener : Listener, optional
         Told of progress.
 
@@ -110,6 +113,7 @@ def run(
         engines=engines or EngineChoice(),
         listener=listener or Silent(),
         accept_removals=accept_removals,
+        rehash=rehash,
     ) as runner:
         return run_stages(runner, STAGE_NAMES[: STAGE_NAMES.index(check_stage(until)) + 1] if until else STAGE_NAMES)
 
@@ -145,6 +149,7 @@ def open_runner(
     engines: EngineChoice,
     listener: Listener,
     accept_removals: bool = False,
+    rehash: bool = False,
 ) -> Iterator[Runner]:
     """Lock the index, make it where it does not exist, and hold engines ready."""
     corpus.check()
@@ -156,7 +161,7 @@ def open_runner(
         index = _open_or_create(corpus, location, recipe)
         _remember(index, corpus, recipe)
         with Engines(engines, listener) as opened:
-            yield Runner(index, corpus, recipe, opened, listener, accept_removals)
+            yield Runner(index, corpus, recipe, opened, listener, accept_removals, rehash)
 
 
 def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:

@@ -44,6 +44,12 @@ class WalkSettings(Settings):
 
     max_pixels: PositiveInt = Field(400_000_000, description="larger pictures become `too_large` in the ledger")
     max_bytes: PositiveInt = Field(2_000_000_000, description="larger files become `too_large` in the ledger")
+    decode_seconds: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="a file that takes longer to decode becomes `too_large` in the ledger"
+    )
+    decode_memory_bytes: PositiveInt = Field(
+        4 << 30, description="a file that takes more memory to decode becomes `too_large` in the ledger"
+    )
     files_per_task: PositiveInt = 64
     removals_limit: Annotated[float, Field(ge=0, le=1)] = Field(
         0.05, description="a larger share of files vanishing at once ends the run, unless --accept-removals"

@@ -49,10 +49,11 @@ class Runner:
     engines: Engines
     listener: Listener
     accept_removals: bool = False
+    rehash: bool = False
 
     def context(self) -> Context:
         """What stages plan from, at the newest commit."""
-        return Context(self.index.read(), self.recipe, self.corpus, [], self.accept_removals)
+        return Context(self.index.read(), self.recipe, self.corpus, [], self.accept_removals, self.rehash)
 
     def run(self, stage: Stage) -> StageFinished:
         """Do all that is missing of a stage.

@@ -123,6 +123,8 @@ class Context:
         A stage may add sentences for people.
     accept_removals : bool
         The user knows that many files are gone.
+    rehash : bool
+        The user does not trust sizes and times: read all files again.
     """
 
     root: zarr.Group
@@ -130,6 +132,7 @@ class Context:
     corpus: Corpus
     notes: list[str] = field(default_factory=list)
     accept_removals: bool = False
+    rehash: bool = False
 
 
 @dataclass(frozen=True, slots=True)

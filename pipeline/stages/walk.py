@@ -3,8 +3,7 @@
 Every path that was ever walked has a row in ``files``; every unique content that is an image has a row in ``images``.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,9 +13,11 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.errors import ImageError, ImageTooLargeError, RemovalsError
-from pipeline.imaging.canonical import signature, to_gray8, upper_part
-from pipeline.imaging.decode import decode_image, pixel_md5
+from pipeline.imaging.isolation import Limits, run_isolated
 from pipeline.imaging.sniff import sniff_format
+from pipeline.imaging.summary import PictureSummary, summarise_picture
+from pipeline.stages.keys import stage_key
+from pipeline.stages.known_contents import IMAGE, NO_MD5, KnownContents, Verdict, contents_key, known_contents
 from pipeline.stages.ledger import (
     FILE_COLUMNS,
     FILES,
@@ -29,39 +30,25 @@ from pipeline.stages.ledger import (
 )
 from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
 from pipeline.storage.corpus import Corpus, FileEntry, Listing
+from pipeline.storage.steady_read import read_steadily
 from pipeline.storage.tables import write_table
 
 NAME = "walk"
 
 _SNIFFED_BYTES = 4096
-_NO_MD5 = bytes(16)
 _NEW = "new"  # in a merge only: decoded, and neither `ok` nor `duplicate` yet
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """What decoding a file gave."""
-
-    pixel_md5: bytes
-    width_px: int
-    height_px: int
-    bit_depth: int
-    pages: int
-    metadata_nm_per_px: float
-    metadata: str
-    signature: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Digest:
-    """What became of one file."""
+    """What became of one file; ``ok`` without a picture is a content that is known as an image already."""
 
     entry: FileEntry
     format: str
     md5: bytes
     status: str
     reason: str
-    picture: Picture | None
+    picture: PictureSummary | None
 
 
 def plan(context: Context) -> Plan | None:
@@ -71,7 +58,7 @@ def plan(context: Context) -> Plan | None:
     files = read_files(context.root)
     gone = _gone(files, listing)
     _check_removals(files, gone, context)
-    todo = _todo(files, listing)
+    todo = list(listing.files) if context.rehash else _todo(files, listing)
     unlisted = _unlisted(files, listing)
     if not todo and not unlisted and not gone:
         return None
@@ -84,10 +71,7 @@ def plan(context: Context) -> Plan | None:
     return Plan(
         step="",
         tasks=tasks,
-        job=Job(
-            f"walk {context.corpus.url}",
-            partial(_digester, corpus=context.corpus, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels),
-        ),
+        job=_job(context),
         merge=partial(_merge, unlisted=unlisted, gone=frozenset(gone)),
         engine="dask",
         seconds_per_item=0.03,
@@ -129,40 +113,65 @@ def _check_removals(files: dict[str, NDArray[Any]], gone: Sequence[str], context
     )
 
 
-def _digester(root: zarr.Group, *, corpus: Corpus, max_bytes: int, max_pixels: int) -> Worker:
+def _job(context: Context) -> Job:
+    """The worker knows the contents of the index at this moment, so they are part of its key."""
+    settings = context.recipe.walk
+    key = stage_key(NAME, settings.model_dump(), contents_key(context.root), int(context.rehash))
+    digest = Digester(
+        context.corpus,
+        max_bytes=settings.max_bytes,
+        summarise=partial(summarise_picture, max_pixels=settings.max_pixels),
+        limits=Limits(settings.decode_seconds, settings.decode_memory_bytes),
+    )
+    return Job(
+        f"{NAME} {context.corpus.url} {key}", partial(_digesting_worker, digest=digest, judge_again=context.rehash)
+    )
+
+
+def _digesting_worker(root: zarr.Group, *, digest: "Digester", judge_again: bool) -> Worker:
+    known = known_contents(root, judge_again=judge_again)
+
     def worker(root: zarr.Group, task: Block) -> list[Digest]:
-        return [digest_file(corpus, entry, max_bytes=max_bytes, max_pixels=max_pixels) for entry in task.data]
+        in_block: dict[bytes, Verdict] = {}  # no longer than that: another block's result may never arrive
+        return [digest(entry, known, in_block) for entry in task.data]
 
     return worker
 
 
-def digest_file(corpus: Corpus, entry: FileEntry, *, max_bytes: int, max_pixels: int) -> Digest:
-    """Read, identify, decode and summarise one file; whatever is wrong with it becomes its status and reason."""
-    kind, md5 = "", _NO_MD5
-    try:
-        if entry.size_bytes > max_bytes:
-            raise ImageTooLargeError(f"{entry.size_bytes} bytes; the limit is {max_bytes}")
-        data = corpus.read(entry.path)
-        kind = sniff_format(data[:_SNIFFED_BYTES]) or ""
-        md5 = bytes_md5(data)
-        return Digest(entry, kind, md5, "ok", "", _summarise(data, max_pixels))
-    except ImageError as error:
-        return Digest(entry, kind, md5, error.status, str(error), None)
+@dataclass(frozen=True, slots=True)
+class Digester:
+    """Reads, identifies and summarises files; ``summarise`` runs in a process of its own, within ``limits``."""
 
+    corpus: Corpus
+    max_bytes: int
+    summarise: Callable[[bytes], PictureSummary]
+    limits: Limits
 
-def _summarise(data: bytes, max_pixels: int) -> Picture:
-    image = decode_image(data, max_pixels=max_pixels)
-    height, width = image.pixels.shape[:2]
-    return Picture(
-        pixel_md5(image),
-        width,
-        height,
-        image.bit_depth,
-        image.pages,
-        float("nan") if image.nm_per_px is None else image.nm_per_px,
-        json.dumps(dict(image.metadata), sort_keys=True, ensure_ascii=False) if image.metadata else "",
-        signature(upper_part(to_gray8(image))).tobytes(),
-    )
+    def __call__(self, entry: FileEntry, known: KnownContents, in_block: dict[bytes, Verdict]) -> Digest:
+        """Digest a file; whatever is wrong with it becomes its status and reason.
+
+        A content that is known, from the index or from this block, is read and not decoded; one that was new is added
+        to ``in_block``.
+        """
+        try:
+            if entry.size_bytes > self.max_bytes:
+                raise ImageTooLargeError(f"{entry.size_bytes} bytes; the limit is {self.max_bytes}")
+            entry, data = read_steadily(self.corpus, entry)
+        except ImageError as error:
+            return Digest(entry, "", NO_MD5, error.status, str(error), None)
+        kind, md5 = sniff_format(data[:_SNIFFED_BYTES]) or "", bytes_md5(data)
+        verdict = in_block.get(md5) or known.verdict(md5)
+        picture = None
+        if verdict is None:
+            picture, verdict = self._judge(data)
+            in_block[md5] = verdict
+        return Digest(entry, kind, md5, verdict.status, verdict.reason, picture)
+
+    def _judge(self, data: bytes) -> tuple[PictureSummary | None, Verdict]:
+        try:
+            return run_isolated(self.summarise, data, limits=self.limits), IMAGE
+        except ImageError as error:
+            return None, Verdict(error.status, str(error))
 
 
 def _merge(
@@ -230,9 +239,9 @@ def _update_files(
         for name, value in zip(("path", "size_bytes", "modified_ns", "format"), values, strict=True):
             files[name][row] = value
         files["md5"][row] = np.frombuffer(digest.md5, np.uint8)
-        files["status"][row] = _NEW if digest.picture is not None else digest.status
+        files["status"][row] = _NEW if digest.status == IMAGE.status else digest.status
         files["reason"][row] = digest.reason
-        files["image"][row] = row_of[digest.md5] if digest.picture is not None else -1
+        files["image"][row] = row_of[digest.md5] if digest.status == IMAGE.status else -1
     vanished = np.isin(files["path"].astype(str), sorted(gone)) if gone else np.zeros(len(files["path"]), bool)
     files["status"][vanished], files["reason"][vanished] = "gone", "no longer in the corpus"
     return files
@@ -243,7 +252,7 @@ def _named(unlisted: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 
 def _unlisted_digest(path: str, reason: str) -> Digest:
-    return Digest(FileEntry(path, 0, -1), "", _NO_MD5, "unreadable", reason, None)
+    return Digest(FileEntry(path, 0, -1), "", NO_MD5, "unreadable", reason, None)
 
 
 def _set_first_and_duplicates(files: dict[str, NDArray[Any]]) -> None:

@@ -1,0 +1,134 @@
+"""The child's side of `isolation`: a loop that reads a request, computes it, and answers.
+
+Files come through shared memory, requests on standard input, and answers leave on standard output.
+"""
+
+import os
+import pickle
+import resource
+import select
+import signal
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from pipeline.errors import ImageTooLargeError
+
+LENGTH: Final = struct.Struct("<Q")
+"""What stands before each message: its length in bytes."""
+
+_ORPHAN_CHECK_MS: Final = 10_000
+# The parent kills a late child; this is for a child whose parent was killed itself.
+_GRACE_SECONDS: Final = 5.0
+# A child that holds on to so much of the allowance after a file is replaced before it is at the expense of others.
+_EXHAUSTED_SHARE: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Compute ``function`` of the first ``size`` bytes of the shared memory, within limits."""
+
+    function: Callable[[bytes], Any]
+    size: int
+    seconds: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A value, the exception that the function raised, or that the memory did not suffice.
+
+    ``exhausted`` says that the child should be replaced.
+    """
+
+    kind: Literal["ready", "value", "error", "memory"]
+    value: Any = None
+    exhausted: bool = False
+
+
+def main(shared: int) -> None:
+    """Answer requests until the parent closes the pipe or is gone; files come through the descriptor ``shared``."""
+    questions, answers = os.dup(0), os.dup(1)
+    _prepare_libraries()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    parent = os.getppid()
+    _send(answers, Answer("ready"))
+    with open(os.devnull, "r+b") as nothing:
+        for standard in (0, 1, 2):  # libraries that print on files must not be taken for answers
+            os.dup2(nothing.fileno(), standard)
+    idle_bytes = _data_bytes()
+    poll = select.poll()
+    poll.register(questions, select.POLLIN)
+    while True:
+        if not poll.poll(_ORPHAN_CHECK_MS):
+            if os.getppid() != parent:
+                return
+            continue
+        head = _read(questions, LENGTH.size)
+        if not head:
+            return
+        request: Request = pickle.loads(_read(questions, LENGTH.unpack(head)[0]))
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (idle_bytes + request.memory_bytes, hard))
+        signal.setitimer(signal.ITIMER_REAL, request.seconds + _GRACE_SECONDS)
+        answer = _compute(request, shared)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        exhausted = _data_bytes() - idle_bytes > _EXHAUSTED_SHARE * request.memory_bytes
+        _send(answers, Answer(answer.kind, answer.value, exhausted))
+
+
+def _prepare_libraries() -> None:
+    """Load what decodes pictures before memory is measured, on one thread: other cores have other workers."""
+    import cv2
+
+    import pipeline.imaging.summary
+
+    assert pipeline.imaging.summary
+    cv2.setNumThreads(1)
+
+
+def _compute(request: Request, shared: int) -> Answer:
+    try:
+        return Answer("value", request.function(_read_at_start(shared, request.size)))
+    except MemoryError:
+        return Answer("memory")
+    except ImageTooLargeError as error:
+        return Answer("memory") if isinstance(error.__cause__, MemoryError) else Answer("error", error)
+    except Exception as error:
+        return Answer("error", error if _survives_pickling(error) else RuntimeError(f"{error!r}"))
+
+
+def _survives_pickling(error: Exception) -> bool:
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return False
+    return True
+
+
+def _read_at_start(place: int, size: int) -> bytes:
+    data = os.pread(place, size, 0)
+    while len(data) < size:  # the system reads at most 2 GiB at a time
+        data += os.pread(place, size - len(data), len(data))
+    return data
+
+
+def _read(place: int, size: int) -> bytes:
+    parts = b""
+    while len(parts) < size and (part := os.read(place, size - len(parts))):
+        parts += part
+    return parts
+
+
+def _send(place: int, answer: Answer) -> None:
+    message = pickle.dumps(answer)
+    view = memoryview(LENGTH.pack(len(message)) + message)
+    while view:
+        view = view[os.write(place, view) :]
+
+
+def _data_bytes() -> int:
+    """What counts against ``RLIMIT_DATA`` (and the stack)."""
+    with open("/proc/self/statm", "rb") as numbers:
+        return int(numbers.read().split()[5]) * resource.getpagesize()

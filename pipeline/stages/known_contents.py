@@ -1,0 +1,83 @@
+"""What is known of contents by their MD5, so that a content is decoded once, under however many paths it comes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.stages.keys import content_key
+from pipeline.stages.ledger import read_files, read_images
+
+NO_MD5 = bytes(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a content: ``ok`` for an image, else the ledger's status and reason."""
+
+    status: str
+    reason: str = ""
+
+
+IMAGE = Verdict("ok")
+
+
+class KnownContents:
+    """Contents that an index has judged before.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, [n, 16]
+        MD5s of all images.
+    failed : dict of bytes to Verdict
+        What became of contents that are none.
+
+    Notes
+    -----
+    24 bytes an image: a corpus of 10 million costs every worker 240 MB.
+    """
+
+    def __init__(self, images: NDArray[np.uint8], failed: dict[bytes, Verdict]) -> None:
+        heads = _heads(images)
+        order = np.argsort(heads, kind="stable")
+        self._heads, self._md5 = heads[order], images[order]
+        self._failed = failed
+
+    def verdict(self, md5: bytes) -> Verdict | None:
+        """What became of a content; None for a new one."""
+        head = _heads(np.frombuffer(md5, np.uint8)[None])[0]
+        first, last = (int(np.searchsorted(self._heads, head, side=side)) for side in ("left", "right"))
+        if any(row.tobytes() == md5 for row in self._md5[first:last]):
+            return IMAGE
+        return self._failed.get(md5)
+
+
+def known_contents(root: zarr.Group, *, judge_again: bool) -> KnownContents:
+    """The contents of an index; with ``judge_again`` those that are no images count as new."""
+    return KnownContents(read_images(root, "md5")["md5"], {} if judge_again else _failed(read_files(root)))
+
+
+def contents_key(root: zarr.Group) -> int:
+    """A number for the state of the index that `known_contents` rests on."""
+    files = read_files(root)
+    failed = _failed_rows(files)
+    return content_key(read_images(root, "md5")["md5"], files["md5"][failed], files["status"][failed])
+
+
+def _failed(files: dict[str, NDArray[Any]]) -> dict[bytes, Verdict]:
+    return {
+        files["md5"][row].tobytes(): Verdict(str(files["status"][row]), str(files["reason"][row]))
+        for row in np.flatnonzero(_failed_rows(files)).tolist()
+    }
+
+
+def _failed_rows(files: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    judged = np.isin(files["status"].astype(str), ("corrupt", "unsupported", "too_large"))
+    chosen: NDArray[np.bool_] = judged & np.any(files["md5"] != 0, axis=1)
+    return chosen
+
+
+def _heads(md5: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    return np.ascontiguousarray(md5[:, :8]).view("<u8").reshape(-1).astype(np.uint64)

@@ -1,0 +1,95 @@
+"""A decoder that crashes, hangs or eats memory costs its own file, with the reason in words."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from pipeline.errors import CorruptImageError, ImageError, ImageTooLargeError
+from pipeline.imaging.isolation import Limits, close_isolated, run_isolated
+from tests.imaging.misbehaving import BREAK, CRASH, EAT, END, HANG, process_of, say_much
+
+LIMITS = Limits(seconds=20.0, memory_bytes=600 << 20)
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    close_isolated()
+    yield
+    close_isolated()
+
+
+def test_one_child_does_file_after_file() -> None:
+    found = [run_isolated(process_of, b"x" * size, limits=LIMITS) for size in (0, 1, 5_000_000, 7)]
+    assert [size for _, size in found] == [0, 1, 5_000_000, 7]
+    assert len({process for process, _ in found}) == 1
+    assert found[0][0] != os.getpid()
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "reason"),
+    [
+        (CRASH, CorruptImageError, "its decoder crashed (SIGSEGV)"),
+        (END, CorruptImageError, "its decoder ended the process (exit status 3)"),
+        (EAT, ImageTooLargeError, "it needs more than 0.586 GiB of memory to decode"),
+        (BREAK, CorruptImageError, "broken as asked"),
+    ],
+)
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_bad_file_has_the_same_reason_whatever_came_before(
+    data: bytes, error: type[ImageError], reason: str, fresh: bool
+) -> None:
+    if not fresh:
+        run_isolated(process_of, b"before", limits=LIMITS)
+    with pytest.raises(error) as found:
+        run_isolated(process_of, data, limits=LIMITS)
+    assert str(found.value) == reason
+    assert run_isolated(process_of, b"after", limits=LIMITS)[1] == 5
+
+
+def test_a_file_that_takes_too_long_is_given_up() -> None:
+    run_isolated(process_of, b"warm", limits=LIMITS)
+    began = time.monotonic()
+    with pytest.raises(ImageTooLargeError, match=r"its decoder did not finish within 0\.5 s"):
+        run_isolated(process_of, HANG, limits=Limits(0.5, 1 << 30))
+    assert time.monotonic() - began < 3
+    assert run_isolated(process_of, b"after", limits=LIMITS)[1] == 5
+
+
+def test_a_child_that_was_killed_while_idle_is_replaced() -> None:
+    first, _ = run_isolated(process_of, b"x", limits=LIMITS)
+    os.kill(first, signal.SIGKILL)
+    assert run_isolated(process_of, b"x", limits=LIMITS)[0] != first
+
+
+def test_every_thread_has_a_child_of_its_own() -> None:
+    found = [run_isolated(process_of, b"x", limits=LIMITS)[0]]
+    threads = [
+        threading.Thread(target=lambda: found.append(run_isolated(process_of, b"x", limits=LIMITS)[0]))
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == 3
+
+
+def test_what_libraries_print_is_no_answer() -> None:
+    assert run_isolated(say_much, b"trouble", limits=LIMITS) == 7
+
+
+def test_no_child_is_left_behind() -> None:
+    process, _ = run_isolated(process_of, b"x", limits=LIMITS)
+    close_isolated()
+    assert not psutil.pid_exists(process)
+
+
+def test_a_late_child_is_ended() -> None:
+    with pytest.raises(ImageTooLargeError):
+        run_isolated(process_of, HANG, limits=Limits(0.1, 1 << 30))
+    assert not [child for child in psutil.Process().children() if "isolated_process" in " ".join(child.cmdline())]
