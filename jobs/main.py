@@ -4,7 +4,9 @@ import difflib
 import importlib
 import logging
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 
@@ -15,6 +17,7 @@ from jobs.terminal import log_error, print_error
 from pipeline.errors import SemcorpusError
 
 INTERRUPTED = 130
+TERMINATED = 128 + signal.SIGTERM
 
 
 class _Commands(click.Group):
@@ -58,7 +61,7 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit with its status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run a command and exit with its status: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated."""
     sys.exit(call(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -68,6 +71,8 @@ def call(arguments: list[str]) -> int:
     An error becomes one paragraph on standard error, or a line of JSON with ``--log-json``; ``--debug`` puts the
     traceback before it.
     """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         result = cli.main(args=arguments, prog_name="semcorpus", standalone_mode=False)
         if sys.stdout is not None:
@@ -82,7 +87,7 @@ def call(arguments: list[str]) -> int:
         return 1
     except (Exception, KeyboardInterrupt) as error:
         text, status = _explain(error)
-        if status == INTERRUPTED:
+        if status in (INTERRUPTED, TERMINATED):
             # Zarr's loop is left in the middle of its work, and asyncio would say so after our paragraph.
             logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         if "--debug" in arguments:
@@ -94,11 +99,25 @@ def call(arguments: list[str]) -> int:
         return status
 
 
+_terminated = threading.Event()
+
+
+def _terminate(number: int, frame: object) -> None:
+    """SIGTERM, as a batch system sends it before it kills, ends the run as Ctrl-C does.
+
+    What was sent is noted apart: click catches a KeyboardInterrupt and raises an error of its own.
+    """
+    _terminated.set()
+    raise KeyboardInterrupt
+
+
 def _explain(error: BaseException) -> tuple[str, int]:
     """What to tell about an error, and the exit status."""
     if isinstance(error, click.ClickException):
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "semcorpus"
         return f"{error.format_message()} See `{command} --help`.", error.exit_code
+    if isinstance(error, click.Abort | KeyboardInterrupt) and _terminated.is_set():
+        return "Terminated. What was committed is kept; run the same command again to go on.", TERMINATED
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return "Interrupted. What was committed is kept; run the same command again to go on.", INTERRUPTED
     if isinstance(error, SemcorpusError):

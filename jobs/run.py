@@ -23,7 +23,10 @@ _SUMMARY_TABLES = ("files", "images", "duplicates", "scales", "clusters", "clust
 )
 @settings_option
 @click.option(
-    "--labels", multiple=True, metavar="NAME=PATH", help="A label set: a folder per class, or a CSV; repeatable."
+    "--labels",
+    multiple=True,
+    metavar="NAME=PATH",
+    help="A label set: a folder per class, or a CSV; repeatable [those of the last run].",
 )
 @engine_options
 @click.option("--until", type=click.Choice(tuple(STAGES)), metavar="STAGE", help="Stop after this stage.")
@@ -50,7 +53,7 @@ def command(corpus: str, index: str, **options: Any) -> None:
         if (value := options[name])
     }
     recipe = read_recipe(options["recipe"], options["assignments"], overrides)
-    recipe = with_label_sets(recipe, parse_label_sets(options["labels"]))
+    recipe = with_label_sets(recipe, parse_label_sets(options["labels"]), index)
     names = tuple(STAGES)
     if options["until"]:
         names = names[: names.index(options["until"]) + 1]

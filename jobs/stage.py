@@ -25,6 +25,7 @@ def command_for(name: str) -> click.Command:
     def command(index: str, **options: Any) -> None:
         from pipeline.job import open_runner, run_stages
         from pipeline.remembered import stored_corpus, stored_recipe
+        from pipeline.status import what_is_missing
         from pipeline.storage.corpus import Corpus
         from pipeline.storage.index import open_index
 
@@ -44,6 +45,9 @@ def command_for(name: str) -> click.Command:
             ) as runner,
         ):
             result = run_stages(runner, (name,))
+        hint = "" if name == "report" else what_is_missing(result.index, name)
+        if hint and not (options["quiet"] or options["log_json"]):
+            print_line(hint, style="yellow")
         if name == "report" and not (options["quiet"] or options["log_json"]):
             print_line(f"Page    {result.index.location.child('reports', 'report.html').url}")
 

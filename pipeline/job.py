@@ -13,6 +13,7 @@ from pipeline.config import Recipe, change_recipe, load_recipe, recipe_to_toml
 from pipeline.engine import EngineChoice, Engines
 from pipeline.errors import EmptyCorpusError, StageError, UsageError, WeightsError
 from pipeline.progress import Listener, Silent, StageFinished, StageStarted
+from pipeline.remembered import stored_label_sets
 from pipeline.stages import agree, autoencode, cluster, dimension, embed, labels, neighbours, pair, pixels, scale, walk
 from pipeline.stages.execute import Runner
 from pipeline.stages.ledger import read_files
@@ -105,7 +106,7 @@ def run(
     >>> result = run("share/sem", "index")                       # doctest: +SKIP
     >>> result.table("images").num_rows                          # doctest: +SKIP
     """
-    recipe = with_label_sets(recipe or load_recipe(), label_sets or {})
+    recipe = with_label_sets(recipe or load_recipe(), label_sets or {}, index)
     with open_runner(
         Corpus(os.fspath(corpus), recipe.corpus),
         index,
@@ -118,8 +119,13 @@ def run(
         return run_stages(runner, STAGE_NAMES[: STAGE_NAMES.index(check_stage(until)) + 1] if until else STAGE_NAMES)
 
 
-def with_label_sets(recipe: Recipe, label_sets: Mapping[str, str]) -> Recipe:
-    """The recipe with more label sets; local places become absolute, so that a later run finds them."""
+def with_label_sets(recipe: Recipe, label_sets: Mapping[str, str], location: str | os.PathLike[str]) -> Recipe:
+    """The recipe with more label sets; local places become absolute, so that a later run finds them.
+
+    Where neither names any, the index at ``location`` goes on with those of its last run.
+    """
+    if not (recipe.labels.sets or label_sets):
+        label_sets = stored_label_sets(location)
     sets = {**recipe.labels.sets, **label_sets}
     placed = {
         name: place if "://" in place else str(Path(place).expanduser().absolute()) for name, place in sets.items()
@@ -156,6 +162,7 @@ def open_runner(
     _check_separate(corpus, Location.parse(location))
     _check_weights(recipe)
     if not index_exists(location):
+        _check_hub(recipe)
         _check_creatable(Location.parse(location))
     with writer_lock(Location.parse(location)):
         index = _open_or_create(corpus, location, recipe)
@@ -244,6 +251,16 @@ def _check_creatable(location: Location) -> None:
             location.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"The folder {location.path} cannot be made: {error.strerror}.") from error
+
+
+def _check_hub(recipe: Recipe) -> None:
+    """Say before the first stage of a new index, and not after hours, that the hub's weights cannot be had."""
+    wanted = [settings for settings in recipe.embed if settings.weights == "hub"]
+    if wanted:
+        from pipeline.models.backbones import load_backbone
+
+        for settings in wanted:
+            load_backbone(settings.model, weights="hub", seed=settings.seed)
 
 
 def _check_weights(recipe: Recipe) -> None:

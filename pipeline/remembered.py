@@ -1,9 +1,10 @@
 """What an index remembers of its last run, so that later commands need not be told: its corpus and its recipe."""
 
+import os
 from collections.abc import Sequence
 
 from pipeline.config import Recipe, load_recipe
-from pipeline.storage.index import Index
+from pipeline.storage.index import Index, index_exists, open_index
 
 
 def stored_recipe(index: Index, *, assignments: Sequence[str] = ()) -> Recipe:
@@ -15,3 +16,11 @@ def stored_recipe(index: Index, *, assignments: Sequence[str] = ()) -> Recipe:
 def stored_corpus(index: Index) -> str:
     """The corpus that the index was made from."""
     return str(index.read().attrs["corpus"])
+
+
+def stored_label_sets(location: str | os.PathLike[str]) -> dict[str, str]:
+    """The label sets of the last run; none where there is no index yet."""
+    if not index_exists(location):
+        return {}
+    index = open_index(location)
+    return dict(stored_recipe(index).labels.sets) if "recipe" in index.read().attrs else {}

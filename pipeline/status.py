@@ -11,9 +11,11 @@ import zarr
 from pipeline.config import Recipe
 from pipeline.remembered import stored_corpus, stored_recipe
 from pipeline.stages.keys import pixels_key, scale_key
+from pipeline.stages.label_sets import label_sets
 from pipeline.stages.ledger import read_images, representatives
 from pipeline.stages.neighbour_tables import read_neighbours
 from pipeline.stages.report import is_current
+from pipeline.stages.result_keys import agreement_parts, cluster_key, clusters_group, dimension_key, stored_keys
 from pipeline.stages.selection import done_rows
 from pipeline.stages.vectors import code_key, embedding_key, vector_sets
 from pipeline.storage.index import Commit, Index
@@ -104,16 +106,44 @@ def _counts(root: zarr.Group, recipe: Recipe) -> list[tuple[str, int, int]]:
         rows(f"embed {embed.name}", f"embeddings/{embed.name}", embedding_key(root, recipe, embed))
     for code in recipe.autoencode:
         rows(f"autoencode {code.name}", f"codes/{code.name}", code_key(root, recipe, code))
-    for vectors in vector_sets(root, recipe):
-        found = read_neighbours(root, recipe, vectors)
-        done = 0 if found is None else len(found.indices)
-        counts.append((f"neighbours {vectors.name}", done, len(vectors.rows) - done))
-    counts.append(("dimension", table_length(root, "dimension"), 0))
-    for name in recipe.vector_sets:
+    return counts + _counts_of_vectors(root, recipe)
+
+
+def _counts_of_vectors(root: zarr.Group, recipe: Recipe) -> list[tuple[str, int, int]]:
+    """The stages on whole sets of vectors: a set is done or missing as one."""
+    counts = []
+    ready = vector_sets(root, recipe)
+    sets = label_sets(root, recipe)
+
+    def whole(name: str, rows: int, current: bool) -> None:
+        counts.append((name, rows if current else 0, 0 if current else rows))
+
+    for vectors in ready:
+        complete = read_neighbours(root, recipe, vectors) is not None
+        whole(f"neighbours {vectors.name}", len(vectors.rows), complete)
+    measured = stored_keys(root, "dimension", "keys")
+    for vectors in ready:
+        current = measured.get(vectors.name) == dimension_key(recipe, vectors, sets)
+        whole(f"dimension {vectors.name}", len(vectors.rows), current)
+    for vectors in ready:
         for method in recipe.cluster.methods:
-            counts.append((f"cluster {name}-{method}", table_length(root, f"clusters/{name}-{method}"), 0))
-    counts.append(("agree", table_length(root, "agreement"), 0))
+            group = root.get(clusters_group(vectors.name, method))
+            current = isinstance(group, zarr.Group) and group.attrs.get("key") == cluster_key(recipe, vectors, method)
+            whole(f"cluster {vectors.name}-{method}", len(vectors.rows), current)
+    scored = stored_keys(root, "agreement", "parts")
+    for part, key in agreement_parts(root, recipe, sets).items():
+        whole(f"agree {part}", sum(len(found.of_image) for found in sets), scored.get(part) == key)
     return counts
+
+
+def what_is_missing(index: Index, stage: str) -> str:
+    """A sentence about what a stage could not do since earlier stages have not been run; empty if there is nothing."""
+    rows = [found for found in index_status(index).stages if found.name.split()[0] == stage]
+    missing = sum(found.missing for found in rows)
+    if rows and not missing:
+        return ""
+    what = f"{missing:,} rows of {stage} are still missing" if rows else f"There is nothing for {stage} to work on yet"
+    return f"{what}: the stages before it have not been run with these settings. `semcorpus run` runs them all."
 
 
 def default_settings(stage: str) -> dict[str, Any]:

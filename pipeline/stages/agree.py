@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from pipeline.config import Recipe
 from pipeline.kernels.agreement import agreement_scores, contingency, normalized_mutual_information
 from pipeline.kernels.reference_labels import orthogonal_labels, refined_labels, uniform_nmi
-from pipeline.stages.keys import stage_key
-from pipeline.stages.label_sets import LabelSet, label_sets
+from pipeline.stages.label_sets import label_sets
 from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
+from pipeline.stages.result_keys import REFERENCES, agreement_parts, stored_keys
 from pipeline.storage.tables import as_columns, read_table, replace_rows
 
 NAME = "agree"
 
-_REFERENCES = "reference curves of "
+_TABLE = "agreement"
+_PARTS = "parts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ class Scored:
 def plan(context: Context) -> Plan | None:
     """Score the clusterings that have changed, or all when the labels have; drop what is no longer asked for."""
     sets = [found for found in label_sets(context.root, context.recipe) if found.of_image]
-    wanted = _wanted_parts(context, sets)
-    done = _done_parts(context.root)
+    wanted = agreement_parts(context.root, context.recipe, sets)
+    done = stored_keys(context.root, _TABLE, _PARTS)
     if wanted == done:
         return None
     tasks = [
@@ -55,38 +56,14 @@ def plan(context: Context) -> Plan | None:
     )
 
 
-def _wanted_parts(context: Context, sets: Sequence[LabelSet]) -> dict[str, int]:
-    """Every part that the recipe asks for, with its key."""
-    if not sets:
-        return {}
-    settings, keys = context.recipe.agree.model_dump(), [found.key for found in sets]
-    parts = {}
-    for vectors in context.recipe.vector_sets:
-        for method in context.recipe.cluster.methods:
-            group = context.root.get(f"clusters/{vectors}-{method}")
-            if isinstance(group, zarr.Group):
-                key = int(group.attrs["key"])  # type: ignore[arg-type]
-                parts[f"{vectors}-{method}"] = stage_key(NAME, settings, vectors, method, key, *keys)
-    if context.recipe.agree.reference_curves and parts:
-        for found in sets:
-            parts[_REFERENCES + found.name] = stage_key(NAME, settings, *context.recipe.cluster.k, found.key)
-    return parts
-
-
-def _done_parts(root: zarr.Group) -> dict[str, int]:
-    group = root.get("agreement")
-    parts: Any = group.attrs.get("parts", {}) if isinstance(group, zarr.Group) else {}
-    return dict(parts)
-
-
 def _scorer(recipe: Recipe, root: zarr.Group) -> Worker:
     sets = [found for found in label_sets(root, recipe) if found.of_image]
 
     def worker(root: zarr.Group, task: Block) -> Scored:
         part, key = task.data
         scored = Scored(part, key, [], [])
-        if part.startswith(_REFERENCES):
-            labels = next(found for found in sets if found.name == part.removeprefix(_REFERENCES))
+        if part.startswith(REFERENCES):
+            labels = next(found for found in sets if found.name == part.removeprefix(REFERENCES))
             rows = np.array(sorted(labels.of_image), np.int64)
             for level in range(1, labels.levels + 1):
                 positions, truth = labels.at_level(level, rows)
@@ -189,13 +166,13 @@ _CONFUSION = {"part": str, "clustering": str, "set": str, "label": str, "cluster
 
 def _merge(root: zarr.Group, results: Sequence[Scored], *, wanted: dict[str, int]) -> None:
     """Replace the parts that were scored, and drop those that are no longer wanted."""
-    old = _done_parts(root)
+    old = stored_keys(root, _TABLE, _PARTS)
     parts = {part: key for part, key in old.items() if part in wanted} | {found.part: found.key for found in results}
     replaced = [found.part for found in results] + [part for part in old if part not in wanted]
     rows = [row for found in results for row in found.agreement]
     cells = [cell for found in results for cell in found.confusion]
     ordered = {part: parts[part] for part in wanted if part in parts}
-    replace_rows(root, "agreement", "part", replaced, as_columns(rows, _AGREEMENT), attributes={"parts": ordered})
+    replace_rows(root, _TABLE, "part", replaced, as_columns(rows, _AGREEMENT), attributes={_PARTS: ordered})
     replace_rows(root, "confusion", "part", replaced, as_columns(cells, _CONFUSION))
 
 

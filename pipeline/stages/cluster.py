@@ -16,9 +16,10 @@ from pipeline.kernels.density_peaks import cut_at_peaks, decision_graph
 from pipeline.kernels.intrinsic_dimension import distinct_distances, two_nn
 from pipeline.kernels.kmeans import minibatch_kmeans
 from pipeline.kernels.linkage import cut_tree, ward_linkage
-from pipeline.stages.keys import random_seed, stage_key
+from pipeline.stages.keys import random_seed
 from pipeline.stages.neighbour_tables import NeighbourTable, read_neighbours
 from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
+from pipeline.stages.result_keys import cluster_key, clusters_group
 from pipeline.stages.vectors import VectorSet, find_vectors, vector_sets
 from pipeline.storage.tables import write_table
 
@@ -49,18 +50,13 @@ class Clustered:
     extras: dict[str, NDArray[Any]]
 
 
-def clusters_group(vectors: str, method: str) -> str:
-    """Group of the clusterings of a set of vectors by a method."""
-    return f"clusters/{vectors}-{method}"
-
-
 def plan(context: Context) -> Plan | None:
     """Cluster the sets of vectors that have changed, by every method of the recipe."""
     settings = context.recipe.cluster
     tasks = []
     for vectors in vector_sets(context.root, context.recipe):
         for method in settings.methods:
-            key = stage_key(NAME, _relevant(settings, method), method, vectors.content)
+            key = cluster_key(context.recipe, vectors, method)
             group = context.root.get(clusters_group(vectors.name, method))
             if isinstance(group, zarr.Group) and group.attrs.get("key") == key:
                 continue
@@ -81,11 +77,6 @@ def plan(context: Context) -> Plan | None:
         seconds_per_item=max(_SECONDS_PER_VECTOR.values()),
         settings=settings.model_dump(),
     )
-
-
-def _relevant(settings: ClusterSettings, method: str) -> dict[str, Any]:
-    fields = {"kmeans": {"k", "seed"}, "density_peaks": {"k", "density_neighbours"}, "ward": {"k"}}[method]
-    return settings.model_dump(include=fields)
 
 
 def _left_out(vectors: VectorSet, method: str, settings: ClusterSettings) -> str:

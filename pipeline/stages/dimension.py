@@ -14,10 +14,11 @@ from pipeline.errors import SemcorpusError
 from pipeline.kernels.distances import distance_label_correlation
 from pipeline.kernels.intrinsic_dimension import MIN_POINTS, decimation, distinct_distances, two_nn
 from pipeline.kernels.principal_components import fit_pca
-from pipeline.stages.keys import random_seed, stage_key
+from pipeline.stages.keys import random_seed
 from pipeline.stages.label_sets import LabelSet, label_sets
-from pipeline.stages.neighbour_tables import NeighbourTable, neighbours_key, read_neighbours
+from pipeline.stages.neighbour_tables import NeighbourTable, read_neighbours
 from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
+from pipeline.stages.result_keys import dimension_key, stored_keys
 from pipeline.stages.vectors import VectorSet, find_vectors, vector_sets
 from pipeline.storage.tables import as_columns, replace_rows
 
@@ -41,15 +42,11 @@ class Measured:
 def plan(context: Context) -> Plan | None:
     """Measure the sets of vectors whose neighbours, labels or settings have changed."""
     sets = label_sets(context.root, context.recipe)
+    done = stored_keys(context.root, "dimension", "keys")
     tasks = []
     for vectors in vector_sets(context.root, context.recipe):
-        key = stage_key(
-            NAME,
-            context.recipe.dimension.model_dump(),
-            neighbours_key(context.recipe, vectors),
-            *(found.key for found in sets),
-        )
-        if _done_key(context.root, vectors.name) == key:
+        key = dimension_key(context.recipe, vectors, sets)
+        if done.get(vectors.name) == key:
             continue
         if read_neighbours(context.root, context.recipe, vectors) is not None:
             tasks.append(Block(len(vectors.rows), f"dimension of {vectors.name}", (vectors.name, key)))
@@ -65,13 +62,6 @@ def plan(context: Context) -> Plan | None:
         seconds_per_item=0.001,
         settings=settings.model_dump(),
     )
-
-
-def _done_key(root: zarr.Group, name: str) -> int | None:
-    group = root.get("dimension")
-    keys: Any = group.attrs.get("keys", {}) if isinstance(group, zarr.Group) else {}
-    found = keys.get(name)
-    return None if found is None else int(found)
 
 
 def _measurer(recipe: Recipe, root: zarr.Group) -> Worker:
@@ -207,7 +197,7 @@ def _merge(root: zarr.Group, results: Sequence[Measured]) -> None:
     for table, columns in (("dimension", _DIMENSION), ("spectrum", _SPECTRUM), ("distances", _DISTANCES)):
         rows = [row for found in results for row in getattr(found, table)]
         replace_rows(root, table, "vectors", names, as_columns(rows, columns))
-    keys: Any = root["dimension"].attrs.get("keys", {})
+    keys = stored_keys(root, "dimension", "keys")
     root["dimension"].attrs["keys"] = {**keys, **{found.vectors: found.key for found in results}}
 
 

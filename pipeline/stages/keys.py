@@ -22,7 +22,7 @@ VERSIONS = {
     "neighbours": 1,
     "dimension": 1,
     "cluster": 1,
-    "agree": 1,
+    "agree": 2,
 }
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C leaves a sound index, and the next run finishes."""
+"""Ctrl-C and SIGTERM leave a sound index, and the next run finishes."""
 
 import json
 import signal
@@ -6,12 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from jobs.main import call
 from tests.jobs.conftest import run_arguments
 from tests.stored import differing_arrays
 
 
-def test_ctrl_c_leaves_a_sound_index_and_the_next_run_finishes(demo: Path, finished: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_leaves_a_sound_index_and_the_next_run_finishes(
+    number: signal.Signals, status: int, demo: Path, finished: Path, tmp_path: Path
+) -> None:
     words = run_arguments(demo / "corpus", tmp_path / "index", labels=demo / "labels")
     command = [sys.executable, "-m", "jobs", *words, "--log-json"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
@@ -19,11 +24,11 @@ def test_ctrl_c_leaves_a_sound_index_and_the_next_run_finishes(demo: Path, finis
         for line in run.stderr:
             event = json.loads(line)
             if (event["event"], event.get("stage")) == ("stage_started", "autoencode"):
-                run.send_signal(signal.SIGINT)
+                run.send_signal(number)
                 break
         last = json.loads(run.stderr.read().splitlines()[-1])
-    assert run.returncode == 130
-    assert (last["event"], last["exit_status"]) == ("error", 130)
+    assert run.returncode == status
+    assert (last["event"], last["exit_status"]) == ("error", status)
     assert "run the same command again" in last["message"]
     assert call(["verify", str(tmp_path / "index"), "--quiet"]) == 0
     assert call([*words, "--quiet"]) == 0

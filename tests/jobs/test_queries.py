@@ -28,7 +28,7 @@ def test_status_counts_every_stage(finished: Path, demo: Path, capsys: pytest.Ca
     assert stages["walk"]["done"] == pq.read_table(demo / "truth.parquet").num_rows
     assert all(stage["missing"] == 0 for stage in stages.values())
     assert stages["pixels"]["settings"]["size"] == 64
-    assert {"embed cae", "autoencode sae", "neighbours cae", "cluster cae-ward", "agree"} <= set(stages)
+    assert {"embed cae", "autoencode sae", "neighbours cae", "cluster cae-ward", "agree cae-ward"} <= set(stages)
 
 
 def test_status_for_people_has_a_line_a_stage(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,64 @@
+"""Keys of results on whole sets of vectors: for the stages that make them, and to ask whether they are current."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import zarr
+
+from pipeline.config import ClusterSettings, Recipe
+from pipeline.stages.keys import stage_key
+from pipeline.stages.label_sets import LabelSet
+from pipeline.stages.neighbour_tables import neighbours_key
+from pipeline.stages.vectors import VectorSet
+
+REFERENCES = "reference curves of "
+
+
+def dimension_key(recipe: Recipe, vectors: VectorSet, sets: Sequence[LabelSet]) -> int:
+    """Key of what is measured on a set of vectors."""
+    labels = [found.key for found in sets]
+    return stage_key("dimension", recipe.dimension.model_dump(), neighbours_key(recipe, vectors), *labels)
+
+
+def cluster_key(recipe: Recipe, vectors: VectorSet, method: str) -> int:
+    """Key of the clusterings of a set of vectors by a method."""
+    return stage_key("cluster", _relevant(recipe.cluster, method), method, vectors.content)
+
+
+def _relevant(settings: ClusterSettings, method: str) -> dict[str, Any]:
+    fields = {"kmeans": {"k", "seed"}, "density_peaks": {"k", "density_neighbours"}, "ward": {"k"}}[method]
+    return settings.model_dump(include=fields)
+
+
+def clusters_group(vectors: str, method: str) -> str:
+    """Group of the clusterings of a set of vectors by a method."""
+    return f"clusters/{vectors}-{method}"
+
+
+def agreement_parts(root: zarr.Group, recipe: Recipe, sets: Sequence[LabelSet]) -> dict[str, int]:
+    """Every part of the agreement that the recipe asks for and the index can give, with its key.
+
+    A part is the clusterings of one set of vectors by one method, or the reference curves of one label set.
+    """
+    sets = [found for found in sets if found.of_image]
+    if not sets:
+        return {}
+    settings, keys = recipe.agree.model_dump(), [found.key for found in sets]
+    parts = {}
+    for vectors in recipe.vector_sets:
+        for method in recipe.cluster.methods:
+            group = root.get(clusters_group(vectors, method))
+            if isinstance(group, zarr.Group):
+                key: Any = group.attrs["key"]
+                parts[f"{vectors}-{method}"] = stage_key("agree", settings, vectors, method, int(key), *keys)
+    if recipe.agree.reference_curves and parts:
+        for found in sets:
+            parts[REFERENCES + found.name] = stage_key("agree", settings, *recipe.cluster.k, found.key)
+    return parts
+
+
+def stored_keys(root: zarr.Group, table: str, attribute: str) -> dict[str, int]:
+    """The keys that a table's attribute holds, by name; empty where there is no such table."""
+    group = root.get(table)
+    found: Any = group.attrs.get(attribute, {}) if isinstance(group, zarr.Group) else {}
+    return dict(found)
