@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.imaging.databar import DataBar
+from pipeline.imaging.ink_pieces import piece_boxes
 from pipeline.imaging.segment import Segment
 
 Place = Literal["gap", "inside", "above", "below", "right", "left"]
@@ -103,8 +103,7 @@ def _inside(ink: NDArray[np.uint8], bar: DataBar, segment: Segment) -> list[Labe
 
 def _has_dash(letters: NDArray[np.uint8], text_height: int) -> bool:
     """Whether a flat piece, such as a bar, stands among letters."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(letters, connectivity=8)
-    _, _, width, height, _ = stats[1:].T
+    _, _, width, height, _ = piece_boxes(letters).T
     return bool(((width >= 1.3 * height) & (height < 0.45 * text_height) & (width >= 4)).any() or (height < 2).any())
 
 
@@ -121,8 +120,7 @@ def text_boxes(ink: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
     list of (x, y, width, height)
         Tight boxes; at most the 400 largest components are looked at.
     """
-    _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    letters = stats[1:].astype(np.int64)
+    letters = piece_boxes(ink).astype(np.int64)
     letters = letters[
         (letters[:, 3] <= _TALLEST_TEXT_PX) & (letters[:, 2] <= 3 * _TALLEST_TEXT_PX) & (letters[:, 4] >= 2)
     ]

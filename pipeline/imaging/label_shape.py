@@ -77,8 +77,12 @@ def check_shapes(crop: NDArray[np.uint8], text: str, value: LabelValue) -> Shape
     ShapeVerdict
         ``confirms`` only if every digit, point and unit letter was looked at, at one of three thresholds.
     """
-    verdicts = [_check_at(crop, threshold, text, value) for threshold in _INK_BELOW]
-    return next((one for one in verdicts if one.verdict == "confirms"), verdicts[0])
+    verdicts = []
+    for threshold in _INK_BELOW:
+        verdicts.append(_check_at(crop, threshold, text, value))
+        if verdicts[-1].verdict == "confirms":
+            return verdicts[-1]
+    return verdicts[0]
 
 
 def _check_at(crop: NDArray[np.uint8], threshold: int, text: str, value: LabelValue) -> ShapeVerdict:

@@ -6,8 +6,9 @@ The steps, each in a file of its own: the region (`databar`), the segment (`segm
 into a status. A value is given only with enough evidence: one wrong scale is worse than ten missing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import tee
 from pathlib import Path
 from typing import Final, Literal
 
@@ -18,6 +19,7 @@ from pipeline.errors import UsageError
 from pipeline.imaging.canonical import to_gray8
 from pipeline.imaging.databar import DataBar, find_data_bar, ink_mask, neighbourhood, overlay_regions
 from pipeline.imaging.decode import decode_image
+from pipeline.imaging.ink_pieces import piece_boxes
 from pipeline.imaging.label_box import LabelBox, find_label_boxes, label_ink
 from pipeline.imaging.label_evidence import LabelReading, as_micrometres, read_label
 from pipeline.imaging.label_text import TextReader, network_reader, text_crop
@@ -117,8 +119,9 @@ def _straight_or_tilted(
     gray: NDArray[np.uint8], bar: DataBar | None, reader: TextReader | None, further_reader: TextReader | None
 ) -> Iterator[ScaleCandidate]:
     """The candidates of the picture as it is, then those of the picture set straight where print is tilted."""
-    yield from scale_candidates(gray, bar, reader=reader, further_reader=further_reader)
-    tilts = (find_tilt(ink) for _, ink in _regions(gray, bar))
+    regions, again = tee(_regions(gray, bar))
+    yield from _candidates(gray, regions, reader, further_reader)
+    tilts = (find_tilt(ink, pieces) for _, ink, pieces in again)
     tilt = next((angle for angle in tilts if angle is not None), None)
     if tilt is None:
         return
@@ -144,9 +147,18 @@ def scale_candidates(
     Lazy: the caller stops when a candidate satisfies. A picture without a stripe of its own is searched for
     print on the specimen too. At most twelve labels are read.
     """
+    return _candidates(gray, _regions(gray, bar), reader, further_reader)
+
+
+def _candidates(
+    gray: NDArray[np.uint8],
+    regions: Iterable[tuple[DataBar, NDArray[np.uint8], NDArray[np.int32]]],
+    reader: TextReader | None,
+    further_reader: TextReader | None,
+) -> Iterator[ScaleCandidate]:
     budget = _MOST_READINGS
-    for region, ink in _regions(gray, bar):
-        for rough in find_segments(ink, region)[:_MOST_SEGMENTS]:
+    for region, ink, pieces in regions:
+        for rough in find_segments(ink, region, pieces=pieces)[:_MOST_SEGMENTS]:
             segment = with_exact_length(gray, rough)
             labels = [(region, ink, label) for label in find_label_boxes(ink, region, segment)[:_MOST_LABELS]]
             if region.paper == "picture" and segment.kind != "inside":
@@ -163,17 +175,22 @@ def scale_candidates(
                 yield ScaleCandidate(region, segment, label, reading)
 
 
-def _regions(gray: NDArray[np.uint8], bar: DataBar | None) -> Iterator[tuple[DataBar, NDArray[np.uint8]]]:
-    """The regions to search and their ink, the stripe first; boxes on the picture before print on it."""
+def _regions(
+    gray: NDArray[np.uint8], bar: DataBar | None
+) -> Iterator[tuple[DataBar, NDArray[np.uint8], NDArray[np.int32]]]:
+    """The regions to search, their ink and its pieces; the stripe first, boxes on the picture before print on it."""
     if bar is not None:
-        yield bar, ink_mask(gray, bar)
+        ink = ink_mask(gray, bar)
+        yield bar, ink, piece_boxes(ink)
         if bar.is_stripe:
             return
     for region in overlay_regions(gray):
         ink = ink_mask(gray, region)
-        for box in find_boxes(gray, ink, region):
-            yield box, ink_mask(gray, box)
-        yield region, ink
+        pieces = piece_boxes(ink)
+        for box in find_boxes(gray, ink, region, pieces):
+            box_ink = ink_mask(gray, box)
+            yield box, box_ink, piece_boxes(box_ink)
+        yield region, ink, pieces
 
 
 def _as_gray(

@@ -1,9 +1,9 @@
 """The scale segment: which mark in a region has the length that the label states.
 
 Marks that are told apart: a line with end ticks, such a line broken by its label, a solid bar, one with the
-label inside, a plain line, and Hitachi's ruler of eleven ticks (its label is the span from the first to the last). All but the ruler are
-found from the long horizontal runs of ink, which letters do not have; what the ends look like then decides
-the kind.
+label inside, a plain line, and Hitachi's ruler of eleven ticks (its label is the span from the first to the
+last). All but the ruler and the bar around its label are found from the long horizontal runs of ink, which
+letters do not have; what the ends look like then decides the kind.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.databar import DataBar
+from pipeline.imaging.ink_pieces import piece_boxes
 
 SegmentKind = Literal["ticked", "broken", "inside", "ruler", "solid", "line"]
 
@@ -95,7 +96,7 @@ class _Line(NamedTuple):
     right: _End
 
 
-def find_segments(ink: NDArray[np.uint8], bar: DataBar) -> list[Segment]:
+def find_segments(ink: NDArray[np.uint8], bar: DataBar, *, pieces: NDArray[np.int32] | None = None) -> list[Segment]:
     """Find what could be the scale segment in a region.
 
     Parameters
@@ -104,6 +105,8 @@ def find_segments(ink: NDArray[np.uint8], bar: DataBar) -> list[Segment]:
         1 where there is ink, as `pipeline.imaging.databar.ink_mask` gives it.
     bar : DataBar
         The region.
+    pieces : int32 ndarray, [pieces, 5], optional
+        `pipeline.imaging.ink_pieces.piece_boxes` of the ink, where the caller has them already.
 
     Returns
     -------
@@ -111,24 +114,26 @@ def find_segments(ink: NDArray[np.uint8], bar: DataBar) -> list[Segment]:
         Likeliest kind first, longest first within a kind; empty when there is none.
     """
     lines = _long_lines(ink)
-    _, _, pieces, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    pieces = pieces[1:]
+    pieces = piece_boxes(ink) if pieces is None else pieces
     found = [*_whole_segments(ink, lines), *_broken_segments(lines), *_lettered(ink, pieces), *_rulers(pieces)]
     found.sort(key=lambda segment: (_KIND_ORDER[segment.kind], -segment.length_px, segment.box))
     return [_moved(segment, bar.left, bar.top) for segment in found]
 
 
-def find_boxes(gray: NDArray[np.uint8], ink: NDArray[np.uint8], bar: DataBar) -> list[DataBar]:
+def find_boxes(
+    gray: NDArray[np.uint8], ink: NDArray[np.uint8], bar: DataBar, pieces: NDArray[np.int32]
+) -> list[DataBar]:
     """Find blocks of plain ground on a picture that may carry bar and label, as journals' panels have.
+
+    ``pieces`` are the `pipeline.imaging.ink_pieces.piece_boxes` of the ink.
 
     Returns
     -------
     list of DataBar
         Their insides as regions of paper ``plain``, the widest first.
     """
-    _, _, pieces, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     regions = []
-    for block in _lettered(ink, pieces[1:]):
+    for block in _lettered(ink, pieces):
         x, y, width, height = block.box
         x, y = x + bar.left + 2, y + bar.top + 2
         inside = gray[y : y + height - 4, x : x + width - 4]
@@ -182,9 +187,8 @@ def _long_lines(ink: NDArray[np.uint8]) -> list[_Line]:
     """All horizontal strokes of at least 19 px, with what their ends look like."""
     width = ink.shape[1]
     runs = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, _SHORTEST_PX), np.uint8))
-    _, _, boxes, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
     lines = []
-    for x, y, line_width, thickness, area in boxes[1:].tolist():
+    for x, y, line_width, thickness, area in piece_boxes(np.asarray(runs, dtype=np.uint8)).tolist():
         long = _SHORTEST_PX <= line_width <= _LONGEST_FRACTION * width
         straight = thickness <= _THICKEST_FRACTION * line_width and area >= 0.9 * line_width * thickness
         if long and straight:

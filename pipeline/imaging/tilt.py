@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.imaging.ink_pieces import label_pieces
+
 _SHORTEST_FRACTION: Final = 0.03
 _SHORTEST_PX: Final = 40
 _THICKEST_SHARE: Final = 0.5
@@ -19,29 +21,30 @@ _FLATTEST_DEGREES: Final = 0.3
 _MOST_PIECES: Final = 12
 
 
-def find_tilt(ink: NDArray[np.uint8]) -> float | None:
-    """Measure how far the longest piece with a straight edge of ink is turned.
+def find_tilt(ink: NDArray[np.uint8], pieces: NDArray[np.int32]) -> float | None:
+    """Measure how far the longest piece of ink with a straight edge is turned.
 
     Parameters
     ----------
     ink : uint8 ndarray, [height, width]
         1 where there is ink.
+    pieces : int32 ndarray, [pieces, 5]
+        Its `pipeline.imaging.ink_pieces.piece_boxes`.
 
     Returns
     -------
     float or None
-        Degrees, clockwise as seen, from 0.3 to 2.5 to either side; None where all is straight or none
-        is found.
+        Degrees, clockwise as seen, from 0.3 to 2.5 to either side; None where all is straight or nothing has a
+        straight edge.
     """
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    _, _, width, height, _ = stats.T
+    _, _, width, height, _ = pieces.T
     shortest = max(_SHORTEST_PX, _SHORTEST_FRACTION * ink.shape[1])
     flat = (width >= shortest) & (height <= np.maximum(6, _THICKEST_SHARE * width)) & (width < 0.9 * ink.shape[1])
-    flat[0] = False
-    candidates = np.flatnonzero(flat)
-    for index in candidates[np.argsort(-width[candidates], kind="stable")][:_MOST_PIECES].tolist():
-        x, y, w, h, _ = stats[index].tolist()
-        angle = _slope_degrees(labels[y : y + h, x : x + w] == index)
+    longest = pieces[flat][np.argsort(-width[flat], kind="stable")][:_MOST_PIECES]
+    for x, y, w, h, area in longest.tolist():
+        labels, stats = label_pieces(np.ascontiguousarray(ink[y : y + h, x : x + w]))
+        whole = np.flatnonzero((stats[:, 2] == w) & (stats[:, 3] == h) & (stats[:, 4] == area))
+        angle = _slope_degrees(labels == whole[-1]) if whole.size else None
         if angle is not None and _FLATTEST_DEGREES <= abs(angle) <= _STEEPEST_DEGREES:
             return angle
     return None
@@ -55,9 +58,7 @@ def straightened(gray: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
     return np.asarray(turned, dtype=np.uint8)
 
 
-def tilted_box(
-    box: tuple[int, int, int, int], degrees: float, shape: tuple[int, ...]
-) -> tuple[int, int, int, int]:
+def tilted_box(box: tuple[int, int, int, int], degrees: float, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     """Where a box of the straightened picture lies in the tilted one: its middle moves, its size stays."""
     x, y, width, height = box
     back = cv2.getRotationMatrix2D((shape[1] / 2, shape[0] / 2), -degrees, 1.0)

@@ -15,7 +15,7 @@ VERSIONS = {
     "walk": 1,
     "pair": 1,
     "labels": 1,
-    "scale": 1,
+    "scale": 2,
     "pixels": 1,
     "embed": 1,
     "autoencode": 2,

@@ -1,0 +1,42 @@
+"""The benchmark of the scale reader runs, at a tiny size, and judges as it says."""
+
+import numpy as np
+import pytest
+
+from benchmarks.scale import Case, Tally, drawn_cases, measure, reference_is_here, wilson
+
+
+def test_measures_steps_and_outcomes() -> None:
+    found = measure(drawn_cases(6, 7), with_reference=False)
+    assert found["pictures"] == found["reader"]["readable"] == 6
+    assert sum(sum(counts.values()) for counts in found["reader"]["groups"].values()) == 6
+    assert all("wrong" not in counts for counts in found["reader"]["groups"].values())
+    assert 0 < found["reader"]["cpu_ms"]["step_data_bar"] < found["reader"]["cpu_ms"]["first_look"]
+    assert "not measured" in found["reference"]
+
+
+@pytest.mark.skipif(not reference_is_here(), reason="no tesseract or no pytesseract on this machine")
+def test_measures_the_usual_way_beside_it() -> None:
+    found = measure(drawn_cases(2, 7), with_reference=True)
+    assert found["reference"]["readable"] == 2
+    assert found["reference"]["cpu_ms"]["reference_segment"] > 0
+    assert found["times_faster"] > 0
+
+
+def test_a_reading_is_right_within_two_pixels_or_a_hundredth() -> None:
+    tally = Tally()
+    case = Case("made", np.zeros((2, 2), dtype=np.uint8), 200.0, 100.0)
+    for scale_nm, length in ((200.0, 102.0), (200.0, 102.1), (20.0, 100.0), (None, 100.0)):
+        tally.add(case, scale_nm, length)
+    assert tally.outcomes == {"made": {"right": 1, "wrong": 2, "unread": 1}}
+    empty = Case("made", case.gray, None, 0.0)
+    tally.add(empty, None, None)
+    tally.add(empty, 5.0, 5.0)
+    assert tally.outcomes["made, no scale"] == {"right": 1, "wrong": 1}
+    assert tally.summary()["readable"] == 4
+
+
+def test_intervals_are_wilsons() -> None:
+    # Worked by hand: 0 of 10 gives z^2 / (10 + z^2) = 3.8415 / 13.8415.
+    assert wilson(0, 10) == (0.0, 0.0, 0.27753)
+    assert wilson(10, 10) == (1.0, 0.72247, 1.0)
