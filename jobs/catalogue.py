@@ -24,6 +24,7 @@ _AFTER = {
     "history": "List the commits of an index.",
     "rollback": "Return an index to an earlier commit.",
     "show": "Show all that an index knows of one image.",
+    "export": "Write anonymous pictures, folders of labels or clusters, or tables.",
     "verify": "Check an index against itself and its corpus.",
     "doctor": "Say what works on this machine and what does not.",
 }
