@@ -18,7 +18,7 @@ everything else is evaluated from differences in float64. The answer therefore d
 nor on the tiles, nor on the library that multiplies matrices, nor on its threads: rows are bit-identical
 however the queries are split.
 
-Squared distances are sums of float64 squares accumulated in eight interleaved lanes (see `squared_distance`);
+Squared distances are sums of float64 squares accumulated in 32 interleaved lanes (see `squared_distance`);
 ties are ties of these sums and go to the lower row number.
 """
 
@@ -41,6 +41,7 @@ _UNIT_ROUNDOFF = 2.0**-24
 _LARGEST_DISTANCE = 3e38  # distances are handed out as float32
 _SPARE_CANDIDATES = 128
 _SCAN_CHUNK = 64
+_LANES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,34 +229,28 @@ def _centred_tile(vectors: Vectors, frame: Frame) -> tuple[NDArray[np.float32], 
 
 @compiled
 def squared_distance(a: Vectors, b: Vectors) -> float:
-    """Sum of squared differences in float64: lane ``l`` takes the features ``l, l + 8, ...``.
+    """Sum of squared differences in float64: lane ``l`` of 32 takes the features ``l, l + 32, ...``.
 
-    Eight fixed lanes let the compiler use vector units without leave to reorder sums.
+    Fixed lanes let the compiler use vector units without leave to reorder sums. The lanes are added in halves.
     """
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
     width = a.shape[0]
-    whole = width - width % 8
-    for i in range(0, whole, 8):
-        d0 = np.float64(a[i]) - np.float64(b[i])
-        d1 = np.float64(a[i + 1]) - np.float64(b[i + 1])
-        d2 = np.float64(a[i + 2]) - np.float64(b[i + 2])
-        d3 = np.float64(a[i + 3]) - np.float64(b[i + 3])
-        d4 = np.float64(a[i + 4]) - np.float64(b[i + 4])
-        d5 = np.float64(a[i + 5]) - np.float64(b[i + 5])
-        d6 = np.float64(a[i + 6]) - np.float64(b[i + 6])
-        d7 = np.float64(a[i + 7]) - np.float64(b[i + 7])
-        s0 += d0 * d0
-        s1 += d1 * d1
-        s2 += d2 * d2
-        s3 += d3 * d3
-        s4 += d4 * d4
-        s5 += d5 * d5
-        s6 += d6 * d6
-        s7 += d7 * d7
+    lanes = np.zeros(_LANES)
+    whole = width - width % _LANES
+    for start in range(0, whole, _LANES):
+        one, other = a[start : start + _LANES], b[start : start + _LANES]
+        for lane in range(_LANES):
+            difference = np.float64(one[lane]) - np.float64(other[lane])
+            lanes[lane] += difference * difference
     for i in range(whole, width):
-        d0 = np.float64(a[i]) - np.float64(b[i])
-        s0 += d0 * d0
-    return ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))
+        difference = np.float64(a[i]) - np.float64(b[i])
+        lanes[i - whole] += difference * difference
+    half = _LANES // 2
+    while half > 0:
+        for lane in range(half):
+            lanes[lane] += lanes[lane + half]
+        half //= 2
+    total: float = lanes[0]
+    return total
 
 
 @compiled
@@ -336,7 +331,7 @@ def _scan(
 
 
 @compiled
-def _kth_smallest(values: NDArray[np.float64], k: int) -> float:
+def kth_smallest(values: NDArray[np.float64], k: int) -> float:
     """Select by Hoare's algorithm; NumPy's partition takes Numba seconds to compile."""
     scratch = values.copy()
     low, high = 0, scratch.shape[0] - 1
@@ -376,7 +371,7 @@ def _tighten(
 
     A list stays in the order of row numbers, which is what settles ties.
     """
-    bound = _kth_smallest(upper, k)
+    bound = kth_smallest(upper, k)
     kept = _keep_up_to(bound, found, lower, upper, found.shape[0])
     if kept <= (3 * found.shape[0]) // 4:
         # Zero is reserved for an exact distance: an expansion's bound of zero proves no duplicates.
@@ -384,7 +379,7 @@ def _tighten(
     for i in range(kept):
         lower[i] = squared_distance(query, vectors[found[i]]) * scale_sq
         upper[i] = lower[i]
-    bound = _kth_smallest(lower[:kept], k)
+    bound = kth_smallest(lower[:kept], k)
     places = k
     for i in range(kept):
         places -= lower[i] < bound
@@ -424,7 +419,7 @@ def _finish(
     for query in range(queries.shape[0]):
         count = counts[query]
         if count > k:
-            bound = _kth_smallest(upper[query, :count], k)
+            bound = kth_smallest(upper[query, :count], k)
             count = _keep_up_to(bound, found[query], lower[query], upper[query], count)
         exact = np.empty(count)
         for i in range(count):

@@ -1,8 +1,9 @@
 """Exact k-nearest neighbours of every row, or of new rows, in blocks and bounded memory.
 
-The search itself is `pipeline.kernels.exact_search`: float32 matrix products with a proven error bound choose
-the candidates, float64 differences decide. Duplicates come out at exactly 0 and ties go to the lower row
-number. A block's rows are bit-identical however the rows are cut into blocks.
+Float32 matrix products with a proven error bound choose the candidates, float64 differences decide
+(`pipeline.kernels.exact_search`); products of short rows do where the data allow, and what they cannot prove is
+searched in full (`pipeline.kernels.certified_search`). Duplicates come out at exactly 0 and ties go to the lower row
+number. The bits are the same however the rows are cut into blocks, whatever way is taken, with any threads.
 """
 
 import numpy as np
@@ -10,14 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import UsageError
 from pipeline.kernels.arrays import as_vectors, require_count
-from pipeline.kernels.exact_search import QUERY_TILE_ROWS, Frame, exact_search, find_frame
+from pipeline.kernels.certified_search import PreparedSearch, certified_neighbours, prepare_search
+from pipeline.kernels.exact_search import QUERY_TILE_ROWS, exact_search, find_frame
 
 __all__ = [
     "BLOCK_ROWS",
-    "Frame",
-    "find_frame",
+    "PreparedSearch",
     "nearest_neighbours",
     "neighbours_of_block",
+    "prepare_blocks",
     "query_neighbours",
 ]
 
@@ -25,7 +27,9 @@ BLOCK_ROWS = QUERY_TILE_ROWS
 """Blocks of a multiple of this many rows waste no partial tiles; any other size gives the same answer."""
 
 
-def nearest_neighbours(vectors: ArrayLike, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def nearest_neighbours(
+    vectors: ArrayLike, k: int, *, threads: int = 1
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Find the ``k`` nearest other rows of every row, exactly (Euclidean).
 
     Parameters
@@ -34,6 +38,8 @@ def nearest_neighbours(vectors: ArrayLike, k: int) -> tuple[NDArray[np.int64], N
         Real numbers; float32 and float64 are used as they are.
     k : int
         At least 1; at most ``N - 1`` columns come back.
+    threads : int
+        Tiles worked on at a time; the matrix library's own threads are best set to 1 then. No result depends on it.
 
     Returns
     -------
@@ -51,9 +57,11 @@ def nearest_neighbours(vectors: ArrayLike, k: int) -> tuple[NDArray[np.int64], N
 
     Notes
     -----
-    No row gives ``[0, 0]``, one row ``[1, 0]``. Memory in bytes beyond the input and the output's
-    ``20 N k`` (float64 until rounded): ``4 * 1024 * 2048 + 4 * D * 5120 + 24 * 1024 * (2 k + 128)`` and
-    1 MiB of small arrays. Time ``2 N^2 D`` float32 operations.
+    No row gives ``[0, 0]``, one row ``[1, 0]``. Memory beyond the input: at most
+    `pipeline.kernels.certified_search.memory_bytes`, the output included. Time: each pair once, ``N^2 D`` float32
+    operations, or ``N^2 (p + 1)`` with p of 16 to 128 where the distances between p principal components and the
+    length of the remainder tell near from far; rows that this leaves open ``2 N D`` each, all of them where more
+    than k neighbours are equally far (copies, grids).
 
     Examples
     --------
@@ -62,11 +70,34 @@ def nearest_neighbours(vectors: ArrayLike, k: int) -> tuple[NDArray[np.int64], N
     ([[1, 2], [0, 2], [1, 0]], [[1.0, 3.0], [1.0, 2.0], [2.0, 3.0]])
     """
     array = as_vectors(vectors)
-    return neighbours_of_block(array, 0, len(array), k)
+    require_count(k, None, "k")
+    require_count(threads, None, "threads")
+    columns = min(k, max(len(array) - 1, 0))
+    prepared = prepare_search(array, columns, pairs_once=True)
+    if columns == 0:
+        return _empty_table(len(array))
+    return _table(*certified_neighbours(array, columns, prepared, threads=threads))
+
+
+def prepare_blocks(vectors: ArrayLike, k: int) -> PreparedSearch:
+    """What all calls of `neighbours_of_block` on these rows share: checked values, and short rows where they help.
+
+    Raises
+    ------
+    UsageError, InvalidDataError
+        As `nearest_neighbours`.
+
+    Notes
+    -----
+    Time about ``600 N D`` operations; memory of the result ``4 N (p + 2)`` bytes, p at most 128.
+    """
+    array = as_vectors(vectors)
+    require_count(k, None, "k")
+    return prepare_search(array, min(k, max(len(array) - 1, 0)), pairs_once=False)
 
 
 def neighbours_of_block(
-    vectors: ArrayLike, start: int, stop: int, k: int, *, frame: Frame | None = None
+    vectors: ArrayLike, start: int, stop: int, k: int, *, prepared: PreparedSearch | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Find the nearest other rows of the rows ``start`` to ``stop - 1``: one task of a large search.
 
@@ -80,8 +111,8 @@ def neighbours_of_block(
         ``0 <= start <= stop <= N``. Multiples of `BLOCK_ROWS` waste no partial tiles.
     k : int
         At least 1; at most ``N - 1`` columns come back.
-    frame : Frame, optional
-        ``find_frame(vectors)``, to spare each task a pass over all rows. It changes no result.
+    prepared : PreparedSearch, optional
+        ``prepare_blocks(vectors, k)``, to spare each task doing it again. It changes no result.
 
     Returns
     -------
@@ -91,8 +122,8 @@ def neighbours_of_block(
     Raises
     ------
     UsageError, InvalidDataError
-        As `nearest_neighbours`; also for a block outside the rows. With a ``frame`` given the values are
-        taken as checked by `find_frame`.
+        As `nearest_neighbours`; also for a block outside the rows. With ``prepared`` given the
+        values are taken as checked.
     """
     array = as_vectors(vectors)
     require_count(k, None, "k")
@@ -100,12 +131,10 @@ def neighbours_of_block(
     if not 0 <= start <= stop <= n_rows:
         raise UsageError(f"the block {start}:{stop} does not lie within the {n_rows} rows")
     columns = min(k, max(n_rows - 1, 0))
-    frame = find_frame(array) if frame is None else frame
+    prepared = prepare_blocks(array, k) if prepared is None else prepared
     if columns == 0:
         return _empty_table(stop - start)
-    own_rows = np.arange(start, stop, dtype=np.int64)
-    indices, distances_sq = exact_search(array[start:stop], array, columns, frame=frame, own_rows=own_rows)
-    return indices, np.sqrt(distances_sq, out=distances_sq).astype(np.float32)
+    return _table(*certified_neighbours(array, columns, prepared, start=start, stop=stop))
 
 
 def query_neighbours(queries: ArrayLike, vectors: ArrayLike, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -140,7 +169,12 @@ def query_neighbours(queries: ArrayLike, vectors: ArrayLike, k: int) -> tuple[ND
     columns = min(k, len(array))
     if columns == 0:
         return _empty_table(len(query_array))
-    indices, distances_sq = exact_search(query_array, array, columns, frame=frame)
+    return _table(*exact_search(query_array, array, columns, frame=frame))
+
+
+def _table(
+    indices: NDArray[np.int64], distances_sq: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     return indices, np.sqrt(distances_sq, out=distances_sq).astype(np.float32)
 
 

@@ -9,7 +9,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
-from pipeline.kernels.neighbours import BLOCK_ROWS, find_frame, neighbours_of_block
+from pipeline.kernels.neighbours import BLOCK_ROWS, neighbours_of_block, prepare_blocks
 from pipeline.stages.neighbour_tables import neighbours_group, neighbours_key
 from pipeline.stages.plan import Context, Job, Plan, Stage, Worker
 from pipeline.stages.vectors import VectorSet, find_vectors, vector_sets
@@ -88,11 +88,11 @@ def _layout(root: zarr.Group, *, group: str, n: int, k: int) -> None:
 def _searcher(recipe: Recipe, name: str, k: int, key: int, root: zarr.Group) -> Worker:
     vectors = find_vectors(root, recipe, name)
     values = vectors.read(root)
-    frame = find_frame(values)
+    prepared = prepare_blocks(values, k)
 
     def worker(root: zarr.Group, task: BlockTask) -> None:
         start, stop = task.shard.start, task.shard.stop
-        indices, distances = neighbours_of_block(values, start, stop, k, frame=frame)
+        indices, distances = neighbours_of_block(values, start, stop, k, prepared=prepared)
         columns: dict[str, NDArray[Any]] = {
             "images": vectors.rows[start:stop],
             "indices": vectors.rows[indices],

@@ -14,12 +14,9 @@ from numpy.typing import NDArray
 from pipeline.errors import StageError, UsageError
 from pipeline.kernels import exact_search
 from pipeline.kernels.arrays import InvalidDataError
-from pipeline.kernels.neighbours import (
-    find_frame,
-    nearest_neighbours,
-    neighbours_of_block,
-    query_neighbours,
-)
+from pipeline.kernels.certified_search import PreparedSearch, memory_bytes
+from pipeline.kernels.exact_search import Frame
+from pipeline.kernels.neighbours import nearest_neighbours, neighbours_of_block, prepare_blocks, query_neighbours
 from tests.reference.neighbours import brute_force_neighbours, brute_force_queries
 
 Generator = np.random.Generator
@@ -86,10 +83,10 @@ def test_tiny_sets_full_of_ties(n_rows: int, width: int, k: int, levels: int, se
 def test_rows_are_the_same_bits_for_every_partition_frame_and_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = np.random.default_rng(1).standard_normal((1500, 40)).astype(np.float32)
     whole = nearest_neighbours(vectors, 12)
-    elsewhere = exact_search.Frame(origin=np.full(40, 0.37), scale=0.0625)
+    elsewhere = PreparedSearch(Frame(origin=np.full(40, 0.37), scale=0.0625))
     for cuts in ([0, 1500], [0, 1, 2, 700, 1024, 1499, 1500]):
-        for frame in (None, find_frame(vectors), elsewhere):
-            parts = [neighbours_of_block(vectors, a, b, 12, frame=frame) for a, b in itertools.pairwise(cuts)]
+        for prepared in (None, prepare_blocks(vectors, 12), elsewhere):
+            parts = [neighbours_of_block(vectors, a, b, 12, prepared=prepared) for a, b in itertools.pairwise(cuts)]
             np.testing.assert_array_equal(np.concatenate([p[0] for p in parts]), whole[0])
             np.testing.assert_array_equal(np.concatenate([p[1] for p in parts]), whole[1])
     monkeypatch.setattr(exact_search, "QUERY_TILE_ROWS", 129)
@@ -157,8 +154,7 @@ def test_memory_stays_within_the_formula() -> None:
     nearest_neighbours(vectors, k)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    tiles = 4 * 1024 * 2048 + 4 * width * 5120 + 24 * 1024 * (2 * k + 128)
-    assert peak <= tiles + 20 * n_rows * k + (1 << 20)
+    assert peak <= memory_bytes(n_rows, width, k)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
