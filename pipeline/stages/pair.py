@@ -3,12 +3,13 @@
 Exactly equal pixels are found by their MD5. Other copies (re-encoded, nearly equal, scaled down, without the data bar
 or with another one) are looked for among images whose small signatures of the upper part differ by a few gray levels at
 most, and are then compared pixel by pixel; what was compared once is kept in the table ``comparisons`` and never
-compared again.
+compared again. The table ``searched`` holds the images among which no look-alike is left to be found, so that a few new
+images cost a search for these few.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,15 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ImageError
 from pipeline.imaging.canonical import to_gray8
+from pipeline.imaging.decode import decode_image
 from pipeline.imaging.same_picture import Comparison, Copy, compare_pictures
 from pipeline.kernels.signatures import near_signature_pairs
 from pipeline.stages.keys import content_key, stage_key
 from pipeline.stages.ledger import (
     IMAGES,
     Source,
+    bytes_md5,
     read_images,
-    read_source,
     sources_of,
     text_array,
 )
@@ -36,8 +38,11 @@ NAME = "pair"
 
 COMPARISONS = "comparisons"
 DUPLICATES = "duplicates"
+SEARCHED = "searched"
+UNAVAILABLE = "unavailable"
 
 _PAIRS_PER_TASK = 32
+_KEPT_PICTURES = 4  # of a worker: pairs come sorted by their first picture, which mostly stays the same
 _FORMAT_RANK = {"tiff": 0, "dm4": 1, "dm3": 2, "png": 3, "bmp": 4, "gif": 5, "pdf": 6, "jpeg": 7, "djvu": 8}
 
 
@@ -64,17 +69,18 @@ def plan(context: Context) -> Plan | None:
     if not len(images["md5"]):
         return None
     settings = context.recipe.pair
-    candidates = _candidates(context, images) if settings.same_picture else []
-    if candidates:
-        return _comparing(context, candidates)
     key = stage_key(NAME, settings.model_dump(), content_key(images["md5"], images["present"]))
     if DUPLICATES in context.root and context.root[DUPLICATES].attrs.get("key") == key:
         return None
+    rows = _distinct_rows(images) if settings.same_picture else np.empty(0, np.int64)
+    candidates = _candidates(context, images, rows, key)
+    if candidates:
+        return _comparing(context, candidates, key)
     return Plan(
         step="representatives",
         tasks=(),
         job=Job(NAME, _nothing),
-        merge=partial(_merge_pictures, key=key),
+        merge=partial(_merge_pictures, key=key, searched=rows, tolerance=settings.signature_tolerance),
         settings=settings.model_dump(),
     )
 
@@ -83,31 +89,53 @@ def _nothing(root: zarr.Group) -> Worker:
     raise AssertionError("this step has no tasks")
 
 
-def _candidates(context: Context, images: dict[str, NDArray[Any]]) -> list[tuple[int, int]]:
-    """Pairs of present images, one of each exact-pixel group, that look alike and were not compared yet."""
+def _distinct_rows(images: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
+    """Present images, one of each exact-pixel group, ascending."""
     _, first = np.unique(images["pixel_md5"][images["present"]], axis=0, return_index=True)
-    rows = np.sort(np.flatnonzero(images["present"])[first])
-    done = read_table(context.root, COMPARISONS, "first", "second") if COMPARISONS in context.root else {}
-    compared = set(zip(done["first"].tolist(), done["second"].tolist(), strict=True)) if done else set()
-    pairs = near_signature_pairs(
-        images["signature"][rows],
-        tolerance=context.recipe.pair.signature_tolerance,
-    )
-    found = ((int(rows[a]), int(rows[b])) for a, b in pairs.tolist())
-    return [pair for pair in found if pair not in compared]
+    return np.sort(np.flatnonzero(images["present"])[first]).astype(np.int64)
 
 
-def _comparing(context: Context, candidates: Sequence[tuple[int, int]]) -> Plan | None:
-    sources = {
-        source.image: source for source in sources_of(context.root, {row for pair in candidates for row in pair})
-    }
-    pairs = [(sources[a], sources[b]) for a, b in candidates if a in sources and b in sources]
+def _candidates(
+    context: Context, images: dict[str, NDArray[Any]], rows: NDArray[np.int64], key: int
+) -> list[tuple[int, int]]:
+    """Pairs of ``rows`` that look alike and were not compared yet, those that could not be read just now left out."""
+    tolerance = context.recipe.pair.signature_tolerance
+    new = ~np.isin(rows, _searched(context.root, tolerance))
+    pairs = rows[near_signature_pairs(images["signature"][rows], tolerance=tolerance, new=new)]
+    done = _pairs(context.root, COMPARISONS) | _unavailable(context.root, key)
+    return [pair for pair in map(tuple, pairs.tolist()) if pair not in done]
+
+
+def _searched(root: zarr.Group, tolerance: int) -> NDArray[np.int64]:
+    """Images whose look-alikes among each other have all been found and compared, at this tolerance."""
+    if SEARCHED not in root or root[SEARCHED].attrs.get("tolerance") != tolerance:
+        return np.empty(0, np.int64)
+    found: NDArray[np.int64] = read_table(root, SEARCHED)["image"]
+    return found
+
+
+def _pairs(root: zarr.Group, table: str) -> set[tuple[int, int]]:
+    found = read_table(root, table, "first", "second")
+    return set(zip(found["first"].tolist(), found["second"].tolist(), strict=True)) if found else set()
+
+
+def _unavailable(root: zarr.Group, key: int) -> set[tuple[int, int]]:
+    """Pairs that could not be read since the images last changed."""
+    known = UNAVAILABLE in root and root[UNAVAILABLE].attrs.get("key") == key
+    return _pairs(root, UNAVAILABLE) if known else set()
+
+
+def _comparing(context: Context, candidates: Sequence[tuple[int, int]], key: int) -> Plan:
+    found = sources_of(context.root, {row for pair in candidates for row in pair})
+    sources = {source.image: source for source in found}
+    pairs = [(sources[a], sources[b]) for a, b in candidates]
     blocks = [tuple(pairs[start : start + _PAIRS_PER_TASK]) for start in range(0, len(pairs), _PAIRS_PER_TASK)]
+    max_pixels = context.recipe.walk.max_pixels
     return Plan(
         step="compare look-alikes",
         tasks=[PairTask(block) for block in blocks],
-        job=Job(f"pair {context.corpus.url}", partial(_comparer, context.corpus, context.recipe.walk.max_pixels)),
-        merge=_merge_comparisons,
+        job=Job(f"{NAME} {context.corpus.url} {max_pixels}", partial(_comparer, context.corpus, max_pixels)),
+        merge=partial(_merge_comparisons, key=key),
         engine="dask",
         seconds_per_item=0.1,
         settings=context.recipe.pair.model_dump(),
@@ -118,23 +146,35 @@ def _comparing(context: Context, candidates: Sequence[tuple[int, int]]) -> Plan 
 Compared = tuple[int, int, Comparison | None]
 
 
-def _comparer(corpus: Corpus, max_pixels: int, _: zarr.Group) -> Worker:
+def _comparer(corpus: Corpus, max_pixels: int, root: zarr.Group) -> Worker:
+    @lru_cache(_KEPT_PICTURES)
+    def read(source: Source) -> Copy | None:
+        try:
+            data = corpus.read(source.path)
+            if bytes_md5(data) != source.md5:
+                return None
+            return Copy(data, to_gray8(decode_image(data, max_pixels=max_pixels)))
+        except ImageError:
+            return None  # it has vanished since the walk
+
+    def compare(a: Source, b: Source) -> Comparison | None:
+        first, second = read(a), read(b)
+        return None if first is None or second is None else compare_pictures(first, second)
+
     def worker(root: zarr.Group, task: PairTask) -> list[Compared]:
-        return [(a.image, b.image, _compare(corpus, a, b, max_pixels)) for a, b in task.pairs]
+        found = [(a.image, b.image, compare(a, b)) for a, b in task.pairs]
+        read.cache_clear()
+        return found
 
     return worker
 
 
-def _compare(corpus: Corpus, a: Source, b: Source, max_pixels: int) -> Comparison | None:
-    try:
-        data = [corpus.read(source.path) for source in (a, b)]
-        grays = [to_gray8(read_source(corpus, source, max_pixels=max_pixels)) for source in (a, b)]
-    except ImageError:
-        return None  # it vanished meanwhile: compared when it is back
-    return compare_pictures(Copy(data[0], grays[0]), Copy(data[1], grays[1]))
-
-
-def _merge_comparisons(root: zarr.Group, results: Sequence[list[Compared]]) -> None:
+def _merge_comparisons(root: zarr.Group, results: Sequence[list[Compared]], *, key: int) -> None:
+    """Add what was compared; pairs that could not be read are tried again when the images have changed."""
+    failed = _unavailable(root, key) | {(a, b) for block in results for a, b, c in block if c is None}
+    if failed:
+        both = np.array(sorted(failed), np.int64)
+        write_table(root, UNAVAILABLE, {"first": both[:, 0], "second": both[:, 1]}, attributes={"key": key})
     found = [compared for block in results for compared in block if compared[2] is not None]
     old = read_table(root, COMPARISONS)
     new: dict[str, NDArray[Any]] = {
@@ -147,8 +187,13 @@ def _merge_comparisons(root: zarr.Group, results: Sequence[list[Compared]]) -> N
     write_table(root, COMPARISONS, {k: np.concatenate([old[k], new[k]]) if old else new[k] for k in new})
 
 
-def _merge_pictures(root: zarr.Group, results: Sequence[Any], *, key: int) -> None:
-    """Write ``images/picture`` and the table of duplicates."""
+def _merge_pictures(
+    root: zarr.Group, results: Sequence[Any], *, key: int, searched: NDArray[np.int64], tolerance: int
+) -> None:
+    """Write ``images/picture`` and the tables of duplicates and of the images that were searched."""
+    failed = {row for pair in _unavailable(root, key) for row in pair}
+    searched = searched[~np.isin(searched, sorted(failed))]
+    write_table(root, SEARCHED, {"image": searched}, attributes={"tolerance": tolerance})
     images = read_images(root)
     links = list(_links(root, images))
     group = _components(len(images["md5"]), [(a, b) for a, b, *_ in links])
