@@ -98,7 +98,9 @@ def _check_at(crop: NDArray[np.uint8], threshold: int, text: str, value: LabelVa
     point_verdict = _check_point(points, letters, number)
     if point_verdict is not None:
         return point_verdict
-    if _has_wide_gap(letters[: len(digits)], points, digits, digit_height):
+    # Where digits touch, they are fewer than were read; the last two letters are the unit's, after a space.
+    separate = len(digits) if len(letters) >= len(digits) + 2 else max(0, len(letters) - 2)
+    if _has_wide_gap(letters[:separate], points, digits, digit_height):
         return ShapeVerdict("contradicts", "a gap between two digits is as wide as a lost decimal point")
     if len(letters) < len(digits) + 2:
         return ShapeVerdict("silent", f"{len(letters)} separate letters for {len(digits)} digits and a unit")

@@ -43,6 +43,8 @@ _RULER_TICKS: Final = 11
 _RULER_SEEN: Final = 8
 _LOWEST_LETTERED_PX: Final = 11
 _LETTERED_SHARE: Final = (0.55, 0.98)
+_WHOLE_ROW: Final = 0.97
+_THIN_PX: Final = 4
 _MOST_LINES: Final = 60
 _PROFILE_PX: Final = 6
 
@@ -190,12 +192,13 @@ def _long_lines(ink: NDArray[np.uint8]) -> list[_Line]:
     lines = []
     for x, y, line_width, thickness, area in piece_boxes(np.asarray(runs, dtype=np.uint8)).tolist():
         long = _SHORTEST_PX <= line_width <= _LONGEST_FRACTION * width
-        straight = thickness <= _THICKEST_FRACTION * line_width and area >= 0.9 * line_width * thickness
-        if long and straight:
-            left, right = (
-                _end(ink, x, y, thickness, inward=1),
-                _end(ink, x + line_width - 1, y, thickness, inward=-1),
-            )
+        whole = np.flatnonzero(runs[y : y + thickness, x : x + line_width].mean(axis=1) >= _WHOLE_ROW)
+        straight = area >= 0.9 * line_width * thickness or whole.size >= max(1, thickness - 2)
+        if long and straight and thickness <= _THICKEST_FRACTION * line_width:
+            # The blurred edge of a thin line may be inked in a part of its length only: ends are judged without.
+            core = (y + int(whole[0]), int(whole[-1] - whole[0]) + 1) if whole.size else (y, thickness)
+            left = _end(ink, x, *core, inward=1)
+            right = _end(ink, x + line_width - 1, *core, inward=-1)
             lines.append(_Line(x, y, line_width, thickness, left, right))
     lines.sort(key=lambda line: -line.width)
     return lines[:_MOST_LINES]
@@ -305,7 +308,9 @@ def _stands_alone(ink: NDArray[np.uint8], line: _Line) -> bool:
     # A piece of a tilted or curved stroke goes on in its corners.
     around = int(ink[y0:y1, x0:x1].sum()) - int(inside.sum())
     corners = ink[y0:y1, [x0, x0 + 1, x1 - 2, x1 - 1]]
-    return around <= 0.1 * line.width and not corners.any() and float(inside.mean()) >= 0.95
+    core = inside[1:-1] if line.thickness > _THIN_PX else inside
+    is_whole = float(core.mean()) >= 0.95 and float(inside.mean()) >= 0.85
+    return around <= 0.1 * line.width and not corners.any() and is_whole
 
 
 def _lettered(ink: NDArray[np.uint8], pieces: NDArray[np.int32]) -> list[Segment]:

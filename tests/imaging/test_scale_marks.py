@@ -1,0 +1,112 @@
+"""Marks and places beyond the vendors' stripes: boxes, labels in bars, asterisks, tilt, pale print, merged stripes."""
+
+import numpy as np
+import pytest
+
+from pipeline.imaging.databar import find_data_bar
+from pipeline.imaging.ink_pieces import label_pieces, piece_boxes
+from pipeline.imaging.scale import read_scale
+from pipeline.imaging.tilt import find_tilt, straightened, tilted_box
+from tests.imaging.scale_drawings import SPOILS, Style, draw, specimen, spoil
+
+OVERLAYS: tuple[Style, ...] = ("panel", "boxed", "inside", "bracket", "tescan")
+
+
+@pytest.mark.parametrize("style", OVERLAYS)
+@pytest.mark.parametrize(("number", "unit"), [("200", "nm"), ("5", "um")])
+def test_every_mark_is_read_exactly(style: Style, number: str, unit: str) -> None:
+    drawing = draw(style, number=number, unit=unit, length=210, text_px=26)
+    reading = read_scale(drawing.gray)
+    assert reading.status == "read", reading
+    assert reading.scale_nm == drawing.scale_nm
+    assert reading.bar_length_px == pytest.approx(drawing.length_px, abs=0.6)
+
+
+@pytest.mark.parametrize("style", ["panel", "boxed"])
+def test_the_box_around_a_bar_is_not_taken_for_the_bar(style: Style) -> None:
+    for seed in range(4):
+        drawing = draw(style, number="20", unit="um", length=120 + 20 * seed, text_px=20 + 3 * seed, seed=seed)
+        reading = read_scale(drawing.gray)
+        if reading.nm_per_px is not None:
+            assert reading.bar_length_px == pytest.approx(drawing.length_px, abs=1)
+
+
+@pytest.mark.parametrize("spoil_by", SPOILS)
+@pytest.mark.parametrize("style", ["zeiss", "jeol", "overlay", "inside"])
+def test_what_exports_and_scans_do_leaves_the_value(style: Style, spoil_by: str) -> None:
+    how = next(one for one in SPOILS if one == spoil_by)
+    drawing = spoil(draw(style, number="100", unit="nm", length=240, text_px=32, width=1280, height=960), how, 3)
+    reading = read_scale(drawing.gray)
+    assert reading.status == "read", reading
+    assert reading.scale_nm == 100
+    assert reading.bar_length_px == pytest.approx(drawing.length_px, abs=2)
+
+
+@pytest.mark.parametrize(("number", "unit"), [("2", "um"), ("20", "nm")])
+def test_an_asterisk_is_no_letter(number: str, unit: str) -> None:
+    for name in ("DejaVuSans", "DejaVuSans-Bold"):
+        drawing = draw("zeiss", number=number, unit=unit, star=True, font_name=name)
+        reading = read_scale(drawing.gray)
+        assert (reading.status, reading.scale_nm) == ("read", drawing.scale_nm)
+
+
+def test_a_nanometre_over_many_pixels_is_believed() -> None:
+    reading = read_scale(draw("jeol", number="1", unit="nm", length=196).gray)
+    assert reading.nm_per_px == pytest.approx(1 / 196, rel=0.005)
+
+
+def test_a_stripe_that_goes_over_into_a_black_specimen_is_still_cut_off() -> None:
+    drawing = draw("jeol_right", length=160, width=1280, height=960)
+    top = drawing.stripe_top
+    assert top is not None
+    gray = drawing.gray.copy()
+    gray[top - 400 : top, 500:] = 0
+    bar = find_data_bar(gray)
+    assert bar is not None
+    assert (bar.paper, bar.top) == ("stripe", pytest.approx(top, abs=1))
+    reading = read_scale(gray)
+    assert reading.scale_nm == 200
+    assert reading.bar_top_px == bar.top
+
+
+@pytest.mark.parametrize("degrees", [-2.0, -1.0, 0.5, 1.0])
+def test_tilt_is_measured_and_undone(degrees: float) -> None:
+    page = np.zeros((400, 900), dtype=np.uint8)
+    page[200:206, 300:560] = 255
+    tilted = straightened(page, -degrees)
+    ink = (tilted > 128).astype(np.uint8)
+    angle = find_tilt(ink, piece_boxes(ink))
+    assert angle == pytest.approx(degrees, abs=0.15)
+    x, y, width, height = tilted_box((300, 200, 260, 6), degrees, page.shape)
+    rows, columns = np.nonzero(ink)
+    assert x + width / 2 == pytest.approx(columns.mean(), abs=1)
+    assert y + height / 2 == pytest.approx(rows.mean(), abs=1)
+
+
+def test_straight_print_and_empty_paper_have_no_tilt() -> None:
+    page = np.zeros((100, 400), dtype=np.uint8)
+    assert find_tilt(page, piece_boxes(page)) is None
+    page[50:54, 100:300] = 1
+    assert find_tilt(page, piece_boxes(page)) is None
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9, 1.0])
+def test_pieces_are_the_same_in_16_and_32_bits(share: float) -> None:
+    import cv2
+
+    ink = (np.random.default_rng(1).random((300, 500)) < share).astype(np.uint8)
+    labels, stats = label_pieces(ink)
+    _, wide, expected, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=cv2.CV_32S)
+    assert np.array_equal(labels, wide)
+    assert np.array_equal(stats, expected)
+    assert np.array_equal(piece_boxes(ink), expected[1:])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_bars_without_labels_and_boxes_without_bars_have_no_value(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    gray = specimen(480, 640, seed)
+    for _ in range(12):
+        x, y = int(rng.integers(0, 560)), int(rng.integers(380, 470))
+        gray[y : y + int(rng.integers(2, 30)), x : x + int(rng.integers(20, 200))] = int(rng.choice([0, 255]))
+    assert read_scale(gray).nm_per_px is None
