@@ -7,7 +7,7 @@ for the file and one for the label. Files are matched by their MD5, then by the 
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,8 +17,10 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import CorpusSettings
+from pipeline.config.recipe import WalkSettings
 from pipeline.errors import ImageError, UsageError
-from pipeline.imaging.decode import decode_image, pixel_md5
+from pipeline.imaging.isolation import Limits, run_isolated
+from pipeline.imaging.summary import PictureSummary, summarise_picture
 from pipeline.stages.keys import content_key, stage_key
 from pipeline.stages.ledger import bytes_md5, read_images, text_array
 from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
@@ -60,7 +62,7 @@ def plan(context: Context) -> Plan | None:
         known = read_table(context.root, files_table(name))
         missing = _missing(listed, known)
         if missing:
-            return _digesting(name, corpus, listed, missing)
+            return _digesting(context.recipe.walk, name, corpus, listed, missing)
         key = stage_key(
             NAME,
             {},
@@ -163,13 +165,15 @@ def _missing(listed: Sequence[LabelledFile], known: dict[str, NDArray[Any]]) -> 
 LabelDigest = tuple[LabelledFile, bytes, bytes, str]  # file, MD5, pixel MD5, reason where it has none
 
 
-def _digesting(name: str, corpus: Corpus, listed: Sequence[LabelledFile], missing: Sequence[LabelledFile]) -> Plan:
+def _digesting(
+    limits: WalkSettings, name: str, corpus: Corpus, listed: Sequence[LabelledFile], missing: Sequence[LabelledFile]
+) -> Plan:
     blocks = [tuple(missing[start : start + _FILES_PER_TASK]) for start in range(0, len(missing), _FILES_PER_TASK)]
     tasks = [Block(len(b), f"label files {b[0].entry.path} to {b[-1].entry.path}", b) for b in blocks]
     return Plan(
         step=f"digest {name}",
         tasks=tasks,
-        job=Job(f"labels {corpus.url}", partial(_digester, corpus)),
+        job=Job(f"{NAME} {corpus.url} {stage_key(NAME, limits.model_dump())}", partial(_digester, corpus, limits)),
         merge=partial(_merge_files, name=name, listed=frozenset(_identity(file) for file in listed)),
         engine="dask",
         seconds_per_item=0.02,
@@ -177,21 +181,26 @@ def _digesting(name: str, corpus: Corpus, listed: Sequence[LabelledFile], missin
     )
 
 
-def _digester(corpus: Corpus, _: zarr.Group) -> Worker:
+def _digester(corpus: Corpus, settings: WalkSettings, _: zarr.Group) -> Worker:
+    summarise = partial(summarise_picture, max_pixels=settings.max_pixels)
+    limits = Limits(settings.decode_seconds, settings.decode_memory_bytes)
+
     def worker(root: zarr.Group, task: Block) -> list[LabelDigest]:
-        return [_digest(corpus, file) for file in task.data]
+        return [_digest(corpus, file, summarise, limits) for file in task.data]
 
     return worker
 
 
-def _digest(corpus: Corpus, file: LabelledFile) -> LabelDigest:
+def _digest(
+    corpus: Corpus, file: LabelledFile, summarise: Callable[[bytes], PictureSummary], limits: Limits
+) -> LabelDigest:
     if file.md5:
         return file, bytes.fromhex(file.md5) if _is_md5(file.md5) else bytes(16), bytes(16), ""
     md5 = bytes(16)
     try:
         data = corpus.read(file.entry.path)
         md5 = bytes_md5(data)
-        return file, md5, pixel_md5(decode_image(data)), ""
+        return file, md5, run_isolated(summarise, data, limits=limits).pixel_md5, ""
     except ImageError as error:
         return file, md5, bytes(16), str(error)
 
