@@ -51,7 +51,7 @@ def _write_picture(place: Path, seed: int) -> None:
     relief = 120 + 35 * cv2.resize(coarse, (1024, 768), interpolation=cv2.INTER_CUBIC)
     noise = rng.integers(-12, 13, (768, 1024)).astype(np.float32)
     place.parent.mkdir(parents=True, exist_ok=True)
-    raw = [cv2.IMWRITE_TIFF_COMPRESSION, 1]
+    raw = [cv2.IMWRITE_TIFF_COMPRESSION, 1] if place.suffix == ".tif" else []
     if not cv2.imwrite(str(place), np.clip(relief + noise, 0, 255).astype(np.uint8), raw):
         raise OSError(f"{place} cannot be written")
 
