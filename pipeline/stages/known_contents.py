@@ -8,7 +8,8 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.stages.keys import content_key
-from pipeline.stages.ledger import read_files, read_images
+from pipeline.stages.ledger import FILE_COLUMNS, FILES, empty_columns, read_images
+from pipeline.storage.tables import read_table
 
 NO_MD5 = bytes(16)
 
@@ -56,14 +57,19 @@ class KnownContents:
 
 def known_contents(root: zarr.Group, *, judge_again: bool) -> KnownContents:
     """The contents of an index; with ``judge_again`` those that are no images count as new."""
-    return KnownContents(read_images(root, "md5")["md5"], {} if judge_again else _failed(read_files(root)))
+    return KnownContents(read_images(root, "md5")["md5"], {} if judge_again else _failed(_judged_files(root)))
 
 
 def contents_key(root: zarr.Group) -> int:
     """A number for the state of the index that `known_contents` rests on."""
-    files = read_files(root)
+    files = _judged_files(root)
     failed = _failed_rows(files)
     return content_key(read_images(root, "md5")["md5"], files["md5"][failed], files["status"][failed])
+
+
+def _judged_files(root: zarr.Group) -> dict[str, NDArray[Any]]:
+    """The ledger without its paths, which are most of its bytes."""
+    return read_table(root, FILES, "md5", "status", "reason") or empty_columns(FILE_COLUMNS)
 
 
 def _failed(files: dict[str, NDArray[Any]]) -> dict[bytes, Verdict]:
