@@ -197,8 +197,9 @@ def _long_lines(ink: NDArray[np.uint8]) -> list[_Line]:
         if long and straight and thickness <= _THICKEST_FRACTION * line_width:
             # The blurred edge of a thin line may be inked in a part of its length only: ends are judged without.
             core = (y + int(whole[0]), int(whole[-1] - whole[0]) + 1) if whole.size else (y, thickness)
-            left = _end(ink, x, *core, inward=1)
-            right = _end(ink, x + line_width - 1, *core, inward=-1)
+            above, below = core[0] - y, y + thickness - core[0] - core[1]
+            left = _less(_end(ink, x, *core, inward=1), above, below)
+            right = _less(_end(ink, x + line_width - 1, *core, inward=-1), above, below)
             lines.append(_Line(x, y, line_width, thickness, left, right))
     lines.sort(key=lambda line: -line.width)
     return lines[:_MOST_LINES]
@@ -220,6 +221,11 @@ def _end(ink: NDArray[np.uint8], column: int, y: int, thickness: int, *, inward:
     up = max(rises[c][0] for c in tick)
     down = max(rises[c][1] for c in tick)
     return _End(tick[0], len(tick), up, down)
+
+
+def _less(end: _End, above: int, below: int) -> _End:
+    """The end as it rises over a line that is thicker than was looked at, by so many rows."""
+    return end._replace(up=max(0, end.up - above), down=max(0, end.down - below))
 
 
 def _rise(column: NDArray[np.uint8], y: int, middle: int, thickness: int) -> tuple[int, int]:

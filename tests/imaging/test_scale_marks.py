@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from pipeline.imaging.databar import find_data_bar
+from pipeline.imaging.databar import DataBar, find_data_bar
 from pipeline.imaging.ink_pieces import label_pieces, piece_boxes
 from pipeline.imaging.scale import read_scale
+from pipeline.imaging.segment import find_segments
 from pipeline.imaging.tilt import find_tilt, straightened, tilted_box
 from tests.imaging.scale_drawings import SPOILS, Style, draw, specimen, spoil
 
@@ -110,3 +111,13 @@ def test_bars_without_labels_and_boxes_without_bars_have_no_value(seed: int) -> 
         x, y = int(rng.integers(0, 560)), int(rng.integers(380, 470))
         gray[y : y + int(rng.integers(2, 30)), x : x + int(rng.integers(20, 200))] = int(rng.choice([0, 255]))
     assert read_scale(gray).nm_per_px is None
+
+
+def test_a_thin_line_inked_in_part_at_the_regions_edge_is_measured_inside_it() -> None:
+    ink = np.zeros((30, 300), dtype=np.uint8)
+    ink[26:28, 40:160] = 1
+    ink[28, 40:100] = 1  # the blurred edge
+    ink[20:30, 40:42] = ink[20:30, 158:160] = 1
+    segments = find_segments(ink, DataBar(0, 30, 0, 300, "stripe", 255))
+    assert [segment.length_px for segment in segments if segment.kind == "ticked"] == [118]
+    assert all(segment.box[1] + segment.box[3] <= 30 for segment in segments)
