@@ -49,7 +49,7 @@ def image_facts(index: Index, image: str) -> dict[str, Any]:
         if number < 0:
             return _file_facts(files, row)
         return _file_facts(files, row) | _image_facts(root, recipe, number)
-    return _image_facts(root, recipe, _row_of_md5(root, image, index.url))
+    return _image_facts(root, recipe, row_of_md5(root, image, index.url))
 
 
 def _relative(image: str, corpus: str) -> str:
@@ -57,7 +57,8 @@ def _relative(image: str, corpus: str) -> str:
     return escape_path(os.path.relpath(path, corpus) if path.startswith(corpus + os.sep) else image)
 
 
-def _row_of_md5(root: zarr.Group, text: str, url: str) -> int:
+def row_of_md5(root: zarr.Group, text: str, url: str) -> int:
+    """The image whose MD5 begins with ``text``; `UsageError` where there is none, or more than one."""
     known = hex_md5(read_images(root, "md5")["md5"])
     prefix = text.lower()
     found = [row for row, md5 in enumerate(known) if md5.startswith(prefix)] if len(prefix) >= _SHORTEST_PREFIX else []

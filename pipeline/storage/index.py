@@ -4,7 +4,7 @@ import importlib.metadata
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import icechunk
@@ -155,6 +155,18 @@ class Index:
         with storage_failures("rolling back", self.url):
             self._repository.reset_branch(_BRANCH, found[0])
         return found[0]
+
+    def drop_history(self) -> int:
+        """Delete all commits but the newest, and every stored object that only they need; returns how many.
+
+        Nobody may be reading an older commit meanwhile.
+        """
+        before = len(self.history())
+        with storage_failures("deleting the history of", self.url):
+            now = datetime.now(UTC)
+            self._repository.expire_snapshots(older_than=now)
+            self._repository.garbage_collect(now)
+        return before - len(self.history())
 
 
 def open_index(location: str | os.PathLike[str], *, commit: str | None = None) -> Index:

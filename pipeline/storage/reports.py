@@ -193,3 +193,11 @@ def _problem(place: Location, md5: str) -> str:
 
 def _md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def delete_reports(location: Location) -> None:
+    """Delete all published files; the next run writes them anew."""
+    place = location.child("reports")
+    with storage_failures("deleting the reports of", location.url):
+        if place.filesystem().exists(place.url):
+            place.filesystem().rm(place.url, recursive=True)

@@ -139,3 +139,15 @@ def _create(group: zarr.Group, spec: RowArray, rows: int, shard_rows: int) -> No
         dimension_names=("image", *(f"{spec.name}_{axis}" for axis in range(len(spec.row_shape)))),
         overwrite=True,
     )
+
+
+def clear_row(root: zarr.Group, name: str, row: int) -> None:
+    """Set one row of every array of a group to its fill value, which also marks it as missing."""
+    for _, array in root[name].arrays():  # type: ignore[union-attr]
+        if row < array.shape[0]:
+            unit = (array.shards or array.chunks)[0]
+            start = row // unit * unit
+            block: Any = array[start : start + unit]
+            block = block.astype(object) if block.dtype.kind == "T" else block
+            block[row - start] = array.fill_value
+            array[start : start + unit] = block
