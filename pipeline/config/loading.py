@@ -133,7 +133,9 @@ def _read_toml(source: str, known: Mapping[str, str]) -> dict[str, Any]:
         try:
             text = Path(source).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"The recipe {source} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+            raise RecipeError(
+                f"The recipe {source} cannot be read: {getattr(error, 'strerror', None) or error}."
+            ) from error
     else:
         if source not in known:
             raise RecipeError(

@@ -77,6 +77,10 @@ def plan(context: Context) -> Plan | None:
                 merge=partial(_match, name=name, key=key),
                 settings={"set": name, "place": place},
             )
+        if not context.root[set_table(name)].attrs["matched"]:
+            context.notes.append(
+                f"labels: nothing of the set {name} ({place}) is a picture of the corpus; check its paths."
+            )
     return None
 
 
@@ -241,8 +245,12 @@ def _match(root: zarr.Group, results: Sequence[Any], *, name: str, key: int) -> 
     labels: dict[int, set[str]] = {}
     contents: dict[bytes, set[str]] = {}
     matched_contents: set[bytes] = set()
+    unreadable = 0
     for md5, pixels, label in zip(files["md5"], files["pixel_md5"], files["label"].tolist(), strict=True):
         content = md5.tobytes()
+        if not any(content):
+            unreadable += 1  # it has no content to be matched or compared by
+            continue
         contents.setdefault(content, set()).add(label)
         row = row_of.get(content, row_of.get(b"pixels" + pixels.tobytes()) if pixels.any() else None)
         if row is not None:
@@ -258,8 +266,8 @@ def _match(root: zarr.Group, results: Sequence[Any], *, name: str, key: int) -> 
         "files": len(files["label"]),
         "unique": len(contents),
         "matched": len(matched_contents),
-        "unmatched": len(contents) - len(matched_contents),
-        "repeated": len(files["label"]) - len(contents),
+        "unmatched": len(contents) - len(matched_contents) + unreadable,
+        "repeated": len(files["label"]) - len(contents) - unreadable,
         "contradictory": sum(len(found) > 1 for found in contents.values()),
     }
     write_table(root, set_table(name), columns, attributes={"key": key, **counts})

@@ -15,7 +15,9 @@ from pipeline.engine import EngineChoice
 from pipeline.errors import EmptyCorpusError, RemovalsError, UsageError
 from pipeline.job import open_runner, run_stages
 from pipeline.progress import Silent
+from pipeline.stages import labels
 from pipeline.stages.ledger import read_files, read_images
+from pipeline.stages.plan import Context
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index, open_index
 from pipeline.storage.tables import read_table
@@ -250,6 +252,19 @@ def test_labels_from_a_csv(corpus: Path, place: Path, tmp_path: Path) -> None:
         image_of["operator 0/img_00.tif"]: "Tips",
         image_of["operator 1/img_01.tif"]: "Fibres",
     }
+
+
+def test_a_csv_of_files_that_are_not_there_says_so(corpus: Path, place: Path, tmp_path: Path) -> None:
+    csv = tmp_path / "labels.csv"
+    csv.write_text("file,label\nnope1.tif,Tips\nnope2.tif,Fibres\n")
+    recipe = load_recipe(overrides={"labels.sets": {"mine": str(csv)}})
+    index = _run(corpus, place, recipe)
+    group = index.read()["labels/mine"]
+    counts = {name: group.attrs[name] for name in ("files", "unique", "matched", "unmatched", "repeated")}
+    assert counts == {"files": 2, "unique": 0, "matched": 0, "unmatched": 2, "repeated": 0}
+    context = Context(index.read(), recipe, Corpus(str(corpus), recipe.corpus))
+    assert labels.plan(context) is None
+    assert "nothing of the set mine" in context.notes[0]
 
 
 @pytest.mark.parametrize("text", ["name,kind\na,b\n", ""])
