@@ -36,7 +36,16 @@ class RayEngine:
     def map(
         self, function: Callable[[Item], Result], items: Iterable[Item], *, retries: int, gpus: float = 0.0
     ) -> Iterator[Result]:
-        """See `base.Engine.map`; one actor a worker, each given one item at a time."""
+        """See `base.Engine.map`; one actor a worker, each given one item at a time.
+
+        No more actors than the cluster has GPUs for: one that waits for a GPU waits for ever, with its item.
+
+        Raises
+        ------
+        EngineError
+            The cluster has fewer GPUs than one actor asks for.
+        """
+        most = self._most_actors(gpus)
         source = iter(items)
         actors: list[Any] = []
         running: dict[Any, tuple[Any, Item]] = {}
@@ -45,7 +54,7 @@ class RayEngine:
                 actor = self._actor(retries, gpus)
                 actors.append(actor)
                 running[_send(actor, function, item, retries)] = (actor, item)
-                if len(actors) == self.workers:
+                if len(actors) == most:
                     break
             while running:
                 done, _ = ray.wait(list(running), num_returns=1)
@@ -58,6 +67,17 @@ class RayEngine:
         finally:
             for actor in actors:
                 ray.kill(actor)
+
+    def _most_actors(self, gpus: float) -> int:
+        if not gpus:
+            return self.workers
+        found = float(ray.cluster_resources().get("GPU", 0))
+        if found < gpus:
+            raise EngineError(
+                f"The stage asks for {gpus:g} GPU a worker, and this Ray cluster has {found:g}. Run it where there is "
+                'one, or with device = "cpu".'
+            )
+        return min(self.workers, int(found // gpus))
 
     def _actor(self, retries: int, gpus: float) -> Any:
         options = {"num_cpus": 1, "num_gpus": gpus, "max_restarts": -1, "max_task_retries": retries}

@@ -65,6 +65,7 @@ def _gpus(settings: AutoencodeSettings) -> float:
 
 
 def _trainer(settings: AutoencodeSettings, recipe: Recipe, root: zarr.Group) -> Worker:
+    from pipeline.models.runtime import pick_device
     from pipeline.models.serialisation import fingerprint, network_to_bytes
     from pipeline.models.settings import StackedSettings
     from pipeline.models.stacked import train_stacked_autoencoder
@@ -85,7 +86,7 @@ def _trainer(settings: AutoencodeSettings, recipe: Recipe, root: zarr.Group) -> 
                 learning_rate=settings.learning_rate,
             ),
             seed=settings.seed,
-            device=settings.device,
+            device=pick_device(settings.device),
         )
         data = network_to_bytes(trained)
         return Fitted(data, fingerprint(data), trained.history)
@@ -122,10 +123,11 @@ def _encoding(
 
 
 def _encoder(settings: AutoencodeSettings, network: str, source: str, key: int, root: zarr.Group) -> Worker:
+    from pipeline.models.runtime import pick_device
     from pipeline.models.serialisation import build_encoder
 
     group = f"codes/{settings.name}"
-    encoder = build_encoder(read_network(root, settings.name, network), device=settings.device)
+    encoder = build_encoder(read_network(root, settings.name, network), device=pick_device(settings.device))
 
     def worker(root: zarr.Group, task: ShardTask) -> None:
         vectors: Any = root[f"{source}/vectors"]

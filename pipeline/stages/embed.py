@@ -83,6 +83,7 @@ def _gpus(settings: EmbedSettings) -> float:
 
 def _trainer(settings: EmbedSettings, _: zarr.Group) -> Worker:
     from pipeline.models.convolutional import train_convolutional_autoencoder
+    from pipeline.models.runtime import pick_device
     from pipeline.models.serialisation import fingerprint, network_to_bytes
     from pipeline.models.settings import ConvolutionalSettings
 
@@ -99,7 +100,7 @@ def _trainer(settings: EmbedSettings, _: zarr.Group) -> Worker:
                 batch_size=settings.batch_size,
             ),
             seed=settings.seed,
-            device=settings.device,
+            device=pick_device(settings.device),
         )
         data = network_to_bytes(trained)
         return Fitted(data, fingerprint(data), trained.history)
@@ -159,7 +160,9 @@ def _build_encoder(root: zarr.Group, settings: EmbedSettings, network: str | Non
 
 
 def _embedder(settings: EmbedSettings, network: str | None, group: str, key: int, root: zarr.Group) -> Worker:
-    encoder = _build_encoder(root, settings, network, device=settings.device)
+    from pipeline.models.runtime import pick_device
+
+    encoder = _build_encoder(root, settings, network, device=pick_device(settings.device))
 
     def worker(root: zarr.Group, task: ShardTask) -> None:
         pixels: Any = root["pixels/gray"]

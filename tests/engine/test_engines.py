@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from pipeline.engine.serial import SerialEngine
 from pipeline.errors import EngineError, UsageError
 from pipeline.progress import Silent
 
+ROOT = Path(__file__).resolve().parents[2]
 KINDS = ("local", "dask", "ray")
 
 
@@ -122,3 +125,23 @@ def test_an_absent_scheduler_is_named(tmp_path: Path) -> None:
 def test_dask_hands_out_no_gpus(cluster: Engines) -> None:
     with pytest.raises(EngineError, match="run it on Ray"):
         list(cluster.pick("dask", seconds=1e9).map(_square, [1], retries=0, gpus=1.0))
+
+
+def test_ray_says_that_it_has_no_gpu_instead_of_waiting(cluster: Engines) -> None:
+    with pytest.raises(EngineError, match="this Ray cluster has 0"):
+        list(cluster.pick("ray", seconds=1e9).map(_square, [1], retries=0, gpus=1.0))
+
+
+_FEWER_GPUS_THAN_WORKERS = """
+import ray
+ray.init(address="local", num_cpus=3, num_gpus=1, include_dashboard=False, log_to_driver=False)
+from pipeline.engine.ray_engine import RayEngine
+print(sorted(RayEngine(3, None).map(abs, range(7), retries=0, gpus=1.0)))
+"""
+
+
+def test_fewer_gpus_than_workers_do_all_the_work() -> None:
+    """One GPU, declared to Ray and not really there, and three workers: two of them would wait for ever."""
+    command = [sys.executable, "-c", _FEWER_GPUS_THAN_WORKERS]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert found.stdout.strip().endswith(str(list(range(7)))), found.stderr

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from pipeline.config import load_recipe
 from pipeline.engine import EngineChoice
-from pipeline.errors import WeightsError
+from pipeline.errors import UsageError, WeightsError
 from pipeline.job import open_runner, run_stages
 from pipeline.progress import Silent
 from pipeline.storage.corpus import Corpus
@@ -90,3 +91,10 @@ def test_weights_that_are_none_end_in_a_sentence(demo: Path, tmp_path: Path) -> 
     weights.write_bytes(b"these are no weights")
     with pytest.raises(WeightsError, match=r"weights\.safetensors"):
         _run(demo, tmp_path / "index", TWO_SETS, f"embed.backbone.weights={weights}")
+
+
+def test_a_gpu_that_is_not_there_ends_in_a_sentence(demo: Path, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(UsageError, match="sees no GPU here"):
+        _run(demo, tmp_path / "index", TWO_SETS, "embed.own.device=cuda")
