@@ -97,7 +97,26 @@ def text_crop(
     return np.pad(page, PAD_PX, constant_values=255)
 
 
-class NetworkReader:
+class _Remembering:
+    """Reads a crop that was seen before from memory."""
+
+    def __init__(self) -> None:
+        self._seen: dict[bytes, list[TextCandidate]] = {}
+
+    def read(self, crop: NDArray[np.uint8]) -> list[TextCandidate]:
+        """Read one line of dark text on white; see `TextReader.read`."""
+        key = _crop_key(crop)
+        if key not in self._seen:
+            if len(self._seen) >= _CACHED_CROPS:
+                self._seen.pop(next(iter(self._seen)))
+            self._seen[key] = self._recognise(crop)
+        return self._seen[key]
+
+    def _recognise(self, crop: NDArray[np.uint8]) -> list[TextCandidate]:
+        raise NotImplementedError
+
+
+class NetworkReader(_Remembering):
     """RapidOCR's recognition network on one thread.
 
     Costs about 0.3 s and 100 MB to build, then 5 to 20 ms of CPU for a crop, nothing for a crop seen before:
@@ -126,16 +145,7 @@ class NetworkReader:
             )
         self._characters = ["", *characters.splitlines(), " "]
         self._micro_signs = [i for i, character in enumerate(self._characters) if character in _MICRO_SIGNS]
-        self._seen: dict[bytes, list[TextCandidate]] = {}
-
-    def read(self, crop: NDArray[np.uint8]) -> list[TextCandidate]:
-        """Read one line of dark text on white; see `TextReader.read`."""
-        key = _crop_key(crop)
-        if key not in self._seen:
-            if len(self._seen) >= _CACHED_CROPS:
-                self._seen.pop(next(iter(self._seen)))
-            self._seen[key] = self._recognise(crop)
-        return self._seen[key]
+        super().__init__()
 
     def _recognise(self, crop: NDArray[np.uint8]) -> list[TextCandidate]:
         if crop.size == 0:
@@ -147,7 +157,7 @@ class NetworkReader:
         return [TextCandidate(text, confidence)] if text else []
 
 
-class TesseractReader:
+class TesseractReader(_Remembering):
     """The ``tesseract`` program on the PATH: a process a crop, 150 to 200 ms. A second opinion at best.
 
     Raises
@@ -164,16 +174,7 @@ class TesseractReader:
             )
         # Inherited by the program: with a thread a core it spends its time waiting for its own threads.
         os.environ.setdefault("OMP_THREAD_LIMIT", "1")
-        self._seen: dict[bytes, list[TextCandidate]] = {}
-
-    def read(self, crop: NDArray[np.uint8]) -> list[TextCandidate]:
-        """Read one line of dark text on white; see `TextReader.read`."""
-        key = _crop_key(crop)
-        if key not in self._seen:
-            if len(self._seen) >= _CACHED_CROPS:
-                self._seen.pop(next(iter(self._seen)))
-            self._seen[key] = self._recognise(crop)
-        return self._seen[key]
+        super().__init__()
 
     def _recognise(self, crop: NDArray[np.uint8]) -> list[TextCandidate]:
         import pytesseract
