@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -78,8 +79,9 @@ class _Item:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export came to: files in all, those written now, and pictures that could not be read."""
+    """What an export came to: pictures, files in all, those written now, and pictures that could not be read."""
 
+    pictures: int
     files: int
     written: int
     unreadable: tuple[str, ...]
@@ -108,18 +110,21 @@ def export(index: Index, out: Path, settings: ExportSettings, *, engines: Engine
     write = partial(_write_block, corpus=corpus, out=str(out), settings=settings, max_pixels=recipe.walk.max_pixels)
     files, written = 0, 0
     unreadable: list[str] = []
+    began = time.monotonic()
     try:
         for found in engine.map(write, blocks, retries=recipe.run.retries):
             files, written = files + found.files, written + found.written
             unreadable += found.unreadable
-            listener.advanced(_PICTURES_PER_TASK)
+            listener.advanced(found.pictures)
     except WorkFailedError as error:
         raise ShardError(
             f"Writing pictures into {out} failed: {error}. What was written stays; run it again."
         ) from error
     _write_manifest(root, recipe, items, out)
-    listener.stage_finished(StageFinished("export", 1, len(items), len(unreadable), 0.0, index.commit))
-    return Exported(files, written, tuple(sorted(unreadable)))
+    listener.stage_finished(
+        StageFinished("export", 1, len(items), len(unreadable), time.monotonic() - began, index.commit)
+    )
+    return Exported(len(items), files, written, tuple(sorted(unreadable)))
 
 
 def folder_name(label: str) -> str:
@@ -213,7 +218,7 @@ def _write_block(
             files, written = files + len(places), written + len(missing)
         except ImageError as error:
             unreadable.append(f"{item.source.path}: {error}")
-    return Exported(files, written, tuple(unreadable))
+    return Exported(len(block), files, written, tuple(unreadable))
 
 
 def _places(item: _Item, out: Path, settings: ExportSettings) -> list[Path]:
@@ -276,4 +281,4 @@ def _export_tables(index: Index, out: Path) -> Exported:
     names = [file.removesuffix(".parquet") for file in manifest["files"] if file.endswith(".parquet")]
     for name, table in read_report_tables(index.location, names).items():
         pyarrow.csv.write_csv(_flat(table), out / f"{name}.csv")
-    return Exported(len(names), len(names), ())
+    return Exported(0, len(names), len(names), ())
