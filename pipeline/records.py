@@ -96,6 +96,8 @@ class ScaleReading:
         specimen. None without a stripe.
     segment_box, text_box : (x, y, width, height) or None
         In pixels of the picture.
+    crop : str
+        Digest of the text's crop: equal crops have one reading. Empty without a text.
     """
 
     status: ScaleStatus
@@ -110,3 +112,4 @@ class ScaleReading:
     bar_top_px: int | None = None
     segment_box: tuple[int, int, int, int] | None = None
     text_box: tuple[int, int, int, int] | None = None
+    crop: str = ""

@@ -21,8 +21,9 @@ from pipeline.imaging.databar import DataBar, find_data_bar, ink_mask, neighbour
 from pipeline.imaging.decode import decode_image
 from pipeline.imaging.ink_pieces import piece_boxes
 from pipeline.imaging.label_box import LabelBox, find_label_boxes, label_ink
-from pipeline.imaging.label_evidence import LabelReading, as_micrometres, read_label
-from pipeline.imaging.label_text import TextReader, network_reader, text_crop
+from pipeline.imaging.label_evidence import LabelReading, as_micrometres
+from pipeline.imaging.label_memory import LabelMemory
+from pipeline.imaging.label_text import TextReader, text_crop
 from pipeline.imaging.segment import Segment, find_boxes, find_segments, with_exact_length
 from pipeline.imaging.tilt import find_tilt, straightened, tilted_box
 from pipeline.records import DecodedImage, ScaleReading, ScaleStatus
@@ -42,12 +43,16 @@ _MOST_READINGS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class ScaleCandidate:
-    """One segment with one text read as its label; `reading` is None where no text was found near it."""
+    """One segment with one text read as its label; `reading` is None where no text was found near it.
+
+    `crop` is the digest of the text's crop (`pipeline.imaging.label_memory.crop_digest`).
+    """
 
     bar: DataBar
     segment: Segment
     label: LabelBox | None = None
     reading: LabelReading | None = None
+    crop: str = ""
 
     @property
     def nm_per_px(self) -> float | None:
@@ -63,6 +68,7 @@ def read_scale(
     metadata_nm_per_px: float | None = None,
     reader: TextReader | None = None,
     further_reader: TextReader | None = None,
+    labels: LabelMemory | None = None,
 ) -> ScaleReading:
     """Read the physical scale of a picture.
 
@@ -78,6 +84,9 @@ def read_scale(
     further_reader : TextReader, optional
         Asked where the first one is not enough, e.g. `pipeline.imaging.label_text.tesseract_reader()`.
         Default: none, so that the result does not depend on what is installed on a machine.
+    labels : LabelMemory, optional
+        What reads the labels, remembering each distinct crop; with its own readers, so that ``reader`` and
+        ``further_reader`` must be left out.
 
     Returns
     -------
@@ -88,7 +97,8 @@ def read_scale(
     Raises
     ------
     UsageError
-        For an array that is not uint8 [height, width], or a ``metadata_nm_per_px`` that is not above zero.
+        For an array that is not uint8 [height, width], a ``metadata_nm_per_px`` that is not above zero, or
+        ``labels`` together with a reader.
     ImageError
         If a file cannot be decoded.
 
@@ -101,10 +111,14 @@ def read_scale(
     metadata = metadata_nm_per_px if metadata_nm_per_px is not None else from_file
     if metadata is not None and not (np.isfinite(metadata) and metadata > 0):
         raise UsageError(f"metadata_nm_per_px is {metadata}; expected a finite number above zero, or None.")
+    if labels is not None and (reader is not None or further_reader is not None):
+        raise UsageError("read_scale got labels and a reader; expected one of them: labels have their own readers.")
     bar = find_data_bar(gray)
     bar_top = bar.top if bar is not None and bar.is_stripe else None
     seen: list[ScaleCandidate] = []
-    for candidate in _straight_or_tilted(gray, bar, reader, further_reader):
+    for candidate in _straight_or_tilted(
+        gray, bar, labels or LabelMemory(reader=reader, further_reader=further_reader)
+    ):
         seen.append(candidate)
         if (
             _implausible(candidate, gray.shape[1]) == ""
@@ -115,19 +129,17 @@ def read_scale(
     return _from_uncertain(seen, metadata, bar, gray.shape[1])
 
 
-def _straight_or_tilted(
-    gray: NDArray[np.uint8], bar: DataBar | None, reader: TextReader | None, further_reader: TextReader | None
-) -> Iterator[ScaleCandidate]:
+def _straight_or_tilted(gray: NDArray[np.uint8], bar: DataBar | None, labels: LabelMemory) -> Iterator[ScaleCandidate]:
     """The candidates of the picture as it is, then those of the picture set straight where print is tilted."""
     regions, again = tee(_regions(gray, bar))
-    yield from _candidates(gray, regions, reader, further_reader)
+    yield from _candidates(gray, regions, labels)
     tilts = (find_tilt(ink, pieces) for _, ink, pieces in again)
     tilt = next((angle for angle in tilts if angle is not None), None)
     if tilt is None:
         return
     straight = straightened(gray, tilt)
     straight_bar = find_data_bar(straight) or bar
-    for candidate in scale_candidates(straight, straight_bar, reader=reader, further_reader=further_reader):
+    for candidate in _candidates(straight, _regions(straight, straight_bar), labels):
         box = tilted_box(candidate.segment.box, tilt, gray.shape)
         label = candidate.label
         if label is not None:
@@ -147,14 +159,13 @@ def scale_candidates(
     Lazy: the caller stops when a candidate satisfies. A picture without a stripe of its own is searched for
     print on the specimen too. At most twelve labels are read.
     """
-    return _candidates(gray, _regions(gray, bar), reader, further_reader)
+    return _candidates(gray, _regions(gray, bar), LabelMemory(reader=reader, further_reader=further_reader))
 
 
 def _candidates(
     gray: NDArray[np.uint8],
     regions: Iterable[tuple[DataBar, NDArray[np.uint8], NDArray[np.int32]]],
-    reader: TextReader | None,
-    further_reader: TextReader | None,
+    memory: LabelMemory,
 ) -> Iterator[ScaleCandidate]:
     budget = _MOST_READINGS
     for region, ink, pieces in regions:
@@ -171,8 +182,8 @@ def _candidates(
                 budget -= 1
                 fringe_px = None if label.place == "inside" else place.fringe_px
                 crop = text_crop(gray, label.box, label_ink(place_ink, place, label), fringe_px=fringe_px)
-                reading = read_label(crop, reader or network_reader(), further_reader=further_reader)
-                yield ScaleCandidate(region, segment, label, reading)
+                digest, reading = memory.read(crop)
+                yield ScaleCandidate(region, segment, label, reading, digest)
 
 
 def _regions(
@@ -259,7 +270,7 @@ def _variants(candidate: ScaleCandidate) -> list[ScaleCandidate]:
     if reading is None or reading.value is None or reading.value.unit != "pm":
         return [candidate]
     changed = LabelReading(reading.text, as_micrometres(reading.value), False, reading.confidence, reading.reason)
-    return [candidate, ScaleCandidate(candidate.bar, candidate.segment, candidate.label, changed)]
+    return [candidate, replace(candidate, reading=changed)]
 
 
 def _shortcoming(
@@ -320,4 +331,5 @@ def _record(
         bar_top_px=bar_top,
         segment_box=None if candidate is None else candidate.segment.box,
         text_box=None if candidate is None or candidate.label is None else candidate.label.box,
+        crop="" if candidate is None else candidate.crop,
     )

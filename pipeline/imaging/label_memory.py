@@ -1,0 +1,83 @@
+"""Readings of label crops by the digest of their pixels: a crop that was seen before costs no recogniser."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.imaging.label_evidence import LabelReading, read_label
+from pipeline.imaging.label_text import TextReader, network_reader
+from pipeline.imaging.label_value import LabelValue
+
+_MOST_KEPT: Final = 20_000
+
+
+def crop_digest(crop: NDArray[np.uint8]) -> str:
+    """The name of a crop: 32 hexadecimal digits of its size and pixels."""
+    shape = np.asarray(crop.shape, dtype="<i8").tobytes()
+    return hashlib.md5(shape + np.ascontiguousarray(crop).tobytes(), usedforsecurity=False).hexdigest()
+
+
+class LabelMemory:
+    """Reads labels, each distinct crop once.
+
+    A reading is a function of the crop and the readers alone, so what is remembered never changes a result.
+
+    Parameters
+    ----------
+    known : mapping of str to LabelReading, optional
+        Readings of earlier runs, by `crop_digest`; made by the same version of the readers.
+    reader : TextReader, optional
+        What recognises text; default the network of `network_reader`, built when a crop needs it.
+    further_reader : TextReader, optional
+        See `pipeline.imaging.label_evidence.read_label`.
+
+    Attributes
+    ----------
+    used : dict of str to LabelReading
+        Every crop asked for since the caller last cleared it.
+
+    Notes
+    -----
+    Besides ``known`` at most 20,000 readings are kept, some 10 MB.
+    """
+
+    def __init__(
+        self,
+        known: Mapping[str, LabelReading] | None = None,
+        *,
+        reader: TextReader | None = None,
+        further_reader: TextReader | None = None,
+    ) -> None:
+        self._known = known or {}
+        self._fresh: dict[str, LabelReading] = {}
+        self._reader, self._further_reader = reader, further_reader
+        self.used: dict[str, LabelReading] = {}
+
+    def read(self, crop: NDArray[np.uint8]) -> tuple[str, LabelReading]:
+        """The digest of a crop, and what it says."""
+        digest = crop_digest(crop)
+        reading = self._known.get(digest) or self._fresh.get(digest)
+        if reading is None:
+            reading = read_label(crop, self._reader or network_reader(), further_reader=self._further_reader)
+            if len(self._fresh) >= _MOST_KEPT:
+                self._fresh.pop(next(iter(self._fresh)))
+            self._fresh[digest] = reading
+        self.used[digest] = reading
+        return digest, reading
+
+
+def reading_to_text(reading: LabelReading) -> str:
+    """A reading as JSON; numbers keep every bit."""
+    return json.dumps(asdict(reading), ensure_ascii=False, sort_keys=True)
+
+
+def reading_from_text(text: str) -> LabelReading:
+    """The reading that `reading_to_text` wrote."""
+    fields = json.loads(text)
+    value = fields.pop("value")
+    return LabelReading(value=None if value is None else LabelValue(**value), **fields)
