@@ -71,6 +71,7 @@ def run(
     until: str | None = None,
     accept_removals: bool = False,
     rehash: bool = False,
+    wait_seconds: float = 0.0,
     listener: Listener | None = None,
 ) -> RunResult:
     """Bring an index up to date with its corpus, doing only what is missing.
@@ -93,6 +94,8 @@ def run(
         Go on although many files have vanished.
     rehash : bool
         Read all files again, whatever their sizes and times say; those that were no images are judged anew.
+    wait_seconds : float
+        How long to wait while another run writes the index.
     listener : Listener, optional
         Told of progress.
 
@@ -115,6 +118,7 @@ def run(
         listener=listener or Silent(),
         accept_removals=accept_removals,
         rehash=rehash,
+        wait_seconds=wait_seconds,
     ) as runner:
         return run_stages(runner, STAGE_NAMES[: STAGE_NAMES.index(check_stage(until)) + 1] if until else STAGE_NAMES)
 
@@ -156,6 +160,7 @@ def open_runner(
     listener: Listener,
     accept_removals: bool = False,
     rehash: bool = False,
+    wait_seconds: float = 0.0,
 ) -> Iterator[Runner]:
     """Lock the index, make it where it does not exist, and hold engines ready."""
     corpus.check()
@@ -164,11 +169,11 @@ def open_runner(
     if not index_exists(location):
         _check_hub(recipe)
         _check_creatable(Location.parse(location))
-    with writer_lock(Location.parse(location)):
+    with writer_lock(Location.parse(location), wait_seconds=wait_seconds, waiting=listener.note) as lease:
         index = _open_or_create(corpus, location, recipe)
         _remember(index, corpus, recipe)
         with Engines(engines, listener) as opened:
-            yield Runner(index, corpus, recipe, opened, listener, accept_removals, rehash)
+            yield Runner(index, corpus, recipe, opened, listener, accept_removals, rehash, lease.check)
 
 
 def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:

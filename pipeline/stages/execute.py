@@ -3,7 +3,7 @@
 import os
 import pickle
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -39,9 +39,16 @@ class _Tally:
         self.peak_memory_bytes = max(self.peak_memory_bytes, outcome.peak_memory_bytes)
 
 
+def _unguarded() -> None:
+    """Nobody else writes: the caller sees to it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """Everything that running a stage needs besides the stage."""
+    """Everything that running a stage needs besides the stage.
+
+    ``guard`` is called before every commit and raises when the index may no longer be written.
+    """
 
     index: Index
     corpus: Corpus
@@ -50,6 +57,7 @@ class Runner:
     listener: Listener
     accept_removals: bool = False
     rehash: bool = False
+    guard: Callable[[], None] = _unguarded
 
     def context(self) -> Context:
         """What stages plan from, at the newest commit."""
@@ -88,6 +96,7 @@ class Runner:
         tally = _Tally()
         transaction = self.index.begin()
         plan.layout(transaction.root)
+        self.guard()
         transaction.commit(f"{stage.name}: layout", self._metadata(stage, plan, engine, tally, "layout", ""))
         plan_id = f"{transaction.base_commit} {stage.name} {plan.step}"
         number = 0
@@ -102,6 +111,7 @@ class Runner:
             message = f"{stage.name}: {plan.step}" if plan.step else stage.name
             if kind == "checkpoint":
                 message += f", checkpoint {number}/{len(plan.tasks)}"
+            self.guard()
             commit = transaction.commit(message, self._metadata(stage, plan, engine, tally, kind, base))
             if done:
                 return tally
