@@ -25,6 +25,7 @@ _AFTER = {
     "rollback": "Return an index to an earlier commit.",
     "show": "Show all that an index knows of one image.",
     "export": "Write anonymous pictures, folders of labels or clusters, or tables.",
+    "expire": "Delete old commits and what only they need.",
     "forget": "Remove an image and its history for good.",
     "verify": "Check an index against itself and its corpus.",
     "doctor": "Say what works on this machine and what does not.",

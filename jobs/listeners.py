@@ -14,8 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from jobs.terminal import console, log_event, print_line
-from pipeline.progress import Listener, Silent, StageFinished, StageStarted
+from jobs.terminal import console, log_event, name_run, print_line
+from pipeline.progress import Listener, RunStarted, Silent, StageFinished, StageStarted, TaskDone
 
 
 class ClosingListener(Listener, Protocol):
@@ -51,7 +51,7 @@ class Quiet(_Closing, Silent):
     """Says nothing but errors."""
 
 
-class Lines(_Closing):
+class Lines(_Closing, Silent):
     """A line for each stage, and one for each checkpoint of a long stage."""
 
     def __init__(self) -> None:
@@ -70,9 +70,9 @@ class Lines(_Closing):
             self._engines[started.stage] = started.engine
         self._done, self._items = 0, started.items
 
-    def advanced(self, items: int) -> None:
+    def advanced(self, done: TaskDone) -> None:
         """Count."""
-        self._done += items
+        self._done += done.items
 
     def checkpoint(self, stage: str, commit: str) -> None:
         """Print how far it is; this much is kept whatever happens."""
@@ -123,11 +123,11 @@ class Bars(Lines):
         self._progress.start()
         self._task = self._progress.add_task(f"{started.stage}{step}", total=started.items)
 
-    def advanced(self, items: int) -> None:
+    def advanced(self, done: TaskDone) -> None:
         """Move the bar."""
-        super().advanced(items)
+        super().advanced(done)
         if self._task is not None:
-            self._progress.advance(self._task, items)
+            self._progress.advance(self._task, done.items)
 
     def checkpoint(self, stage: str, commit: str) -> None:
         """The bar tells already how far it is."""
@@ -147,6 +147,11 @@ class Bars(Lines):
 class JsonLog(_Closing):
     """A line of JSON on standard error for each event."""
 
+    def run_started(self, started: RunStarted) -> None:
+        """From here on each line bears the run's id."""
+        name_run(started.run)
+        log_event("run_started", index=started.index, corpus=started.corpus, commit=started.commit)
+
     def engine_opened(self, name: str, workers: int, dashboard: str | None) -> None:
         """An engine is ready."""
         log_event("engine_opened", engine=name, workers=workers, dashboard=dashboard)
@@ -162,9 +167,9 @@ class JsonLog(_Closing):
             engine=started.engine,
         )
 
-    def advanced(self, items: int) -> None:
-        """So many more are done."""
-        log_event("advanced", items=items)
+    def advanced(self, done: TaskDone) -> None:
+        """A piece is done."""
+        log_event("advanced", stage=done.stage, items=done.items, skipped=done.skipped, seconds=round(done.seconds, 3))
 
     def checkpoint(self, stage: str, commit: str) -> None:
         """What was done so far is committed."""
@@ -180,6 +185,7 @@ class JsonLog(_Closing):
             skipped=finished.skipped,
             seconds=round(finished.seconds, 3),
             commit=finished.commit,
+            statuses=dict(finished.statuses),
         )
 
     def note(self, text: str) -> None:

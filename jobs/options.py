@@ -1,6 +1,8 @@
 """Options that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -8,6 +10,7 @@ import click
 from jobs.recipes import builtin_recipes
 from pipeline.config import Recipe, load_recipe
 from pipeline.engine import EngineChoice
+from pipeline.progress import Listener, Several
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -39,6 +42,45 @@ def engine_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def watch_options(command: Command) -> Command:
+    """--wait, --metrics, --metrics-file."""
+    for option in (
+        click.option(
+            "--metrics-file",
+            type=click.Path(path_type=Path),
+            metavar="FILE.prom",
+            help="Write Prometheus metrics there too, for the node exporter's text collector.",
+        ),
+        click.option(
+            "--metrics", metavar="[HOST:]PORT", help="Serve Prometheus metrics while it runs [on this machine only]."
+        ),
+        click.option(
+            "--wait",
+            "wait_seconds",
+            type=click.FloatRange(min=0),
+            default=0.0,
+            metavar="SECONDS",
+            help="Wait so long while another run writes the index, instead of ending at once.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def with_metrics(listener: Listener, address: str | None, file: Path | None) -> Iterator[Listener]:
+    """The listener, and beside it what --metrics and --metrics-file ask for."""
+    if not (address or file):
+        yield listener
+        return
+    from pipeline.metrics import Metrics, MetricsFile
+
+    metrics = Metrics()
+    writers = (MetricsFile(metrics, file),) if file else ()
+    with metrics.serve(address) if address else nullcontext():
+        yield Several(listener, metrics, *writers)
 
 
 def settings_option(command: Command) -> Command:

@@ -6,7 +6,16 @@ import click
 
 from jobs.catalogue import STAGES
 from jobs.listeners import open_listener
-from jobs.options import engine_choice, engine_options, parse_label_sets, read_recipe, settings_option, talk_options
+from jobs.options import (
+    engine_choice,
+    engine_options,
+    parse_label_sets,
+    read_recipe,
+    settings_option,
+    talk_options,
+    watch_options,
+    with_metrics,
+)
 from jobs.terminal import log_event, print_line, print_rows, print_table
 
 if TYPE_CHECKING:
@@ -38,6 +47,7 @@ _SUMMARY_TABLES = ("files", "images", "duplicates", "scales", "clusters", "clust
 @click.option("--accept-removals", is_flag=True, help="Go on although many files have vanished.")
 @click.option("--rehash", is_flag=True, help="Read all files again, whatever their sizes and times say.")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be done, and do nothing.")
+@watch_options
 @talk_options
 def command(corpus: str, index: str, **options: Any) -> None:
     """Bring INDEX up to date with the images in CORPUS; run it again and only what is new or changed is done.
@@ -62,7 +72,8 @@ def command(corpus: str, index: str, **options: Any) -> None:
         _print_plan(corpus, index, recipe, names)
         return
     with (
-        open_listener(quiet=options["quiet"], log_json=options["log_json"]) as listener,
+        open_listener(quiet=options["quiet"], log_json=options["log_json"]) as teller,
+        with_metrics(teller, options["metrics"], options["metrics_file"]) as listener,
         open_runner(
             Corpus(corpus, recipe.corpus),
             index,
@@ -71,6 +82,7 @@ def command(corpus: str, index: str, **options: Any) -> None:
             listener=listener,
             accept_removals=options["accept_removals"],
             rehash=options["rehash"],
+            wait_seconds=options["wait_seconds"],
         ) as runner,
     ):
         result = run_stages(runner, names)

@@ -7,7 +7,7 @@ import click
 
 from jobs.catalogue import STAGES
 from jobs.listeners import open_listener
-from jobs.options import engine_choice, engine_options, settings_option, talk_options
+from jobs.options import engine_choice, engine_options, settings_option, talk_options, watch_options, with_metrics
 from jobs.terminal import print_line
 
 
@@ -21,6 +21,7 @@ def command_for(name: str) -> click.Command:
     @engine_options
     @click.option("--accept-removals", is_flag=True, help="Go on although many files have vanished.")
     @click.option("--rehash", is_flag=True, help="Read all files again, whatever their sizes and times say.")
+    @watch_options
     @talk_options
     def command(index: str, **options: Any) -> None:
         from pipeline.job import open_runner, run_stages
@@ -33,7 +34,8 @@ def command_for(name: str) -> click.Command:
         recipe = stored_recipe(opened, assignments=options["assignments"])
         choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])
         with (
-            open_listener(quiet=options["quiet"], log_json=options["log_json"]) as listener,
+            open_listener(quiet=options["quiet"], log_json=options["log_json"]) as teller,
+            with_metrics(teller, options["metrics"], options["metrics_file"]) as listener,
             open_runner(
                 Corpus(stored_corpus(opened), recipe.corpus),
                 index,
@@ -42,6 +44,7 @@ def command_for(name: str) -> click.Command:
                 listener=listener,
                 accept_removals=options["accept_removals"],
                 rehash=options["rehash"],
+                wait_seconds=options["wait_seconds"],
             ) as runner,
         ):
             result = run_stages(runner, (name,))

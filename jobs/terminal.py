@@ -20,7 +20,7 @@ _NARROWEST = 24  # columns that the last column of a table has at least, on howe
 # Characters of a commit's id that are shown to people.
 SHORT_COMMIT = 8
 
-_RUN = f"{os.getpid()}-{int(time.time())}"
+_run_ids = [""]  # the newest run of this process last
 
 
 def print_line(text: str, *, style: str | None = None) -> None:
@@ -86,7 +86,13 @@ def _plain(text: str) -> Text:
     return Text("".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text))
 
 
+def name_run(run: str) -> None:
+    """Name the run in all lines of the log that follow."""
+    _run_ids.append(run)
+
+
 def log_event(event: str, **values: Any) -> None:
-    """A line of JSON on standard error; ``run`` is the same in all lines of one process."""
+    """A line of JSON on standard error; ``run`` is the run's id, empty before it has the index."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    click.echo(json.dumps({"time": now, "run": _RUN, "event": event, **values}, ensure_ascii=False), err=True)
+    line = {"time": now, "run": _run_ids[-1], "process": os.getpid(), "event": event, **values}
+    click.echo(json.dumps(line, ensure_ascii=False), err=True)

@@ -28,7 +28,7 @@ from pipeline.config import Recipe
 from pipeline.engine import Engines, WorkFailedError
 from pipeline.errors import ImageError, ShardError, StageError, UsageError
 from pipeline.imaging.canonical import to_gray8
-from pipeline.progress import Listener, StageFinished, StageStarted
+from pipeline.progress import Listener, StageFinished, StageStarted, TaskDone
 from pipeline.remembered import stored_corpus, stored_recipe
 from pipeline.stages.keys import scale_key
 from pipeline.stages.ledger import Source, read_images, read_source, representatives, sources_of
@@ -115,14 +115,14 @@ def export(index: Index, out: Path, settings: ExportSettings, *, engines: Engine
         for found in engine.map(write, blocks, retries=recipe.run.retries):
             files, written = files + found.files, written + found.written
             unreadable += found.unreadable
-            listener.advanced(found.pictures)
+            listener.advanced(TaskDone("export", found.pictures, len(found.unreadable)))
     except WorkFailedError as error:
         raise ShardError(
             f"Writing pictures into {out} failed: {error}. What was written stays; run it again."
         ) from error
     _write_manifest(root, recipe, items, out)
     listener.stage_finished(
-        StageFinished("export", 1, len(items), len(unreadable), time.monotonic() - began, index.commit)
+        StageFinished("export", 1, len(items), len(unreadable), time.monotonic() - began, index.commit, {})
     )
     return Exported(len(items), files, written, tuple(sorted(unreadable)))
 

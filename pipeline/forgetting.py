@@ -1,6 +1,7 @@
 """Removing an image from an index for good: its rows, its names, and the history that still holds them."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index
 from pipeline.storage.location import Location
 from pipeline.storage.lock import writer_lock
+from pipeline.storage.past_runs import remember_runs
 from pipeline.storage.reports import delete_reports
 from pipeline.storage.rows import KEY, clear_row
 from pipeline.storage.tables import read_table, write_table
@@ -52,7 +54,8 @@ def forget(index: Index, md5: str) -> Forgotten:
         for group in _row_groups(transaction.root):
             clear_row(transaction.root, group, row)
         transaction.commit("forget an image", {"stage": "forget", "kind": "layout"})
-        commits = index.drop_history()
+        remember_runs(index)
+        commits = index.drop_history(datetime.now(UTC)).commits
         delete_reports(index.location)
     return Forgotten(row, paths, commits)
 

@@ -12,7 +12,17 @@ import pyarrow as pa
 from pipeline.config import Recipe, change_recipe, load_recipe, recipe_to_toml
 from pipeline.engine import EngineChoice, Engines
 from pipeline.errors import EmptyCorpusError, StageError, UsageError, WeightsError
-from pipeline.progress import Listener, Silent, StageFinished, StageStarted
+from pipeline.progress import (
+    Listener,
+    RunStarted,
+    Several,
+    Silent,
+    StageFinished,
+    StageStarted,
+    TaskDone,
+    Telling,
+    new_run_id,
+)
 from pipeline.remembered import stored_label_sets
 from pipeline.stages import agree, autoencode, cluster, dimension, embed, labels, neighbours, pair, pixels, scale, walk
 from pipeline.stages.execute import Runner
@@ -171,9 +181,11 @@ def open_runner(
         _check_creatable(Location.parse(location))
     with writer_lock(Location.parse(location), wait_seconds=wait_seconds, waiting=listener.note) as lease:
         index = _open_or_create(corpus, location, recipe)
+        run_id, listener = new_run_id(), Several(listener, Telling(lease.tell))
+        listener.run_started(RunStarted(run_id, index.url, corpus.url, index.commit))
         _remember(index, corpus, recipe)
         with Engines(engines, listener) as opened:
-            yield Runner(index, corpus, recipe, opened, listener, accept_removals, rehash, lease.check)
+            yield Runner(index, corpus, recipe, opened, listener, accept_removals, rehash, run_id, lease.check)
 
 
 def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:
@@ -195,9 +207,10 @@ def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:
         if written:
             runner.listener.stage_started(StageStarted(REPORT, "", 1, 1, "local"))
             write_report(runner.index, runner.recipe)
+            runner.listener.advanced(TaskDone(REPORT, 1, seconds=time.monotonic() - began))
         seconds = time.monotonic() - began
         runner.listener.stage_finished(
-            StageFinished(REPORT, int(written), int(written), 0, seconds, runner.index.commit)
+            StageFinished(REPORT, int(written), int(written), 0, seconds, runner.index.commit, {})
         )
     return RunResult(runner.index, tuple(finished), written)
 

@@ -19,6 +19,7 @@ from pipeline.stages.result_keys import agreement_parts, cluster_key, clusters_g
 from pipeline.stages.selection import done_rows
 from pipeline.stages.vectors import code_key, embedding_key, vector_sets
 from pipeline.storage.index import Commit, Index
+from pipeline.storage.past_runs import read_runs
 from pipeline.storage.tables import table_length
 
 
@@ -64,7 +65,7 @@ def index_status(index: Index) -> IndexStatus:
     recipe = stored_recipe(index)
     root = index.read()
     newest: dict[tuple[str, str], Commit] = {}
-    for commit in index.history():
+    for commit in read_runs(index):
         if commit.metadata.get("kind") == "stage":
             newest.setdefault((str(commit.metadata["stage"]), str(commit.metadata["step"])), commit)
     stages = tuple(_status(name, done, missing, newest) for name, done, missing in _counts(root, recipe))

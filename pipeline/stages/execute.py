@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.config import Recipe
 from pipeline.engine import Engine, Engines, WorkFailedError
 from pipeline.errors import ShardError, StorageError
-from pipeline.progress import Listener, StageFinished, StageStarted
+from pipeline.progress import Listener, StageFinished, StageStarted, TaskDone
 from pipeline.stages.keys import VERSIONS
 from pipeline.stages.plan import Context, Plan, Stage
 from pipeline.stages.work import Assignment, Outcome, forget_workers, perform
@@ -31,12 +31,14 @@ class _Tally:
     cpu_seconds: float = 0.0
     peak_memory_bytes: int = 0
 
-    def add(self, plan: Plan, outcome: Outcome) -> None:
+    def add(self, plan: Plan, outcome: Outcome) -> int:
+        """Count a task; returns how many of its items came to nothing."""
         skipped = plan.skipped(outcome.value)
         self.items += outcome.items - skipped
         self.skipped += skipped
         self.cpu_seconds += outcome.cpu_seconds
         self.peak_memory_bytes = max(self.peak_memory_bytes, outcome.peak_memory_bytes)
+        return skipped
 
 
 def _unguarded() -> None:
@@ -47,7 +49,7 @@ def _unguarded() -> None:
 class Runner:
     """Everything that running a stage needs besides the stage.
 
-    ``guard`` is called before every commit and raises when the index may no longer be written.
+    ``run_id`` goes into the commits; ``guard`` is called before each and raises when another may write the index.
     """
 
     index: Index
@@ -57,6 +59,7 @@ class Runner:
     listener: Listener
     accept_removals: bool = False
     rehash: bool = False
+    run_id: str = ""
     guard: Callable[[], None] = _unguarded
 
     def context(self) -> Context:
@@ -86,7 +89,8 @@ class Runner:
             tally = self._do(stage, plan)
             steps, items, skipped, previous = steps + 1, items + tally.items, tally.skipped, signature
         forget_workers()
-        finished = StageFinished(stage.name, steps, items, skipped, time.monotonic() - began, self.index.commit)
+        seconds, statuses = time.monotonic() - began, stage.statuses(self.index.read())
+        finished = StageFinished(stage.name, steps, items, skipped, seconds, self.index.commit, statuses)
         self.listener.stage_finished(finished)
         return finished
 
@@ -101,7 +105,7 @@ class Runner:
         plan_id = f"{transaction.base_commit} {stage.name} {plan.step}"
         number = 0
         while True:
-            outcomes = self._until_checkpoint(plan, plan_id, engine, transaction, number, tally)
+            outcomes = self._until_checkpoint(stage, plan, plan_id, engine, transaction, number, tally)
             number += len(outcomes)
             done = number >= len(plan.tasks)
             base = transaction.base_commit
@@ -118,7 +122,14 @@ class Runner:
             self.listener.checkpoint(stage.name, commit)
 
     def _until_checkpoint(
-        self, plan: Plan, plan_id: str, engine: Engine, transaction: Transaction, first: int, tally: _Tally
+        self,
+        stage: Stage,
+        plan: Plan,
+        plan_id: str,
+        engine: Engine,
+        transaction: Transaction,
+        first: int,
+        tally: _Tally,
     ) -> list[Outcome]:
         """Do tasks from number ``first`` on until it is time to commit; their outcomes in task order."""
         tasks = plan.tasks[first:]
@@ -133,9 +144,9 @@ class Runner:
                 for outcome in engine.map(perform, timed, retries=self.recipe.run.retries, gpus=plan.gpus):
                     if outcome.error is not None:
                         raise outcome.error
-                    tally.add(plan, outcome)
+                    skipped = tally.add(plan, outcome)
                     outcomes.append(outcome)
-                    self.listener.advanced(outcome.items)
+                    self.listener.advanced(TaskDone(stage.name, outcome.items, skipped, outcome.seconds))
         except WorkFailedError as error:
             raise self._explain(error) from error
         return sorted(outcomes, key=lambda outcome: outcome.number)
@@ -169,6 +180,7 @@ class Runner:
             "seconds": round(time.monotonic() - tally.clock, 3),
             "cpu_seconds": round(tally.cpu_seconds, 3),
             "peak_memory_bytes": tally.peak_memory_bytes,
+            "run": self.run_id,
             "process": os.getpid(),
         }
 

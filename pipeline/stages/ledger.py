@@ -1,6 +1,7 @@
 """The two tables that every stage reads: ``files`` (a row a path) and ``images`` (a row a unique content)."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +67,11 @@ def read_images(root: zarr.Group, *columns: str) -> dict[str, NDArray[Any]]:
     """The images (all columns or those named); empty columns where there are none."""
     found = read_table(root, IMAGES, *columns)
     return found or {k: v for k, v in empty_columns(IMAGE_COLUMNS).items() if not columns or k in columns}
+
+
+def count_values(column: NDArray[Any]) -> dict[str, int]:
+    """How often each text of a column occurs, by name; empty texts are left out."""
+    return dict(sorted((text, count) for text, count in Counter(map(str, column.tolist())).items() if text))
 
 
 def representatives(root: zarr.Group) -> NDArray[np.int64]:

@@ -135,9 +135,24 @@ class Context:
     rehash: bool = False
 
 
+def _no_statuses(root: zarr.Group) -> Mapping[str, int]:
+    """The stage keeps no record by status."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A named stage; ``plan`` returns the next step, or None when nothing is missing."""
+    """A named stage.
+
+    Attributes
+    ----------
+    name : str
+    plan : callable
+        Returns the next step, or None when nothing is missing.
+    statuses : callable
+        Counts by status what became of everything that the stage has ever done; empty where it keeps no such record.
+    """
 
     name: str
     plan: Callable[[Context], Plan | None]
+    statuses: Callable[[zarr.Group], Mapping[str, int]] = _no_statuses

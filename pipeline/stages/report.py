@@ -14,6 +14,7 @@ from pipeline.stages.keys import content_key, crops_bar, pixels_key
 from pipeline.stages.ledger import read_images, text_array
 from pipeline.stages.report_tables import report_tables
 from pipeline.storage.index import Index, software_version
+from pipeline.storage.past_runs import read_runs
 from pipeline.storage.reports import publish_report, read_manifest
 from pipeline.storage.rows import read_keys
 
@@ -26,7 +27,7 @@ def report_key(recipe: Recipe) -> int:
 def is_current(index: Index, recipe: Recipe) -> bool:
     """Whether the published report is that of the newest commit, under this recipe."""
     manifest = read_manifest(index.location)
-    return manifest is not None and (manifest["commit"], manifest["key"]) == (index.commit, report_key(recipe))
+    return manifest is not None and (manifest["commit"], manifest["key"]) == (index.work_commit, report_key(recipe))
 
 
 def write_report(index: Index, recipe: Recipe) -> Mapping[str, pa.Table]:
@@ -34,17 +35,17 @@ def write_report(index: Index, recipe: Recipe) -> Mapping[str, pa.Table]:
     from pipeline.reporting.figures import build_figures
     from pipeline.reporting.page import ReportData, render_page
 
-    history = index.history()
-    commit = history[0].id
+    commit = index.work_commit
+    runs = read_runs(index)
     root = index.read()
-    tables = report_tables(root, recipe, history)
+    tables = report_tables(root, recipe, runs)
     figures = build_figures(tables)
     page = render_page(
         ReportData(
             title=recipe.report.title,
             corpus=str(root.attrs.get("corpus", "")),
             commit=commit,
-            created=history[0].written,
+            created=runs[0].written,
             software_version=software_version(),
             recipe=recipe_to_toml(recipe),
             tables=tables,

@@ -1,5 +1,6 @@
 """scale: the physical scale of every picture, from its metadata and its data bar, with its provenance."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from pipeline.imaging.canonical import to_gray8
 from pipeline.imaging.scale import read_scale
 from pipeline.records import ScaleReading
 from pipeline.stages.keys import scale_key
-from pipeline.stages.ledger import Source, read_source, text_array
+from pipeline.stages.ledger import Source, count_values, read_source, text_array
 from pipeline.stages.plan import Context, Job, Plan, Stage, Worker
 from pipeline.stages.selection import ShardTask, image_count, missing_rows, shard_rows, shard_tasks
 from pipeline.storage.corpus import Corpus
@@ -104,4 +105,9 @@ def _columns(readings: list[ScaleReading]) -> dict[str, NDArray[Any]]:
     return columns
 
 
-STAGE = Stage(NAME, plan)
+def statuses(root: zarr.Group) -> Mapping[str, int]:
+    """Pictures by the status of their scale; those that have not been read are left out."""
+    return count_values(np.asarray(root[f"{GROUP}/status"][:])) if GROUP in root else {}  # type: ignore[index]
+
+
+STAGE = Stage(NAME, plan, statuses)

@@ -3,7 +3,7 @@
 Every path that was ever walked has a row in ``files``; every unique content that is an image has a row in ``images``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,6 +24,7 @@ from pipeline.stages.ledger import (
     IMAGE_COLUMNS,
     IMAGES,
     bytes_md5,
+    count_values,
     empty_columns,
     read_files,
     read_images,
@@ -31,7 +32,7 @@ from pipeline.stages.ledger import (
 from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
 from pipeline.storage.corpus import Corpus, FileEntry, Listing
 from pipeline.storage.steady_read import read_steadily
-from pipeline.storage.tables import write_table
+from pipeline.storage.tables import read_table, write_table
 
 NAME = "walk"
 
@@ -265,4 +266,9 @@ def _set_first_and_duplicates(files: dict[str, NDArray[Any]]) -> None:
         seen.add(int(image[row]))
 
 
-STAGE = Stage(NAME, plan)
+def statuses(root: zarr.Group) -> Mapping[str, int]:
+    """Files of the ledger by status."""
+    return count_values(read_table(root, FILES, "status").get("status", np.empty(0, object)))
+
+
+STAGE = Stage(NAME, plan, statuses)

@@ -4,7 +4,7 @@ import importlib.metadata
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import icechunk
@@ -16,6 +16,8 @@ from pipeline.storage.location import Location
 from pipeline.storage.lock import LOCK_NAME
 
 FORMAT_VERSION = 1
+# The kind of a commit that changes nothing which a report shows; its metadata names the last one that did.
+BOOKKEEPING = "bookkeeping"
 _BRANCH = "main"
 _FORMAT = "semcorpus_format"
 
@@ -36,6 +38,14 @@ class Commit:
     message: str
     written: datetime
     metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What a shortened history came to."""
+
+    commits: int
+    freed_bytes: int
 
 
 class Transaction:
@@ -135,6 +145,12 @@ class Index:
                 for info in self._repository.ancestry(snapshot_id=self.commit)
             ]
 
+    @property
+    def work_commit(self) -> str:
+        """Id of the newest commit that is no mere bookkeeping: what reports are made of."""
+        newest = self.history()[0]
+        return str(newest.metadata["work_commit"]) if newest.metadata.get("kind") == BOOKKEEPING else newest.id
+
     def is_bare(self) -> bool:
         """Whether there is nothing but the empty snapshot that Icechunk itself begins with."""
         with storage_failures("reading the history of", self.url):
@@ -156,17 +172,16 @@ class Index:
             self._repository.reset_branch(_BRANCH, found[0])
         return found[0]
 
-    def drop_history(self) -> int:
-        """Delete all commits but the newest, and every stored object that only they need; returns how many.
+    def drop_history(self, older_than: datetime) -> Dropped:
+        """Delete commits written before a time, and every stored object that only they need; the newest always stays.
 
-        Nobody may be reading an older commit meanwhile.
+        Objects that runs which failed have left behind go as well. Nobody may be reading those commits meanwhile.
         """
-        before = len(self.history())
         with storage_failures("deleting the history of", self.url):
-            now = datetime.now(UTC)
-            self._repository.expire_snapshots(older_than=now)
-            self._repository.garbage_collect(now)
-        return before - len(self.history())
+            before = len(self.history())
+            self._repository.expire_snapshots(older_than=older_than)
+            swept = self._repository.garbage_collect(older_than)
+            return Dropped(before - len(self.history()), int(swept.bytes_deleted))
 
 
 def open_index(location: str | os.PathLike[str], *, commit: str | None = None) -> Index:

@@ -178,9 +178,7 @@ class _LockedFile:
         os.ftruncate(self._handle, 0)
 
 
-def _take(
-    record: _Record, owner: Owner, location: Location, deadline: float, waiting: Callable[[str], object]
-) -> None:
+def _take(record: _Record, owner: Owner, location: Location, deadline: float, waiting: Callable[[str], object]) -> None:
     def attempt() -> Owner | str | None:
         found = record.read()
         if found and found.is_alive and found.token != owner.token:

@@ -146,3 +146,14 @@ def test_quiet_questions_only_answer_by_their_status(
 ) -> None:
     assert call([command, str(finished), "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
+
+
+def test_expire_says_what_it_deleted(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = len(open_index(copied).history())
+    assert call(["expire", str(copied), "--keep", "0d"]) == 0
+    deleted = int(capsys.readouterr().out.split()[0])
+    assert deleted == before - len(open_index(copied).history()) + 1 > 10  # and one that keeps the record of runs
+    stages = answer(capsys, "status", str(copied))["stages"]
+    assert all(stage["seconds"] > 0 for stage in stages if stage["stage"] != "walk")
+    assert call(["expire", str(copied), "--keep", "soon"]) == 2
+    assert "such as 12h, 30d" in capsys.readouterr().err

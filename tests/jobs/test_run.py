@@ -132,9 +132,14 @@ def test_the_log_is_lines_of_json(demo: Path, tmp_path: Path, capsys: pytest.Cap
     captured = capsys.readouterr()
     assert captured.out == ""
     events = [json.loads(line) for line in captured.err.splitlines()]
-    assert [events[0]["event"], events[-1]["event"]] == ["stage_started", "stage_finished"]
+    assert [event["event"] for event in events[:2]] == ["run_started", "stage_started"]
+    assert events[-1]["event"] == "stage_finished"
     assert len({event["run"] for event in events}) == 1
-    assert sum(event["items"] for event in events if event["event"] == "advanced") == events[0]["items"]
+    advanced = [event for event in events if event["event"] == "advanced"]
+    assert {event["stage"] for event in advanced} == {"walk"}
+    assert sum(event["items"] for event in advanced) == events[1]["items"] == sum(events[-1]["statuses"].values())
+    commits = open_index(tmp_path / "index").history()
+    assert commits[0].metadata["run"] == events[0]["run"]
 
 
 def test_a_recipe_file_and_a_csv_of_labels(demo: Path, tmp_path: Path) -> None:

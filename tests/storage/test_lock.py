@@ -73,14 +73,16 @@ def test_a_second_writer_is_told_who_writes_until_that_one_is_killed(place: Loca
         with pytest.raises(IndexLockedError, match=owner), writer_lock(place):
             pytest.fail("two writers")
         found = read_owner(place)
-        assert found is not None and found.process == holder.pid
+        assert found is not None
+        assert found.process == holder.pid
     finally:
         holder.send_signal(signal.SIGKILL)
         close(holder)
     assert read_owner(place) is None
     with writer_lock(place) as lease:
         found = read_owner(place)
-        assert found is not None and found.process == os.getpid()
+        assert found is not None
+        assert found.process == os.getpid()
         lease.check()
     assert read_owner(place) is None
     with writer_lock(place):
@@ -113,7 +115,8 @@ def test_waiting_for_another_writer(place: Location, monkeypatch: pytest.MonkeyP
     told: list[str] = []
     with writer_lock(place, wait_seconds=30, waiting=told.append):
         pass
-    assert len(told) == 1 and "on node7" in told[0]
+    assert len(told) == 1
+    assert "on node7" in told[0]
     write_record(place, elsewhere(expires_in=60))
     with pytest.raises(IndexLockedError), writer_lock(place, wait_seconds=0.2):
         pytest.fail("two writers")
@@ -124,10 +127,11 @@ def test_a_lock_that_another_writer_took_over_is_noticed_and_left_to_it(place: L
     with writer_lock(place) as lease:
         write_record(place, other)
         lease._renew()
-        with pytest.raises(IndexLockedError, match="was lost .*node7"):
+        with pytest.raises(IndexLockedError, match=r"was lost .*node7"):
             lease.check()
     found = read_owner(place)
-    assert found is not None and found.token == other.token
+    assert found is not None
+    assert found.token == other.token
 
 
 def test_a_lock_that_could_not_be_renewed_is_given_up(place: Location, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,13 +148,17 @@ def test_renewing_puts_the_end_off(place: Location) -> None:
         first = read_owner(place)
         lease._renew()
         second = read_owner(place)
-        assert first and second and second.expires > first.expires and second.since == first.since
+        assert first
+        assert second
+        assert second.expires > first.expires
+        assert second.since == first.since
 
 
 def test_two_that_take_a_bucket_at_once_cannot_both_have_it(s3_endpoint: str) -> None:
     place = Location.parse("s3://semcorpus/raced/writer.lock")
     first, second = BucketRecord(place), BucketRecord(place)
-    assert first.read() is None and second.read() is None
+    assert first.read() is None
+    assert second.read() is None
     one, two = elsewhere(expires_in=60), replace(elsewhere(expires_in=60), token="two")
     first.write(one)
     with pytest.raises(RecordChangedError, match="on node7"):
