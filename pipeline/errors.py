@@ -15,6 +15,7 @@
      ├─ StageError       (RuntimeError) a stage cannot run on what the index holds
      ├─ ShardError       (RuntimeError) a shard failed after its retries
      ├─ EngineError      (RuntimeError) Dask or Ray cannot be opened
+     ├─ DeploymentError  (RuntimeError) a job cannot be rendered, submitted or followed on a cluster
      └─ ImageError       (ValueError)   one file; becomes a ledger row, never ends a run
          ├─ UnreadableFileError         the bytes cannot be had
          ├─ UnsupportedImageError       not an image format that we read here
@@ -81,6 +82,10 @@ class ShardError(SemcorpusError, RuntimeError):
 
 class EngineError(SemcorpusError, RuntimeError):
     """Dask or Ray cannot be opened or has been lost."""
+
+
+class DeploymentError(SemcorpusError, RuntimeError):
+    """A job cannot be rendered, submitted or followed on a cluster."""
 
 
 class ImageError(SemcorpusError, ValueError):
