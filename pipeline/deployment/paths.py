@@ -50,7 +50,7 @@ def refuse_special_characters(words: Iterable[str]) -> None:
         if not _PLAIN.fullmatch(word):
             raise UsageError(
                 f"{word!r} cannot be passed to a RayJob: its command line goes through two shells, so blanks and "
-                "special characters are refused. Mount or link the folder under a plain name; settings go into a recipe."
+                "special characters are refused. Mount or link the folder under a plain name; settings fit a recipe."
             )
 
 
