@@ -14,6 +14,7 @@ import atexit
 import contextlib
 import os
 import pickle
+import resource
 import select
 import signal
 import subprocess
@@ -88,6 +89,13 @@ def run_isolated(function: Callable[[bytes], Result], data: bytes, *, limits: Li
         raise answer.value
 
 
+def spent_cpu_seconds() -> float:
+    """Processor seconds of this process, of its decoding children, and of all processes it has waited for."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    living = sum(child.cpu_seconds() for child in list(_children))
+    return time.process_time() + ended.ru_utime + ended.ru_stime + living
+
+
 class _ChildDiedError(Exception):
     """The child has ended without an answer; ``status`` is its exit status, negative for a signal."""
 
@@ -135,6 +143,15 @@ class _Child:
     def alive(self) -> bool:
         """Whether it can be asked; a copy of this object in a forked process never can."""
         return self.owner == os.getpid() and self._process.returncode is None
+
+    def cpu_seconds(self) -> float:
+        """Processor seconds that it and what it has started have spent so far; 0 once it has ended."""
+        try:
+            with open(f"/proc/{self._process.pid}/stat", "rb") as numbers:
+                fields = numbers.read().rpartition(b")")[2].split()
+        except OSError:
+            return 0.0
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") if self.alive else 0.0
 
     def ask(self, function: Callable[[bytes], Any], data: bytes, limits: Limits) -> Answer:
         """Hand over one file and wait for the answer; after anything else than an answer the child is gone."""

@@ -2,7 +2,6 @@
 
 import pickle
 import resource
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ import zarr
 from threadpoolctl import threadpool_limits
 
 from pipeline.errors import SemcorpusError
+from pipeline.imaging.isolation import spent_cpu_seconds
 from pipeline.stages.plan import Job, Task, Worker
 
 _workers: dict[str, Worker] = {}  # of this process; holds the worker of one plan at a time
@@ -54,7 +54,7 @@ def perform(assignment: Assignment) -> Outcome:
 
     The linear algebra runs on one thread whatever the engine, since sums on two threads differ in their last bits.
     """
-    clock, started = time.monotonic(), time.process_time()
+    clock, started = time.monotonic(), spent_cpu_seconds()
     session = pickle.loads(assignment.session)
     writes = isinstance(session, icechunk.ForkSession)
     root = zarr.open_group(session.store, mode="r+" if writes else "r")
@@ -71,7 +71,7 @@ def perform(assignment: Assignment) -> Outcome:
         error,
         session if writes and error is None else None,
         time.monotonic() - clock,
-        time.process_time() - started,
+        spent_cpu_seconds() - started,
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     )
 

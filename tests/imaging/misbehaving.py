@@ -40,6 +40,13 @@ def summarise_or_misbehave(data: bytes, *, max_pixels: int) -> PictureSummary:
     return summarise_picture(data, max_pixels=max_pixels)
 
 
+def calculate(data: bytes) -> None:
+    """Keep a core busy for so many seconds of its time."""
+    until = time.process_time() + float(data)
+    while time.process_time() < until:
+        pass
+
+
 def say_much(data: bytes) -> int:
     """Print to all that can be printed to, as C libraries do."""
     for place in (1, 2):

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,8 +12,8 @@ import psutil
 import pytest
 
 from pipeline.errors import CorruptImageError, ImageError, ImageTooLargeError
-from pipeline.imaging.isolation import Limits, close_isolated, run_isolated
-from tests.imaging.misbehaving import BREAK, CRASH, EAT, END, HANG, process_of, say_much
+from pipeline.imaging.isolation import Limits, close_isolated, run_isolated, spent_cpu_seconds
+from tests.imaging.misbehaving import BREAK, CRASH, EAT, END, HANG, calculate, process_of, say_much
 
 LIMITS = Limits(seconds=20.0, memory_bytes=600 << 20)
 
@@ -93,3 +95,37 @@ def test_a_late_child_is_ended() -> None:
     with pytest.raises(ImageTooLargeError):
         run_isolated(process_of, HANG, limits=Limits(0.1, 1 << 30))
     assert not [child for child in psutil.Process().children() if "isolated_process" in " ".join(child.cmdline())]
+
+
+def test_the_child_counts_among_the_processor_seconds() -> None:
+    run_isolated(process_of, b"warm", limits=LIMITS)
+    before, own = spent_cpu_seconds(), time.process_time()
+    run_isolated(calculate, b"0.3", limits=LIMITS)
+    living = spent_cpu_seconds()
+    close_isolated()
+    ended = spent_cpu_seconds()
+    assert living - before >= 0.25 + (time.process_time() - own) / 10
+    assert ended >= living - 0.02  # what it has spent is not forgotten with it
+
+
+@pytest.mark.parametrize("last_file", [b"x", HANG])
+def test_a_child_ends_when_its_parent_is_killed(last_file: bytes) -> None:
+    """Also in the midst of a file, soon after the time that it had for it."""
+    program = (
+        "from pipeline.imaging.isolation import Limits, run_isolated\n"
+        "from tests.imaging.misbehaving import process_of\n"
+        "limits = Limits(1.0, 1 << 30)\n"
+        "print(run_isolated(process_of, b'x', limits=limits)[0], flush=True)\n"
+        f"run_isolated(process_of, {last_file!r}, limits=limits)\n"
+        "input()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        time.sleep(0.2)
+        assert child.is_running()
+        parent.kill()
+    _, alive = psutil.wait_procs([child], timeout=20)
+    assert not alive
