@@ -16,6 +16,7 @@ from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index
 from pipeline.storage.reports import check_report_files
 from pipeline.storage.rows import KEY
+from pipeline.storage.tables import EVERY_CHUNK_STORED
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ def verify_index(index: Index, *, read_corpus: bool = False) -> Iterator[Finding
     for finding in _readable_arrays(root):
         broken |= bool(finding.problem)
         yield finding
+    yield from _stored_chunks(index, root)
     if not broken:
         yield from _ledger(root)
         yield from _rows(root, recipe)
@@ -63,6 +65,29 @@ def _readable_arrays(root: zarr.Group) -> Iterator[Finding]:
                 rows = f"{start} to {min(start + unit, array.shape[0]) - 1}"
                 yield Finding(path, 1, f"{path}, rows {rows}, cannot be read: {text[0]}")
     yield Finding("stored arrays", sum(1 for _, node in root.members(max_depth=None) if isinstance(node, zarr.Array)))
+
+
+def _stored_chunks(index: Index, root: zarr.Group) -> Iterator[Finding]:
+    """Find chunks that are lost: they would read as fill values, and nobody would notice.
+
+    A table has all of its chunks; of a group with a row an image all arrays have the same shards. Arrays that an older
+    version made, which stored no chunks of fill values, are left out.
+    """
+    checked = 0
+    for path, group in root.members(max_depth=None):
+        arrays = dict(group.arrays()) if isinstance(group, zarr.Group) else {}
+        if not arrays or not all(array.attrs.get(EVERY_CHUNK_STORED) for array in arrays.values()):
+            continue
+        found = {name: index.stored_blocks(array) for name, array in arrays.items()}
+        checked += sum(map(len, found.values()))
+        for name, array in arrays.items():
+            unit = (array.shards or array.chunks)[0]
+            wanted = set().union(*found.values()) if KEY in arrays else set(range(-(-array.shape[0] // unit)))
+            for number in sorted(wanted ^ found[name]):
+                what = "is lost" if number in wanted else "lies beyond the end"
+                rows = f"rows {number * unit} to {min((number + 1) * unit, max(array.shape[0], 1)) - 1}"
+                yield Finding(f"{path}/{name}", 1, f"the chunk of {path}/{name} with {rows} {what}")
+    yield Finding("stored chunks", checked)
 
 
 def _ledger(root: zarr.Group) -> Iterator[Finding]:

@@ -1,1 +1,7 @@
-"""The index on disk or in a bucket: one Icechunk repository, Parquet reports, the corpus' files."""
+"""The index: its store, its tables and rows, its reports; the corpus beside it, which is only read."""
+
+import zarr
+
+# Chunks that hold nothing but fill values are stored too, so that `verify` can tell one that was lost from one that was
+# never made: what Icechunk keeps of a chunk's place has no checksum of its own.
+zarr.config.set({"array.write_empty_chunks": True})

@@ -1,5 +1,6 @@
 """An index: the Icechunk repository, its commits, and the folders beside it."""
 
+import asyncio
 import importlib.metadata
 import os
 from collections.abc import Mapping
@@ -132,6 +133,16 @@ class Index:
         """The root group at the commit, read-only."""
         with storage_failures("reading", self.url):
             return zarr.open_group(self.store, mode="r")
+
+    def stored_blocks(self, array: zarr.Array[Any]) -> set[int]:
+        """Numbers, along the first axis, of the chunks (or shards) of an array of this index that are stored."""
+
+        async def numbers() -> set[int]:
+            session = self._repository.readonly_session(snapshot_id=self.commit)
+            return {int(place[0]) async for place in session.chunk_coordinates(f"/{array.path}") if place}
+
+        with storage_failures("looking for the chunks of", array.path):
+            return asyncio.run(numbers())
 
     def begin(self) -> Transaction:
         """Start a transaction on the newest commit."""

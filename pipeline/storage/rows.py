@@ -13,7 +13,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.storage.failures import storage_failures
-from pipeline.storage.tables import checked_compressor
+from pipeline.storage.tables import EVERY_CHUNK_STORED, checked_compressor
 
 KEY = "key"
 
@@ -135,7 +135,7 @@ def _create(group: zarr.Group, spec: RowArray, rows: int, shard_rows: int) -> No
         dtype=str if spec.dtype == "str" else spec.dtype,
         fill_value="" if spec.dtype == "str" else spec.fill_value,
         compressors=checked_compressor(),
-        attributes=dict(spec.attributes),
+        attributes={**spec.attributes, EVERY_CHUNK_STORED: True},
         dimension_names=("image", *(f"{spec.name}_{axis}" for axis in range(len(spec.row_shape)))),
         overwrite=True,
     )
