@@ -218,7 +218,7 @@ def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:
 def _open_or_create(corpus: Corpus, location: str | os.PathLike[str], recipe: Recipe) -> Index:
     if index_exists(location):
         return open_index(location)
-    files = len(corpus.listing().files)
+    files = corpus.count(_SHARD_ROWS[-1][0])
     if not files:
         raise EmptyCorpusError(f"There are no files in {corpus.url} that this recipe takes; no index was made.")
     shard_rows = recipe.index.shard_rows or next(
@@ -244,8 +244,8 @@ def _remember(index: Index, corpus: Corpus, recipe: Recipe) -> None:
 
 
 def _check_images(runner: Runner) -> None:
-    files = read_files(runner.index.read())
     if not table_length(runner.index.read(), "images"):
+        files = read_files(runner.index.read())
         reasons = sorted({str(reason) for reason in files["reason"].tolist()})[:3]
         raise EmptyCorpusError(
             f"None of the {len(files['path'])} files in {runner.corpus.url} is an image that can be read "

@@ -88,6 +88,8 @@ class Runner:
                 break  # nothing is missing, or only what could not be done just now
             tally = self._do(stage, plan)
             steps, items, skipped, previous = steps + 1, items + tally.items, tally.skipped, signature
+            if plan.complete:
+                break
         forget_workers()
         seconds, statuses = time.monotonic() - began, stage.statuses(self.index.read())
         finished = StageFinished(stage.name, steps, items, skipped, seconds, self.index.commit, statuses)

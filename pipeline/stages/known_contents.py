@@ -41,18 +41,47 @@ class KnownContents:
     """
 
     def __init__(self, images: NDArray[np.uint8], failed: dict[bytes, Verdict]) -> None:
-        heads = _heads(images)
-        order = np.argsort(heads, kind="stable")
-        self._heads, self._md5 = heads[order], images[order]
+        self._images = Md5Rows(images)
         self._failed = failed
 
     def verdict(self, md5: bytes) -> Verdict | None:
         """What became of a content; None for a new one."""
-        head = _heads(np.frombuffer(md5, np.uint8)[None])[0]
-        first, last = (int(np.searchsorted(self._heads, head, side=side)) for side in ("left", "right"))
-        if any(row.tobytes() == md5 for row in self._md5[first:last]):
-            return IMAGE
-        return self._failed.get(md5)
+        return self._failed.get(md5) if self._images.row(md5) < 0 else IMAGE
+
+
+class Md5Rows:
+    """Where MD5s stand in a column of distinct ones.
+
+    Parameters
+    ----------
+    md5s : ndarray of uint8, [n, 16]
+    """
+
+    def __init__(self, md5s: NDArray[np.uint8]) -> None:
+        heads = _heads(md5s)
+        self._order = np.argsort(heads, kind="stable")
+        self._heads, self._md5s = heads[self._order], md5s
+
+    def row(self, md5: bytes) -> int:
+        """The row of an MD5; -1 where it is not among them."""
+        return int(self.rows(np.frombuffer(md5, np.uint8)[None])[0])
+
+    def rows(self, wanted: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """The row of each of ``wanted`` (uint8 [m, 16]); -1 where it is not among them."""
+        heads = _heads(wanted)
+        result = np.full(len(wanted), -1, np.int64)
+        if not len(self._heads):
+            return result
+        place = np.searchsorted(self._heads, heads)
+        pending = np.arange(len(wanted))
+        while len(pending := pending[place[pending] < len(self._heads)]):
+            pending = pending[self._heads[place[pending]] == heads[pending]]
+            rows = self._order[place[pending]]
+            same = np.all(self._md5s[rows] == wanted[pending], axis=1)
+            result[pending[same]] = rows[same]
+            pending = pending[~same]  # another MD5 that begins alike may follow
+            place[pending] += 1
+        return result
 
 
 def known_contents(root: zarr.Group, *, judge_again: bool) -> KnownContents:

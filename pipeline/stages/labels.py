@@ -24,7 +24,8 @@ from pipeline.imaging.summary import PictureSummary, summarise_picture
 from pipeline.stages.keys import content_key, stage_key
 from pipeline.stages.ledger import bytes_md5, read_images, text_array
 from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
-from pipeline.storage.corpus import Corpus, FileEntry
+from pipeline.storage.corpus import Corpus
+from pipeline.storage.listing import FileEntry
 from pipeline.storage.tables import read_table, write_table
 
 NAME = "labels"

@@ -25,6 +25,7 @@ FILE_COLUMNS: dict[str, Any] = {
     "path": object,
     "size_bytes": np.int64,
     "modified_ns": np.int64,
+    "etag": object,
     "format": object,
     "md5": (np.uint8, 16),
     "status": object,

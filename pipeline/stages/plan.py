@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import zarr
@@ -87,6 +88,10 @@ class Plan:
         GPUs a worker needs.
     settings : mapping
         What the commit records.
+    skipped : callable
+        Of a task's result: how many of its items could not be done.
+    complete : bool
+        Nothing of the stage is missing when this step is done; it is not asked for another plan, which may be dear.
     """
 
     step: str
@@ -100,8 +105,9 @@ class Plan:
     gpus: float = 0.0
     settings: Mapping[str, Any] = field(default_factory=dict)
     skipped: Callable[[Any], int] = lambda result: 0
+    complete: bool = False
 
-    @property
+    @cached_property
     def items(self) -> int:
         """Pictures or files of all tasks."""
         return sum(task.items for task in self.tasks)

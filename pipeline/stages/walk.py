@@ -3,12 +3,14 @@
 Every path that was ever walked has a row in ``files``; every unique content that is an image has a row in ``images``.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import zarr
 from numpy.typing import NDArray
 
@@ -16,101 +18,145 @@ from pipeline.errors import ImageError, ImageTooLargeError, RemovalsError
 from pipeline.imaging.isolation import Limits, run_isolated
 from pipeline.imaging.sniff import sniff_format
 from pipeline.imaging.summary import PictureSummary, summarise_picture
+from pipeline.stages.digests import Digest, merge_digests
 from pipeline.stages.keys import stage_key
 from pipeline.stages.known_contents import IMAGE, NO_MD5, KnownContents, Verdict, contents_key, known_contents
-from pipeline.stages.ledger import (
-    FILE_COLUMNS,
-    FILES,
-    IMAGE_COLUMNS,
-    IMAGES,
-    bytes_md5,
-    count_values,
-    empty_columns,
-    read_files,
-    read_images,
-)
+from pipeline.stages.ledger import FILE_COLUMNS, FILES, bytes_md5, count_values, empty_columns
 from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
-from pipeline.storage.corpus import Corpus, FileEntry, Listing
+from pipeline.storage.corpus import Corpus
+from pipeline.storage.listing import FileEntry, Files, Listing, positions, texts
 from pipeline.storage.steady_read import read_steadily
-from pipeline.storage.tables import read_table, write_table
+from pipeline.storage.tables import read_table, read_texts
 
 NAME = "walk"
 
 _SNIFFED_BYTES = 4096
-_NEW = "new"  # in a merge only: decoded, and neither `ok` nor `duplicate` yet
-
-
-@dataclass(frozen=True, slots=True)
-class Digest:
-    """What became of one file; ``ok`` without a picture is a content that is known as an image already."""
-
-    entry: FileEntry
-    format: str
-    md5: bytes
-    status: str
-    reason: str
-    picture: PictureSummary | None
 
 
 def plan(context: Context) -> Plan | None:
     """New and changed files in blocks, in the order of their paths; nothing when the corpus is as it was."""
     context.corpus.check()
     listing = context.corpus.listing()
-    files = read_files(context.root)
-    gone = _gone(files, listing)
-    _check_removals(files, gone, context)
-    todo = list(listing.files) if context.rehash else _todo(files, listing)
-    unlisted = _unlisted(files, listing)
-    if not todo and not unlisted and not gone:
+    known = _Known.read(context.root)
+    gone = _gone(known, listing)
+    _check_removals(known, gone, context)
+    todo = listing.files if context.rehash else listing.files.take(np.flatnonzero(~_unchanged(known, listing.files)))
+    unlisted = _unlisted(context.root, known, listing)
+    if not todo and not unlisted and not len(gone):
         return None
     settings = context.recipe.walk
-    size = settings.files_per_task
-    tasks = [
-        Block(len(block), f"files {block[0].path} to {block[-1].path}", tuple(block))
-        for block in (todo[start : start + size] for start in range(0, len(todo), size))
-    ]
     return Plan(
         step="",
-        tasks=tasks,
+        tasks=FileBlocks(todo, settings.files_per_task),
         job=_job(context),
-        merge=partial(_merge, unlisted=unlisted, gone=frozenset(gone)),
+        merge=partial(merge_digests, unlisted=unlisted, gone=gone),
         engine="dask",
         seconds_per_item=0.03,
         settings=settings.model_dump() | context.recipe.corpus.model_dump(),
+        complete=True,
     )
 
 
-def _todo(files: dict[str, NDArray[Any]], listing: Listing) -> list[FileEntry]:
-    """Files that are new or changed, and those that could not be read the last time."""
-    settled = ~np.isin(files["status"].astype(str), ("gone", "unreadable"))
-    columns = (files[name][settled].tolist() for name in ("path", "size_bytes", "modified_ns"))
-    known = {path: (size, modified) for path, size, modified in zip(*columns, strict=True)}
-    return [entry for entry in listing.files if known.get(entry.path) != (entry.size_bytes, entry.modified_ns)]
+class FileBlocks(Sequence[Block]):
+    """Files in tasks of ``size``; a task is made when it is asked for."""
+
+    def __init__(self, files: Files, size: int) -> None:
+        self._files = files
+        self._size = size
+
+    def __len__(self) -> int:
+        return -(-len(self._files) // self._size)
+
+    @overload
+    def __getitem__(self, index: int) -> Block: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Block]: ...
+
+    def __getitem__(self, index: int | slice) -> "Block | Sequence[Block]":
+        numbers = range(len(self))[index]
+        if isinstance(numbers, range):
+            if numbers.step != 1:
+                return [self[number] for number in numbers]
+            return FileBlocks(self._files[numbers.start * self._size : numbers.stop * self._size], self._size)
+        files = self._files[numbers * self._size : (numbers + 1) * self._size]
+        return Block(len(files), f"files {files[0].path} to {files[-1].path}", tuple(files))
 
 
-def _gone(files: dict[str, NDArray[Any]], listing: Listing) -> list[str]:
-    """Ledger paths that are no longer there; what lies under a folder that could not be listed is not judged."""
-    there = {entry.path for entry in listing.files} | listing.others
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The ledger as far as planning needs it, as columns."""
+
+    path: pa.LargeStringArray
+    status: NDArray[Any]
+    size_bytes: NDArray[np.int64]
+    modified_ns: NDArray[np.int64]
+    etag: pa.LargeStringArray
+
+    @classmethod
+    def read(cls, root: zarr.Group) -> "_Known":
+        names = ("status", "size_bytes", "modified_ns")
+        numbers = read_table(root, FILES, *names) or empty_columns({name: FILE_COLUMNS[name] for name in names})
+        path, etag = read_texts(root, FILES, "path"), read_texts(root, FILES, "etag")
+        if len(etag) < len(path):  # a ledger from before there were etags
+            etag = pa.concat_arrays([etag, texts([""] * (len(path) - len(etag)))])
+        return cls(path, etag=etag, **numbers)
+
+
+def _unchanged(known: _Known, files: Files) -> NDArray[np.bool_]:
+    """Which files are as the ledger has them; one that could not be read the last time is not.
+
+    Sizes and times have to agree, and the etags where the place gave one both times.
+    """
+    row = positions(files.path, known.path)
+    found: NDArray[np.bool_] = row >= 0
+    row = row[found]
+    etag, before = files.etag.filter(pa.array(found)), known.etag.take(row)
+    same_etag = pc.or_(pc.equal(etag, before), pc.or_(pc.equal(etag, ""), pc.equal(before, "")))
+    found[found] = (
+        ~np.isin(known.status[row], ("gone", "unreadable"))
+        & (known.size_bytes[row] == files.size_bytes[found])
+        & (known.modified_ns[row] == files.modified_ns[found])
+        & same_etag.to_numpy(zero_copy_only=False)
+    )
+    return found
+
+
+def _gone(known: _Known, listing: Listing) -> NDArray[np.int64]:
+    """Ledger rows that are no longer there; what lies under a folder that could not be listed is not judged."""
+    missing = positions(known.path, listing.present) < 0
+    missing &= known.status != "gone"
+    rows = np.flatnonzero(missing)
     blind = tuple(f"{path}/" if path else "" for path, _ in listing.unreadable)
-    known = zip(files["path"].tolist(), files["status"].tolist(), strict=True)
-    return [p for p, status in known if status != "gone" and p not in there and not f"{p}/".startswith(blind)]
+    if blind and len(rows):
+        paths = known.path.take(rows).to_pylist()
+        rows = rows[[not f"{path}/".startswith(blind) for path in paths]]
+    return rows.astype(np.int64)
 
 
-def _unlisted(files: dict[str, NDArray[Any]], listing: Listing) -> tuple[tuple[str, str], ...]:
+def _unlisted(root: zarr.Group, known: _Known, listing: Listing) -> tuple[tuple[str, str], ...]:
     """Paths that could not be listed, as far as the ledger does not say so already."""
-    known = dict(zip(files["path"].tolist(), files["reason"].tolist(), strict=True))
-    return tuple((path, reason) for path, reason in listing.unreadable if known.get(path or ".") != reason)
+    if not listing.unreadable:
+        return ()
+    named = [(path or ".", reason) for path, reason in listing.unreadable]
+    rows = positions(texts([path for path, _ in named]), known.path)
+    before = read_texts(root, FILES, "reason")
+    return tuple(
+        (path, reason)
+        for (path, reason), row in zip(named, rows.tolist(), strict=True)
+        if row < 0 or before[row].as_py() != reason
+    )
 
 
-def _check_removals(files: dict[str, NDArray[Any]], gone: Sequence[str], context: Context) -> None:
-    present = int(np.sum(files["status"] != "gone"))
+def _check_removals(known: _Known, gone: NDArray[np.int64], context: Context) -> None:
+    present = int(np.count_nonzero(known.status != "gone"))
     limit = context.recipe.walk.removals_limit
     if context.accept_removals or len(gone) <= limit * present:
         return
     raise RemovalsError(
         f"{len(gone)} of {present} files ({len(gone) / present:.0%}) have vanished from {context.corpus.url} since the "
-        f"last run (first: {gone[0]}). If a share is down, bring it back; if they were really removed, run again with "
-        "--accept-removals. Nothing was changed."
+        f"last run (first: {known.path[int(gone[0])]}). If a share is down, bring it back; if they were really "
+        "removed, run again with --accept-removals. Nothing was changed."
     )
 
 
@@ -173,97 +219,6 @@ class Digester:
             return run_isolated(self.summarise, data, limits=self.limits), IMAGE
         except ImageError as error:
             return None, Verdict(error.status, str(error))
-
-
-def _merge(
-    root: zarr.Group,
-    results: Sequence[list[Digest]],
-    *,
-    unlisted: tuple[tuple[str, str], ...],
-    gone: frozenset[str],
-) -> None:
-    """Put digests, in the order of their paths, into the ledger and the images."""
-    digests = [digest for block in results for digest in block]
-    images = read_images(root)
-    images, row_of = _append_images(images, digests)
-    files = _update_files(read_files(root), digests, row_of, unlisted, gone)
-    _set_first_and_duplicates(files)
-    images["present"] = np.isin(np.arange(len(images["md5"])), files["image"][files["status"] != "gone"])
-    write_table(root, FILES, files)
-    write_table(root, IMAGES, images)
-
-
-def _append_images(
-    images: dict[str, NDArray[Any]], digests: Sequence[Digest]
-) -> tuple[dict[str, NDArray[Any]], dict[bytes, int]]:
-    row_of = {row.tobytes(): number for number, row in enumerate(images["md5"])}
-    new: list[Digest] = []
-    for digest in digests:
-        if digest.picture is not None and digest.md5 not in row_of:
-            row_of[digest.md5] = len(row_of)
-            new.append(digest)
-    added = empty_columns(IMAGE_COLUMNS, len(new))
-    for number, digest in enumerate(new):
-        _fill_image(added, number, digest)
-    return {name: np.concatenate([images[name], added[name]]) for name in IMAGE_COLUMNS}, row_of
-
-
-def _fill_image(columns: dict[str, NDArray[Any]], row: int, digest: Digest) -> None:
-    picture = digest.picture
-    assert picture is not None
-    columns["md5"][row] = np.frombuffer(digest.md5, np.uint8)
-    columns["pixel_md5"][row] = np.frombuffer(picture.pixel_md5, np.uint8)
-    columns["signature"][row] = np.frombuffer(picture.signature, np.uint8)
-    columns["picture"][row] = -1
-    columns["format"][row] = digest.format
-    for name in ("width_px", "height_px", "bit_depth", "pages", "metadata_nm_per_px", "metadata"):
-        columns[name][row] = getattr(picture, name)
-
-
-def _update_files(
-    files: dict[str, NDArray[Any]],
-    digests: Sequence[Digest],
-    row_of: dict[bytes, int],
-    unlisted: Sequence[tuple[str, str]],
-    gone: frozenset[str],
-) -> dict[str, NDArray[Any]]:
-    index_of = {path: number for number, path in enumerate(files["path"].tolist())}
-    updates = {digest.entry.path: digest for digest in digests}
-    updates |= {path: _unlisted_digest(path, reason) for path, reason in _named(unlisted)}
-    new = [path for path in sorted(updates, key=str.encode) if path not in index_of]
-    index_of |= {path: len(index_of) + number for number, path in enumerate(new)}
-    added = empty_columns(FILE_COLUMNS, len(new))
-    files = {name: np.concatenate([files[name], added[name]]) for name in FILE_COLUMNS}
-    for path, digest in updates.items():
-        row = index_of[path]
-        values = (path, digest.entry.size_bytes, digest.entry.modified_ns, digest.format)
-        for name, value in zip(("path", "size_bytes", "modified_ns", "format"), values, strict=True):
-            files[name][row] = value
-        files["md5"][row] = np.frombuffer(digest.md5, np.uint8)
-        files["status"][row] = _NEW if digest.status == IMAGE.status else digest.status
-        files["reason"][row] = digest.reason
-        files["image"][row] = row_of[digest.md5] if digest.status == IMAGE.status else -1
-    vanished = np.isin(files["path"].astype(str), sorted(gone)) if gone else np.zeros(len(files["path"]), bool)
-    files["status"][vanished], files["reason"][vanished] = "gone", "no longer in the corpus"
-    return files
-
-
-def _named(unlisted: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    return ((path or ".", reason) for path, reason in unlisted)
-
-
-def _unlisted_digest(path: str, reason: str) -> Digest:
-    return Digest(FileEntry(path, 0, -1), "", NO_MD5, "unreadable", reason, None)
-
-
-def _set_first_and_duplicates(files: dict[str, NDArray[Any]]) -> None:
-    """One present path of each content is ``ok`` and stays it; the others are ``duplicate``."""
-    status, image, path = files["status"], files["image"], files["path"]
-    rows = np.flatnonzero((image >= 0) & (status != "gone")).tolist()
-    seen: set[int] = set()
-    for row in sorted(rows, key=lambda row: (status[row] != "ok", str(path[row]).encode())):
-        status[row] = "duplicate" if int(image[row]) in seen else "ok"
-        seen.add(int(image[row]))
 
 
 def statuses(root: zarr.Group) -> Mapping[str, int]:

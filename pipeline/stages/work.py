@@ -2,6 +2,7 @@
 
 import pickle
 import resource
+import time
 from dataclasses import dataclass
 from typing import Any
 

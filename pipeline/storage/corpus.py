@@ -4,12 +4,17 @@ Paths are relative to the corpus' root, with ``/``, and text whatever their byte
 """
 
 import hashlib
+import heapq
+import itertools
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
 from urllib.parse import urlsplit
 
+import numpy as np
+import pyarrow as pa
 from fsspec import AbstractFileSystem
 
 from pipeline.config import CorpusSettings
@@ -17,26 +22,15 @@ from pipeline.errors import CorpusNotFoundError, UnreadableFileError, UsageError
 from pipeline.storage.failures import storage_failures
 from pipeline.storage.folder_walk import FolderWalk
 from pipeline.storage.globs import matches
+from pipeline.storage.listing import Files, FilesBuilder, Listing
 from pipeline.storage.location import Location, open_filesystem
 from pipeline.storage.names import escape_path, unescape_path
 
+_Listed = tuple[str, int, int, str]  # path, size, time, etag
+_Page = list[tuple[str, Mapping[str, Any]]]
 
-@dataclass(frozen=True, slots=True, order=True)
-class FileEntry:
-    """A file of the corpus as its listing shows it; ``modified_ns`` is -1 where the place keeps no time."""
-
-    path: str
-    size_bytes: int
-    modified_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Files that were asked for, by path; what could not be listed (path and reason); paths that are there besides."""
-
-    files: tuple[FileEntry, ...]
-    unreadable: tuple[tuple[str, str], ...] = ()
-    others: frozenset[str] = frozenset()
+_EVERYTHING: Final = ("**",)
+_TIMES: Final = ("LastModified", "last_modified", "mtime", "updated", "created")  # as file systems name it
 
 
 class Corpus:
@@ -100,15 +94,30 @@ class Corpus:
         StorageError
             A bucket cannot be listed; of a local folder the rest is listed, and what failed is in ``unreadable``.
         """
+        taken, others = FilesBuilder(), FilesBuilder()
+        unreadable: list[tuple[str, str]] = []
         with storage_failures("listing the corpus", self.url):
-            entries, unreadable = self._local_entries() if self.is_local else (list(self._remote_entries()), [])
-        everything = sorted(entries, key=lambda entry: entry.path.encode())
-        chosen = [entry for entry in everything if self._selected(entry.path)]
-        if self.settings.sample and self.settings.sample < len(chosen):
-            by_hash = sorted(chosen, key=lambda e: hashlib.md5(e.path.encode(), usedforsecurity=False).digest())
-            chosen = sorted(by_hash[: self.settings.sample], key=lambda e: e.path.encode())
-        others = {entry.path for entry in everything} - {entry.path for entry in chosen}
-        return Listing(tuple(chosen), tuple(sorted(unreadable)), frozenset(others))
+            for path, size, modified, etag in self._entries(unreadable):
+                (taken if self._selected(path) else others).add(path, size, modified, etag)
+        files, rest = self._sampled(taken.files()), others.files().path
+        return Listing(files[0], tuple(sorted(unreadable)), pa.concat_arrays([rest, files[1].path]))
+
+    def count(self, most: int) -> int:
+        """How many files the settings select; counting ends at ``most``."""
+        with storage_failures("listing the corpus", self.url):
+            chosen = (None for path, *_ in self._entries([]) if self._selected(path))
+            found = sum(1 for _ in itertools.islice(chosen, most))
+        return min(found, self.settings.sample or found)
+
+    def _sampled(self, files: Files) -> tuple[Files, Files]:
+        """The files of the sample, and those that are left out of it; each in the order of their paths."""
+        sample = self.settings.sample
+        rows = np.arange(len(files))
+        if not sample or sample >= len(files):
+            return files, files.take(rows[:0])
+        hashes = ((hashlib.md5(e.path.encode(), usedforsecurity=False).digest(), n) for n, e in enumerate(files))
+        chosen = np.sort([n for _, n in heapq.nsmallest(sample, hashes)])
+        return files.take(chosen), files.take(np.delete(rows, chosen))
 
     def read(self, path: str) -> bytes:
         """The bytes of the file at a path of the listing.
@@ -138,27 +147,56 @@ class Corpus:
         return open_filesystem(self.url)
 
     def _selected(self, path: str) -> bool:
+        if self.settings.include == _EVERYTHING and not self.settings.exclude:
+            return True
         taken = any(matches(path, pattern) for pattern in self.settings.include)
         return taken and not any(matches(path, pattern) for pattern in self.settings.exclude)
 
-    def _local_entries(self) -> tuple[list[FileEntry], list[tuple[str, str]]]:
+    def _entries(self, unreadable: list[tuple[str, str]]) -> Iterator[_Listed]:
+        """All files as they are met; what cannot be listed is added to ``unreadable`` on the way."""
+        if not self.is_local:
+            yield from _remote_entries(self._filesystem(), self.url)
+            return
         walk = FolderWalk(self.url)
-        entries = [FileEntry(escape_path(raw), s.st_size, s.st_mtime_ns) for raw, s in walk.files()]
-        return entries, [(escape_path(raw), reason) for raw, reason in walk.unreadable]
+        for raw, status in walk.files():
+            yield escape_path(raw), status.st_size, status.st_mtime_ns, ""
+        unreadable += [(escape_path(raw), reason) for raw, reason in walk.unreadable]
 
-    def _remote_entries(self) -> Iterator[FileEntry]:
-        filesystem = self._filesystem()
-        root = filesystem._strip_protocol(self.url).rstrip("/") + "/"
-        for name, info in filesystem.find(self.url, detail=True).items():
-            if info["type"] == "directory" or name.endswith("/"):  # an object that only marks a folder
-                continue
-            modified = info.get("LastModified") or info.get("mtime") or info.get("created")
-            stamp = modified.timestamp() if hasattr(modified, "timestamp") else modified
-            yield FileEntry(
-                escape_path(name.removeprefix(root)),
-                int(info.get("size") or 0),
-                int(stamp * 1e9) if isinstance(stamp, int | float) else -1,
-            )
+
+def _remote_entries(filesystem: AbstractFileSystem, url: str) -> Iterator[_Listed]:
+    """The objects below a prefix, a page or a folder at a time."""
+    top = filesystem._strip_protocol(url).rstrip("/")
+    pages = _bucket_pages(filesystem, top) if url.startswith("s3://") else _folder_pages(filesystem, top)
+    for page in pages:
+        for name, info in page:
+            if not name.endswith("/"):  # an object that only marks a folder
+                etag = str(info.get("ETag") or info.get("etag") or "").removeprefix("W/").strip('"')
+                size = info.get("Size", info.get("size"))
+                yield escape_path(name.removeprefix(f"{top}/")), int(size or 0), _modified_ns(info), etag
+
+
+def _bucket_pages(filesystem: AbstractFileSystem, top: str) -> Iterator[_Page]:
+    """Pages of a thousand objects: fsspec's own ``find`` keeps two kilobytes for each object of the bucket."""
+    bucket, _, prefix = top.partition("/")
+    arguments: dict[str, Any] = {"Bucket": bucket, "Prefix": f"{prefix}/" if prefix else ""}
+    while True:
+        page = filesystem.call_s3("list_objects_v2", **arguments)
+        yield [(f"{bucket}/{info['Key']}", info) for info in page.get("Contents", ())]
+        if not page.get("IsTruncated"):
+            return
+        arguments["ContinuationToken"] = page["NextContinuationToken"]
+
+
+def _folder_pages(filesystem: AbstractFileSystem, top: str) -> Iterator[_Page]:
+    # By default fsspec leaves out what cannot be listed, which would look as if it were gone.
+    for _, _, files in filesystem.walk(top, detail=True, on_error="raise"):
+        yield [(str(info["name"]), info) for info in files.values()]
+
+
+def _modified_ns(info: Mapping[str, Any]) -> int:
+    modified = next((info[name] for name in _TIMES if info.get(name)), None)
+    stamp = modified.timestamp() if isinstance(modified, datetime) else modified
+    return int(stamp * 1e9) if isinstance(stamp, int | float) else -1
 
 
 def _read_regular(place: str) -> bytes:

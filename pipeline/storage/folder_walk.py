@@ -35,26 +35,24 @@ class FolderWalk:
         while self._folders or self._links:
             folder = self._folders.pop() if self._folders else heapq.heappop(self._links)
             try:
-                entries = self._enter(folder)
+                for entry in self._enter(folder):
+                    status = self._look_at(f"{folder}/{entry.name}" if folder else entry.name, entry)
+                    if status is not None:
+                        yield status
             except OSError as error:
                 self.unreadable.append((folder, f"cannot be listed: {error.strerror or error}"))
-                continue
-            for entry in entries:
-                status = self._look_at(f"{folder}/{entry.name}" if folder else entry.name, entry)
-                if status is not None:
-                    yield status
 
-    def _enter(self, folder: str) -> list[os.DirEntry[str]]:
-        """What is in the folder; nothing if it was entered before."""
+    def _enter(self, folder: str) -> Iterator[os.DirEntry[str]]:
+        """What is in the folder, as it is read; nothing if it was entered before."""
         place = os.path.join(self.root, folder)
         status = os.stat(place)
         # Some network file systems number nothing; then only the resolved path tells folders apart.
         identity = (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(place)
         if identity in self._entered:
-            return []
+            return
         self._entered.add(identity)
         with os.scandir(place) as entries:
-            return list(entries)
+            yield from entries
 
     def _look_at(self, path: str, entry: os.DirEntry[str]) -> tuple[str, os.stat_result] | None:
         try:

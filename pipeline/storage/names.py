@@ -26,6 +26,8 @@ def escape_path(raw: str) -> str:
     >>> escape_path(b"caf\\xe9 50%.tif".decode("utf-8", "surrogateescape"))
     'caf%E9 50%25.tif'
     """
+    if "%" not in raw and raw.isascii():
+        return raw
     return "/".join(map(_escape_name, raw.split("/")))
 
 

@@ -4,7 +4,8 @@ import os
 from dataclasses import replace
 
 from pipeline.errors import UnreadableFileError
-from pipeline.storage.corpus import Corpus, FileEntry
+from pipeline.storage.corpus import Corpus
+from pipeline.storage.listing import FileEntry
 from pipeline.storage.names import unescape_path
 
 

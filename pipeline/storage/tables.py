@@ -4,10 +4,12 @@ Tables are small (a row a file or a picture) and are written by the driver alone
 chunk, and a chunk that did not change is left as it is: it costs no new object in the store.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
@@ -15,6 +17,11 @@ from zarr.codecs import ZstdCodec
 from pipeline.storage.failures import storage_failures
 
 CHUNK_ROWS = 65_536
+EVERY_CHUNK_STORED = "every_chunk_stored"
+"""Attribute of arrays whose chunks are stored also where they hold nothing but fill values."""
+
+_CHUNK_BYTES = 1 << 20  # of wider rows a chunk holds fewer: a chunk is filled up in memory whenever it is touched
+_TEXT_BYTES = 64  # what a text is reckoned at
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -41,6 +48,86 @@ def read_table(root: zarr.Group, name: str, *columns: str) -> dict[str, NDArray[
             return {}
         names = columns or tuple(sorted(str(key) for key in group.array_keys()))
         return {column: _read_slice(group[column], 0, None) for column in names}
+
+
+def read_texts(root: zarr.Group, name: str, column: str) -> pa.LargeStringArray:
+    """A text column, of which only a chunk at a time is Python objects; empty for an absent table.
+
+    Raises
+    ------
+    StorageError
+        A chunk is missing or damaged.
+    """
+    with storage_failures("reading the table", name):
+        array: Any = root.get(f"{name}/{column}")
+        if not isinstance(array, zarr.Array):
+            return pa.array([], pa.large_string())
+        unit, rows = array.chunks[0], array.shape[0]
+        chunks = (_read_slice(array, start, start + unit) for start in range(0, rows, unit))
+        parts = [pa.array(chunk.tolist(), pa.large_string()) for chunk in chunks]
+        return pa.concat_arrays(parts or [pa.array([], pa.large_string())])
+
+
+def update_rows(root: zarr.Group, name: str, rows: NDArray[np.int64], columns: Columns, *, total: int) -> None:
+    """Set single rows of a table and leave the others as they are; only chunks that hold one of them are touched.
+
+    Parameters
+    ----------
+    root : zarr.Group
+    name : str
+        The table; made where it does not exist.
+    rows : int64 [n]
+        Distinct, ascending. All rows beyond the table's present length must be among them.
+    columns : mapping of str to ndarray [n, ...]
+        New values. Columns of the table that are not named keep theirs; one that is not there yet begins with zeros
+        or empty texts.
+    total : int
+        Length of the table afterwards, at least what it was.
+
+    Raises
+    ------
+    ValueError
+        ``rows`` are not ascending, lie outside, or leave a new row out.
+    StorageError
+        The store cannot be read or written.
+    """
+    before = table_length(root, name)
+    if np.any(np.diff(rows) <= 0) or (len(rows) and (rows[0] < 0 or rows[-1] >= total)):
+        raise ValueError(f"rows of {name} are not ascending, or not within its {total}")
+    if total < before or np.count_nonzero(rows >= before) != total - before:
+        raise ValueError(f"{name} grows from {before} to {total} rows, and not all of the new ones are given")
+    with storage_failures("writing the table", name):
+        group = root.require_group(name)
+        for column, values in columns.items():
+            array = _column_array(group, column, np.asarray(values))
+            if array.shape[0] != total:
+                new = array.shape[0] < before
+                array.resize((total, *array.shape[1:]))
+                if new:
+                    array[:] = array.fill_value
+            for chunk, inside in _touched(rows, array.chunks[0]):
+                _set_rows(array, chunk, rows[inside] - chunk, values[inside])
+        if before != total or "rows" not in group.attrs:
+            group.attrs["rows"] = total
+
+
+def _touched(rows: NDArray[np.int64], unit: int) -> Iterator[tuple[int, slice]]:
+    """First row of every chunk that holds any of ``rows``, and where those stand in ``rows``."""
+    chunks, first = np.unique(rows // unit, return_index=True)
+    bounds = [*first.tolist(), len(rows)]
+    for chunk, start, stop in zip(chunks.tolist(), bounds, bounds[1:], strict=False):
+        yield chunk * unit, slice(start, stop)
+
+
+def _set_rows(array: Any, start: int, inside: NDArray[np.int64], values: NDArray[Any]) -> None:
+    stop = min(start + array.chunks[0], array.shape[0])
+    if len(inside) == stop - start:
+        array[start:stop] = values
+        return
+    block = _read_slice(array, start, stop)
+    if not _same_bits(block[inside], values):
+        block[inside] = values
+        array[start:stop] = block
 
 
 def write_table(root: zarr.Group, name: str, columns: Columns, *, attributes: Mapping[str, Any] | None = None) -> None:
@@ -75,8 +162,9 @@ def _write_column(group: zarr.Group, column: str, values: NDArray[Any]) -> None:
     old_rows = array.shape[0]
     if old_rows != len(values):
         array.resize((len(values), *array.shape[1:]))
-    for start in range(0, len(values), CHUNK_ROWS):
-        new = values[start : start + CHUNK_ROWS]
+    unit = array.chunks[0]
+    for start in range(0, len(values), unit):
+        new = values[start : start + unit]
         stop = start + len(new)
         if stop > old_rows or not _same_bits(_read_slice(array, start, stop), new):
             array[start:stop] = new
@@ -100,11 +188,17 @@ def _column_array(group: zarr.Group, column: str, values: NDArray[Any]) -> Any:
     return group.create_array(
         column,
         shape=(0, *values.shape[1:]),
-        chunks=(CHUNK_ROWS, *values.shape[1:]),
+        chunks=(_chunk_rows(values), *values.shape[1:]),
         dtype=dtype,
         overwrite=True,
         compressors=checked_compressor(),
+        attributes={EVERY_CHUNK_STORED: True},
     )
+
+
+def _chunk_rows(values: NDArray[Any]) -> int:
+    row_bytes = _TEXT_BYTES if _is_text(values) else values.dtype.itemsize * math.prod(values.shape[1:])
+    return min(CHUNK_ROWS, 1 << max(0, (_CHUNK_BYTES // max(1, row_bytes)).bit_length() - 1))
 
 
 def _same_kind(array: zarr.Array[Any], values: NDArray[Any]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import fsspec
 import numpy as np
 import pytest
 
@@ -181,3 +182,30 @@ def test_a_file_that_changes_while_it_is_read(
     after = _run(corpus, tmp_path / "index")
     assert _status(after)["08.png"][0] == "ok"
     assert (after.commit == before) == (expected == "ok"), "what was read is what the ledger describes"
+
+
+def test_an_object_that_was_replaced_by_one_of_the_same_size_and_time_is_read_again(
+    corpus: Path, tmp_path: Path, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.storage.corpus._modified_ns", lambda info: 10**18)  # a store of whole seconds
+    filesystem = fsspec.filesystem("s3", endpoint_url=s3_endpoint, skip_instance_cache=True)
+    bucket = f"s3://semcorpus/{tmp_path.name}"
+    filesystem.put(str(corpus), bucket, recursive=True)
+    recipe = load_recipe()
+
+    def walked() -> Index:
+        source, choice = Corpus(bucket, recipe.corpus), EngineChoice.parse("local")
+        with open_runner(source, tmp_path / "index", recipe, engines=choice, listener=Silent()) as runner:
+            run_stages(runner, ("walk",))
+        return open_index(tmp_path / "index")
+
+    first = read_files(walked().read())
+    assert len(first["path"]) == 12
+    assert all(first["etag"])
+    other = bytearray((corpus / "03.png").read_bytes())
+    other[-20] ^= 1
+    filesystem.pipe_file(f"{bucket}/03.png", bytes(other))
+    second = read_files(walked().read())
+    changed = np.flatnonzero(np.any(first["md5"] != second["md5"], axis=1))
+    assert second["path"][changed].tolist() == ["03.png"]
+    assert second["status"][changed].tolist() == ["corrupt"]

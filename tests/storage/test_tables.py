@@ -16,7 +16,15 @@ from pipeline.errors import StorageError
 from pipeline.storage import tables
 from pipeline.storage.index import Index, create_index, open_index
 from pipeline.storage.memory import empty_root
-from pipeline.storage.tables import as_columns, read_table, replace_rows, table_length, write_table
+from pipeline.storage.tables import (
+    as_columns,
+    read_table,
+    read_texts,
+    replace_rows,
+    table_length,
+    update_rows,
+    write_table,
+)
 
 DTYPES = ["bool", "int8", "uint8", "int16", "int32", "int64", "uint64", "float32", "float64"]
 
@@ -144,6 +152,64 @@ def test_growth_writes_the_last_chunk_and_the_new_ones(index: Index, monkeypatch
     transaction.commit("second", {})
     assert len(chunk_files(index) - before) == 3
     assert np.array_equal(read_table(index.read(), "t")["m"], columns["m"])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data(), st.integers(0, 9), st.integers(0, 9))
+def test_updated_rows_are_those_of_the_whole_table_written_anew(data: st.DataObject, before: int, more: int) -> None:
+    total = before + more
+    changed = data.draw(st.sets(st.integers(0, before - 1))) if before else set()
+    rows = np.array(sorted(changed | set(range(before, total))), np.int64)
+    old = {"a": np.arange(before), "m": np.ones((before, 2), np.uint8), "s": text(*(f"é{i}" for i in range(before)))}
+    new = {"a": -rows - 1, "s": text(*(f"new {row}" for row in rows.tolist())), "m": np.full((len(rows), 2), 7, "u1")}
+    root = empty_root()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "CHUNK_ROWS", 4)
+        if before:
+            write_table(root, "t", old)
+        update_rows(root, "t", rows, new, total=total)
+    expected = {name: np.concatenate([old[name], new[name][len(changed) :]]) for name in old}
+    for name, values in expected.items():
+        values[rows] = new[name]
+    found = read_table(root, "t")
+    assert table_length(root, "t") == total
+    for name, values in expected.items():
+        assert found[name].tolist() == values.tolist()
+    assert read_texts(root, "t", "s").to_pylist() == expected["s"].tolist()
+
+
+def test_an_update_of_a_few_rows_writes_their_chunks(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 100)
+    transaction = index.begin()
+    columns = columns_of(500)
+    write_table(transaction.root, "t", columns)
+    transaction.commit("first", {})
+    before = chunk_files(index)
+    rows = np.array([7, 450])
+    update_rows(transaction.root, "t", rows, {"a": columns["a"][rows], "m": columns["m"][rows] ^ 1}, total=500)
+    transaction.commit("second", {})
+    assert len(chunk_files(index) - before) == 2
+    assert np.array_equal(read_table(index.read(), "t")["f"], columns["f"], equal_nan=True)
+
+
+def test_a_column_that_comes_later_begins_empty() -> None:
+    root = empty_root()
+    write_table(root, "t", {"a": np.arange(3)})
+    update_rows(root, "t", np.array([1, 3]), {"a": np.array([8, 9]), "s": text("x", "y")}, total=4)
+    found = read_table(root, "t")
+    assert (found["a"].tolist(), found["s"].tolist()) == ([0, 8, 2, 9], ["", "x", "", "y"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "total", "problem"),
+    [([1, 0], 3, "not ascending"), ([3], 3, "not within"), ([4], 5, "not all of the new ones"), ([0], 2, "grows from")],
+)
+def test_updates_that_would_leave_holes_are_refused(rows: list[int], total: int, problem: str) -> None:
+    root = empty_root()
+    write_table(root, "t", {"a": np.arange(3)})
+    with pytest.raises(ValueError, match=problem):
+        update_rows(root, "t", np.array(rows), {"a": np.array(rows)}, total=total)
+    assert table_length(root, "t") == 3
 
 
 def test_a_minus_zero_is_a_change() -> None:
