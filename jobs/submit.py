@@ -42,7 +42,8 @@ def command(target: str, corpus: str, index: str, run_options: tuple[str, ...], 
     The exit status is the job's. docs/deploy.md lists the values.
     """
     say = _speaker(quiet=options["quiet"], log_json=options["log_json"])
-    return _kubernetes(corpus, index, run_options, options, say)
+    submit = _slurm if target == "slurm" else _kubernetes
+    return submit(corpus, index, run_options, options, say)
 
 
 def _speaker(*, quiet: bool, log_json: bool) -> Callable[[str], None]:
@@ -50,6 +51,31 @@ def _speaker(*, quiet: bool, log_json: bool) -> Callable[[str], None]:
     if log_json:
         return lambda text: log_event("submit", message=text)
     return (lambda text: None) if quiet else print_line
+
+
+def _slurm(
+    corpus: str, index: str, run_options: tuple[str, ...], options: dict[str, Any], say: Callable[[str], None]
+) -> int:
+    from pipeline.deployment.settings import SlurmSettings, load_values
+    from pipeline.deployment.slurm import check_places, follow_batch, render_batch, send_batch
+
+    if options["job_only"] or options["crds"]:
+        raise UsageError("--job-only and --crds are of Kubernetes; SLURM has no such things.")
+    settings = load_values(SlurmSettings, "slurm", options["values"], options["assignments"])
+    check_places(corpus, index)
+    batch = render_batch(corpus, index, run_options, settings)
+    if options["dry_run"]:
+        click.echo(f"# {batch.text}\n{batch.script.read_text()}", nl=False)
+        return 0
+    job = send_batch(batch)
+    say(f"Sent job {job}; its log is {batch.output}.")
+    if options["no_follow"] or settings.nightly:
+        return 0
+    try:
+        return follow_batch(job, batch.output, say)
+    except KeyboardInterrupt:
+        say(f"The job goes on. Look: squeue --jobs={job}. Stop it: scancel {job}.")
+        raise
 
 
 def _kubernetes(

@@ -1,10 +1,11 @@
 """A site's values: what `semcorpus submit` puts into the files of ``deploy/``."""
 
 import difflib
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -58,6 +59,34 @@ class KubernetesSettings(_Values):
     context: str = Field(default="", description="The context of kubectl [the current one]")
 
 
+class SlurmSettings(_Values):
+    """Where and how big on SLURM."""
+
+    script: Literal["ray", "dask", "array"] = Field(default="ray", description="Which of deploy/slurm's scripts runs")
+    name: _Name = Field(default="semcorpus", description="The job's name, and what its log's name begins with")
+    nodes: _Positive = Field(default=2, description="Nodes; of an array, tasks")
+    cpus: _Positive = Field(default=8, description="Cores of each")
+    memory: str = Field(default="32G", pattern=r"^[1-9][0-9]*[MGT]?$", description="Memory of each")
+    gpus: int = Field(default=0, ge=0, description="GPUs of each node")
+    time: str = Field(
+        default="08:00:00",
+        pattern=r"^([0-9]+-)?[0-9]+(:[0-9]{2}){0,2}$",
+        description="Time limit; the job is queued again and goes on",
+    )
+    partition: str = Field(default="", description="Partition [the site's default]")
+    account: str = Field(default="", description="Account that pays [yours]")
+    qos: str = Field(default="", description="Quality of service [the site's default]")
+    sbatch: tuple[str, ...] = Field(default=(), description="More options of sbatch, such as --mail-type=FAIL")
+    environment: Mapping[str, str] = Field(
+        default={}, description="Variables that the scripts read, such as SEMCORPUS (the command on the nodes)"
+    )
+    nightly: str = Field(
+        default="",
+        pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^$",
+        description="HH:MM: every night then, instead of one run now",
+    )
+
+
 def load_values(model: type[Settings], table: str, source: str, assignments: Sequence[str]) -> Settings:
     """Read a site's values.
 
@@ -89,7 +118,8 @@ def load_values(model: type[Settings], table: str, source: str, assignments: Seq
             raise UsageError(f"--set takes key=value, for example nodes=4; got {assignment!r}.")
         values[key.strip()] = _value(text.strip())
     try:
-        return model.model_validate(values)
+        # As JSON, since only from JSON does a strict model take arrays for tuples.
+        return model.model_validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
         raise UsageError(_explain(error, model, table)) from error
 
