@@ -99,6 +99,9 @@ def _kubernetes(
     surroundings = "" if options["job_only"] else rendered.surroundings
     if options["dry_run"]:
         click.echo(rendered.job if options["job_only"] else rendered.text, nl=False)
+        if verdict.unchecked and not options["quiet"]:
+            kinds = ", ".join(verdict.unchecked)
+            click.echo(f"Not checked by schema here (the cluster will): {kinds}. --crds PATH checks them.", err=True)
         return 0
     kubectl = Kubectl(settings.namespace, settings.context)
     send(kubectl, rendered.job, surroundings, scheduled=bool(settings.schedule))

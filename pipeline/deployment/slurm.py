@@ -18,9 +18,9 @@ from pipeline.errors import DeploymentError, UsageError
 Say = Callable[[str], None]
 
 # A job in one of these states may still run (again).
-_ALIVE: Final = frozenset(
-    "PENDING CONFIGURING RUNNING COMPLETING SUSPENDED STOPPED RESIZING SIGNALING STAGE_OUT REQUEUED "
-    "REQUEUE_HOLD REQUEUE_FED SPECIAL_EXIT PREEMPTED".split()
+_ALIVE: Final = (
+    *("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "RESIZING", "SIGNALING", "STAGE_OUT"),
+    *("REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "PREEMPTED"),
 )
 
 

@@ -1,8 +1,8 @@
 """A Dockerfile's steps, and running them in a plain shell where there is no container engine.
 
 By hand, as root, in a folder of its own: ``python -m tests.deploy.dockerfile deploy/container/Dockerfile DIR``. The
-distribution's packages are really installed on this machine; ``python`` is that of a new virtual environment in DIR, which
-stands for the base image's. A step of ``USER 1000:100`` runs as that user.
+distribution's packages are really installed on this machine; ``python`` is that of a new virtual environment in
+DIR, which stands for the base image's. A step of ``USER 1000:100`` runs as that user.
 """
 
 import os
