@@ -1,4 +1,4 @@
-"""Write docs/recipes.md, docs/commands.md and docs/tables.md from the code: ``make docs``."""
+"""Write docs/recipes.md, docs/commands.md, docs/tables.md and docs/values.md from the code: ``make docs``."""
 
 import json
 import sys
@@ -17,6 +17,7 @@ from jobs.main import cli
 from jobs.recipes import builtin_recipes
 from pipeline.config import Recipe
 from pipeline.config.loading import load_recipe
+from pipeline.deployment.settings import KubernetesSettings, SlurmSettings
 from pipeline.stages.report_tables import report_tables
 from pipeline.storage.memory import empty_root
 
@@ -146,9 +147,26 @@ def _meaning(table: str, column: str) -> str:
     return COLUMNS.get(f"{table}.{column}") or COLUMNS[column]
 
 
+def values() -> str:
+    """What `semcorpus submit` may be told, with its default and meaning."""
+    lines = ["# Values of a site", "", _NOTE, *_VALUES_INTRODUCTION]
+    for table, model in (("slurm", SlurmSettings), ("kubernetes", KubernetesSettings)):
+        lines += ["", f"## `[{table}]`", "", "| value | default | meaning |", "|---|---|---|"]
+        for name, setting in model.model_fields.items():
+            default = _cell(_toml(setting.get_default(call_default_factory=True)))
+            lines.append(f"| `{name}` | {default} | {_sentence(setting.description)} |")
+    return "\n".join(lines) + "\n"
+
+
+_VALUES_INTRODUCTION = [
+    "What `semcorpus submit` puts into the files of `deploy/`: from a TOML file (`--values site.toml`) with these two",
+    "tables, and single ones by `--set key=value`. Docs: [deploy.md](deploy.md).",
+]
+
+
 def pages() -> Iterator[tuple[Path, str]]:
     """The files and what they should hold."""
-    for name, text in (("recipes", recipes()), ("commands", commands()), ("tables", tables())):
+    for name, text in (("recipes", recipes()), ("commands", commands()), ("tables", tables()), ("values", values())):
         yield FOLDER / f"{name}.md", text
 
 

@@ -39,7 +39,7 @@ def command(target: str, corpus: str, index: str, run_options: tuple[str, ...], 
     """Render the files of deploy/ with the site's values, check and send them, follow the log.
 
     CORPUS and INDEX are paths as the cluster's nodes see them, or s3://. What stands behind -- goes to `semcorpus run`.
-    The exit status is the job's. docs/deploy.md lists the values.
+    The exit status is the job's. docs/values.md lists the values.
     """
     say = _speaker(quiet=options["quiet"], log_json=options["log_json"])
     submit = _slurm if target == "slurm" else _kubernetes

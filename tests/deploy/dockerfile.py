@@ -1,7 +1,8 @@
 """A Dockerfile's steps, and running them in a plain shell where there is no container engine.
 
-By hand, as root, in a folder of its own: ``python -m tests.deploy.dockerfile deploy/container/Dockerfile DIR``. The
-distribution's packages are really installed on this machine; ``python`` is that of a new virtual environment in
+By hand, as root, in a folder of its own:
+``python -m tests.deploy.dockerfile deploy/container/Dockerfile DIR [PYTHON]``.
+The distribution's packages are really installed on this machine; ``python`` is that of a new virtual environment in
 DIR, which stands for the base image's. A step of ``USER 1000:100`` runs as that user.
 """
 
@@ -9,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import venv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,13 +80,14 @@ def _copy(step: Step, context: Path, folder: Path, user: int) -> None:
                 os.chown(path, user, 100)
 
 
-def main(dockerfile: Path, root: Path) -> None:
-    """The trial by hand."""
+def main(dockerfile: Path, root: Path, python: str = sys.executable) -> None:
+    """The trial by hand; ``python`` has to be one that every user may read."""
     root.mkdir(parents=True)
-    venv.create(root / "python", with_pip=True)
+    subprocess.run([python, "-m", "venv", str(root / "python")], check=True)
     for path in (root, *root.rglob("*")):
         os.chown(path, 1000, 100, follow_symlinks=False)
     environment = {
+        **{key: value for key, value in os.environ.items() if key.startswith("PIP_")},
         "PATH": f"{root / 'python' / 'bin'}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(root),
         "TORCH_INDEX": "",
@@ -97,4 +98,4 @@ def main(dockerfile: Path, root: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve())
+    main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve(), *sys.argv[3:])

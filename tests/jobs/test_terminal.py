@@ -81,7 +81,7 @@ def test_a_narrow_terminal_shortens_the_last_column_only(finished: Path) -> None
     assert "cluster cae-density_peaks" in text
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(4))
 def test_the_documents_from_the_code_are_up_to_date(number: int) -> None:
     path, text = list(pages())[number]
     assert path.read_text(encoding="utf-8") == text, "run `make docs`"
