@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from pipeline.imaging.ink_pieces import label_pieces
 
-_SAMPLED_COLUMNS: Final = 256
+_SAMPLED_COLUMNS: Final = 128
+_FIRST_LOOK: Final = 4
 _SEARCHED_FRACTION: Final = 0.5
 """Stripes lie in the lower half; NFFA's have up to a sixth of the picture below them."""
 
@@ -24,7 +25,8 @@ _PAPER_SHARE: Final = 0.5
 _LEVEL_DRIFT: Final = 3
 _LONGEST_GAP_PX: Final = 3
 _LONGEST_DENSE_GAP_PX: Final = 40
-_DENSE_DRIFT: Final = 8
+_DENSE_DRIFT: Final = 16
+_DENSE_PAPER_SHARE: Final = 0.3
 _LOWEST_STRIPE_PX: Final = 8
 _LOWEST_STRIPE_FRACTION: Final = 0.02
 _TALLEST_STRIPE_FRACTION: Final = 0.25
@@ -35,6 +37,7 @@ _EDGE_SHARE: Final = 0.2
 _EDGE_BELOW: Final = 0.85
 _HIGHER_THAN_TEXT: Final = 0.05
 _RULE_SHARE: Final = 0.8
+_RULE_SHARE_IN_BOX: Final = 0.97
 _OVERLAY_FRACTION: Final = 0.18
 _OVERLAY_CORE: Final = 12
 _OVERLAY_TOLERANCES: Final = (4, 30, 60)
@@ -43,7 +46,7 @@ _OVERLAY_CONTRAST: Final = 60
 _AROUND: Final = (0.15, 0.07)
 _PALER_SHARE: Final = 0.55
 
-Paper = Literal["stripe", "plain", "picture"]
+Paper = Literal["stripe", "plain", "box", "picture"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,8 @@ class DataBar:
         Rows ``top:bottom`` and columns ``left:right`` of the picture.
     paper : str
         ``stripe``: a data bar of its own, apart from the specimen. ``plain``: a constant ground that is the
-        specimen's own background too, so that where the bar begins cannot be told. ``picture``: printed on
-        the specimen.
+        specimen's own background too, so that where the bar begins cannot be told. ``box``: the inside of a
+        small block of constant ground on the specimen. ``picture``: printed on the specimen.
     level : int
         Gray level of the paper; on a picture, of the ink.
     tolerance : int
@@ -77,6 +80,11 @@ class DataBar:
     def is_stripe(self) -> bool:
         """Whether rows from ``top`` on show no specimen."""
         return self.paper == "stripe"
+
+    @property
+    def longest_share(self) -> float:
+        """What is longer than this share of the region's width is a frame or divider: a small box fits its bar."""
+        return _RULE_SHARE_IN_BOX if self.paper == "box" else _RULE_SHARE
 
     @property
     def fringe_px(self) -> int | None:
@@ -103,14 +111,14 @@ def find_data_bar(gray: NDArray[np.uint8]) -> DataBar | None:
     if height < 32 or width < 32:
         return None
     start = int(height * (1 - _SEARCHED_FRACTION))
-    sampled = gray[start:, :: max(1, width // _SAMPLED_COLUMNS)]
-    # numpy's median takes three times as long.
-    sampled = np.ascontiguousarray(sampled)
-    medians = np.partition(sampled, sampled.shape[1] // 2, axis=1)[:, sampled.shape[1] // 2]
-    distance = cv2.absdiff(sampled, np.repeat(medians[:, None], sampled.shape[1], axis=1))
-    shares = (distance <= _PAPER_TOLERANCE).mean(axis=1)
-    levels = medians.astype(np.int16)
-    runs = _constant_runs(levels, shares >= _PAPER_SHARE)
+    sampled = np.ascontiguousarray(gray[start:, :: max(1, width // _SAMPLED_COLUMNS)])
+    # A few columns tell most rows of specimen from paper; only what may be paper is looked at closely.
+    levels, shares = _level_and_share(np.ascontiguousarray(sampled[:, ::_FIRST_LOOK]))
+    close = np.flatnonzero(shares >= _PAPER_SHARE / 2)
+    if not close.size:
+        return None
+    levels[close], shares[close] = _level_and_share(sampled[close])
+    runs = _constant_runs(sampled, levels, shares >= _PAPER_SHARE)
     lowest = max(_LOWEST_STRIPE_PX, _LOWEST_STRIPE_FRACTION * height)
     tall_enough = [(first + start, last + start) for first, last in runs if last - first >= lowest]
     for top, bottom in sorted(tall_enough, key=lambda run: (run[0] - run[1], -run[1])):
@@ -118,6 +126,15 @@ def find_data_bar(gray: NDArray[np.uint8]) -> DataBar | None:
         if bar is not None:
             return bar
     return None
+
+
+def _level_and_share(rows: NDArray[np.uint8]) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
+    """The median of each row, and the share of the row that is near it."""
+    half = rows.shape[1] // 2
+    # numpy's median takes three times as long.
+    medians = np.partition(rows, half, axis=1)[:, half]
+    is_near = cv2.absdiff(rows, np.repeat(medians[:, None], rows.shape[1], axis=1)) <= _PAPER_TOLERANCE
+    return medians.astype(np.int16), is_near.mean(axis=1)
 
 
 def overlay_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
@@ -189,7 +206,7 @@ def ink_mask(gray: NDArray[np.uint8], bar: DataBar) -> NDArray[np.uint8]:
         its contrast. On a picture, the pieces brighter (darker) than all specimen, with their fringe. Rows
         and columns that are nearly all ink are cleared: a stripe's frame and its dividers.
     """
-    return _without_rules(_all_ink(gray, bar))
+    return _without_rules(_all_ink(gray, bar), bar.longest_share)
 
 
 def _all_ink(gray: NDArray[np.uint8], bar: DataBar) -> NDArray[np.uint8]:
@@ -223,26 +240,28 @@ def _overlay_ink(cut: NDArray[np.uint8], level: int, tolerance: int) -> NDArray[
     return np.asarray(kept[labels], dtype=np.uint8)
 
 
-def _without_rules(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _without_rules(ink: NDArray[np.uint8], longest: float) -> NDArray[np.uint8]:
     cleared = ink.copy()
     rows = cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
     columns = cv2.reduce(ink, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
-    cleared[rows > _RULE_SHARE * ink.shape[1]] = 0
+    cleared[rows > longest * ink.shape[1]] = 0
     cleared[:, columns > _RULE_SHARE * ink.shape[0]] = 0
     return cleared
 
 
-def _constant_runs(levels: NDArray[np.int16], is_flat: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def _constant_runs(
+    rows: NDArray[np.uint8], levels: NDArray[np.int16], is_flat: NDArray[np.bool_]
+) -> list[tuple[int, int]]:
     """Runs ``first:last`` of flat rows of one level.
 
-    Bridged are gaps of up to 3 rows (lines), and longer ones whose own median stays near the run's level: rows of
-    dense print, where the noise of JPEG coding spoils the paper between the letters.
+    Bridged are gaps of up to 3 rows (lines), and longer ones of dense print: their own median stays near the run's
+    level (the noise of JPEG coding spoils the paper between the letters), or a third of each row is paper.
     """
     runs: list[tuple[int, int]] = []
     first = last = -1
     level = 0
     for row in np.flatnonzero(is_flat).tolist():
-        same = first >= 0 and abs(int(levels[row]) - level) <= _LEVEL_DRIFT and _is_bridge(levels[last:row], level)
+        same = first >= 0 and abs(int(levels[row]) - level) <= _LEVEL_DRIFT and _is_bridge(rows[last:row], levels[last:row], level)
         if not same:
             if first >= 0:
                 runs.append((first, last))
@@ -251,10 +270,14 @@ def _constant_runs(levels: NDArray[np.int16], is_flat: NDArray[np.bool_]) -> lis
     return [*runs, (first, last)] if first >= 0 else runs
 
 
-def _is_bridge(gap: NDArray[np.int16], level: int) -> bool:
-    if gap.size <= _LONGEST_GAP_PX:
+def _is_bridge(rows: NDArray[np.uint8], levels: NDArray[np.int16], level: int) -> bool:
+    if levels.size <= _LONGEST_GAP_PX:
         return True
-    return gap.size <= _LONGEST_DENSE_GAP_PX and bool((np.abs(gap - level) <= _DENSE_DRIFT).all())
+    if levels.size > _LONGEST_DENSE_GAP_PX:
+        return False
+    is_paper = cv2.absdiff(rows, np.full_like(rows, level)) <= _PAPER_TOLERANCE
+    is_dense = is_paper.mean(axis=1) >= _DENSE_PAPER_SHARE
+    return bool((is_dense | (np.abs(levels - level) <= _DENSE_DRIFT)).all())
 
 
 def _as_bar(gray: NDArray[np.uint8], top: int, bottom: int, level: int) -> DataBar | None:
@@ -288,7 +311,8 @@ def _edge_within(gray: NDArray[np.uint8], top: int, bottom: int, level: int) -> 
         return None
     is_paper = cv2.absdiff(gray[top:bottom], np.full_like(gray[top:bottom], level)) <= _PAPER_TOLERANCE
     paper_share = is_paper.mean(axis=1)
-    step = np.array([float((~is_paper[r - top - 2] & is_paper[r - top + 1]).mean()) for r in range(start, stop)])
+    before, after = is_paper[start - top - 2 : stop - top - 2], is_paper[start - top + 1 : stop - top + 1]
+    step = (~before & after).mean(axis=1)
     rows = np.flatnonzero(step >= _EDGE_SHARE)
     for row in (start + rows[::-1]).tolist():
         above, below = paper_share[row - top - higher : row - top], paper_share[row - top :]
@@ -299,8 +323,9 @@ def _edge_within(gray: NDArray[np.uint8], top: int, bottom: int, level: int) -> 
 
 def _paper_columns(stripe: NDArray[np.uint8], level: int) -> tuple[int, int]:
     """First and last column that are mostly paper: a few columns of picture may flank the stripe."""
-    is_paper = (np.abs(stripe.astype(np.int16) - level) <= _PAPER_TOLERANCE).mean(axis=0) >= _PAPER_SHARE
-    columns = np.flatnonzero(is_paper)
+    is_paper = (cv2.absdiff(stripe, np.full_like(stripe, level)) <= _PAPER_TOLERANCE).astype(np.uint8)
+    inked = cv2.reduce(is_paper, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
+    columns = np.flatnonzero(inked >= _PAPER_SHARE * len(stripe))
     if not columns.size:
         return 0, 0
     left, right = int(columns[0]), int(columns[-1]) + 1
@@ -311,14 +336,14 @@ def _paper_columns(stripe: NDArray[np.uint8], level: int) -> tuple[int, int]:
 
 def _is_clean(stripe: NDArray[np.uint8], level: int) -> bool:
     """Whether the paper is of one level, not of a smooth specimen's many."""
-    difference = np.abs(stripe.astype(np.int16) - level)
-    paper = int((difference <= 20).sum())
-    return paper > 0 and int((difference <= 2).sum()) >= _CLEAN_SHARE * paper
+    difference = cv2.absdiff(stripe, np.full_like(stripe, level))
+    paper = int(np.count_nonzero(difference <= 20))
+    return paper > 0 and int(np.count_nonzero(difference <= 2)) >= _CLEAN_SHARE * paper
 
 
 def _has_print(stripe: NDArray[np.uint8], level: int) -> bool:
-    difference = np.abs(stripe.astype(np.int16) - level)
-    share = float((difference > _INK_CONTRAST).mean())
+    difference = cv2.absdiff(stripe, np.full_like(stripe, level))
+    share = np.count_nonzero(difference > _INK_CONTRAST) / max(1, difference.size)
     return _INK_SHARE[0] <= share <= _INK_SHARE[1]
 
 

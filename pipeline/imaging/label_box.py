@@ -102,7 +102,7 @@ def _inside(ink: NDArray[np.uint8], bar: DataBar, segment: Segment) -> list[Labe
 def _has_dash(letters: NDArray[np.uint8], text_height: int) -> bool:
     """Whether a flat piece, such as a bar, stands among letters."""
     _, _, width, height, _ = piece_boxes(letters).T
-    return bool(((width >= 1.3 * height) & (height < 0.45 * text_height) & (width >= 4)).any() or (height < 2).any())
+    return bool(((width >= 0.8 * text_height) & (height < 0.45 * text_height)).any())
 
 
 def text_boxes(ink: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
@@ -125,8 +125,13 @@ def text_boxes(ink: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
     letters = letters[np.argsort(-letters[:, 4], kind="stable")][:_MOST_COMPONENTS]
     if not len(letters):
         return []
-    group = _groups(_are_neighbours(letters))
-    return [_hull(letters[group == first]) for first in np.unique(group)]
+    group = _groups(_are_neighbours(letters.astype(np.int32)))
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(group[order]) != 0])
+    x0, y0, width, height, _ = letters[order].T
+    left, top = np.minimum.reduceat(x0, starts), np.minimum.reduceat(y0, starts)
+    right, bottom = np.maximum.reduceat(x0 + width, starts), np.maximum.reduceat(y0 + height, starts)
+    return list(zip(left.tolist(), top.tolist(), (right - left).tolist(), (bottom - top).tolist(), strict=True))
 
 
 def _groups(are_neighbours: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -145,7 +150,7 @@ def _groups(are_neighbours: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.array([root(member) for member in range(len(first))], dtype=np.int64)
 
 
-def _are_neighbours(letters: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _are_neighbours(letters: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Which components stand next to each other in one line of text."""
     x0, y0, width, height = letters[:, 0], letters[:, 1], letters[:, 2], letters[:, 3]
     x1, y1 = x0 + width, y0 + height
@@ -155,13 +160,6 @@ def _are_neighbours(letters: NDArray[np.int64]) -> NDArray[np.bool_]:
     shorter = np.minimum(height[:, None], height[None])
     near = (gap <= _WORD_GAP * taller) & (overlap >= 0.5 * shorter) & (taller <= 12 * shorter)
     return np.asarray(near, dtype=np.bool_)
-
-
-def _hull(letters: NDArray[np.int64]) -> tuple[int, int, int, int]:
-    x0, y0 = int(letters[:, 0].min()), int(letters[:, 1].min())
-    x1 = int((letters[:, 0] + letters[:, 2]).max())
-    y1 = int((letters[:, 1] + letters[:, 3]).max())
-    return x0, y0, x1 - x0, y1 - y0
 
 
 def _erase(ink: NDArray[np.uint8], segment: Segment, bar: DataBar) -> None:

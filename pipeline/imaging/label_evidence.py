@@ -14,6 +14,10 @@ from pipeline.imaging.label_value import NM_PER_UNIT, LabelValue, is_usual_value
 SURE: Final = 0.9
 """The least sure letter of a reading must reach this."""
 
+_SURE_ALONE: Final = 0.97
+_SURE_OF_OTHER_TEXT: Final = 0.9
+_BOTH_SURE: Final = 0.5
+_DISSENT: Final = 0.5
 _SECOND_LOOK_SCALE: Final = 1.5
 _DISCOUNT: Final = 0.95
 
@@ -44,30 +48,113 @@ class LabelReading:
 
 
 def read_label(
-    crop: NDArray[np.uint8], reader: TextReader, *, further_reader: TextReader | None = None
+    crop: NDArray[np.uint8],
+    reader: TextReader,
+    *,
+    quick_reader: TextReader | None = None,
+    further_reader: TextReader | None = None,
 ) -> LabelReading:
     """Read a crop and weigh the evidence.
 
-    A value is certain when the recogniser is sure of every letter, the value is a usual one, and the shapes
-    of the letters bear it out; where letters touch, so that shapes say nothing, when a second look at another
-    size gives the same value as surely. Shapes that contradict a reading always make it uncertain.
+    A value must be a usual one, and be borne out twice: by a reader that is sure of every letter and the shapes of the
+    letters; or by two readers; or, where letters touch, so that shapes say nothing, by two looks of one reader at
+    different sizes. A reader that surely sees something else, or shapes that contradict the only reader, make it
+    uncertain.
 
     Parameters
     ----------
     crop : uint8 ndarray, [height, width]
         Dark text on white, as `pipeline.imaging.label_text.text_crop` makes it.
     reader : TextReader
+    quick_reader : TextReader, optional
+        Asked first. Where it is sure and the shapes bear it out, or where it is sure that this is no length, the
+        other one is not asked; else the two are compared.
     further_reader : TextReader, optional
         Asked when all that is not enough: the same value from it makes a reading certain, too, unless shapes
         contradict or the value is no usual one.
     """
+    quick = _understood(crop, quick_reader) if quick_reader is not None else None
+    if quick is not None and quick.text:
+        settled = _settled_quickly(crop, quick)
+        if settled is not None:
+            return settled
+    first = _understood(crop, reader)
+    if not first.text:
+        return LabelReading("", None, False, 0.0, "no text could be recognised")
+    if first.value is None:
+        return _no_length(first)
+    if quick is not None and quick.value is not None:
+        if _same_number(first.value, quick.value) and "pm" in (first.value.unit, quick.value.unit):
+            # A printed micro sign is often taken for a p, by either reader; no microscope of this kind shows picometres.
+            first = replace(first, value=as_micrometres(first.value))
+            quick = replace(quick, value=as_micrometres(quick.value))
+        agreed = _agreed(crop, first, quick)
+        if agreed is not None:
+            return agreed
+    return _read_alone(crop, first, reader, further_reader)
+
+
+@dataclass(frozen=True, slots=True)
+class _Understood:
+    """What a reader saw in a crop, and its meaning if it is a length."""
+
+    text: str
+    confidence: float
+    value: LabelValue | None
+
+
+def _understood(crop: NDArray[np.uint8], reader: TextReader) -> _Understood:
     candidates = reader.read(crop)
     if not candidates:
-        return LabelReading("", None, False, 0.0, "no text could be recognised")
-    text, confidence = candidates[0].text, candidates[0].confidence
-    value = parse_label(text)
+        return _Understood("", 0.0, None)
+    return _Understood(candidates[0].text, candidates[0].confidence, parse_label(candidates[0].text))
+
+
+def _settled_quickly(crop: NDArray[np.uint8], quick: _Understood) -> LabelReading | None:
+    """The reading where the quick reader needs no second opinion; None where it does."""
+    value = quick.value
     if value is None:
-        return LabelReading(text, None, False, confidence, f"{text!r} is no number with a unit of length")
+        return _no_length(quick) if quick.confidence >= _SURE_OF_OTHER_TEXT else None
+    if quick.confidence < _SURE_ALONE or value.doubt or not is_usual_value(value.value):
+        return None
+    shapes = check_shapes(crop, quick.text, value)
+    if shapes.verdict != "confirms":
+        return None
+    return LabelReading(quick.text, value, True, quick.confidence, shapes.reason)
+
+
+def _agreed(crop: NDArray[np.uint8], first: _Understood, quick: _Understood) -> LabelReading | None:
+    """The reading that two networks with nothing in common have; None where they differ or one is too unsure."""
+    assert first.value is not None
+    assert quick.value is not None
+    sure = min(first.confidence, quick.confidence)
+    if first.value.scale_nm != quick.value.scale_nm:
+        if quick.confidence < _DISSENT:
+            return None
+        reason = f"{first.text!r} and {quick.text!r} were read by two readers"
+        return LabelReading(first.text, first.value, False, sure, reason)
+    usual = is_usual_value(first.value.value) and not (first.value.doubt and quick.value.doubt)
+    if not usual or sure < _BOTH_SURE or max(first.confidence, quick.confidence) < SURE:
+        return None
+    return LabelReading(first.text, first.value, True, _DISCOUNT * sure, "two readers agree")
+
+
+def _no_length(seen: _Understood) -> LabelReading:
+    return LabelReading(
+        seen.text, None, False, seen.confidence, f"{seen.text!r} is no number with a unit of length"
+    )
+
+
+def _same_number(one: LabelValue, other: LabelValue) -> bool:
+    return one.value == other.value and {one.unit, other.unit} <= {"pm", "um"}
+
+
+def _read_alone(
+    crop: NDArray[np.uint8], first: _Understood, reader: TextReader, further_reader: TextReader | None
+) -> LabelReading:
+    """The reading of one reader, with what the shapes of the letters or a second look say to it."""
+    value, text, confidence = first.value, first.text, first.confidence
+    assert value is not None
     certain, confidence, reason = _weigh(crop, text, confidence, value, reader, further_reader)
     if value.unit == "pm" and not certain:
         micrometres = as_micrometres(value)

@@ -4,16 +4,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.label_evidence import LabelReading, read_label
+from pipeline.imaging.label_net import label_net_reader
 from pipeline.imaging.label_text import TextReader, network_reader
 from pipeline.imaging.label_value import LabelValue
 
 _MOST_KEPT: Final = 20_000
+_MOST_STRIPES: Final = 10_000
 
 
 def crop_digest(crop: NDArray[np.uint8]) -> str:
@@ -40,6 +42,8 @@ class LabelMemory:
     ----------
     used : dict of str to LabelReading
         Every crop asked for since the caller last cleared it.
+    stripes : dict
+        What `pipeline.imaging.scale` read on a stripe, by all pixels of the stripe and its place.
 
     Notes
     -----
@@ -57,18 +61,35 @@ class LabelMemory:
         self._fresh: dict[str, LabelReading] = {}
         self._reader, self._further_reader = reader, further_reader
         self.used: dict[str, LabelReading] = {}
+        self.stripes: dict[bytes, Any] = {}
 
     def read(self, crop: NDArray[np.uint8]) -> tuple[str, LabelReading]:
         """The digest of a crop, and what it says."""
         digest = crop_digest(crop)
         reading = self._known.get(digest) or self._fresh.get(digest)
         if reading is None:
-            reading = read_label(crop, self._reader or network_reader(), further_reader=self._further_reader)
+            reading = read_label(
+                crop,
+                self._reader or network_reader(),
+                # A reader that was asked for by name is asked alone.
+                quick_reader=label_net_reader() if self._reader is None else None,
+                further_reader=self._further_reader,
+            )
             if len(self._fresh) >= _MOST_KEPT:
                 self._fresh.pop(next(iter(self._fresh)))
             self._fresh[digest] = reading
-        self.used[digest] = reading
+        self.use(digest, reading)
         return digest, reading
+
+    def use(self, digest: str, reading: LabelReading) -> None:
+        """Count a crop as asked for."""
+        self.used[digest] = reading
+
+    def keep_stripe(self, key: bytes, candidate: Any) -> None:
+        """Keep what was read on a stripe; the oldest goes when there are too many."""
+        if len(self.stripes) >= _MOST_STRIPES:
+            self.stripes.pop(next(iter(self.stripes)))
+        self.stripes[key] = candidate
 
 
 def reading_to_text(reading: LabelReading) -> str:

@@ -97,7 +97,7 @@ def text_crop(
     return np.pad(page, PAD_PX, constant_values=255)
 
 
-class _Remembering:
+class RememberingReader:
     """Reads a crop that was seen before from memory."""
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ class _Remembering:
         raise NotImplementedError
 
 
-class NetworkReader(_Remembering):
+class NetworkReader(RememberingReader):
     """RapidOCR's recognition network on one thread.
 
     Costs about 0.3 s and 100 MB to build, then 5 to 20 ms of CPU for a crop, nothing for a crop seen before:
@@ -157,7 +157,7 @@ class NetworkReader(_Remembering):
         return [TextCandidate(text, confidence)] if text else []
 
 
-class TesseractReader(_Remembering):
+class TesseractReader(RememberingReader):
     """The ``tesseract`` program on the PATH: a process a crop, 150 to 200 ms. A second opinion at best.
 
     Raises

@@ -6,8 +6,10 @@ The steps, each in a file of its own: the region (`databar`), the segment (`segm
 into a status. A value is given only with enough evidence: one wrong scale is worse than ten missing.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import tee
 from pathlib import Path
 from typing import Final, Literal
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
 from pipeline.imaging.canonical import to_gray8
+from pipeline.imaging.colour_print import colour_print
 from pipeline.imaging.databar import DataBar, find_data_bar, ink_mask, neighbourhood, overlay_regions
 from pipeline.imaging.decode import decode_image
 from pipeline.imaging.ink_pieces import piece_boxes
@@ -107,7 +110,7 @@ def read_scale(
     About 5 to 10 ms of CPU for a picture of 1 megapixel, and 10 to 30 ms more for a label whose crop was not
     seen before in this process.
     """
-    gray, from_file = _as_gray(image)
+    gray, from_file, colours = _as_gray(image)
     metadata = metadata_nm_per_px if metadata_nm_per_px is not None else from_file
     if metadata is not None and not (np.isfinite(metadata) and metadata > 0):
         raise UsageError(f"metadata_nm_per_px is {metadata}; expected a finite number above zero, or None.")
@@ -115,36 +118,78 @@ def read_scale(
         raise UsageError("read_scale got labels and a reader; expected one of them: labels have their own readers.")
     bar = find_data_bar(gray)
     bar_top = bar.top if bar is not None and bar.is_stripe else None
+    memory = labels or _memory_of(reader, further_reader)
+    key = _stripe_key(gray, bar)
+    known = memory.stripes.get(key) if key is not None else None
+    if known is not None:
+        memory.use(known.crop, known.reading)
+        return _from_certain(known, metadata, bar_top)
     seen: list[ScaleCandidate] = []
-    for candidate in _straight_or_tilted(
-        gray, bar, labels or LabelMemory(reader=reader, further_reader=further_reader)
-    ):
-        seen.append(candidate)
-        if (
-            _implausible(candidate, gray.shape[1]) == ""
-            and candidate.reading is not None
-            and candidate.reading.is_certain
-        ):
+    for candidate, is_straight in _straight_or_tilted(gray, bar, memory):
+        if _is_certain(candidate, gray.shape[1]):
+            # What was read after turning the picture rests on more than the stripe.
+            if key is not None and is_straight:
+                memory.keep_stripe(key, candidate)
             return _from_certain(candidate, metadata, bar_top)
+        seen.append(candidate)
+    coloured = colour_print(colours) if colours is not None else None
+    if coloured is not None:
+        for candidate in _candidates(coloured[0], _regions(*coloured), memory):
+            if _is_certain(candidate, gray.shape[1]):
+                return _from_certain(candidate, metadata, bar_top)
     return _from_uncertain(seen, metadata, bar, gray.shape[1])
 
 
-def _straight_or_tilted(gray: NDArray[np.uint8], bar: DataBar | None, labels: LabelMemory) -> Iterator[ScaleCandidate]:
+@cache
+def _default_memory() -> LabelMemory:
+    return LabelMemory()
+
+
+def _memory_of(reader: TextReader | None, further_reader: TextReader | None) -> LabelMemory:
+    if reader is not None or further_reader is not None:
+        return LabelMemory(reader=reader, further_reader=further_reader)
+    memory = _default_memory()
+    memory.used.clear()
+    return memory
+
+
+def _is_certain(candidate: ScaleCandidate, width: int) -> bool:
+    if candidate.reading is None or not candidate.reading.is_certain:
+        return False
+    return _implausible(candidate, width) == ""
+
+
+def _stripe_key(gray: NDArray[np.uint8], bar: DataBar | None) -> bytes | None:
+    """What a reading on a stripe depends on, and nothing else: where it is, and its pixels. None without a stripe.
+
+    So a stripe that was seen before can be remembered without an answer that depends on the order of pictures.
+    """
+    if bar is None or not bar.is_stripe:
+        return None
+    place = np.array([*gray.shape, bar.top, bar.bottom, bar.left, bar.right, bar.level], dtype=np.int64)
+    stripe = np.ascontiguousarray(gray[bar.top : bar.bottom])
+    return hashlib.sha1(place.tobytes() + stripe.tobytes(), usedforsecurity=False).digest()
+
+
+def _straight_or_tilted(
+    gray: NDArray[np.uint8], bar: DataBar | None, memory: LabelMemory
+) -> Iterator[tuple[ScaleCandidate, bool]]:
     """The candidates of the picture as it is, then those of the picture set straight where print is tilted."""
     regions, again = tee(_regions(gray, bar))
-    yield from _candidates(gray, regions, labels)
+    for candidate in _candidates(gray, regions, memory):
+        yield candidate, True
     tilts = (find_tilt(ink, pieces) for _, ink, pieces in again)
     tilt = next((angle for angle in tilts if angle is not None), None)
     if tilt is None:
         return
     straight = straightened(gray, tilt)
     straight_bar = find_data_bar(straight) or bar
-    for candidate in _candidates(straight, _regions(straight, straight_bar), labels):
+    for candidate in _candidates(straight, _regions(straight, straight_bar), memory):
         box = tilted_box(candidate.segment.box, tilt, gray.shape)
         label = candidate.label
         if label is not None:
             label = replace(label, box=tilted_box(label.box, tilt, gray.shape))
-        yield replace(candidate, segment=replace(candidate.segment, box=box), label=label)
+        yield replace(candidate, segment=replace(candidate.segment, box=box), label=label), False
 
 
 def scale_candidates(
@@ -206,19 +251,19 @@ def _regions(
 
 def _as_gray(
     image: NDArray[np.generic] | DecodedImage | str | Path | bytes,
-) -> tuple[NDArray[np.uint8], float | None]:
-    """The picture as uint8 gray, and what its metadata say."""
+) -> tuple[NDArray[np.uint8], float | None, NDArray[np.generic] | None]:
+    """The picture as uint8 gray, what its metadata say, and its colours if there may be some."""
     if isinstance(image, np.ndarray):
         if image.ndim != 2 or image.dtype != np.uint8:
             raise UsageError(
                 f"an array of shape {image.shape} and type {image.dtype}; expected uint8 [height, width]. "
                 "Pass the file, or convert it with pipeline.imaging.canonical.to_gray8."
             )
-        return image.astype(np.uint8, copy=False), None
+        return image.astype(np.uint8, copy=False), None, None
     if isinstance(image, (str, Path)):
         image = Path(image).read_bytes()
     decoded = decode_image(image) if isinstance(image, bytes) else image
-    return to_gray8(decoded), decoded.nm_per_px
+    return to_gray8(decoded), decoded.nm_per_px, decoded.pixels if decoded.pixels.ndim == 3 else None
 
 
 def _implausible(candidate: ScaleCandidate, width: int) -> str:

@@ -30,7 +30,7 @@ _KIND_ORDER: Final[dict[SegmentKind, int]] = {
 _SHORTEST_PX: Final = 19
 """Odd: OpenCV's opening shifts the picture by a pixel for an even width."""
 
-_LONGEST_FRACTION: Final = 0.8
+_LONGEST_BLOCK_FRACTION: Final = 0.8
 _THICKEST_FRACTION: Final = 0.3
 _SOLID_THICKNESS_PX: Final = 3
 _LINE_THICKNESS_PX: Final = 2
@@ -115,7 +115,7 @@ def find_segments(ink: NDArray[np.uint8], bar: DataBar, *, pieces: NDArray[np.in
     list of Segment
         Likeliest kind first, longest first within a kind; empty when there is none.
     """
-    lines = _long_lines(ink)
+    lines = _long_lines(ink, longest=bar.longest_share * ink.shape[1])
     pieces = piece_boxes(ink) if pieces is None else pieces
     found = [*_whole_segments(ink, lines), *_broken_segments(lines), *_lettered(ink, pieces), *_rulers(pieces)]
     found.sort(key=lambda segment: (_KIND_ORDER[segment.kind], -segment.length_px, segment.box))
@@ -139,7 +139,7 @@ def find_boxes(
         x, y, width, height = block.box
         x, y = x + bar.left + 2, y + bar.top + 2
         inside = gray[y : y + height - 4, x : x + width - 4]
-        regions.append(DataBar(y, y + height - 4, x, x + width - 4, "plain", int(np.median(inside))))
+        regions.append(DataBar(y, y + height - 4, x, x + width - 4, "box", int(np.median(inside))))
     return sorted(regions, key=lambda region: (region.left - region.right, region.left, region.top))
 
 
@@ -185,32 +185,34 @@ def _half_way(profile: NDArray[np.float64], inside: float) -> float | None:
     return last - 1 + float((0.5 - rise[last - 1]) / (rise[last] - rise[last - 1])) + 0.5
 
 
-def _long_lines(ink: NDArray[np.uint8]) -> list[_Line]:
+def _long_lines(ink: NDArray[np.uint8], *, longest: float) -> list[_Line]:
     """All horizontal strokes of at least 19 px, with what their ends look like."""
-    width = ink.shape[1]
     runs = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, _SHORTEST_PX), np.uint8))
-    lines = []
-    for x, y, line_width, thickness, area in piece_boxes(np.asarray(runs, dtype=np.uint8)).tolist():
-        long = _SHORTEST_PX <= line_width <= _LONGEST_FRACTION * width
-        whole = np.flatnonzero(runs[y : y + thickness, x : x + line_width].mean(axis=1) >= _WHOLE_ROW)
-        straight = area >= 0.9 * line_width * thickness or whole.size >= max(1, thickness - 2)
-        if long and straight and thickness <= _THICKEST_FRACTION * line_width:
+    lines: list[_Line] = []
+    pieces = piece_boxes(np.asarray(runs, dtype=np.uint8))
+    width, height = pieces[:, 2], pieces[:, 3]
+    flat = (width >= _SHORTEST_PX) & (width <= longest) & (height <= _THICKEST_FRACTION * width)
+    pieces = pieces[flat]
+    for x, y, line_width, thickness, area in pieces[np.argsort(-pieces[:, 2], kind="stable")].tolist():
+        inked = cv2.reduce(runs[y : y + thickness, x : x + line_width], 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
+        whole = np.flatnonzero(inked.ravel() >= _WHOLE_ROW * line_width)
+        if area >= 0.9 * line_width * thickness or whole.size >= max(1, thickness - 2):
             # The blurred edge of a thin line may be inked in a part of its length only: ends are judged without.
             core = (y + int(whole[0]), int(whole[-1] - whole[0]) + 1) if whole.size else (y, thickness)
             above, below = core[0] - y, y + thickness - core[0] - core[1]
             left = _less(_end(ink, x, *core, inward=1), above, below)
             right = _less(_end(ink, x + line_width - 1, *core, inward=-1), above, below)
             lines.append(_Line(x, y, line_width, thickness, left, right))
-    lines.sort(key=lambda line: -line.width)
-    return lines[:_MOST_LINES]
+        if len(lines) == _MOST_LINES:
+            break
+    return lines
 
 
 def _end(ink: NDArray[np.uint8], column: int, y: int, thickness: int, *, inward: int) -> _End:
     """Describe the end of a line at ``column``; ``inward`` is the direction along the line."""
     reach = min(_WIDEST_TICK_PX, ink.shape[1])
     columns = [c for c in range(column - 2 * inward, column + reach * inward, inward) if 0 <= c < ink.shape[1]]
-    middle = y + thickness // 2
-    rises = {c: _rise(ink[:, c], y, middle, thickness) for c in columns if ink[middle, c]}
+    rises = _rises(ink, columns, y, thickness)
     tallest = max((up + down for up, down in rises.values()), default=0)
     if tallest < max(_TICK_TALLER_PX, thickness):
         return _End(column, 0, 0, 0)
@@ -228,13 +230,17 @@ def _less(end: _End, above: int, below: int) -> _End:
     return end._replace(up=max(0, end.up - above), down=max(0, end.down - below))
 
 
-def _rise(column: NDArray[np.uint8], y: int, middle: int, thickness: int) -> tuple[int, int]:
-    """How far ink goes on above and below a line in one column."""
-    blank = np.flatnonzero(column == 0)
-    place = int(np.searchsorted(blank, middle))
-    first = int(blank[place - 1]) + 1 if place > 0 else 0
-    last = int(blank[place]) - 1 if place < blank.size else column.size - 1
-    return max(0, y - first), max(0, last - (y + thickness - 1))
+def _rises(ink: NDArray[np.uint8], columns: list[int], y: int, thickness: int) -> dict[int, tuple[int, int]]:
+    """How far ink goes on above and below a line, in those of some columns where the line is inked."""
+    middle, last = y + thickness // 2, y + thickness - 1
+    rises = {}
+    for c in columns:
+        if ink[middle, c]:
+            # Bytes are searched faster than an array of so few rows.
+            column = ink[:, c].tobytes()
+            above, below = column.rfind(0, 0, middle), column.find(0, middle)
+            rises[c] = max(0, y - above - 1), max(0, (below if below >= 0 else len(column)) - 1 - last)
+    return rises
 
 
 def _whole_segments(ink: NDArray[np.uint8], lines: list[_Line]) -> list[Segment]:
@@ -322,7 +328,7 @@ def _stands_alone(ink: NDArray[np.uint8], line: _Line) -> bool:
 def _lettered(ink: NDArray[np.uint8], pieces: NDArray[np.int32]) -> list[Segment]:
     """Solid bars with letters left out of them: whole along all four sides, and not without holes."""
     _, _, width, height, area = pieces.T
-    large = (height >= _LOWEST_LETTERED_PX) & (width >= 2 * height) & (width <= _LONGEST_FRACTION * ink.shape[1])
+    large = (height >= _LOWEST_LETTERED_PX) & (width >= 2 * height) & (width <= _LONGEST_BLOCK_FRACTION * ink.shape[1])
     covered = area / np.maximum(1, width * height)
     found = []
     for x, y, w, h, _ in pieces[large & (covered >= _LETTERED_SHARE[0]) & (covered <= _LETTERED_SHARE[1])].tolist():

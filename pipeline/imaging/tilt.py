@@ -19,6 +19,8 @@ _STRAIGHT_PX: Final = 1.6
 _STEEPEST_DEGREES: Final = 2.5
 _FLATTEST_DEGREES: Final = 0.3
 _MOST_PIECES: Final = 12
+_RULER_MARKS: Final = 9
+_PARALLEL: Final = 0.006
 
 
 def find_tilt(ink: NDArray[np.uint8], pieces: NDArray[np.int32]) -> float | None:
@@ -37,17 +39,23 @@ def find_tilt(ink: NDArray[np.uint8], pieces: NDArray[np.int32]) -> float | None
         Degrees, clockwise as seen, from 0.3 to 2.5 to either side; None where all is straight or nothing has a
         straight edge.
     """
+    angle = _ruler_slope(pieces)
+    if angle is not None:
+        return angle if _FLATTEST_DEGREES <= abs(angle) <= _STEEPEST_DEGREES else None
     _, _, width, height, _ = pieces.T
     shortest = max(_SHORTEST_PX, _SHORTEST_FRACTION * ink.shape[1])
     flat = (width >= shortest) & (height <= np.maximum(6, _THICKEST_SHARE * width)) & (width < 0.9 * ink.shape[1])
     longest = pieces[flat][np.argsort(-width[flat], kind="stable")][:_MOST_PIECES]
+    slanted = None
     for x, y, w, h, area in longest.tolist():
         labels, stats = label_pieces(np.ascontiguousarray(ink[y : y + h, x : x + w]))
         whole = np.flatnonzero((stats[:, 2] == w) & (stats[:, 3] == h) & (stats[:, 4] == area))
-        angle = _slope_degrees(labels == whole[-1]) if whole.size else None
+        angle, is_even = _slope_degrees(labels == whole[-1]) if whole.size else (None, False)
         if angle is not None and _FLATTEST_DEGREES <= abs(angle) <= _STEEPEST_DEGREES:
-            return angle
-    return None
+            if is_even:
+                return angle
+            slanted = slanted or angle
+    return slanted
 
 
 def straightened(gray: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
@@ -66,16 +74,53 @@ def tilted_box(box: tuple[int, int, int, int], degrees: float, shape: tuple[int,
     return round(float(middle[0]) - width / 2), round(float(middle[1]) - height / 2), width, height
 
 
-def _slope_degrees(piece: NDArray[np.bool_]) -> float | None:
-    """Slope of a piece's lower or upper edge, whichever is straight; None where neither is."""
+def _ruler_slope(pieces: NDArray[np.int32]) -> float | None:
+    """Slope of a row of at least nine even, upright marks of one height, as Hitachi's rulers are; None without one."""
+    _, _, width, height, area = pieces.T
+    # A mark that leans by two degrees steps aside by a pixel: it covers less of its box than a straight one.
+    upright = (height >= 5) & (height <= 60) & (width <= 0.8 * height) & (area >= 0.55 * width * height)
+    marks = pieces[upright].astype(np.float64)
+    marks = marks[np.argsort(marks[:, 0], kind="stable")]
+    steepest = np.tan(np.radians(_STEEPEST_DEGREES))
+    for x, y, w, h, _ in marks.tolist():
+        alike = (np.abs(marks[:, 3] - h) <= 2) & (np.abs(marks[:, 2] - w) <= 2)
+        near = np.abs(marks[:, 1] - y) <= steepest * np.abs(marks[:, 0] - x) + 1.5
+        row = marks[alike & near & (marks[:, 0] >= x)]
+        if len(row) < _RULER_MARKS:
+            continue
+        steps = np.diff(row[:, 0])
+        if float(steps.max()) > 1.1 * float(np.median(steps)) + 2:
+            continue
+        middle = row[:, 1] + row[:, 3] / 2
+        slope, offset = np.polyfit(row[:, 0], middle, 1)
+        if float(np.abs(middle - slope * row[:, 0] - offset).max()) <= _STRAIGHT_PX:
+            return float(np.degrees(np.arctan(slope)))
+    return None
+
+
+def _slope_degrees(piece: NDArray[np.bool_]) -> tuple[float | None, bool]:
+    """Slope of a piece's lower or upper edge, whichever is straight (None where neither is), and whether both agree.
+
+    A stroke has two edges that agree; what a tilted data bar leaves of the specimen above it is a wedge.
+    """
     # Ticks at the ends would pull the line: only the inner columns count.
     margin = piece.shape[1] // 10 + 2
     inner = piece[:, margin : piece.shape[1] - margin]
     if not inner.any(axis=0).all():
-        return None
-    columns = np.arange(inner.shape[1], dtype=np.float64)
-    for edge in (-inner[::-1].argmax(axis=0), inner.argmax(axis=0)):
-        slope, offset = np.polyfit(columns, edge.astype(np.float64), 1)
-        if float(np.abs(edge - slope * columns - offset).max()) <= _STRAIGHT_PX:
-            return float(np.degrees(np.arctan(slope)))
-    return None
+        return None, False
+    below = _straight_slope(-inner[::-1].argmax(axis=0).astype(np.float64))
+    above = _straight_slope(inner.argmax(axis=0).astype(np.float64))
+    if below is not None and above is not None and abs(below - above) <= _PARALLEL:
+        # The middle of the ink in a column is finer than its edges.
+        middle = (np.arange(inner.shape[0], dtype=np.float64) @ inner) / inner.sum(axis=0)
+        finer = _straight_slope(middle)
+        return float(np.degrees(np.arctan(below if finer is None else finer))), True
+    slope = below if below is not None else above
+    return (None if slope is None else float(np.degrees(np.arctan(slope)))), False
+
+
+def _straight_slope(heights: NDArray[np.float64]) -> float | None:
+    """Slope of a line through one height for each column; None where they do not lie on one."""
+    columns = np.arange(heights.size, dtype=np.float64)
+    slope, offset = np.polyfit(columns, heights, 1)
+    return float(slope) if float(np.abs(heights - slope * columns - offset).max()) <= _STRAIGHT_PX else None
