@@ -1,11 +1,13 @@
 """CPU milliseconds a picture of the scale reader by step, and what it gets right, beside the usual way.
 
     python -m benchmarks.scale --drawn 300 --seed 900000
+    python -m benchmarks.scale --drawn 5000 --without-reference      # and 150,000 pictures on 2 workers projected
 
 The same pictures are read by both in this one process: drawn ones with exact truth from seeds that no test uses, with
-fonts kept apart from the tests', spoilt by coding, resizing, tilting and noise; and real ones, where a folder with
-``truth.csv`` is named (``--real``). The usual way is OpenCV's contours and a process of Tesseract for each picture;
-without Tesseract the reader is measured alone, and the result says so.
+fonts kept apart from those that the reader was made with, spoilt by coding, resizing, tilting and noise; and real ones,
+where a folder with ``truth.csv`` is named (``--real``). The usual way is OpenCV's contours and Tesseract: a process for
+each picture, as pytesseract does it, and the library within this process, where tesserocr is installed (it is no part
+of this project: pip install tesserocr). Without Tesseract the reader is measured alone, and the result says so.
 """
 
 import argparse
@@ -18,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +32,23 @@ from benchmarks.machine import describe_machine
 from pipeline.imaging.canonical import to_gray8
 from pipeline.imaging.databar import find_data_bar, ink_mask
 from pipeline.imaging.decode import decode_image
+from pipeline.imaging.label_box import find_label_boxes, label_ink
+from pipeline.imaging.label_memory import LabelMemory
+from pipeline.imaging.label_net import label_net_reader
+from pipeline.imaging.label_text import network_reader, text_crop
 from pipeline.imaging.scale import read_scale
 from pipeline.imaging.segment import find_segments
 from tests.imaging.scale_drawings import sample
-from tests.reference.scale_opencv_tesseract import read_by_reference
+from tests.reference.scale_opencv_tesseract import ocr_in_process, read_by_reference
 
 FRESH_FONTS = ("STIXGeneral", "STIXGeneralBol", "DejaVuSans-Oblique", "DejaVuSansMono-Bold")
-"""Come with matplotlib and are used by no test of the reader; serifs and slants are harder than vendors' fonts."""
+"""Come with matplotlib and were kept apart; serifs and slants are harder than vendors' fonts."""
 
 _NM_PER_UNIT = {"nm": 1.0, "um": 1e3, "mm": 1e6}
 _LENGTH_TOLERANCE = (2.0, 0.01)
+_CORPUS, _WORKERS = 150_000, 2
+_REFERENCES = ("reference by process", "reference in process")
+_NOT_MEASURED = "not measured: the module tesserocr is not installed"
 
 
 @dataclass(frozen=True)
@@ -109,38 +119,42 @@ def real_cases(folder: Path) -> Iterator[Case]:
 
 
 def measure(cases: Iterable[Case], *, with_reference: bool) -> dict[str, Any]:
-    """Read every case, twice by the reader: with its label new to the process or not, and seen a moment before.
+    """Read every case: by the reader from scratch, with its label seen before, and with its whole stripe seen before.
 
     Returns
     -------
     dict
-        ``machine``; ``reader`` and ``reference`` each with CPU milliseconds a picture and outcomes; ``reference`` is
-        a sentence where it cannot be measured.
+        ``machine``; ``reader``, ``projected`` and each reference with CPU milliseconds a picture and outcomes; a
+        reference is a sentence where it cannot be measured.
     """
-    reader, reference = Tally(), Tally()
+    reader = Tally()
     spent: Counter[str] = Counter()
+    others = _references() if with_reference else {}
+    tallies = {name: Tally() for name in others}
     count = 0
-    read_scale(next(drawn_cases(1, 0)).gray)  # the network is built once a process, not once a picture
+    read_scale(next(drawn_cases(1, 0)).gray)  # the networks are built once a process, not once a picture
     for case in cases:
         count += 1
-        reading = _timed(spent, "first_look", read_scale, case.gray)
-        _timed(spent, "seen_before", read_scale, case.gray)
+        _decode(spent, case.gray)
+        _read(spent, case, reader)
         _steps(spent, case.gray)
-        given = reading.nm_per_px is not None
-        reader.add(case, reading.scale_nm if given else None, reading.bar_length_px if given else None)
-        if with_reference:
-            other = read_by_reference(case.gray)
-            spent["reference_segment"] += other.segment_ms
-            spent["reference_text"] += other.text_ms
-            reference.add(case, other.scale_nm, other.length_px)
+        for name, ocr in others.items():
+            other = read_by_reference(case.gray, ocr)
+            spent[f"{name} segment"] += other.segment_ms  # type: ignore[assignment]
+            spent[f"{name} text"] += other.text_ms  # type: ignore[assignment]
+            tallies[name].add(case, other.scale_nm, other.length_px)
     each = {name: round(milliseconds / max(1, count), 3) for name, milliseconds in spent.items()}
     steps = {name: value for name, value in each.items() if not name.startswith("reference")}
     result = {"machine": describe_machine(), "pictures": count, "reader": {"cpu_ms": steps, **reader.summary()}}
-    if not with_reference:
-        return {**result, "reference": "not measured: no program tesseract, or no module pytesseract, on this machine"}
-    cpu = {name: value for name, value in each.items() if name.startswith("reference")}
-    times_faster = round(sum(cpu.values()) / each["first_look"], 1) if count else None
-    return {**result, "reference": {"cpu_ms": cpu, **reference.summary()}, "times_faster": times_faster}
+    result["projected"] = _projected(each) if count else None
+    for name in _REFERENCES:
+        if name not in others:
+            result[name] = _NOT_MEASURED if with_reference else "not measured: not asked for, or not installed"
+            continue
+        cpu = {step: value for step, value in each.items() if step.startswith(f"{name} ")}
+        faster = round(sum(cpu.values()) / each["first_look"], 1) if count else None
+        result[name] = {"cpu_ms": cpu, **tallies[name].summary(), "times_slower": faster}
+    return result
 
 
 def reference_is_here() -> bool:
@@ -148,12 +162,56 @@ def reference_is_here() -> bool:
     return shutil.which("tesseract") is not None and importlib.util.find_spec("pytesseract") is not None
 
 
+def _references() -> dict[str, Callable[[NDArray[np.uint8]], str] | None]:
+    """The ways to recognise text that are here, by name."""
+    found: dict[str, Callable[[NDArray[np.uint8]], str] | None] = {_REFERENCES[0]: None}
+    if importlib.util.find_spec("tesserocr") is not None:
+        found[_REFERENCES[1]] = ocr_in_process()
+    return found
+
+
+def _read(spent: Counter[str], case: Case, tally: Tally) -> None:
+    """Read a case three times: from scratch, with the crops of its labels known, with its whole stripe known."""
+    memory = LabelMemory()
+    # The readers remember crops for the whole process: a label that came before would look cheap.
+    for reader in (network_reader(), label_net_reader()):
+        reader.forget()
+    reading = _timed(spent, "first_look", partial(read_scale, labels=memory), case.gray)
+    memory.stripes.clear()
+    _timed(spent, "label_seen_before", partial(read_scale, labels=memory), case.gray)
+    _timed(spent, "stripe_seen_before", partial(read_scale, labels=memory), case.gray)
+    given = reading.nm_per_px is not None
+    tally.add(case, reading.scale_nm if given else None, reading.bar_length_px if given else None)
+
+
+def _decode(spent: Counter[str], gray: NDArray[np.uint8]) -> None:
+    """Time what comes before the reader: a JPEG of the picture to its gray levels."""
+    content = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+    _timed(spent, "decode_jpeg", lambda: to_gray8(decode_image(content)))
+
+
+def _projected(each: dict[str, float]) -> dict[str, Any]:
+    """Minutes for a corpus on two workers, every label new, and every label seen before."""
+    minutes = {
+        name: round(_CORPUS * (each["decode_jpeg"] + each[name]) / 1e3 / 60 / _WORKERS, 1)
+        for name in ("first_look", "label_seen_before")
+    }
+    return {"pictures": _CORPUS, "workers": _WORKERS, "minutes_decoding_included": minutes}
+
+
 def _steps(spent: Counter[str], gray: NDArray[np.uint8]) -> None:
-    """Time the steps that every picture with a stripe goes through."""
+    """Time the steps on a picture with a stripe, and both readers on the nearest text of its first segment."""
     bar = _timed(spent, "step_data_bar", find_data_bar, gray)
-    if bar is not None:
-        ink = _timed(spent, "step_ink", ink_mask, gray, bar)
-        _timed(spent, "step_segments", find_segments, ink, bar)
+    if bar is None:
+        return
+    ink = _timed(spent, "step_ink", ink_mask, gray, bar)
+    segments = _timed(spent, "step_segments", find_segments, ink, bar)
+    labels = _timed(spent, "step_label_boxes", find_label_boxes, ink, bar, segments[0]) if segments else []
+    if labels:
+        crop = _timed(spent, "step_crop", text_crop, gray, labels[0].box, label_ink(ink, bar, labels[0]))
+        for name, reader in (("step_small_network", label_net_reader()), ("step_large_network", network_reader())):
+            reader.forget()
+            _timed(spent, name, reader.read, crop)
 
 
 def _timed(spent: Counter[str], name: str, call: Callable[..., Any], *arguments: Any) -> Any:

@@ -90,7 +90,8 @@ def _other(rng: np.random.Generator) -> str:
         number = str(rng.choice(_POINTED)) if rng.random() < 0.5 else str(rng.integers(0, 2000))
         return f"{rng.choice(_OTHER)} {rng.choice(['=', ':', ''])} {number}{rng.choice(['mm', ' kV', 'K', ' nm', ''])}"
     if kind < 0.85:
-        return f"{rng.integers(0, 500)}{rng.choice([' ', ''])}{rng.choice(['kV', 'KX', 'pA', 'mbar', 'x', 'k', 'm', 'n'])}"
+        unit = rng.choice(["kV", "KX", "pA", "mbar", "x", "k", "m", "n"])
+        return f"{rng.integers(0, 500)}{rng.choice([' ', ''])}{unit}"
     return str(rng.choice(_OTHER)) + str(rng.choice(["", " ", "="])) + str(rng.choice(_OTHER))
 
 

@@ -64,7 +64,7 @@ def train(crops: Sequence[Sample], *, epochs: int, seed: int = 0, batch: int = 6
             optimizer.step()
             schedule.step()
             done += 1
-            mean += (float(loss) - mean) * max(0.01, 1 / done)
+            mean += (float(loss.detach()) - mean) * max(0.01, 1 / done)
             if done % 200 == 0:
                 print(f"{done} of {steps}: {mean:.4f}", flush=True)
     return network.eval()

@@ -16,6 +16,9 @@ SMALLEST_TEXT_PX: Final = 7
 """Below this height of the digits no reader is right often enough to be believed."""
 
 _TALLEST_TEXT_PX: Final = 120
+_WIDEST: Final = 14
+"""No label of one number and one unit is wider than so many of its heights."""
+
 _WORD_GAP: Final = 1.2
 _NEAR_VERTICALLY: Final = 2.6
 _NEAR_SIDEWAYS: Final = 2.2
@@ -187,7 +190,9 @@ def _shifted(box: tuple[int, int, int, int], bar: DataBar) -> tuple[int, int, in
 def _as_label(box: tuple[int, int, int, int], segment: Segment) -> LabelBox | None:
     """The text as a label of the segment; None if it is too small, no line of text, or too far away."""
     x, y, width, height = box
-    if height < SMALLEST_TEXT_PX or width < 1.2 * height or segment.length_px < _SHORTEST_FOR_TEXT * width:
+    if height < SMALLEST_TEXT_PX or not 1.2 * height <= width <= _WIDEST * height:
+        return None
+    if segment.length_px < _SHORTEST_FOR_TEXT * width:
         return None
     seg_x, seg_y, seg_width, seg_height = segment.line_box
     seg_right, seg_bottom = seg_x + seg_width, seg_y + seg_height

@@ -1,5 +1,6 @@
 """How much a reading of a label is worth: a value that may be believed, or the reason why not."""
 
+import re
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,6 +19,10 @@ _SURE_ALONE: Final = 0.97
 _SURE_OF_OTHER_TEXT: Final = 0.9
 _BOTH_SURE: Final = 0.5
 _DISSENT: Final = 0.5
+_SURE_OF_POINT: Final = 0.95
+_LIKE_A_LENGTH: Final = re.compile(r"^.{0,2}[0-9OoIliSZBst].{0,6}[mnu\N{MICRO SIGN}rw]")
+"""A digit, or what one may be taken for, and a letter of a unit after it: what texture is read as seldom has both."""
+
 _SECOND_LOOK_SCALE: Final = 1.5
 _DISCOUNT: Final = 0.95
 
@@ -38,6 +43,9 @@ class LabelReading:
         0 to 1.
     reason : str
         What the certainty rests on, or what is missing, in words.
+    on_readers_alone : bool
+        Whether two readers agree on what the shapes of the letters do not show: enough where the crop is whole, too
+        little where print was told from a specimen by its level, and a faint stroke or point may be left out.
     """
 
     text: str
@@ -45,6 +53,7 @@ class LabelReading:
     is_certain: bool
     confidence: float
     reason: str
+    on_readers_alone: bool = False
 
 
 def read_label(
@@ -85,7 +94,7 @@ def read_label(
         return _no_length(first)
     if quick is not None and quick.value is not None:
         if _same_number(first.value, quick.value) and "pm" in (first.value.unit, quick.value.unit):
-            # A printed micro sign is often taken for a p, by either reader; no microscope of this kind shows picometres.
+            # A printed micro sign is often taken for a p; one reader saw that it is none.
             first = replace(first, value=as_micrometres(first.value))
             quick = replace(quick, value=as_micrometres(quick.value))
         agreed = _agreed(crop, first, quick)
@@ -114,7 +123,8 @@ def _settled_quickly(crop: NDArray[np.uint8], quick: _Understood) -> LabelReadin
     """The reading where the quick reader needs no second opinion; None where it does."""
     value = quick.value
     if value is None:
-        return _no_length(quick) if quick.confidence >= _SURE_OF_OTHER_TEXT else None
+        is_other = quick.confidence >= _SURE_OF_OTHER_TEXT or not _LIKE_A_LENGTH.search(quick.text)
+        return _no_length(quick) if is_other else None
     if quick.confidence < _SURE_ALONE or value.doubt or not is_usual_value(value.value):
         return None
     shapes = check_shapes(crop, quick.text, value)
@@ -136,13 +146,15 @@ def _agreed(crop: NDArray[np.uint8], first: _Understood, quick: _Understood) -> 
     usual = is_usual_value(first.value.value) and not (first.value.doubt and quick.value.doubt)
     if not usual or sure < _BOTH_SURE or max(first.confidence, quick.confidence) < SURE:
         return None
-    return LabelReading(first.text, first.value, True, _DISCOUNT * sure, "two readers agree")
+    shapes = check_shapes(crop, first.text, first.value)
+    if shapes.verdict == "contradicts" and shapes.on_point and sure < _SURE_OF_POINT:
+        return LabelReading(first.text, first.value, False, sure, f"{first.text!r}: {shapes.reason}")
+    is_shown = shapes.verdict == "confirms"
+    return LabelReading(first.text, first.value, True, _DISCOUNT * sure, "two readers agree", not is_shown)
 
 
 def _no_length(seen: _Understood) -> LabelReading:
-    return LabelReading(
-        seen.text, None, False, seen.confidence, f"{seen.text!r} is no number with a unit of length"
-    )
+    return LabelReading(seen.text, None, False, seen.confidence, f"{seen.text!r} is no number with a unit of length")
 
 
 def _same_number(one: LabelValue, other: LabelValue) -> bool:

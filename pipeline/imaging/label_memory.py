@@ -61,7 +61,7 @@ class LabelMemory:
         self._fresh: dict[str, LabelReading] = {}
         self._reader, self._further_reader = reader, further_reader
         self.used: dict[str, LabelReading] = {}
-        self.stripes: dict[bytes, Any] = {}
+        self.stripes: dict[bytes, list[Any]] = {}
 
     def read(self, crop: NDArray[np.uint8]) -> tuple[str, LabelReading]:
         """The digest of a crop, and what it says."""
@@ -85,11 +85,11 @@ class LabelMemory:
         """Count a crop as asked for."""
         self.used[digest] = reading
 
-    def keep_stripe(self, key: bytes, candidate: Any) -> None:
-        """Keep what was read on a stripe; the oldest goes when there are too many."""
+    def keep_stripe(self, key: bytes, candidates: list[Any]) -> None:
+        """Keep what was read on a stripe, the accepted one last; the oldest goes when there are too many."""
         if len(self.stripes) >= _MOST_STRIPES:
             self.stripes.pop(next(iter(self.stripes)))
-        self.stripes[key] = candidate
+        self.stripes[key] = candidates
 
 
 def reading_to_text(reading: LabelReading) -> str:

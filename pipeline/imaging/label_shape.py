@@ -41,10 +41,13 @@ class ShapeVerdict:
         ``confirms``; ``contradicts``; ``silent`` where letters touch or are too small to be told apart.
     reason : str
         In words.
+    on_point : bool
+        Whether it contradicts because a decimal point was not read: what readers lose sooner than anything else.
     """
 
     verdict: Verdict
     reason: str
+    on_point: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def _check_at(crop: NDArray[np.uint8], threshold: int, text: str, value: LabelVa
     # Where digits touch, they are fewer than were read; the last two letters are the unit's, after a space.
     separate = len(digits) if len(letters) >= len(digits) + 2 else max(0, len(letters) - 2)
     if _has_wide_gap(letters[:separate], points, digits, digit_height):
-        return ShapeVerdict("contradicts", "a gap between two digits is as wide as a lost decimal point")
+        return ShapeVerdict("contradicts", "a gap between two digits is as wide as a lost decimal point", True)
     if len(letters) < len(digits) + 2:
         return ShapeVerdict("silent", f"{len(letters)} separate letters for {len(digits)} digits and a unit")
     if len(letters) > len(digits) + 2:
@@ -114,7 +117,9 @@ def _check_point(points: list[_Glyph], letters: list[_Glyph], number: str) -> Sh
     read = [place for place, character in enumerate(number) if character in ".,"]
     inside = [p for p in points if letters and p.x < letters[-1].x]
     if len(inside) != len(read):
-        return ShapeVerdict("contradicts", f"{len(inside)} decimal points printed, {len(read)} read")
+        return ShapeVerdict(
+            "contradicts", f"{len(inside)} decimal points printed, {len(read)} read", len(inside) > len(read)
+        )
     if read and sum(letter.x < inside[0].x for letter in letters) != read[0]:
         return ShapeVerdict("silent", "the decimal point's place cannot be counted")
     return None

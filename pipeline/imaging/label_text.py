@@ -112,6 +112,10 @@ class RememberingReader:
             self._seen[key] = self._recognise(crop)
         return self._seen[key]
 
+    def forget(self) -> None:
+        """Forget all crops."""
+        self._seen.clear()
+
     def _recognise(self, crop: NDArray[np.uint8]) -> list[TextCandidate]:
         raise NotImplementedError
 

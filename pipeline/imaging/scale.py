@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pipeline.errors import UsageError
 from pipeline.imaging.canonical import to_gray8
 from pipeline.imaging.colour_print import colour_print
-from pipeline.imaging.databar import DataBar, find_data_bar, ink_mask, neighbourhood, overlay_regions
+from pipeline.imaging.databar import DataBar, find_data_bar, ink_mask, neighbourhood, overlay_regions, thin_print
 from pipeline.imaging.decode import decode_image
 from pipeline.imaging.ink_pieces import piece_boxes
 from pipeline.imaging.label_box import LabelBox, find_label_boxes, label_ink
@@ -122,22 +122,48 @@ def read_scale(
     key = _stripe_key(gray, bar)
     known = memory.stripes.get(key) if key is not None else None
     if known is not None:
-        memory.use(known.crop, known.reading)
-        return _from_certain(known, metadata, bar_top)
-    seen: list[ScaleCandidate] = []
-    for candidate, is_straight in _straight_or_tilted(gray, bar, memory):
-        if _is_certain(candidate, gray.shape[1]):
-            # What was read after turning the picture rests on more than the stripe.
-            if key is not None and is_straight:
-                memory.keep_stripe(key, candidate)
-            return _from_certain(candidate, metadata, bar_top)
-        seen.append(candidate)
-    coloured = colour_print(colours) if colours is not None else None
-    if coloured is not None:
-        for candidate in _candidates(coloured[0], _regions(*coloured), memory):
-            if _is_certain(candidate, gray.shape[1]):
-                return _from_certain(candidate, metadata, bar_top)
+        for asked in known:
+            memory.use(asked.crop, asked.reading)
+        return _from_certain(known[-1], metadata, bar_top)
+    accepted, seen = _search(gray, bar, memory, key)
+    if accepted is None and colours is not None:
+        accepted = _coloured(colours, memory)
+    if accepted is not None:
+        return _from_certain(accepted, metadata, bar_top)
     return _from_uncertain(seen, metadata, bar, gray.shape[1])
+
+
+def _search(
+    gray: NDArray[np.uint8], bar: DataBar | None, memory: LabelMemory, key: bytes | None
+) -> tuple[ScaleCandidate | None, list[ScaleCandidate]]:
+    """The first candidate that stands alone, or else all that were seen."""
+    seen: list[ScaleCandidate] = []
+    held: list[ScaleCandidate] = []
+    for candidate, is_straight in _straight_or_tilted(gray, bar, memory):
+        if held and not is_straight:
+            break
+        if _is_certain(candidate, gray.shape[1]):
+            if not _needs_more(candidate):
+                if not _all_agree([*held, candidate]):
+                    return None, [_in_doubt(one) for one in (*held, candidate)]
+                # What was read after turning the picture rests on more than the stripe.
+                if key is not None and is_straight:
+                    memory.keep_stripe(key, [one for one in (*seen, candidate) if one.reading is not None])
+                return candidate, seen
+            held.append(candidate)
+        seen.append(candidate)
+    if not held:
+        return None, seen
+    return (held[0], seen) if _all_agree(held) else (None, [_in_doubt(one) for one in held])
+
+
+def _coloured(colours: NDArray[np.generic], memory: LabelMemory) -> ScaleCandidate | None:
+    """The first certain candidate in coloured print."""
+    coloured = colour_print(colours)
+    if coloured is None:
+        return None
+    candidates = _candidates(coloured[0], _regions(*coloured), memory)
+    return next((one for one in candidates if _is_certain(one, coloured[0].shape[1])), None)
 
 
 @cache
@@ -157,6 +183,23 @@ def _is_certain(candidate: ScaleCandidate, width: int) -> bool:
     if candidate.reading is None or not candidate.reading.is_certain:
         return False
     return _implausible(candidate, width) == ""
+
+
+def _needs_more(candidate: ScaleCandidate) -> bool:
+    """Whether other crops of the same print must be heard first: on a specimen a faint stroke may be lost in one."""
+    assert candidate.reading is not None
+    return candidate.bar.paper == "picture" and candidate.reading.on_readers_alone
+
+
+def _all_agree(candidates: list[ScaleCandidate]) -> bool:
+    values = [one.nm_per_px for one in candidates if one.nm_per_px is not None]
+    return all(_agree(value, values[0]) for value in values)
+
+
+def _in_doubt(candidate: ScaleCandidate) -> ScaleCandidate:
+    assert candidate.reading is not None
+    reason = f"{candidate.reading.text!r} was read, and something else in another crop of the same print"
+    return replace(candidate, reading=replace(candidate.reading, is_certain=False, reason=reason))
 
 
 def _stripe_key(gray: NDArray[np.uint8], bar: DataBar | None) -> bytes | None:
@@ -219,8 +262,9 @@ def _candidates(
             labels = [(region, ink, label) for label in find_label_boxes(ink, region, segment)[:_MOST_LABELS]]
             if region.paper == "picture" and segment.kind != "inside":
                 near, near_ink = neighbourhood(gray, region, segment.box)
-                paler = find_label_boxes(near_ink, near, segment)[:_MOST_LABELS]
-                labels += [(near, near_ink, label) for label in paler]
+                for other in (near_ink, thin_print(gray, near)):
+                    found = find_label_boxes(other, near, segment)[:_MOST_LABELS]
+                    labels += [(near, other, label) for label in found]
             if not labels and segment.kind != "inside":
                 yield ScaleCandidate(region, segment)
             for place, place_ink, label in labels[:budget]:

@@ -12,15 +12,18 @@ def test_measures_steps_and_outcomes() -> None:
     assert sum(sum(counts.values()) for counts in found["reader"]["groups"].values()) == 6
     assert all("wrong" not in counts for counts in found["reader"]["groups"].values())
     assert 0 < found["reader"]["cpu_ms"]["step_data_bar"] < found["reader"]["cpu_ms"]["first_look"]
-    assert "not measured" in found["reference"]
+    assert found["reader"]["cpu_ms"]["stripe_seen_before"] < found["reader"]["cpu_ms"]["first_look"]
+    assert found["projected"]["minutes_decoding_included"]["first_look"] > 0
+    assert "not measured" in found["reference by process"]
 
 
 @pytest.mark.skipif(not reference_is_here(), reason="no tesseract or no pytesseract on this machine")
 def test_measures_the_usual_way_beside_it() -> None:
     found = measure(drawn_cases(2, 7), with_reference=True)
-    assert found["reference"]["readable"] == 2
-    assert found["reference"]["cpu_ms"]["reference_segment"] > 0
-    assert found["times_faster"] > 0
+    by_process = found["reference by process"]
+    assert by_process["readable"] == 2
+    assert by_process["cpu_ms"]["reference by process segment"] > 0
+    assert by_process["times_slower"] > 0
 
 
 def test_a_reading_is_right_within_two_pixels_or_a_hundredth() -> None:

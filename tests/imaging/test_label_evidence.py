@@ -73,3 +73,34 @@ def test_other_text_and_no_text() -> None:
     assert (other.text, other.value, other.is_certain) == ("WD 10 mm", None, False)
     nothing = read_label(CROP, Scripted([None]))
     assert (nothing.text, nothing.value, nothing.is_certain) == ("", None, False)
+
+
+def test_a_sure_quick_reader_and_the_shapes_need_nobody_else(shapes: Verdict) -> None:
+    slow = Scripted([("500 nm", 0.99)])
+    reading = read_label(CROP, slow, quick_reader=Scripted([("200nm", 0.995)]))
+    assert reading.is_certain == (shapes == "confirms")
+    assert slow.asked == (0 if shapes == "confirms" else 1)
+
+
+def test_two_readers_that_agree_outweigh_the_shapes(shapes: Verdict) -> None:
+    reading = read_label(CROP, Scripted([("200 nm", 0.95)]), quick_reader=Scripted([("200nm", 0.8)]))
+    assert (reading.is_certain, reading.reason) == (True, "two readers agree")
+    unsure = read_label(CROP, Scripted([("200 nm", 0.8)]), quick_reader=Scripted([("200nm", 0.8)]))
+    assert not unsure.is_certain
+
+
+def test_two_readers_that_differ_leave_it_uncertain(shapes: Verdict) -> None:
+    reading = read_label(CROP, Scripted([("200 nm", 0.99)]), quick_reader=Scripted([("20nm", 0.95)]))
+    assert not reading.is_certain
+
+
+def test_the_quick_reader_is_heard_on_picometres(shapes: Verdict) -> None:
+    reading = read_label(CROP, Scripted([("2 pm", 0.95)]), quick_reader=Scripted([("2\N{MICRO SIGN}m", 0.9)]))
+    assert reading.value is not None
+    assert (reading.is_certain, reading.value.scale_nm) == (True, 2000.0)
+
+
+def test_a_quick_reader_that_surely_sees_other_text_spares_the_slow_one() -> None:
+    slow = Scripted([("200 nm", 0.99)])
+    reading = read_label(CROP, slow, quick_reader=Scripted([("WD=10.1mm", 0.97)]))
+    assert (reading.value, reading.is_certain, slow.asked) == (None, False, 0)

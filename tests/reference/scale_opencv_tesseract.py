@@ -1,13 +1,16 @@
 """The scale as it is usually read: contours of the stripe and the line by OpenCV, the text by Tesseract.
 
 Written after the published way (stripe, longest line in it, OCR of what is near, a regular expression), plainly and
-without the cares of `pipeline.imaging.scale`. A process of ``tesseract`` for each picture, as pytesseract does it.
+without the cares of `pipeline.imaging.scale`. A process of ``tesseract`` for each picture, as pytesseract does it, or
+the library in this process, as tesserocr does it.
 """
 
 import re
 import resource
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -28,13 +31,16 @@ class ReferenceReading:
     text_ms: float
 
 
-def read_by_reference(gray: NDArray[np.uint8]) -> ReferenceReading:
-    """Read the scale of a picture; needs the program ``tesseract`` and the module pytesseract."""
+def read_by_reference(
+    gray: NDArray[np.uint8], ocr: Callable[[NDArray[np.uint8]], str] | None = None
+) -> ReferenceReading:
+    """Read the scale of a picture; by default with `ocr_by_process`."""
+    recognise = ocr or ocr_by_process
     began = _cpu_seconds()
     stripe = find_stripe(gray)
     line = longest_line(stripe)
     found = _cpu_seconds()
-    text = ocr(text_near(stripe, line)) if line is not None else ""
+    text = recognise(text_near(stripe, line)) if line is not None else ""
     ended = _cpu_seconds()
     match = _LABEL.search(text)
     scale_nm = None
@@ -73,11 +79,28 @@ def text_near(stripe: NDArray[np.uint8], line: tuple[int, int, int, int]) -> NDA
     return np.asarray(cv2.resize(near, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
 
 
-def ocr(page: NDArray[np.uint8]) -> str:
-    """One process of Tesseract."""
+def ocr_by_process(page: NDArray[np.uint8]) -> str:
+    """One process of Tesseract; needs the program ``tesseract`` and the module pytesseract."""
     import pytesseract
 
     return str(pytesseract.image_to_string(page, config="--psm 6"))
+
+
+def ocr_in_process() -> Callable[[NDArray[np.uint8]], str]:
+    """Tesseract as a library, loaded once; needs the module tesserocr and the program's language data."""
+    import tesserocr
+    from PIL import Image
+
+    folders = sorted(Path("/usr/share").glob("tesseract-ocr/*/tessdata"))
+    engine = tesserocr.PyTessBaseAPI(
+        path=str(folders[-1]) if folders else "", lang="eng", psm=tesserocr.PSM.SINGLE_BLOCK
+    )
+
+    def read(page: NDArray[np.uint8]) -> str:
+        engine.SetImage(Image.fromarray(page))
+        return str(engine.GetUTF8Text())
+
+    return read
 
 
 def _black_on_white(stripe: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,0 +1,55 @@
+"""Drawn micrographs in every style, spoilt in every way, in fonts that the reader was not made with."""
+
+from collections import Counter
+
+from pipeline.imaging.label_memory import LabelMemory
+from pipeline.imaging.scale import read_scale
+from tests.imaging.scale_drawings import Drawing, draw, sample
+
+_KNOWN = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono")
+_HELD_OUT = ("STIXGeneral", "STIXGeneralBol", "DejaVuSans-Oblique", "DejaVuSansMono-Bold")
+
+
+def outcome(drawing: Drawing, labels: LabelMemory | None = None) -> str:
+    reading = read_scale(drawing.gray, labels=labels)
+    if reading.nm_per_px is None:
+        return "unread"
+    assert reading.bar_length_px is not None
+    same_length = abs(reading.bar_length_px - drawing.length_px) <= max(2.0, 0.01 * drawing.length_px)
+    return "right" if same_length and reading.scale_nm == drawing.scale_nm else "wrong"
+
+
+def counted(fonts: tuple[str, ...], first: int, count: int) -> Counter[str]:
+    return Counter(outcome(sample(seed, fonts)[0]) for seed in range(first, first + count))
+
+
+def test_known_fonts() -> None:
+    found = counted(_KNOWN, 7_000, 150)
+    assert found["wrong"] == 0
+    assert found["right"] >= 146, found
+
+
+def test_fonts_kept_apart() -> None:
+    found = counted(_HELD_OUT, 8_000, 150)
+    assert found["wrong"] == 0
+    assert found["right"] >= 140, found
+
+
+def test_what_was_seen_before_saves_time_only() -> None:
+    """One memory for all, in two orders, and none at all: the same reading of every picture, to the last bit."""
+    pictures = [
+        draw("zeiss", number=n, unit="um", length=150 + n.count("0"), seed=s).gray for n in "125" for s in (1, 2)
+    ]
+    pictures += [draw("jeol", number="100", unit="nm", length=length, seed=3).gray for length in (120, 121, 120)]
+    alone = [read_scale(gray, labels=LabelMemory()) for gray in pictures]
+    memory, backwards = LabelMemory(), LabelMemory()
+    assert [read_scale(gray, labels=memory) for gray in pictures] == alone
+    assert [read_scale(gray, labels=memory) for gray in pictures] == alone
+    assert [read_scale(gray, labels=backwards) for gray in reversed(pictures)] == alone[::-1]
+    assert memory.used == backwards.used
+    assert len(memory.stripes) == len({gray.tobytes() for gray in pictures}) - _same_stripes(pictures)
+
+
+def _same_stripes(pictures: list) -> int:
+    """Pictures that differ in the specimen only share a stripe."""
+    return len({g.tobytes() for g in pictures}) - len({g[-60:].tobytes() for g in pictures})
