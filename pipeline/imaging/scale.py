@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import tee
+from itertools import chain, islice, tee
 from pathlib import Path
 from typing import Final, Literal
 
@@ -259,20 +259,31 @@ def _candidates(
     for region, ink, pieces in regions:
         for rough in find_segments(ink, region, pieces=pieces)[:_MOST_SEGMENTS]:
             segment = with_exact_length(gray, rough)
-            labels = [(region, ink, label) for label in find_label_boxes(ink, region, segment)[:_MOST_LABELS]]
-            if region.paper == "picture" and segment.kind != "inside":
-                near, near_ink = neighbourhood(gray, region, segment.box)
-                for other in (near_ink, thin_print(gray, near)):
-                    found = find_label_boxes(other, near, segment)[:_MOST_LABELS]
-                    labels += [(near, other, label) for label in found]
-            if not labels and segment.kind != "inside":
+            labels = _labels(gray, region, ink, segment)
+            first = next(labels, None)
+            if first is None and segment.kind != "inside":
                 yield ScaleCandidate(region, segment)
-            for place, place_ink, label in labels[:budget]:
+            for place, place_ink, label in islice(chain([first] if first else [], labels), budget):
                 budget -= 1
                 fringe_px = None if label.place == "inside" else place.fringe_px
                 crop = text_crop(gray, label.box, label_ink(place_ink, place, label), fringe_px=fringe_px)
                 digest, reading = memory.read(crop)
                 yield ScaleCandidate(region, segment, label, reading, digest)
+
+
+def _labels(
+    gray: NDArray[np.uint8], region: DataBar, ink: NDArray[np.uint8], segment: Segment
+) -> Iterator[tuple[DataBar, NDArray[np.uint8], LabelBox]]:
+    """The texts near a segment; on a picture, paler and thinner print is looked for when that was not enough."""
+    for label in find_label_boxes(ink, region, segment)[:_MOST_LABELS]:
+        yield region, ink, label
+    if region.paper != "picture" or segment.kind == "inside":
+        return
+    near, near_ink = neighbourhood(gray, region, segment.box)
+    for look in (lambda: near_ink, lambda: thin_print(gray, near)):
+        other = look()
+        for label in find_label_boxes(other, near, segment)[:_MOST_LABELS]:
+            yield near, other, label
 
 
 def _regions(

@@ -78,8 +78,9 @@ def test_other_text_and_no_text() -> None:
 def test_a_sure_quick_reader_and_the_shapes_need_nobody_else(shapes: Verdict) -> None:
     slow = Scripted([("500 nm", 0.99)])
     reading = read_label(CROP, slow, quick_reader=Scripted([("200nm", 0.995)]))
-    assert reading.is_certain == (shapes == "confirms")
-    assert slow.asked == (0 if shapes == "confirms" else 1)
+    assert reading.is_certain == (shapes != "contradicts")
+    assert reading.on_readers_alone == (shapes == "silent")
+    assert slow.asked == (1 if shapes == "contradicts" else 0)
 
 
 def test_two_readers_that_agree_outweigh_the_shapes(shapes: Verdict) -> None:
@@ -90,7 +91,7 @@ def test_two_readers_that_agree_outweigh_the_shapes(shapes: Verdict) -> None:
 
 
 def test_two_readers_that_differ_leave_it_uncertain(shapes: Verdict) -> None:
-    reading = read_label(CROP, Scripted([("200 nm", 0.99)]), quick_reader=Scripted([("20nm", 0.95)]))
+    reading = read_label(CROP, Scripted([("200 nm", 0.99)]), quick_reader=Scripted([("20nm", 0.85)]))
     assert not reading.is_certain
 
 
