@@ -280,10 +280,11 @@ def _labels(
     if region.paper != "picture" or segment.kind == "inside":
         return
     near, near_ink = neighbourhood(gray, region, segment.box)
-    for look in (lambda: near_ink, lambda: thin_print(gray, near)):
-        other = look()
-        for label in find_label_boxes(other, near, segment)[:_MOST_LABELS]:
-            yield near, other, label
+    for label in find_label_boxes(near_ink, near, segment)[:_MOST_LABELS]:
+        yield near, near_ink, label
+    thin = thin_print(gray, near)
+    for label in find_label_boxes(thin, near, segment)[:_MOST_LABELS]:
+        yield near, thin, label
 
 
 def _regions(
