@@ -57,7 +57,7 @@ def _slurm(
     corpus: str, index: str, run_options: tuple[str, ...], options: dict[str, Any], say: Callable[[str], None]
 ) -> int:
     from pipeline.deployment.settings import SlurmSettings, load_values
-    from pipeline.deployment.slurm import check_places, follow_batch, render_batch, send_batch
+    from pipeline.deployment.slurm import check_places, follow_batch, log_of, render_batch, send_batch
 
     if options["job_only"] or options["crds"]:
         raise UsageError("--job-only and --crds are of Kubernetes; SLURM has no such things.")
@@ -68,7 +68,7 @@ def _slurm(
         click.echo(f"# {batch.text}\n{batch.script.read_text()}", nl=False)
         return 0
     job = send_batch(batch)
-    say(f"Sent job {job}; its log is {batch.output}.")
+    say(f"Sent job {job}; its log is {log_of(batch.output, job)}.")
     if options["no_follow"] or settings.nightly:
         return 0
     try:

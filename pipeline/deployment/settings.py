@@ -116,7 +116,8 @@ def load_values(model: type[Settings], table: str, source: str, assignments: Seq
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip():
             raise UsageError(f"--set takes key=value, for example nodes=4; got {assignment!r}.")
-        values[key.strip()] = _value(text.strip())
+        field = model.model_fields.get(key.strip())
+        values[key.strip()] = _value(text.strip(), is_text=field is not None and field.annotation is str)
     try:
         # As JSON, since only from JSON does a strict model take arrays for tuples.
         return model.model_validate_json(json.dumps(values, default=str), strict=True)
@@ -142,11 +143,13 @@ def _table(source: str, table: str) -> Mapping[str, Any]:
     return found
 
 
-def _value(text: str) -> Any:
+def _value(text: str, *, is_text: bool) -> Any:
+    """TOML, or else a string; what is to be a text needs no quotes even where it reads as a number (``time=60``)."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    return text if is_text and not isinstance(value, str) else value
 
 
 def _explain(error: ValidationError, model: type[_Values], table: str) -> str:

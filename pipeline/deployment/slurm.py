@@ -122,18 +122,23 @@ def follow_batch(job: str, output: str, say: Say, *, poll_seconds: float = 5.0) 
     DeploymentError
         SLURM does not know the job any more.
     """
-    log = Path(output.replace("%j", job).replace("%A", job).replace("%a", "0"))
+    log = log_of(output, job)
     read, before = 0, ""
     while True:
         tasks = _tasks(job)
         states = ", ".join(sorted({state for state, _ in tasks}))
+        read = _print_more(log, read, say)
         if states != before:
             say(f"Job {job}: {states}")
             before = states
-        read = _print_more(log, read, say)
         if not any(state in _ALIVE for state, _ in tasks):
             return max(_status(state, code) for state, code in tasks)
         time.sleep(poll_seconds)
+
+
+def log_of(output: str, job: str) -> Path:
+    """The log's file of a job; of an array, that of task 0."""
+    return Path(output.replace("%j", job).replace("%A", job).replace("%a", "0"))
 
 
 def _tasks(job: str) -> list[tuple[str, str]]:

@@ -99,7 +99,8 @@ def test_the_log_is_followed_through_a_requeue(site: Slurm, capsys: pytest.Captu
     out = capsys.readouterr().out
     assert "first line\n" in out
     assert "half a line\n" in out
-    assert out.endswith("last line\n")
+    assert out.endswith("last line\nJob 17: COMPLETED\n")
+    assert f"its log is {site.folder}/semcorpus-17.out" in out
 
 
 @pytest.mark.parametrize(

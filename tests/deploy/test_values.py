@@ -29,6 +29,11 @@ def test_values_come_back_from_toml(tmp_path: Path) -> None:
     assert values_to_toml(KubernetesSettings(), "kubernetes") == "[kubernetes]\n"
 
 
+def test_a_text_needs_no_quotes() -> None:
+    values = load_values(SlurmSettings, "slurm", "", ["time=60", "account=4711", 'qos="7"', "nodes=4"])
+    assert (values.time, values.account, values.qos, values.nodes) == ("60", "4711", "7", 4)
+
+
 @pytest.mark.parametrize(
     ("text", "assignment", "sentence"),
     [
