@@ -24,14 +24,17 @@ TABLES = {
 # A column by its name, or by table and name where it means something else there.
 COLUMNS = {
     # files
-    "path": "Path from the corpus's root, with `/`; bytes that are not UTF-8 are percent-escaped.",
+    "path": (
+        "Path from the corpus's root, with `/`; bytes that are not UTF-8 are percent-escaped. `report.pdf#page=2` is the "
+        "picture on a page of a document."
+    ),
     "size_bytes": "Size of the file.",
     "modified": "When the file was last changed, as the file system says.",
     "files.format": "Format found from the content, not from the name.",
-    "md5": "MD5 of the file's bytes, 32 hexadecimal digits.",
+    "md5": "MD5 of the file's bytes (of a page: of its picture's), 32 hexadecimal digits.",
     "files.status": (
-        "`ok` (the first path of its content), `duplicate` (its content is known under another path), `corrupt`, "
-        "`unsupported`, `unreadable`, `too_large`, or `gone` (was there once)."
+        "`ok` (the first path of its content), `duplicate` (its content is known under another path), `document` (a PDF "
+        "of several pages, each with a row of its own), `corrupt`, `unsupported`, `unreadable`, `too_large`, or `gone` (was there once)."
     ),
     "files.reason": "Why there is no image, in words.",
     "files.image": "Row of its content in `images`; null where there is none.",
@@ -43,7 +46,7 @@ COLUMNS = {
     "width_px": "Width in pixels.",
     "height_px": "Height in pixels.",
     "bit_depth": "Significant bits a channel, as the file declares them.",
-    "pages": "Pictures in the file; the first full-sized one is taken.",
+    "pages": "Pictures in the file; of a TIFF the largest (the first of equal ones) is taken.",
     "present": "Whether any file with this content is there now.",
     "metadata_nm_per_px": "Nanometres a pixel as the vendor's metadata states them.",
     "metadata": "The vendor's metadata that was understood, as JSON.",

@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 from pipeline.config import Recipe
 from pipeline.engine import Engines, WorkFailedError
 from pipeline.errors import ImageError, ShardError, StageError, UsageError
-from pipeline.imaging.canonical import to_gray8
 from pipeline.progress import Listener, StageFinished, StageStarted, TaskDone
 from pipeline.remembered import stored_corpus, stored_recipe
+from pipeline.stages.contents import Contents
 from pipeline.stages.keys import scale_key
-from pipeline.stages.ledger import Source, read_images, read_source, representatives, sources_of
+from pipeline.stages.ledger import Source, read_images, representatives, sources_of
 from pipeline.stages.selection import done_rows
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index
@@ -107,7 +107,7 @@ def export(index: Index, out: Path, settings: ExportSettings, *, engines: Engine
     blocks = [tuple(items[start : start + _PICTURES_PER_TASK]) for start in range(0, len(items), _PICTURES_PER_TASK)]
     engine = engines.pick("dask", seconds=len(items) * _SECONDS_PER_PICTURE)
     listener.stage_started(StageStarted("export", settings.kind, len(items), len(blocks), engine.name))
-    write = partial(_write_block, corpus=corpus, out=str(out), settings=settings, max_pixels=recipe.walk.max_pixels)
+    write = partial(_write_block, contents=Contents(corpus, recipe.walk), out=str(out), settings=settings)
     files, written = 0, 0
     unreadable: list[str] = []
     began = time.monotonic()
@@ -202,9 +202,7 @@ def _bar_tops(root: zarr.Group, recipe: Recipe) -> dict[int, int]:
     return dict(zip(rows.tolist(), tops.tolist(), strict=True))
 
 
-def _write_block(
-    block: Sequence[_Item], *, corpus: Corpus, out: str, settings: ExportSettings, max_pixels: int
-) -> Exported:
+def _write_block(block: Sequence[_Item], *, contents: Contents, out: str, settings: ExportSettings) -> Exported:
     files, written = 0, 0
     unreadable: list[str] = []
     for item in block:
@@ -212,7 +210,7 @@ def _write_block(
         missing = [place for place in places if not place.exists()]
         try:
             if missing:
-                gray = _cropped(to_gray8(read_source(corpus, item.source, max_pixels=max_pixels)), item.rows)
+                gray = _cropped(contents.gray(item.source), item.rows)
                 for place in missing:
                     _write(place, gray, settings)
             files, written = files + len(places), written + len(missing)

@@ -16,6 +16,7 @@ from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index
 from pipeline.storage.location import Location
 from pipeline.storage.lock import writer_lock
+from pipeline.storage.names import split_page
 from pipeline.storage.past_runs import remember_runs
 from pipeline.storage.reports import delete_reports
 from pipeline.storage.rows import KEY, clear_row
@@ -66,7 +67,7 @@ def _paths(root: zarr.Group, row: int) -> tuple[str, ...]:
 
 
 def _check_gone(corpus: Corpus, paths: tuple[str, ...]) -> None:
-    there = [path for path in paths if corpus.exists(path)]
+    there = [path for path in paths if corpus.exists(split_page(path)[0])]
     if there:
         raise UsageError(
             f"{there[0]} is still in the corpus {corpus.url}, and the next run would bring the image back. Remove "

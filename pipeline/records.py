@@ -12,6 +12,7 @@ ImageFormat = Literal["tiff", "jpeg", "png", "bmp", "gif", "pdf", "dm3", "dm4", 
 FileStatus = Literal[
     "ok",  # the first path of its content
     "duplicate",  # its content has been seen under another path
+    "document",  # of several pages, whose pictures are rows of their own: `report.pdf#page=2`
     "corrupt",
     "unsupported",
     "unreadable",

@@ -11,9 +11,11 @@ import zarr
 from pipeline.config import Recipe
 from pipeline.errors import ImageError
 from pipeline.remembered import stored_corpus, stored_recipe
+from pipeline.stages.contents import read_content
 from pipeline.stages.ledger import bytes_md5, read_files, read_images
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index
+from pipeline.storage.names import split_page
 from pipeline.storage.reports import check_report_files
 from pipeline.storage.rows import KEY
 from pipeline.storage.tables import EVERY_CHUNK_STORED
@@ -48,7 +50,7 @@ def verify_index(index: Index, *, read_corpus: bool = False) -> Iterator[Finding
         yield from _rows(root, recipe)
     for problem in check_report_files(index.location):
         yield Finding("reports", 1, problem)
-    yield from _corpus(root, Corpus(stored_corpus(index), recipe.corpus), read_corpus)
+    yield from _corpus(root, Corpus(stored_corpus(index), recipe.corpus), recipe, read_corpus)
 
 
 def _readable_arrays(root: zarr.Group) -> Iterator[Finding]:
@@ -140,29 +142,39 @@ def _rows(root: zarr.Group, recipe: Recipe) -> Iterator[Finding]:
         yield Finding(name, max(lengths.values()))
 
 
-def _corpus(root: zarr.Group, corpus: Corpus, read: bool) -> Iterator[Finding]:
+def _corpus(root: zarr.Group, corpus: Corpus, recipe: Recipe, read: bool) -> Iterator[Finding]:
     files = read_files(root)
     known = {entry.path: entry for entry in corpus.listing().files}
     columns = (files[name].tolist() for name in ("path", "status", "size_bytes", "modified_ns"))
     checked = 0
     for row, (path, status, size, modified) in enumerate(zip(*columns, strict=True)):
-        if status not in ("ok", "duplicate"):
+        if status not in ("ok", "duplicate", "document"):
             continue
         checked += 1
+        place, page = split_page(path)
+        if page:  # a part of a file, which has a row of its own and is looked at there
+            problem = _changed(corpus, path, files["md5"][row].tobytes(), recipe) if read and place in known else ""
+            if problem:
+                yield Finding("corpus", 1, problem)
+            continue
         entry = known.get(path)
         if entry is None and not corpus.exists(path):
             yield Finding("corpus", 1, f"{path} is missing from the corpus")
         elif entry is not None and (entry.size_bytes, entry.modified_ns) != (size, modified):
             yield Finding("corpus", 1, f"{path} has changed since it was walked")
         elif read:
-            problem = _changed(corpus, path, files["md5"][row].tobytes())
+            problem = _changed(corpus, path, files["md5"][row].tobytes(), recipe)
             if problem:
                 yield Finding("corpus", 1, problem)
     yield Finding("files of the corpus", checked)
 
 
-def _changed(corpus: Corpus, path: str, md5: bytes) -> str:
+def _changed(corpus: Corpus, path: str, md5: bytes, recipe: Recipe) -> str:
     try:
-        return "" if bytes_md5(corpus.read(path)) == md5 else f"{path} has other bytes than when it was walked"
+        return (
+            ""
+            if bytes_md5(read_content(corpus, path, recipe.walk)) == md5
+            else f"{path} has other bytes than when it was walked"
+        )
     except ImageError as error:
         return f"{path}: {error}"

@@ -15,8 +15,11 @@ from typing import Any, Final, Literal
 
 from pipeline.errors import ImageTooLargeError
 
-LENGTH: Final = struct.Struct("<Q")
-"""What stands before each message: its length in bytes."""
+LENGTH: Final = struct.Struct("<q")
+"""What stands before each message: its length in bytes; negative for a message that lies in the shared memory."""
+
+# Larger messages go through the shared memory: a pipe would need a switch of process for every 64 KiB.
+_LARGEST_IN_PIPE: Final = 1 << 15
 
 _ORPHAN_CHECK_MS: Final = 10_000
 # The parent kills a late child; this is for a child whose parent was killed itself.
@@ -75,7 +78,7 @@ def main(shared: int) -> None:
         answer = _compute(request, shared)
         signal.setitimer(signal.ITIMER_REAL, 0)
         exhausted = _data_bytes() - idle_bytes > _EXHAUSTED_SHARE * request.memory_bytes
-        _send(answers, Answer(answer.kind, answer.value, exhausted))
+        _send(answers, Answer(answer.kind, answer.value, exhausted), shared)
 
 
 def _prepare_libraries() -> None:
@@ -90,7 +93,7 @@ def _prepare_libraries() -> None:
 
 def _compute(request: Request, shared: int) -> Answer:
     try:
-        return Answer("value", request.function(_read_at_start(shared, request.size)))
+        return Answer("value", request.function(read_at_start(shared, request.size)))
     except MemoryError:
         return Answer("memory")
     except ImageTooLargeError as error:
@@ -107,7 +110,8 @@ def _survives_pickling(error: Exception) -> bool:
     return True
 
 
-def _read_at_start(place: int, size: int) -> bytes:
+def read_at_start(place: int, size: int) -> bytes:
+    """The first ``size`` bytes of the shared memory."""
     data = os.pread(place, size, 0)
     while len(data) < size:  # the system reads at most 2 GiB at a time
         data += os.pread(place, size - len(data), len(data))
@@ -121,11 +125,26 @@ def _read(place: int, size: int) -> bytes:
     return parts
 
 
-def _send(place: int, answer: Answer) -> None:
-    message = pickle.dumps(answer)
-    view = memoryview(LENGTH.pack(len(message)) + message)
+def _send(place: int, answer: Answer, shared: int = -1) -> None:
+    try:
+        message = pickle.dumps(answer, protocol=pickle.HIGHEST_PROTOCOL)
+    except MemoryError:
+        message = pickle.dumps(Answer("memory", exhausted=True))
+    if shared >= 0 and len(message) > _LARGEST_IN_PIPE:
+        write_at_start(shared, message)
+        message = LENGTH.pack(-len(message))
+    else:
+        message = LENGTH.pack(len(message)) + message
+    view = memoryview(message)
     while view:
         view = view[os.write(place, view) :]
+
+
+def write_at_start(place: int, data: bytes) -> None:
+    """Put ``data`` at the beginning of the shared memory."""
+    view, done = memoryview(data), 0
+    while done < len(view):
+        done += os.pwrite(place, view[done:], done)
 
 
 def _data_bytes() -> int:

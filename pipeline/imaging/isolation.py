@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from pipeline.errors import CorruptImageError, ImageTooLargeError
-from pipeline.imaging.isolated_process import LENGTH, Answer, Request
+from pipeline.imaging.isolated_process import LENGTH, Answer, Request, read_at_start, write_at_start
 
 Result = TypeVar("Result")
 
@@ -156,7 +156,7 @@ class _Child:
     def ask(self, function: Callable[[bytes], Any], data: bytes, limits: Limits) -> Answer:
         """Hand over one file and wait for the answer; after anything else than an answer the child is gone."""
         try:
-            _write_all(self._shared, data)
+            write_at_start(self._shared, data)
             self._send(Request(function, len(data), limits.seconds, limits.memory_bytes))
             answer = self._receive(time.monotonic() + limits.seconds)
         except TimeoutError:
@@ -166,7 +166,7 @@ class _Child:
             self.close()
             raise
         self.answered += 1
-        if len(data) > _KEPT_SHARED_BYTES:
+        if os.fstat(self._shared).st_size > _KEPT_SHARED_BYTES:
             os.ftruncate(self._shared, 0)
         if answer.exhausted:
             self.close()
@@ -182,7 +182,8 @@ class _Child:
 
     def _receive(self, deadline: float) -> Answer:
         size = LENGTH.unpack(self._read(LENGTH.size, deadline))[0]
-        answer = pickle.loads(self._read(size, deadline))
+        message = read_at_start(self._shared, -size) if size < 0 else self._read(size, deadline)
+        answer = pickle.loads(message)
         assert isinstance(answer, Answer)
         return answer
 
@@ -245,12 +246,6 @@ def close_isolated() -> None:
     """End all children of this process; the next file starts a new one."""
     for child in list(_children):
         child.close()
-
-
-def _write_all(place: int, data: bytes) -> None:
-    view, done = memoryview(data), 0
-    while done < len(view):
-        done += os.pwrite(place, view[done:], done)
 
 
 def _environment() -> dict[str, str]:

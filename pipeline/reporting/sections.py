@@ -32,6 +32,7 @@ SCALE_MEANING = {
 STATUS_MEANING = {
     "ok": "the first path of its content",
     "duplicate": "the same bytes as another path",
+    "document": "several pages, each with a row of its own",
     "corrupt": "an image, but damaged",
     "unsupported": "not an image, or of a format that cannot be read here",
     "unreadable": "the bytes could not be had",

@@ -14,6 +14,7 @@ from pipeline.imaging.summary import PictureSummary
 from pipeline.stages.known_contents import IMAGE, NO_MD5, Md5Rows
 from pipeline.stages.ledger import FILE_COLUMNS, FILES, IMAGE_COLUMNS, IMAGES, empty_columns, read_images, text_array
 from pipeline.storage.listing import FileEntry, positions, texts
+from pipeline.storage.names import split_page
 from pipeline.storage.tables import read_table, read_texts, table_length, update_rows
 
 _NEW = "new"  # in a merge only: decoded, and neither `ok` nor `duplicate` yet
@@ -121,8 +122,21 @@ class _Ledger:
 
     def mark_gone(self, rows: NDArray[np.int64]) -> None:
         """Say that the files of these rows are no longer there."""
-        self._gone = rows[~np.isin(rows, self._rows)]
+        self._gone = np.union1d(rows[~np.isin(rows, self._rows)], self._lost_pages())
         self.status[self._gone] = "gone"
+
+    def _lost_pages(self) -> NDArray[np.int64]:
+        """Rows of pages that a document had when it was read before, and has no more."""
+        pages: NDArray[np.int64] = np.flatnonzero(
+            pc.match_substring(self.path, "#page=").to_numpy(zero_copy_only=False)
+        )
+        pages = pages[~np.isin(pages, self._rows) & (self.status[pages] != "gone")]
+        if not len(pages):
+            return pages
+        documents = texts([split_page(path)[0] for path in self.path.take(pages).to_pylist()])
+        read_now = self._rows[self._changed["status"] != "unreadable"]
+        pages = pages[positions(documents, self.path.take(read_now)) >= 0]
+        return pages
 
     def choose_first(self) -> None:
         """One present path of each content is ``ok`` and stays it; the others are ``duplicate``."""

@@ -10,10 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.errors import StageError, UnreadableFileError
-from pipeline.imaging.decode import decode_image
-from pipeline.records import DecodedImage
-from pipeline.storage.corpus import Corpus
+from pipeline.errors import StageError
 from pipeline.storage.tables import read_table
 
 FILES = "files"
@@ -124,20 +121,6 @@ def sources_of(root: zarr.Group, rows: Iterable[int]) -> list[Source]:
         for row in map(int, rows)
         if row in paths
     ]
-
-
-def read_source(corpus: Corpus, source: Source, *, max_pixels: int) -> DecodedImage:
-    """Read and decode an image again.
-
-    Raises
-    ------
-    ImageError
-        The file is gone, cannot be read or decoded, or its content is another than when it was walked.
-    """
-    data = corpus.read(source.path)
-    if bytes_md5(data) != source.md5:
-        raise UnreadableFileError("has changed since it was walked")
-    return decode_image(data, max_pixels=max_pixels)
 
 
 def bytes_md5(data: bytes) -> bytes:

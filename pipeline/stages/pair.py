@@ -17,21 +17,18 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.errors import ImageError
-from pipeline.imaging.canonical import to_gray8
-from pipeline.imaging.decode import decode_image
 from pipeline.imaging.same_picture import Comparison, Copy, compare_pictures
 from pipeline.kernels.signatures import near_signature_pairs
+from pipeline.stages.contents import Contents
 from pipeline.stages.keys import content_key, stage_key
 from pipeline.stages.ledger import (
     IMAGES,
     Source,
-    bytes_md5,
     read_images,
     sources_of,
     text_array,
 )
 from pipeline.stages.plan import Context, Job, Plan, Stage, Worker
-from pipeline.storage.corpus import Corpus
 from pipeline.storage.tables import read_table, write_table
 
 NAME = "pair"
@@ -130,11 +127,11 @@ def _comparing(context: Context, candidates: Sequence[tuple[int, int]], key: int
     sources = {source.image: source for source in found}
     pairs = [(sources[a], sources[b]) for a, b in candidates]
     blocks = [tuple(pairs[start : start + _PAIRS_PER_TASK]) for start in range(0, len(pairs), _PAIRS_PER_TASK)]
-    max_pixels = context.recipe.walk.max_pixels
+    contents = Contents(context.corpus, context.recipe.walk)
     return Plan(
         step="compare look-alikes",
         tasks=[PairTask(block) for block in blocks],
-        job=Job(f"{NAME} {context.corpus.url} {max_pixels}", partial(_comparer, context.corpus, max_pixels)),
+        job=Job(f"{NAME} {context.corpus.url}", partial(_comparer, contents)),
         merge=partial(_merge_comparisons, key=key),
         engine="dask",
         seconds_per_item=0.1,
@@ -146,14 +143,12 @@ def _comparing(context: Context, candidates: Sequence[tuple[int, int]], key: int
 Compared = tuple[int, int, Comparison | None]
 
 
-def _comparer(corpus: Corpus, max_pixels: int, root: zarr.Group) -> Worker:
+def _comparer(contents: Contents, root: zarr.Group) -> Worker:
     @lru_cache(_KEPT_PICTURES)
     def read(source: Source) -> Copy | None:
         try:
-            data = corpus.read(source.path)
-            if bytes_md5(data) != source.md5:
-                return None
-            return Copy(data, to_gray8(decode_image(data, max_pixels=max_pixels)))
+            data = contents.read(source)
+            return Copy(data, contents.decode(data))
         except ImageError:
             return None  # it has vanished since the walk
 

@@ -8,12 +8,11 @@ import zarr
 
 from pipeline.config import PixelsSettings
 from pipeline.errors import ImageError
-from pipeline.imaging.canonical import resize_square, to_gray8
+from pipeline.imaging.canonical import resize_square
+from pipeline.stages.contents import Contents
 from pipeline.stages.keys import crops_bar, pixels_key, scale_key
-from pipeline.stages.ledger import read_source
 from pipeline.stages.plan import Context, Job, Plan, Stage, Worker
 from pipeline.stages.selection import ShardTask, done_rows, image_count, missing_rows, shard_rows, shard_tasks
-from pipeline.storage.corpus import Corpus
 from pipeline.storage.rows import RowArray, require_rows, write_shard
 
 NAME = "pixels"
@@ -39,7 +38,7 @@ def plan(context: Context) -> Plan | None:
         tasks=shard_tasks(context.root, GROUP, rows, with_sources=True),
         job=Job(
             f"pixels {key} {context.corpus.url}",
-            partial(_shrinker, context.corpus, context.recipe.walk.max_pixels, settings, crop, key),
+            partial(_shrinker, Contents(context.corpus, context.recipe.walk), settings, crop, key),
         ),
         writes=True,
         layout=partial(_layout, rows=image_count(context.root), per_shard=shard_rows(context.root), size=settings.size),
@@ -61,13 +60,13 @@ def _layout(root: zarr.Group, *, rows: int, per_shard: int, size: int) -> None:
     require_rows(root, GROUP, (picture,), rows, per_shard)
 
 
-def _shrinker(corpus: Corpus, max_pixels: int, settings: PixelsSettings, crop: bool, key: int, _: zarr.Group) -> Worker:
+def _shrinker(contents: Contents, settings: PixelsSettings, crop: bool, key: int, _: zarr.Group) -> Worker:
     def worker(root: zarr.Group, task: ShardTask) -> int:
         tops = _bar_tops(root, task) if crop else {}
         squares = {}
         for source in task.sources:
             try:
-                gray = to_gray8(read_source(corpus, source, max_pixels=max_pixels))
+                gray = contents.gray(source)
             except ImageError:
                 continue  # gone or changed since the walk: it stays missing
             top = tops.get(source.image, -1)

@@ -9,14 +9,13 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.errors import ImageError
-from pipeline.imaging.canonical import to_gray8
 from pipeline.imaging.scale import read_scale
 from pipeline.records import ScaleReading
+from pipeline.stages.contents import Contents
 from pipeline.stages.keys import scale_key
-from pipeline.stages.ledger import Source, count_values, read_source, text_array
+from pipeline.stages.ledger import Source, count_values, text_array
 from pipeline.stages.plan import Context, Job, Plan, Stage, Worker
 from pipeline.stages.selection import ShardTask, image_count, missing_rows, shard_rows, shard_tasks
-from pipeline.storage.corpus import Corpus
 from pipeline.storage.rows import RowArray, require_rows, write_shard
 
 NAME = "scale"
@@ -53,7 +52,7 @@ def plan(context: Context) -> Plan | None:
     if not len(rows):
         return None
     tasks = shard_tasks(context.root, GROUP, rows, with_sources=True)
-    build = partial(_reader, context.corpus, context.recipe.walk.max_pixels, key)
+    build = partial(_reader, Contents(context.corpus, context.recipe.walk), key)
     return Plan(
         step="",
         tasks=tasks,
@@ -71,12 +70,12 @@ def _layout(root: zarr.Group, *, rows: int, per_shard: int) -> None:
     require_rows(root, GROUP, ARRAYS, rows, per_shard)
 
 
-def _reader(corpus: Corpus, max_pixels: int, key: int, _: zarr.Group) -> Worker:
+def _reader(contents: Contents, key: int, _: zarr.Group) -> Worker:
     def worker(root: zarr.Group, task: ShardTask) -> int:
         readings: dict[int, ScaleReading] = {}
         for source in task.sources:
             try:
-                readings[source.image] = _read(corpus, source, max_pixels)
+                readings[source.image] = _read(contents, source)
             except ImageError:
                 continue  # gone or changed since the walk: it stays missing
         rows = np.array(sorted(readings), np.int64)
@@ -87,10 +86,9 @@ def _reader(corpus: Corpus, max_pixels: int, key: int, _: zarr.Group) -> Worker:
     return worker
 
 
-def _read(corpus: Corpus, source: Source, max_pixels: int) -> ScaleReading:
-    image = read_source(corpus, source, max_pixels=max_pixels)
+def _read(contents: Contents, source: Source) -> ScaleReading:
     known = None if np.isnan(source.nm_per_px) else source.nm_per_px
-    return read_scale(to_gray8(image), metadata_nm_per_px=known)
+    return read_scale(contents.gray(source), metadata_nm_per_px=known)
 
 
 def _columns(readings: list[ScaleReading]) -> dict[str, NDArray[Any]]:

@@ -3,7 +3,7 @@
 Every path that was ever walked has a row in ``files``; every unique content that is an image has a row in ``images``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, overload
@@ -14,23 +14,21 @@ import pyarrow.compute as pc
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.errors import ImageError, ImageTooLargeError, RemovalsError
-from pipeline.imaging.isolation import Limits, run_isolated
-from pipeline.imaging.sniff import sniff_format
-from pipeline.imaging.summary import PictureSummary, summarise_picture
+from pipeline.errors import RemovalsError
+from pipeline.imaging.pdf import page_picture
+from pipeline.imaging.summary import summarise_picture
+from pipeline.stages.contents import walk_limits
+from pipeline.stages.digester import Digester
 from pipeline.stages.digests import Digest, merge_digests
 from pipeline.stages.keys import stage_key
-from pipeline.stages.known_contents import IMAGE, NO_MD5, KnownContents, Verdict, contents_key, known_contents
-from pipeline.stages.ledger import FILE_COLUMNS, FILES, bytes_md5, count_values, empty_columns
+from pipeline.stages.known_contents import Verdict, contents_key, known_contents
+from pipeline.stages.ledger import FILE_COLUMNS, FILES, count_values, empty_columns
 from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
-from pipeline.storage.corpus import Corpus
-from pipeline.storage.listing import FileEntry, Files, Listing, positions, texts
-from pipeline.storage.steady_read import read_steadily
+from pipeline.storage.listing import Files, Listing, positions, texts
+from pipeline.storage.names import split_page
 from pipeline.storage.tables import read_table, read_texts
 
 NAME = "walk"
-
-_SNIFFED_BYTES = 4096
 
 
 def plan(context: Context) -> Plan | None:
@@ -126,12 +124,20 @@ def _gone(known: _Known, listing: Listing) -> NDArray[np.int64]:
     """Ledger rows that are no longer there; what lies under a folder that could not be listed is not judged."""
     missing = positions(known.path, listing.present) < 0
     missing &= known.status != "gone"
-    rows = np.flatnonzero(missing)
+    rows = _without_pages(np.flatnonzero(missing), known.path, listing)
     blind = tuple(f"{path}/" if path else "" for path, _ in listing.unreadable)
     if blind and len(rows):
         paths = known.path.take(rows).to_pylist()
         rows = rows[[not f"{path}/".startswith(blind) for path in paths]]
     return rows.astype(np.int64)
+
+
+def _without_pages(rows: NDArray[np.int64], path: pa.LargeStringArray, listing: Listing) -> NDArray[np.int64]:
+    """The rows without those of pages whose document is there."""
+    split = [split_page(text) for text in path.take(rows).to_pylist()]
+    there = positions(texts([place for place, _ in split]), listing.present) >= 0
+    left: NDArray[np.int64] = rows[~(there & np.array([page > 0 for _, page in split], bool))]
+    return left
 
 
 def _unlisted(root: zarr.Group, known: _Known, listing: Listing) -> tuple[tuple[str, str], ...]:
@@ -168,57 +174,22 @@ def _job(context: Context) -> Job:
         context.corpus,
         max_bytes=settings.max_bytes,
         summarise=partial(summarise_picture, max_pixels=settings.max_pixels),
-        limits=Limits(settings.decode_seconds, settings.decode_memory_bytes),
+        extract=partial(page_picture, max_pixels=settings.max_pixels),
+        limits=walk_limits(settings),
     )
     return Job(
         f"{NAME} {context.corpus.url} {key}", partial(_digesting_worker, digest=digest, judge_again=context.rehash)
     )
 
 
-def _digesting_worker(root: zarr.Group, *, digest: "Digester", judge_again: bool) -> Worker:
+def _digesting_worker(root: zarr.Group, *, digest: Digester, judge_again: bool) -> Worker:
     known = known_contents(root, judge_again=judge_again)
 
     def worker(root: zarr.Group, task: Block) -> list[Digest]:
         in_block: dict[bytes, Verdict] = {}  # no longer than that: another block's result may never arrive
-        return [digest(entry, known, in_block) for entry in task.data]
+        return [found for entry in task.data for found in digest(entry, known, in_block)]
 
     return worker
-
-
-@dataclass(frozen=True, slots=True)
-class Digester:
-    """Reads, identifies and summarises files; ``summarise`` runs in a process of its own, within ``limits``."""
-
-    corpus: Corpus
-    max_bytes: int
-    summarise: Callable[[bytes], PictureSummary]
-    limits: Limits
-
-    def __call__(self, entry: FileEntry, known: KnownContents, in_block: dict[bytes, Verdict]) -> Digest:
-        """Digest a file; whatever is wrong with it becomes its status and reason.
-
-        A content that is known, from the index or from this block, is read and not decoded; one that was new is added
-        to ``in_block``.
-        """
-        try:
-            if entry.size_bytes > self.max_bytes:
-                raise ImageTooLargeError(f"{entry.size_bytes} bytes; the limit is {self.max_bytes}")
-            entry, data = read_steadily(self.corpus, entry)
-        except ImageError as error:
-            return Digest(entry, "", NO_MD5, error.status, str(error), None)
-        kind, md5 = sniff_format(data[:_SNIFFED_BYTES]) or "", bytes_md5(data)
-        verdict = in_block.get(md5) or known.verdict(md5)
-        picture = None
-        if verdict is None:
-            picture, verdict = self._judge(data)
-            in_block[md5] = verdict
-        return Digest(entry, kind, md5, verdict.status, verdict.reason, picture)
-
-    def _judge(self, data: bytes) -> tuple[PictureSummary | None, Verdict]:
-        try:
-            return run_isolated(self.summarise, data, limits=self.limits), IMAGE
-        except ImageError as error:
-            return None, Verdict(error.status, str(error))
 
 
 def statuses(root: zarr.Group) -> Mapping[str, int]:

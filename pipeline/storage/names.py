@@ -3,10 +3,14 @@
 Each part of a path is written by itself, so that a folder's path is always the beginning of its files' paths.
 """
 
+import re
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 # Marks the rare name that is UTF-8 but would read like an escaped one ("caf%E9.tif", spelled out).
 _LITERAL = "%literal:"
+
+_PAGE: Final = re.compile(r"(.*)#page=([1-9][0-9]*)", re.DOTALL)
 
 
 def escape_path(raw: str) -> str:
@@ -26,7 +30,7 @@ def escape_path(raw: str) -> str:
     >>> escape_path(b"caf\\xe9 50%.tif".decode("utf-8", "surrogateescape"))
     'caf%E9 50%25.tif'
     """
-    if "%" not in raw and raw.isascii():
+    if "%" not in raw and "#" not in raw and raw.isascii():
         return raw
     return "/".join(map(_escape_name, raw.split("/")))
 
@@ -36,10 +40,35 @@ def unescape_path(path: str) -> str:
     return "/".join(map(_unescape_name, path.split("/")))
 
 
+def page_path(path: str, page: int) -> str:
+    """The path of the picture on a page (from 1) of the document at ``path``.
+
+    Examples
+    --------
+    >>> page_path("report.pdf", 2)
+    'report.pdf#page=2'
+    """
+    return f"{path}#page={page}"
+
+
+def split_page(path: str) -> tuple[str, int]:
+    """The path of the file in the corpus, and the page within it; 0 for a file that stands for itself.
+
+    Examples
+    --------
+    >>> split_page("report.pdf#page=2"), split_page("report.pdf")
+    (('report.pdf', 2), ('report.pdf', 0))
+    >>> split_page(escape_path("a file that is called so#page=2"))[1]
+    0
+    """
+    found = None if path.rpartition("/")[2].startswith(_LITERAL) else _PAGE.fullmatch(path)
+    return (found[1], int(found[2])) if found else (path, 0)
+
+
 def _escape_name(name: str) -> str:
     if not _is_utf8(name.encode("utf-8", "surrogateescape")):
         return "".join(f"%{ord(c) - 0xDC00:02X}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in name.replace("%", "%25"))
-    if name.startswith(_LITERAL) or not _is_utf8(unquote_to_bytes(name)):
+    if name.startswith(_LITERAL) or _PAGE.fullmatch(name) or not _is_utf8(unquote_to_bytes(name)):
         return _LITERAL + name.replace("%", "%25")
     return name
 

@@ -5,8 +5,10 @@ import os
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import CorruptImageError
+from pipeline.imaging.gray_file import decode_gray
 from pipeline.imaging.summary import PictureSummary, summarise_picture
 
 CRASH, HANG, EAT, END, BREAK = (b"please " + word for word in (b"crash", b"hang", b"eat memory", b"end", b"break"))
@@ -47,11 +49,22 @@ def calculate(data: bytes) -> None:
         pass
 
 
+def repeat(data: bytes) -> bytes:
+    """So many bytes as the file says."""
+    return b"y" * int(data)
+
+
 def say_much(data: bytes) -> int:
     """Print to all that can be printed to, as C libraries do."""
     for place in (1, 2):
         os.write(place, b"warning: " + data)
     return len(data)
+
+
+def gray_or_misbehave(data: bytes, *, max_pixels: int) -> NDArray[np.uint8]:
+    """`decode_gray`, unless the file asks for something else."""
+    misbehave(data)
+    return decode_gray(data, max_pixels=max_pixels)
 
 
 def note_and_summarise(data: bytes, *, max_pixels: int, notes: str) -> PictureSummary:

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.errors import CorruptImageError, ImageError, ImageTooLargeError
 from pipeline.imaging.isolation import Limits, close_isolated, run_isolated, spent_cpu_seconds
-from tests.imaging.misbehaving import BREAK, CRASH, EAT, END, HANG, calculate, process_of, say_much
+from tests.imaging.misbehaving import BREAK, CRASH, EAT, END, HANG, calculate, process_of, repeat, say_much
 
 LIMITS = Limits(seconds=20.0, memory_bytes=600 << 20)
 
@@ -129,3 +129,14 @@ def test_a_child_ends_when_its_parent_is_killed(last_file: bytes) -> None:
         parent.kill()
     _, alive = psutil.wait_procs([child], timeout=20)
     assert not alive
+
+
+def test_large_answers_come_whole_and_leave_the_memory_to_the_next_file() -> None:
+    for size in (10, 40_000, 70_000_000, 40_001, 3):
+        assert run_isolated(repeat, f"{size}".encode(), limits=Limits(20.0, 1 << 30)) == b"y" * size
+    assert run_isolated(process_of, b"small", limits=LIMITS)[1] == 5
+
+
+def test_an_answer_for_which_memory_does_not_suffice_is_too_large() -> None:
+    with pytest.raises(ImageTooLargeError, match=r"more than 0\.3 GiB"):
+        run_isolated(repeat, b"200000000", limits=Limits(20.0, int(0.3 * 2**30)))

@@ -2,13 +2,20 @@
 
 import io
 import zlib
+from typing import Any
 
 import numpy as np
+import pypdfium2
 import pytest
+import tifffile
+from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.errors import CorruptImageError, ImageTooLargeError, UnsupportedImageError
 from pipeline.imaging.decode import decode_image, pixel_md5
+from pipeline.imaging.pdf import count_pages, page_picture
+from pipeline.imaging.plain_tiff import plain_tiff
+from tests.imaging.documents import joined
 
 RNG = np.random.default_rng(5)
 GRAY = RNG.integers(0, 256, (48, 64), dtype=np.uint8)
@@ -89,3 +96,54 @@ def test_pdf_without_a_picture_cut_off_or_of_another_filter() -> None:
     Image.fromarray(GRAY > 99).save(fax, "PDF")
     with pytest.raises(UnsupportedImageError, match="CCITTFaxDecode"):
         decode_image(fax.getvalue())
+
+
+def _page(picture: Image.Image, **options: int) -> tuple[bytes, bytes]:
+    """A picture as a PDF of one page, and as the JPG that is in it."""
+    pdf, jpeg = io.BytesIO(), io.BytesIO()
+    picture.save(jpeg, "JPEG", **options)
+    picture.save(pdf, "PDF", **options)
+    return pdf.getvalue(), jpeg.getvalue()
+
+
+def test_the_pictures_of_all_pages() -> None:
+    first, jpeg = _page(Image.fromarray(GRAY), quality=90)
+    document = joined([first, None, pdf_with(zlib.compress(RGB.tobytes()), colours=b"/DeviceRGB")])
+    assert count_pages(document) == 3
+    assert page_picture(document, page=1, max_pixels=10_000) == jpeg
+    with pytest.raises(UnsupportedImageError, match="the page has no picture"):
+        page_picture(document, page=2, max_pixels=10_000)
+    last = page_picture(document, page=3, max_pixels=10_000)
+    np.testing.assert_array_equal(decode_image(last).pixels, RGB)
+    with pytest.raises(CorruptImageError, match="page 4 of the PDF cannot be opened"):
+        page_picture(document, page=4, max_pixels=10_000)
+
+
+def test_of_several_pictures_on_a_page_the_largest_is_taken() -> None:
+    large, small = Image.fromarray(GRAY), Image.fromarray(RGB[:10, :10])
+    document = pypdfium2.PdfDocument.new()
+    page = document.new_page(100, 100)
+    for picture in (small, large, small):
+        data = io.BytesIO()
+        picture.save(data, "JPEG")
+        image = pypdfium2.PdfImage.new(document)
+        image.load_jpeg(data)
+        page.insert_obj(image)
+    page.gen_content()
+    out = io.BytesIO()
+    document.save(out)
+    assert decode_image(out.getvalue()).pixels.shape == GRAY.shape
+
+
+@pytest.mark.parametrize("pixels", [GRAY, RGB, GRAY > 99, GRAY[:1, :1], RGB[:3, :5]])
+def test_a_plain_tiff_is_read_as_it_was_written(pixels: NDArray[Any]) -> None:
+    expected = np.where(pixels, 255, 0) if pixels.dtype == bool else pixels
+    data = plain_tiff(pixels)
+    np.testing.assert_array_equal(decode_image(data).pixels, expected)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), expected)
+    np.testing.assert_array_equal(tifffile.imread(io.BytesIO(data)), expected)
+
+
+def test_a_plain_tiff_of_other_values_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected gray or RGB of uint8; got uint16"):
+        plain_tiff(GRAY.astype(np.uint16))

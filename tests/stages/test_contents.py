@@ -1,0 +1,62 @@
+"""Contents read again after the walk: what has become of them meanwhile costs themselves only."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.config import load_recipe
+from pipeline.engine import EngineChoice
+from pipeline.errors import UnreadableFileError
+from pipeline.imaging.canonical import to_gray8
+from pipeline.imaging.decode import decode_image
+from pipeline.job import run
+from pipeline.stages import contents
+from pipeline.stages.contents import Contents
+from pipeline.stages.ledger import Source, bytes_md5, read_files
+from pipeline.storage.corpus import Corpus
+from pipeline.storage.index import open_index
+from tests.imaging.misbehaving import CRASH, HANG, gray_or_misbehave
+
+
+def _write(folder: Path, name: str, seed: int, end: bytes = b"") -> bytes:
+    folder.mkdir(exist_ok=True)
+    picture = np.random.default_rng(seed).integers(0, 255, (40, 60)).astype(np.uint8)
+    cv2.imwrite(str(folder / name), picture)
+    data = (folder / name).read_bytes() + end
+    (folder / name).write_bytes(data)
+    return data
+
+
+def test_the_picture_is_the_canonical_one_and_the_bytes_those_of_the_walk(tmp_path: Path) -> None:
+    data = _write(tmp_path, "a.png", 1)
+    found = Contents(Corpus(str(tmp_path)), load_recipe().walk)
+    source = Source(0, "a.png", bytes_md5(data), float("nan"))
+    assert found.read(source) == data
+    assert np.array_equal(found.gray(source), to_gray8(decode_image(data)))
+    _write(tmp_path, "a.png", 2)
+    with pytest.raises(UnreadableFileError, match="has changed since it was walked"):
+        found.gray(source)
+
+
+def test_a_decoder_that_crashes_or_hangs_after_the_walk_leaves_one_row_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = {1: CRASH, 3: HANG}
+    for seed in range(5):
+        _write(tmp_path / "corpus", f"{seed}.png", seed, ends.get(seed, b""))
+    monkeypatch.setattr(contents, "decode_gray", gray_or_misbehave)
+    recipe = load_recipe(assignments=["walk.decode_seconds=1", "pixels.size=16", "scale.enabled=false"])
+    result = run(
+        tmp_path / "corpus",
+        tmp_path / "index",
+        recipe=recipe,
+        engines=EngineChoice.parse("local"),
+        until="pixels",
+    )
+    assert (result.stages[-1].items, result.stages[-1].skipped) == (3, 2)
+    root = open_index(tmp_path / "index").read()
+    image = dict(zip(read_files(root)["path"].tolist(), read_files(root)["image"].tolist(), strict=True))
+    done = np.asarray(root["pixels/key"][:]) != 0  # type: ignore[index]
+    assert {path for path, row in image.items() if not done[row]} == {"1.png", "3.png"}
