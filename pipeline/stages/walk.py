@@ -155,9 +155,10 @@ def _unlisted(root: zarr.Group, known: _Known, listing: Listing) -> tuple[tuple[
 
 
 def _check_removals(known: _Known, gone: NDArray[np.int64], context: Context) -> None:
-    present = int(np.count_nonzero(known.status != "gone"))
-    limit = context.recipe.walk.removals_limit
-    if context.accept_removals or len(gone) <= limit * present:
+    files = ~pc.match_substring_regex(known.path, r"#page=\d+$").to_numpy(zero_copy_only=False)  # pages are no files
+    gone = gone[files[gone]]
+    present = int(np.count_nonzero(files & (known.status != "gone")))
+    if context.accept_removals or len(gone) <= context.recipe.walk.removals_limit * present:
         return
     raise RemovalsError(
         f"{len(gone)} of {present} files ({len(gone) / present:.0%}) have vanished from {context.corpus.url} since the "

@@ -126,3 +126,13 @@ def test_a_page_is_not_forgotten_while_its_document_is_there(corpus: Path) -> No
     md5 = files["md5"][files["path"] == "all.pdf#page=5"][0].tobytes().hex()
     with pytest.raises(UsageError, match="still in the corpus"):
         forget(index, md5)
+
+
+def test_a_document_that_vanishes_counts_as_one_file(corpus: Path) -> None:
+    for number in range(20):
+        (corpus / f"note {number}.txt").write_text(str(number))
+    _run(corpus, "walk")
+    (corpus / "all.pdf").unlink()
+    place, local = corpus.parent / "index", EngineChoice.parse("local")
+    run(corpus, place, recipe=load_recipe(), engines=local, until="walk")  # 1 of 23 files, though 6 of 28 rows
+    assert {status for path, (status, _) in _rows(open_index(place)).items() if "all.pdf" in path} == {"gone"}
