@@ -25,16 +25,17 @@ TABLES = {
 COLUMNS = {
     # files
     "path": (
-        "Path from the corpus's root, with `/`; bytes that are not UTF-8 are percent-escaped. `report.pdf#page=2` is the "
-        "picture on a page of a document."
+        "Path from the corpus's root, with `/`; bytes that are not UTF-8 are percent-escaped. `report.pdf#page=2` is "
+        "the picture on a page of a document."
     ),
     "size_bytes": "Size of the file.",
     "modified": "When the file was last changed, as the file system says.",
     "files.format": "Format found from the content, not from the name.",
     "md5": "MD5 of the file's bytes (of a page: of its picture's), 32 hexadecimal digits.",
     "files.status": (
-        "`ok` (the first path of its content), `duplicate` (its content is known under another path), `document` (a PDF "
-        "of several pages, each with a row of its own), `corrupt`, `unsupported`, `unreadable`, `too_large`, or `gone` (was there once)."
+        "`ok` (the first path of its content), `duplicate` (its content is known under another path), `document` "
+        "(a PDF of several pages, each with a row of its own), `corrupt`, `unsupported`, `unreadable`, `too_large`, or "
+        "`gone` (was there once)."
     ),
     "files.reason": "Why there is no image, in words.",
     "files.image": "Row of its content in `images`; null where there is none.",
