@@ -131,9 +131,29 @@ class AutoencodeSettings(Settings):
 
 
 class NeighboursSettings(Settings):
-    """The exact nearest neighbours that everything geometric shares."""
+    """The nearest neighbours that everything geometric shares: exact, unless `approximate_above` says otherwise."""
 
-    k: PositiveInt = 100
+    k: Annotated[int, Field(ge=1, le=1000)] = 100
+    metric: Literal["euclidean", "cosine"] = Field(
+        "euclidean", description="cosine distances are 1 - cos; they need vectors that are not all 0"
+    )
+    block_rows: Annotated[int, Field(ge=64)] = Field(
+        16_384,
+        description="a task finds the neighbours of two blocks of so many vectors in each other; more needs fewer "
+        "evaluations and more memory, no result depends on it",
+    )
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="cuda: products on a GPU, one an actor of Ray; no result depends on it"
+    )
+    approximate_above: Annotated[int, Field(ge=0)] = Field(
+        0, description="sets of more vectors are searched approximately, which the report says; 0: never"
+    )
+    approximate_links: Annotated[int, Field(ge=2, le=256)] = Field(
+        32, description="approximate only: links of a vector in the graph (M of HNSW)"
+    )
+    approximate_breadth: PositiveInt = Field(
+        200, description="approximate only: breadth of the search (ef of HNSW); at least 2 k is taken"
+    )
 
 
 class DimensionSettings(Settings):
@@ -208,6 +228,11 @@ class Recipe(Settings):
         if twice:
             raise ValueError(
                 f"two sets of vectors share the name {twice[0]!r}; every embed and autoencode needs its own"
+            )
+        if "density_peaks" in self.cluster.methods and self.neighbours.metric != "euclidean":
+            raise ValueError(
+                "density_peaks rests on Euclidean neighbours: leave it out of cluster.methods, or set "
+                'neighbours.metric = "euclidean"'
             )
         if "density_peaks" in self.cluster.methods and self.neighbours.k < self.cluster.density_neighbours:
             raise ValueError(

@@ -4,7 +4,7 @@ What is promised of the lists is little and enough: a row that is not in the lis
 ``limits[i]``. Which of several equal bounds are kept, and in which order the tiles came, is not defined.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,9 +16,12 @@ from pipeline.kernels.lower_bounds import LowerBounds
 
 TILE_ROWS = 2048
 
-_CHUNK = 64
-_PART = 8
+_DIAGONAL_ROWS = 512
+_CHUNK = 128  # columns tested at a time; their lists stay in a core's cache
+_PART = 16
 _SPARE = 64
+
+Tile = tuple[slice, slice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,47 +55,56 @@ class Candidates:
             limits=np.full(n_queries, np.inf, dtype=np.float32),
         )
 
+    def part(self, queries: slice) -> "Candidates":
+        """The lists of some queries, not copied."""
+        return Candidates(self.rows[queries], self.bounds[queries], self.counts[queries], self.limits[queries])
 
-def candidates_of_all(bounds: LowerBounds, length: int, *, threads: int = 1) -> Candidates:
+
+def candidates_within(bounds: LowerBounds, length: int, *, threads: int = 1) -> Candidates:
     """List for every row at least the ``length`` other rows of smallest bound, computing each pair once.
 
     Tiles that share no rows are worked on by ``threads`` threads at a time, tiles on the diagonal first: they give
     limits that most of the others' pairs exceed. Memory beyond the lists: ``threads`` tiles of 16 MiB and
     ``threads * 2048`` short rows.
     """
+    tiles = _tiles(0, len(bounds.rows))
+    diagonal = [(tile, tile) for tile in tiles]
+    rounds = ([(tiles[i], tiles[j]) for i, j in pairs] for pairs in _tournament(len(tiles)))
+    return _search(bounds, length, [diagonal, *rounds], threads)
+
+
+def candidates_between(bounds: LowerBounds, split: int, length: int, *, threads: int = 1) -> Candidates:
+    """The same where rows before ``split`` look for rows from ``split`` on, and those for these."""
+    ones, others = _tiles(0, split), _tiles(split, len(bounds.rows))
+    seats = max(len(ones), len(others))
+    rounds = (
+        [(ones[i], others[(i + turn) % seats]) for i in range(len(ones)) if (i + turn) % seats < len(others)]
+        for turn in range(seats)
+    )
+    return _search(bounds, length, rounds, threads)
+
+
+def _tiles(start: int, stop: int) -> list[slice]:
+    return [slice(first, min(first + TILE_ROWS, stop)) for first in range(start, stop, TILE_ROWS)]
+
+
+def _search(bounds: LowerBounds, length: int, rounds: Iterable[list[Tile]], threads: int) -> Candidates:
+    """Work through rounds of tiles; no two tiles of a round share rows."""
     lists = Candidates.empty(len(bounds.rows), length)
-    n_blocks = -(-len(bounds.rows) // TILE_ROWS)
-    rounds = [[(block, block) for block in range(n_blocks)], *_tournament(n_blocks)]
     # New memory for every product would cost as much time as the product of short rows.
     rooms = [np.empty(TILE_ROWS**2, dtype=np.float32) for _ in range(threads)]
 
-    def work(pairs: list[tuple[int, int]], room: NDArray[np.float32]) -> None:
-        for first, second in pairs:
-            _search_tile(bounds, lists, length, first, second, room)
+    def work(tiles: list[Tile], room: NDArray[np.float32]) -> None:
+        for one, other in tiles:
+            _search_tile(bounds, lists, length, one, other, room)
 
     if threads == 1:
-        for pairs in rounds:
-            work(pairs, rooms[0])
+        for tiles in rounds:
+            work(tiles, rooms[0])
     else:
         with ThreadPoolExecutor(threads) as pool:
-            for pairs in rounds:
-                list(pool.map(work, [pairs[i::threads] for i in range(threads)], rooms))
-    _shorten(lists.rows, lists.bounds, lists.counts, lists.limits, length)
-    return lists
-
-
-def candidates_of_block(bounds: LowerBounds, start: int, stop: int, length: int) -> Candidates:
-    """List for the rows ``start`` to ``stop - 1`` at least the ``length`` other rows of smallest bound."""
-    lists = Candidates.empty(stop - start, length)
-    rows, norms = bounds.rows, bounds.norms
-    queries = -2 * rows[start:stop]
-    own = np.arange(start, stop, dtype=np.int64)
-    room = np.empty((stop - start) * TILE_ROWS, dtype=np.float32)
-    for first in range(0, len(rows), TILE_ROWS):
-        last = min(first + TILE_ROWS, len(rows))
-        products = _product(queries, rows[first:last], room)
-        state = (lists.rows, lists.bounds, lists.counts, lists.limits)
-        _scan_rows(products, norms[start:stop], norms[first:last], own, first, length, *state)
+            for tiles in rounds:
+                list(pool.map(work, [tiles[i::threads] for i in range(threads)], rooms))
     _shorten(lists.rows, lists.bounds, lists.counts, lists.limits, length)
     return lists
 
@@ -107,27 +119,43 @@ def _tournament(n_blocks: int) -> Iterator[list[tuple[int, int]]]:
 
 
 def _search_tile(
-    bounds: LowerBounds, lists: Candidates, length: int, first: int, second: int, room: NDArray[np.float32]
+    bounds: LowerBounds, lists: Candidates, length: int, one: slice, other: slice, room: NDArray[np.float32]
+) -> None:
+    """Offer the rows of one tile to those of another; a tile with itself in parts, so that pairs come once."""
+    if one != other:
+        _search_part(bounds, lists, length, one, other, room)
+        return
+    parts = [slice(i, min(i + _DIAGONAL_ROWS, one.stop)) for i in range(one.start, one.stop, _DIAGONAL_ROWS)]
+    for i, part in enumerate(parts):
+        for later in parts[i:]:
+            _search_part(bounds, lists, length, part, later, room)
+
+
+def _search_part(
+    bounds: LowerBounds, lists: Candidates, length: int, one: slice, other: slice, room: NDArray[np.float32]
 ) -> None:
     rows, norms = bounds.rows, bounds.norms
-    one = slice(first * TILE_ROWS, min((first + 1) * TILE_ROWS, len(rows)))
-    other = slice(second * TILE_ROWS, min((second + 1) * TILE_ROWS, len(rows)))
-    products = _product(-2 * rows[one], rows[other], room)
-    mine = (lists.rows[one], lists.bounds[one], lists.counts[one], lists.limits[one])
-    if first == second:
-        own = np.arange(one.start, one.stop, dtype=np.int64)
-        _scan_rows(products, norms[one], norms[one], own, one.start, length, *mine)
-        return
-    theirs = (lists.rows[other], lists.bounds[other], lists.counts[other], lists.limits[other])
-    nobody = np.full(one.stop - one.start, -1, dtype=np.int64)
-    _scan_rows(products, norms[one], norms[other], nobody, other.start, length, *mine)
-    _scan_columns(products, norms[one], norms[other], one.start, length, *theirs)
-
-
-def _product(a: NDArray[np.float32], b: NDArray[np.float32], room: NDArray[np.float32]) -> NDArray[np.float32]:
-    shape = (len(a), len(b))
-    product: NDArray[np.float32] = np.matmul(a, b.T, out=room[: shape[0] * shape[1]].reshape(shape))
-    return product
+    shape = (one.stop - one.start, other.stop - other.start)
+    products = np.matmul(-2 * rows[one], rows[other].T, out=room[: shape[0] * shape[1]].reshape(shape))
+    mine, theirs = lists.part(one), lists.part(other)
+    # A part with itself holds every pair twice: the rows' side sees them all, and no column may be offered anything.
+    limits = theirs.limits if one != other else np.full(shape[1], -np.inf, dtype=np.float32)
+    _scan(
+        products,
+        norms[one],
+        norms[other],
+        one.start,
+        other.start,
+        length,
+        mine.rows,
+        mine.bounds,
+        mine.counts,
+        mine.limits,
+        theirs.rows,
+        theirs.bounds,
+        theirs.counts,
+        limits,
+    )
 
 
 @compiled
@@ -158,78 +186,62 @@ def _select(rows: NDArray[np.int32], bounds: NDArray[np.float32], count: int, le
 
 
 @compiled
-def _scan_rows(
+def _scan(
     products: NDArray[np.float32],
     row_norms: NDArray[np.float32],
     column_norms: NDArray[np.float32],
-    own: NDArray[np.int64],
+    first_row: int,
     first_column: int,
     length: int,
     rows: NDArray[np.int32],
     bounds: NDArray[np.float32],
     counts: NDArray[np.int64],
     limits: NDArray[np.float32],
+    column_rows: NDArray[np.int32],
+    column_bounds: NDArray[np.float32],
+    column_counts: NDArray[np.int64],
+    column_limits: NDArray[np.float32],
 ) -> None:
-    """Offer the columns of a tile to its rows; ``products`` are times -2, ``own`` is the row not to find."""
-    n_columns, capacity = products.shape[1], rows.shape[1]
-    for query in range(products.shape[0]):
-        norm, limit, count = row_norms[query], limits[query], counts[query]
-        line, found, lengths = products[query], rows[query], bounds[query]
-        for begin in range(0, n_columns, _CHUNK):
-            end = min(begin + _CHUNK, n_columns)
-            hits = np.int32(0)
-            for column in range(begin, end):
-                hits += np.int32((norm + column_norms[column]) + line[column] < limit)
-            if hits == 0:
-                continue
-            for column in range(begin, end):
-                bound = (norm + column_norms[column]) + line[column]
-                if bound < limit and first_column + column != own[query]:
-                    found[count] = first_column + column
-                    lengths[count] = bound
-                    count += 1
-                    if count == capacity:
-                        limit = _select(found, lengths, count, length)
-                        count = length
-        limits[query], counts[query] = limit, count
+    """Offer the columns of a tile to its rows and its rows to the columns; ``products`` are times -2.
 
-
-@compiled
-def _scan_columns(
-    products: NDArray[np.float32],
-    row_norms: NDArray[np.float32],
-    column_norms: NDArray[np.float32],
-    first_row: int,
-    length: int,
-    rows: NDArray[np.int32],
-    bounds: NDArray[np.float32],
-    counts: NDArray[np.int64],
-    limits: NDArray[np.float32],
-) -> None:
-    """Offer the rows of a tile to its columns, in strips whose lists fit into a core's cache."""
-    capacity = rows.shape[1]
+    The two loops that count have no branch, so that they are vectorised: nearly all of a tile is passed over there.
+    """
     for begin in range(0, products.shape[1], _CHUNK):
         end = min(begin + _CHUNK, products.shape[1])
-        norms, nearest = column_norms[begin:end], limits[begin:end]
         for row in range(products.shape[0]):
-            norm, line = row_norms[row], products[row, begin:end]
+            norm, limit, line = row_norms[row], limits[row], products[row]
             hits = np.int32(0)
-            for column in range(end - begin):
-                hits += np.int32((norm + norms[column]) + line[column] < nearest[column])
+            for column in range(begin, end):
+                hits += np.int32((norm + column_norms[column]) + line[column] < max(limit, column_limits[column]))
             if hits == 0:
                 continue
-            for column in range(end - begin):
-                bound = (norm + norms[column]) + line[column]
-                if bound < nearest[column]:
-                    query = begin + column
-                    count = counts[query]
-                    rows[query, count] = first_row + row
-                    bounds[query, count] = bound
-                    count += 1
-                    if count == capacity:
-                        nearest[column] = _select(rows[query], bounds[query], count, length)
-                        count = length
-                    counts[query] = count
+            for start in range(begin, end, _PART):
+                stop = min(start + _PART, end)
+                hits = np.int32(0)
+                for column in range(start, stop):
+                    hits += np.int32((norm + column_norms[column]) + line[column] < max(limit, column_limits[column]))
+                if hits == 0:
+                    continue
+                for column in range(start, stop):
+                    bound = (norm + column_norms[column]) + line[column]
+                    if bound < limit and first_column + column != first_row + row:
+                        count = counts[row]
+                        rows[row, count] = first_column + column
+                        bounds[row, count] = bound
+                        counts[row] = count + 1
+                        if count + 1 == rows.shape[1]:
+                            limit = _select(rows[row], bounds[row], count + 1, length)
+                            limits[row], counts[row] = limit, length
+                    if bound < column_limits[column]:
+                        count = column_counts[column]
+                        column_rows[column, count] = first_row + row
+                        column_bounds[column, count] = bound
+                        column_counts[column] = count + 1
+                        if count + 1 == rows.shape[1]:
+                            column_limits[column] = _select(
+                                column_rows[column], column_bounds[column], count + 1, length
+                            )
+                            column_counts[column] = length
 
 
 @compiled

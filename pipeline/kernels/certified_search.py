@@ -10,14 +10,16 @@ Three ways lead to the same bits, and `prepare_search` takes the one that promis
 - ``direct``: `exact_search` alone, for small sets and for data full of ties, which no strict bound can separate.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.arrays import Vectors
-from pipeline.kernels.candidates import Candidates, candidates_of_all, candidates_of_block
+from pipeline.kernels.candidates import Candidates, candidates_between, candidates_within
 from pipeline.kernels.compiled import compiled
 from pipeline.kernels.exact_search import (
     QUERY_TILE_ROWS,
@@ -32,7 +34,7 @@ from pipeline.kernels.lower_bounds import (
     MOST_COMPONENTS,
     LowerBounds,
     centred,
-    fewer_components,
+    contracting_basis,
     full_rows,
     shortened_rows,
 )
@@ -44,10 +46,12 @@ SMALLEST_SET = 4096
 
 _COMPONENTS = (16, 32, 64, MOST_COMPONENTS)
 _SAMPLE_ROWS = 128
+_SAMPLE_COLUMNS = 8192
 _BLOCK_ROWS = 2048
 _LIST_SHARE = 0.9
+_SPARE_LENGTH = 16
 _EVALUATION_COST = 8.0  # of one feature in float64 from a row somewhere, in multiply-adds of a matrix product
-_TILE_COST = 40.0  # of one entry of a tile beside its multiply-adds: written once, read twice
+_TILE_COST = 30.0  # of one entry of a tile beside its multiply-adds: written once, read once
 _LARGEST_SCALE = 2.0**300  # beyond it squares of differences would underflow
 _EVALUATIONS_AT_A_TIME = 16
 _FLOAT64_ALLOWANCE = 1 - 2.0**-30
@@ -81,17 +85,16 @@ class PreparedSearch:
         return "projected" if self.components else "tiles"
 
 
-def prepare_search(vectors: Vectors, k: int, *, pairs_once: bool, method: Method = "auto") -> PreparedSearch:
-    """Choose how to search the ``k`` nearest rows of all rows, from 128 rows searched in full.
+def prepare_search(vectors: Vectors, k: int, *, split: int | None = None, method: Method = "auto") -> PreparedSearch:
+    """Choose how to search the ``k`` nearest rows, from 128 rows searched in full.
 
     Parameters
     ----------
     vectors : float32 or float64 [N, D]
     k : int
         At least 1.
-    pairs_once : bool
-        Whether all rows will be searched in one call, which computes each pair once; else in blocks, for which
-        plain tiles gain nothing over the direct search.
+    split : int, optional
+        As in `certified_neighbours`.
     method : {"auto", "projected", "tiles", "direct"}
         Anything but ``"auto"`` is taken as it is.
 
@@ -102,92 +105,174 @@ def prepare_search(vectors: Vectors, k: int, *, pairs_once: bool, method: Method
 
     Notes
     -----
-    Time about ``2 N D (128 + 128)`` operations; memory ``4 N (130 + p)`` bytes and blocks of 2,048 rows, and the
-    ``4 * 128 * N`` (at most 64 MiB) of the sample.
+    What a projection would leave to do is counted between 128 rows and 8,192, so that data which no projection
+    shortens cost no projection of all rows. Time ``2 * 128 N D`` operations and some 10 G for the basis, then
+    ``2 N D p`` where it is used.
     """
     frame = find_frame(vectors)
     n_rows, width = vectors.shape
-    small = n_rows < SMALLEST_SET or 2 * k >= n_rows
+    columns = n_rows if split is None else min(split, n_rows - split)
+    small = n_rows < SMALLEST_SET or 2 * k >= columns
     if method == "direct" or (method == "auto" and (small or not 0 < frame.scale < _LARGEST_SCALE)):
         return PreparedSearch(frame)
     if method == "tiles":
-        return PreparedSearch(frame, full_rows(vectors, frame), _plain_length(k, n_rows))
+        return PreparedSearch(frame, full_rows(vectors, frame), plain_length(k, n_rows))
     choices = [p for p in _COMPONENTS if 2 * p <= width]
     if method == "projected":
         components = choices[-1] if choices else 1
-        return PreparedSearch(frame, shortened_rows(vectors, frame, components), min(2 * k + 64, n_rows), components)
-    return _cheapest(vectors, k, frame, choices, pairs_once)
+        bounds = shortened_rows(vectors, frame, contracting_basis(vectors, frame, components))
+        return PreparedSearch(frame, bounds, min(2 * k + 64, n_rows), components)
+    if split is not None:
+        k = min(k * -(-n_rows // columns), n_rows - 1)  # so many of all rows are as near as k of the smaller part
+    return _cheapest(vectors, k, frame, choices)
 
 
 def certified_neighbours(
-    vectors: Vectors, k: int, prepared: PreparedSearch, *, start: int = 0, stop: int | None = None, threads: int = 1
+    vectors: Vectors, k: int, prepared: PreparedSearch, *, split: int | None = None, threads: int = 1
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Find the ``k`` nearest other rows of the rows ``start`` to ``stop - 1``.
+    """Find the ``k`` nearest other rows of every row.
+
+    Parameters
+    ----------
+    vectors : float32 or float64 [N, D]
+    k : int
+        At least 1.
+    prepared : PreparedSearch
+        `prepare_search` of these rows.
+    split : int, optional
+        If given, the rows before it look for rows from it on only, and those for these.
+    threads : int
 
     Returns
     -------
-    rows : int64 [stop - start, k]
-        ``k`` at most N - 1; nearest first, ties by row number.
-    distances_sq : float64 [stop - start, k]
+    rows : int64 [N, k]
+        Nearest first, ties by row number; -1 where fewer than ``k`` rows may be found.
+    distances_sq : float64 [N, k]
+        Infinity where the row is -1.
+    """
+    if prepared.bounds is None:
+        rows, distances_sq = np.empty((len(vectors), k), dtype=np.int64), np.empty((len(vectors), k))
+        _search_in_full(vectors, k, prepared.frame, np.arange(len(vectors)), split, rows, distances_sq)
+        return rows, distances_sq
+    order = _order(prepared.bounds.rows, split)
+    bounds = prepared.bounds.reordered(order)
+    if split is None:
+        lists = candidates_within(bounds, prepared.length, threads=threads)
+    else:
+        lists = candidates_between(bounds, split, prepared.length, threads=threads)
+    return certify(vectors, k, prepared.frame, bounds, lists, order, split=split, threads=threads)
+
+
+def certify(
+    vectors: Vectors,
+    k: int,
+    frame: Frame,
+    bounds: LowerBounds,
+    lists: Candidates,
+    order: NDArray[np.int64],
+    *,
+    split: int | None = None,
+    threads: int = 1,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Evaluate lists of candidates, whoever made them, prove them, and search in full what they leave open.
+
+    Parameters
+    ----------
+    vectors, k, split, threads
+        As in `certified_neighbours`.
+    frame, bounds
+        Of the vectors; the lists hold bounds of this kind.
+    lists : Candidates
+        List i belongs to the row ``order[i]`` and names rows by their places in ``order``.
+    order : int64 [N]
     """
     n_rows = len(vectors)
-    stop = n_rows if stop is None else stop
-    if prepared.bounds is None:
-        return _direct(vectors, k, prepared.frame, np.arange(start, stop, dtype=np.int64))
-    if start == 0 and stop == n_rows:
-        order = locality_order(prepared.bounds.rows)
-        bounds = prepared.bounds.reordered(order)
-        lists = candidates_of_all(bounds, prepared.length, threads=threads)
-        queries = order
-    else:
-        order, bounds = np.arange(n_rows), prepared.bounds
-        lists = candidates_of_block(bounds, start, stop, prepared.length)
-        queries = np.arange(start, stop, dtype=np.int64)
-    rows = np.empty((stop - start, k), dtype=np.int64)
-    distances_sq = np.empty((stop - start, k))
-    proven = _evaluated(vectors, lists, order, queries, bounds, rows, distances_sq, start)
-    unproven = np.flatnonzero(~proven)
-    for first in range(0, len(unproven), QUERY_TILE_ROWS):
-        part = unproven[first : first + QUERY_TILE_ROWS]
-        rows[part], distances_sq[part] = _direct(vectors, k, prepared.frame, part + start)
+    rows, distances_sq = np.full((n_rows, k), -1, dtype=np.int64), np.full((n_rows, k), np.inf)
+    wanted = np.full(n_rows, min(k, n_rows - 1))
+    if split is not None:
+        wanted[:split], wanted[split:] = min(k, n_rows - split), min(k, split)
+    proven = _evaluated(vectors, lists, order, wanted, bounds, rows, distances_sq, threads)
+    _search_in_full(vectors, k, frame, np.flatnonzero(~proven), split, rows, distances_sq)
     return rows, distances_sq
 
 
+def _search_in_full(
+    vectors: Vectors,
+    k: int,
+    frame: Frame,
+    queries: NDArray[np.int64],
+    split: int | None,
+    rows: NDArray[np.int64],
+    distances_sq: NDArray[np.float64],
+) -> None:
+    for part in _in_tiles(queries, split):
+        rows[part], distances_sq[part] = _direct(vectors, k, frame, part, split)
+
+
+def _order(rows: NDArray[np.float32], split: int | None) -> NDArray[np.int64]:
+    if split is None:
+        return locality_order(rows)
+    return np.concatenate([locality_order(rows[:split]), split + locality_order(rows[split:])])
+
+
+def _in_tiles(rows: NDArray[np.int64], split: int | None) -> Iterator[NDArray[np.int64]]:
+    """Pieces of at most 1,024 of the ascending row numbers, none of them on both sides of ``split``."""
+    for side in np.split(rows, [] if split is None else [int(np.searchsorted(rows, split))]):
+        for first in range(0, len(side), QUERY_TILE_ROWS):
+            yield side[first : first + QUERY_TILE_ROWS]
+
+
 def _direct(
-    vectors: Vectors, k: int, frame: Frame, queries: NDArray[np.int64]
+    vectors: Vectors, k: int, frame: Frame, queries: NDArray[np.int64], split: int | None
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    return exact_search(vectors[queries], vectors, k, frame=frame, own_rows=queries)
+    if split is None:
+        return exact_search(vectors[queries], vectors, k, frame=frame, own_rows=queries)
+    first, others = (split, vectors[split:]) if queries[0] < split else (0, vectors[:split])
+    rows, distances_sq = exact_search(vectors[queries], others, k, frame=frame)
+    rows[rows >= 0] += first
+    return rows, distances_sq
 
 
 def _evaluated(
     vectors: Vectors,
     lists: Candidates,
     order: NDArray[np.int64],
-    queries: NDArray[np.int64],
+    wanted: NDArray[np.int64],
     bounds: LowerBounds,
     rows: NDArray[np.int64],
     distances_sq: NDArray[np.float64],
-    start: int,
+    threads: int,
 ) -> NDArray[np.bool_]:
+    """Write the proven rows' neighbours; which these are."""
     view = vectors.view()
     view.flags.writeable = False
-    proven = np.zeros(len(queries), dtype=np.bool_)
-    _evaluate(
-        view,
-        lists.rows,
-        lists.bounds,
-        lists.counts,
-        lists.limits,
-        order,
-        queries,
-        bounds.slack,
-        bounds.underflow,
-        bounds.scale,
-        start,
-        rows,
-        distances_sq,
-        proven,
-    )
+    proven = np.zeros(len(order), dtype=np.bool_)
+
+    def work(part: slice) -> None:
+        _evaluate(
+            view,
+            lists.rows[part],
+            lists.bounds[part],
+            lists.counts[part],
+            lists.limits[part],
+            order,
+            order[part],
+            wanted,
+            bounds.slack,
+            bounds.underflow,
+            bounds.scale,
+            rows,
+            distances_sq,
+            proven,
+        )
+
+    parts = [slice(first, first + _BLOCK_ROWS) for first in range(0, len(order), _BLOCK_ROWS)]
+    if threads == 1:
+        for part in parts:
+            work(part)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(work, parts))
     return proven
 
 
@@ -224,20 +309,19 @@ def _evaluate(
     limits: NDArray[np.float32],
     order: NDArray[np.int64],
     queries: NDArray[np.int64],
+    wanted: NDArray[np.int64],
     slack: float,
     underflow: float,
     scale: float,
-    start: int,
     rows: NDArray[np.int64],
     distances_sq: NDArray[np.float64],
     proven: NDArray[np.bool_],
 ) -> None:
     """Evaluate each list in the order of its bounds until they exceed the k-th distance; say which are proven."""
-    k = rows.shape[1]
     for place in range(queries.shape[0]):
         query = queries[place]
-        count = counts[place]
-        if count < k:
+        count, k = counts[place], wanted[query]
+        if count < k or k == 0:
             continue
         by_bound = np.argsort(bounds[place, :count])
         found = np.empty(count, dtype=np.int64)
@@ -254,8 +338,8 @@ def _evaluate(
             kth = kth_smallest(exact[:done], k)
         if not _least_distance_sq(limits[place], slack, underflow, scale) > kth:
             continue
-        proven[query - start] = True
-        _write_sorted(found[:done], exact[:done], rows[query - start], distances_sq[query - start])
+        proven[query] = True
+        _write_sorted(found[:done], exact[:done], rows[query, :k], distances_sq[query, :k])
 
 
 @compiled
@@ -276,38 +360,42 @@ def _write_sorted(
         distances_sq[i] = exact[nearest[i]]
 
 
-def _plain_length(k: int, n_rows: int) -> int:
+def plain_length(k: int, n_rows: int) -> int:
+    """Candidates to list where bounds are as good as distances: a few more than wanted."""
     return min(k + k // 8 + 8, n_rows)
 
 
-def _cheapest(vectors: Vectors, k: int, frame: Frame, choices: list[int], pairs_once: bool) -> PreparedSearch:
+def _cheapest(vectors: Vectors, k: int, frame: Frame, choices: list[int]) -> PreparedSearch:
     """Weigh the ways by what a sample of rows would have needed; costs are multiply-adds a row."""
     n_rows, width = vectors.shape
-    sample = np.unique(np.linspace(0, n_rows - 1, max(min(_SAMPLE_ROWS, (1 << 24) // n_rows), 16)).astype(np.int64))
+    sample = _evenly_spaced(n_rows, max(min(_SAMPLE_ROWS, (1 << 24) // n_rows), 16))
     nearest, within = _nearest_of_sample(vectors, k, frame, sample)
 
     def cost(features: float, needed: NDArray[np.int64], length: int) -> float:
-        products = n_rows * (features + _TILE_COST) * (0.5 if pairs_once else 1.0)
+        products = 0.5 * n_rows * (features + _TILE_COST)
         evaluated = _EVALUATION_COST * width * float(np.minimum(needed, length).mean())
         unproven = float(np.mean(needed > length))
         return float(products + evaluated + unproven * n_rows * width)
 
-    best, least = PreparedSearch(frame), float(n_rows * width)
-    plain = cost(width, within, _plain_length(k, n_rows))
-    if pairs_once and plain < least:
-        best, least = PreparedSearch(frame, None, _plain_length(k, n_rows)), plain
-    longest = shortened_rows(vectors, frame, choices[-1]) if choices else None
-    for components in choices:
-        assert longest is not None
-        needed = _needed(fewer_components(longest, components), sample, nearest)
-        length = min(max(int(1.1 * np.quantile(needed, _LIST_SHARE)), k) + 8, n_rows)
-        found = cost(components + 1, needed, length)
-        if found < least and length <= _longest_list(k):
-            best, least = PreparedSearch(frame, None, length, components), found
-    if best.components:
-        assert longest is not None
-        return replace(best, bounds=fewer_components(longest, best.components))
-    return replace(best, bounds=full_rows(vectors, frame)) if best.length else best
+    full_length = plain_length(k, n_rows)
+    best, length, least = -1, 0, float(n_rows * width)
+    if (plain := cost(width, within, full_length)) < least:
+        best, length, least = 0, full_length, plain
+    basis = contracting_basis(vectors, frame, choices[-1]) if choices else np.empty((width, 0))
+    columns = _evenly_spaced(n_rows, _SAMPLE_COLUMNS)
+    for components, needed in _needed(vectors, frame, basis, choices, sample, columns, nearest):
+        listed = min(max(int(1.1 * np.quantile(needed, _LIST_SHARE)), k) + _SPARE_LENGTH, n_rows)
+        found = cost(components + 1, needed, listed) + 2 * components * width
+        if found < least and listed <= _longest_list(k):
+            best, length, least = components, listed, found
+    if best < 0:
+        return PreparedSearch(frame)
+    bounds = shortened_rows(vectors, frame, basis[:, :best]) if best else full_rows(vectors, frame)
+    return PreparedSearch(frame, bounds, length, best)
+
+
+def _evenly_spaced(n_rows: int, wanted: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, n_rows - 1, min(wanted, n_rows)).astype(np.int64))
 
 
 def _nearest_of_sample(
@@ -330,9 +418,35 @@ def _nearest_of_sample(
     return nearest.astype(np.float64), within
 
 
-def _needed(bounds: LowerBounds, sample: NDArray[np.int64], nearest: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Rows whose bound does not exceed the k-th distance: so many candidates a row of the sample needs."""
-    reach = ((np.sqrt(nearest) + bounds.slack) ** 2).astype(np.float32)[:, None]
-    products = bounds.rows[sample] @ bounds.rows.T
-    needed: NDArray[np.int64] = ((bounds.norms[sample, None] + bounds.norms - 2 * products) <= reach).sum(axis=1)
-    return needed
+def _needed(
+    vectors: Vectors,
+    frame: Frame,
+    basis: NDArray[np.float64],
+    choices: list[int],
+    sample: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    nearest: NDArray[np.float64],
+) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """For every number of components about how many rows have a bound that does not exceed the k-th distance."""
+    if not choices:
+        return
+    short, rest_sq = _projected(vectors, frame, basis, sample)
+    columns_short, columns_rest_sq = _projected(vectors, frame, basis, columns)
+    for components in choices:
+        rows, others = (
+            np.column_stack([part[:, :components], np.sqrt(rest + (part[:, components:] ** 2).sum(axis=1))])
+            for part, rest in ((short, rest_sq), (columns_short, columns_rest_sq))
+        )
+        distances_sq = (rows**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * rows @ others.T
+        share = (distances_sq <= nearest[:, None]).mean(axis=1)
+        yield components, np.ceil(share * len(vectors)).astype(np.int64)
+
+
+def _projected(
+    vectors: Vectors, frame: Frame, basis: NDArray[np.float64], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Coordinates of some rows along a basis, and the squared length of what they leave."""
+    moved = centred(vectors[rows], frame)
+    coordinates = moved @ basis
+    rest = np.einsum("ij,ij->i", moved, moved) - np.einsum("ij,ij->i", coordinates, coordinates)
+    return coordinates, np.maximum(rest, 0)

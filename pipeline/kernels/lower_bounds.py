@@ -1,16 +1,33 @@
 """Short rows whose distances never exceed those of the rows themselves, errors of rounding included.
 
-For a matrix ``W`` of p columns that stretches nothing (``|W^T x| <= |x|``), let
-``y(x) = (W^T x, sqrt(|x|^2 - |W^T x|^2))``. The last feature is ``|(I - W W^T)^(1/2) x|``, a norm, so that
-``|y(a) - y(b)|^2 <= |W^T (a - b)|^2 + |(I - W W^T)^(1/2) (a - b)|^2 = |a - b|^2``: the principal components with
-the length of the remainder bound a distance from below. `full_rows` keeps all features, where the bound is the
-distance itself; `shortened_rows` keeps some of them.
+The bound
+    For a matrix ``W`` of p columns that stretches nothing (``|W^T x| <= |x|``), let
+    ``y(x) = (W^T x, sqrt(|x|^2 - |W^T x|^2))``. The last feature is ``|R x|`` with ``R = (I - W W^T)^(1/2)``, a norm,
+    and norms of two vectors differ by at most the norm of their difference, so that
+    ``|y(a) - y(b)|^2 <= |W^T (a - b)|^2 + |R (a - b)|^2 = |a - b|^2``: the principal components with the length of the
+    remainder bound a distance from below. `full_rows` keeps all features, where the bound is the distance itself;
+    `shortened_rows` keeps some of them. Any columns of ``W`` may be left out.
 
-Rounding, with ``u = 2**-24``, rows centred and scaled into [-1, 1] and ``M`` the largest of their norms: the short
-rows are computed in float64 and rounded once, which moves each by at most ``eta |x|``; hence
-``|a - b| >= |Y_a - Y_b| - 2 eta M``. The matrix product of the rounded rows is float32: `lowered_norms` takes its
-error off the norms, so that ``norm_a + norm_b - 2 Y_a.Y_b`` as computed never exceeds ``|Y_a - Y_b|^2`` but for
-underflow (less than ``D 2**-118``).
+What rounding does to it
+    Let ``u = 2**-24``, ``v = 2**-53``, rows ``x`` centred and scaled into [-1, 1] (a common move changes no
+    difference), ``M`` the largest of their norms and ``Y`` the float32 rows.
+
+    1. Centring in float64 moves x by at most ``v |x|``. Each of the p sums of ``W^T x`` errs by at most ``D v |x|``,
+       all of them together by ``D sqrt(p) v |x|``; rounding to float32 adds ``u |x|``.
+    2. The square of the remainder errs by at most ``e |x|^2``, ``e = v ((2 sqrt(p) + 1) D + p + 8)``: D and p
+       roundings in the two sums of squares, and twice the first error of ``W^T x``. The code takes
+       ``e = v (D + 8) (2.1 sqrt(p) + 3)``, which is more for p up to 128. As ``|sqrt(s) - sqrt(t)| <= sqrt(|s - t|)``,
+       the remainder errs by at most ``sqrt(e) |x|``, and replacing a negative square by 0 only brings it nearer.
+    3. So ``|Y - y| <= eta |x|`` with ``eta = 2 u + 1.1 sqrt(e)`` (all features: ``2 u``), with room for the smaller
+       terms, for M being taken from Y, and for features that underflow; hence ``|a - b| >= |Y_a - Y_b| - 2 eta M``:
+       the `slack`.
+    4. A float32 product of rows of w features errs by at most ``g |Y_a| |Y_b|``, ``g = w u / (1 - w u)``, in whatever
+       order and with or without fused operations; times -2 that is at most ``g n``, n the sum of both squared norms.
+       Rounding the lowered norms, their sum and the sum with the product costs less than ``6 u n``. `lowered_norms`
+       takes off ``(1.01 g + 16 u) n``, so that what is computed never exceeds ``|Y_a - Y_b|^2`` but for underflow,
+       which is less than ``w 2**-118`` even where subnormal numbers are flushed to zero.
+
+Hence a distance times ``frame.scale`` is at least ``sqrt(bound - underflow) - slack``, bound as float32 computed it.
 """
 
 import math
@@ -26,7 +43,7 @@ MOST_COMPONENTS = 128
 
 _UNIT_ROUNDOFF = 2.0**-24
 _FLOAT64_ROUNDOFF = 2.0**-53
-_SHRINK = 1 - 4e-6  # more than float32 can stretch 128 orthonormal columns by
+_SHRINK = 1 - 4e-6  # far more than float64 can stretch 128 orthonormal columns by
 _FIT_ROWS = 4096
 _BLOCK_ROWS = 2048
 _SPARE_COMPONENTS = 16
@@ -68,13 +85,12 @@ def full_rows(vectors: Vectors, frame: Frame) -> LowerBounds:
     return _bounds(rows, 2 * _UNIT_ROUNDOFF, frame)
 
 
-def shortened_rows(vectors: Vectors, frame: Frame, components: int) -> LowerBounds:
-    """Principal components and the length of the remainder; any basis is right, a good one bounds tightly.
+def shortened_rows(vectors: Vectors, frame: Frame, basis: NDArray[np.float64]) -> LowerBounds:
+    """Coordinates along the columns of a `contracting_basis`, and the length of the remainder.
 
-    Time ``2 N D p`` float64 operations and ``20 min(N, 4096) D p`` to find the basis.
+    Any basis that stretches nothing is right, a good one bounds tightly. Time ``2 N D p`` float64 operations.
     """
     width = vectors.shape[1]
-    basis = contracting_basis(vectors, frame, components)
     rows = np.empty((len(vectors), basis.shape[1] + 1), dtype=np.float32)
     for start in range(0, len(vectors), _BLOCK_ROWS):
         block = centred(vectors[start : start + _BLOCK_ROWS], frame)
@@ -85,20 +101,6 @@ def shortened_rows(vectors: Vectors, frame: Frame, components: int) -> LowerBoun
         part[:, -1] = np.sqrt(np.maximum(rest, 0))
     rest_error = _FLOAT64_ROUNDOFF * (width + 8) * (2.1 * math.sqrt(basis.shape[1]) + 3)
     return _bounds(rows, 2 * _UNIT_ROUNDOFF + 1.1 * math.sqrt(rest_error), frame)
-
-
-def fewer_components(bounds: LowerBounds, components: int) -> LowerBounds:
-    """Keep the first components of `shortened_rows` and fold the others into the remainder.
-
-    The remainder's length is a norm of the features folded, so no error grows but by one rounding.
-    """
-    tail = bounds.rows[:, components:].astype(np.float64)
-    rest = np.sqrt(np.einsum("ij,ij->i", tail, tail))[:, None]
-    rows = np.concatenate([bounds.rows[:, :components], rest.astype(np.float32)], axis=1)
-    norms = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
-    largest = math.sqrt(float(norms.max(initial=0.0)))
-    slack = bounds.slack + 4 * _UNIT_ROUNDOFF * largest
-    return LowerBounds(rows, lowered_norms(norms, rows.shape[1]), slack, bounds.underflow, bounds.scale)
 
 
 def lowered_norms(norms: NDArray[np.float64], width: int) -> NDArray[np.float32]:
@@ -114,7 +116,8 @@ def lowered_norms(norms: NDArray[np.float64], width: int) -> NDArray[np.float32]
 def contracting_basis(vectors: Vectors, frame: Frame, components: int) -> NDArray[np.float64]:
     """About the first principal components of a sample, shrunk so that no vector grows: float64 [D, p].
 
-    Randomised subspace iteration on at most 4,096 evenly spaced rows, from a fixed seed.
+    Randomised subspace iteration on at most 4,096 evenly spaced rows, from a fixed seed: about
+    ``12 min(N, 4096) D p`` float32 operations. The first columns alone are a basis for fewer components.
     """
     chosen = np.unique(np.linspace(0, len(vectors) - 1, min(_FIT_ROWS, len(vectors))).astype(np.int64))
     sample = centred(vectors[chosen], frame).astype(np.float32)

@@ -3,34 +3,33 @@
 Float32 matrix products with a proven error bound choose the candidates, float64 differences decide
 (`pipeline.kernels.exact_search`); products of short rows do where the data allow, and what they cannot prove is
 searched in full (`pipeline.kernels.certified_search`). Duplicates come out at exactly 0 and ties go to the lower row
-number. The bits are the same however the rows are cut into blocks, whatever way is taken, with any threads.
+number. The bits are the same whatever way is taken, with any threads.
 """
+
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import UsageError
-from pipeline.kernels.arrays import as_vectors, require_count
-from pipeline.kernels.certified_search import PreparedSearch, certified_neighbours, prepare_search
-from pipeline.kernels.exact_search import QUERY_TILE_ROWS, exact_search, find_frame
+from pipeline.kernels.arrays import Vectors, as_vectors, require_count
+from pipeline.kernels.certified_search import certified_neighbours, prepare_search
+from pipeline.kernels.directions import unit_rows
+from pipeline.kernels.exact_search import exact_search, find_frame
+
+Metric = Literal["euclidean", "cosine"]
 
 __all__ = [
-    "BLOCK_ROWS",
-    "PreparedSearch",
+    "Metric",
     "nearest_neighbours",
-    "neighbours_of_block",
-    "prepare_blocks",
     "query_neighbours",
 ]
 
-BLOCK_ROWS = QUERY_TILE_ROWS
-"""Blocks of a multiple of this many rows waste no partial tiles; any other size gives the same answer."""
-
 
 def nearest_neighbours(
-    vectors: ArrayLike, k: int, *, threads: int = 1
+    vectors: ArrayLike, k: int, *, metric: Metric = "euclidean", threads: int = 1
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Find the ``k`` nearest other rows of every row, exactly (Euclidean).
+    """Find the ``k`` nearest other rows of every row, exactly.
 
     Parameters
     ----------
@@ -38,6 +37,8 @@ def nearest_neighbours(
         Real numbers; float32 and float64 are used as they are.
     k : int
         At least 1; at most ``N - 1`` columns come back.
+    metric : {"euclidean", "cosine"}
+        The cosine distance is ``1 - cos``; rows are scaled to length 1 (`pipeline.kernels.directions.unit_rows`).
     threads : int
         Tiles worked on at a time; the matrix library's own threads are best set to 1 then. No result depends on it.
 
@@ -53,7 +54,8 @@ def nearest_neighbours(
     UsageError
         ``k < 1``, or ``vectors`` is no real matrix.
     InvalidDataError
-        A NaN or an infinity (the row is named), or distances that do not fit into float32.
+        A NaN or an infinity (the row is named), or distances that do not fit into float32; with the cosine also a
+        row of zeros.
 
     Notes
     -----
@@ -69,75 +71,19 @@ def nearest_neighbours(
     >>> indices.tolist(), distances.tolist()
     ([[1, 2], [0, 2], [1, 0]], [[1.0, 3.0], [1.0, 2.0], [2.0, 3.0]])
     """
-    array = as_vectors(vectors)
+    array = _in_metric(as_vectors(vectors), metric, "vectors")
     require_count(k, None, "k")
     require_count(threads, None, "threads")
     columns = min(k, max(len(array) - 1, 0))
-    prepared = prepare_search(array, columns, pairs_once=True)
+    prepared = prepare_search(array, max(columns, 1))
     if columns == 0:
         return _empty_table(len(array))
-    return _table(*certified_neighbours(array, columns, prepared, threads=threads))
+    return _table(*certified_neighbours(array, columns, prepared, threads=threads), metric)
 
 
-def prepare_blocks(vectors: ArrayLike, k: int) -> PreparedSearch:
-    """What all calls of `neighbours_of_block` on these rows share: checked values, and short rows where they help.
-
-    Raises
-    ------
-    UsageError, InvalidDataError
-        As `nearest_neighbours`.
-
-    Notes
-    -----
-    Time about ``600 N D`` operations; memory of the result ``4 N (p + 2)`` bytes, p at most 128.
-    """
-    array = as_vectors(vectors)
-    require_count(k, None, "k")
-    return prepare_search(array, min(k, max(len(array) - 1, 0)), pairs_once=False)
-
-
-def neighbours_of_block(
-    vectors: ArrayLike, start: int, stop: int, k: int, *, prepared: PreparedSearch | None = None
+def query_neighbours(
+    queries: ArrayLike, vectors: ArrayLike, k: int, *, metric: Metric = "euclidean"
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Find the nearest other rows of the rows ``start`` to ``stop - 1``: one task of a large search.
-
-    Rows are the same bits for every choice of blocks: ``nearest_neighbours(v, k)[0][start:stop]``.
-
-    Parameters
-    ----------
-    vectors : array_like, [N, D]
-        All rows, not only the block's; a memory map is read in tiles.
-    start, stop : int
-        ``0 <= start <= stop <= N``. Multiples of `BLOCK_ROWS` waste no partial tiles.
-    k : int
-        At least 1; at most ``N - 1`` columns come back.
-    prepared : PreparedSearch, optional
-        ``prepare_blocks(vectors, k)``, to spare each task doing it again. It changes no result.
-
-    Returns
-    -------
-    indices : int64 [stop - start, min(k, N - 1)]
-    distances : float32 [stop - start, min(k, N - 1)]
-
-    Raises
-    ------
-    UsageError, InvalidDataError
-        As `nearest_neighbours`; also for a block outside the rows. With ``prepared`` given the
-        values are taken as checked.
-    """
-    array = as_vectors(vectors)
-    require_count(k, None, "k")
-    n_rows = len(array)
-    if not 0 <= start <= stop <= n_rows:
-        raise UsageError(f"the block {start}:{stop} does not lie within the {n_rows} rows")
-    columns = min(k, max(n_rows - 1, 0))
-    prepared = prepare_blocks(array, k) if prepared is None else prepared
-    if columns == 0:
-        return _empty_table(stop - start)
-    return _table(*certified_neighbours(array, columns, prepared, start=start, stop=stop))
-
-
-def query_neighbours(queries: ArrayLike, vectors: ArrayLike, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Find the ``k`` nearest rows of ``vectors`` for new points; nothing is left out.
 
     Parameters
@@ -146,6 +92,7 @@ def query_neighbours(queries: ArrayLike, vectors: ArrayLike, k: int) -> tuple[ND
     vectors : array_like, [N, D]
     k : int
         At least 1; at most ``N`` columns come back.
+    metric : {"euclidean", "cosine"}
 
     Returns
     -------
@@ -165,16 +112,26 @@ def query_neighbours(queries: ArrayLike, vectors: ArrayLike, k: int) -> tuple[ND
         raise UsageError(
             f"queries have {query_array.shape[1]} features and vectors {array.shape[1]}; expected the same"
         )
+    query_array, array = _in_metric(query_array, metric, "queries"), _in_metric(array, metric, "vectors")
     frame = find_frame(array, query_array)
     columns = min(k, len(array))
     if columns == 0:
         return _empty_table(len(query_array))
-    return _table(*exact_search(query_array, array, columns, frame=frame))
+    return _table(*exact_search(query_array, array, columns, frame=frame), metric)
+
+
+def _in_metric(vectors: Vectors, metric: Metric, name: str) -> Vectors:
+    if metric not in get_args(Metric):
+        raise UsageError(f"metric is {metric!r}; expected one of {', '.join(get_args(Metric))}")
+    return unit_rows(vectors, name) if metric == "cosine" else vectors
 
 
 def _table(
-    indices: NDArray[np.int64], distances_sq: NDArray[np.float64]
+    indices: NDArray[np.int64], distances_sq: NDArray[np.float64], metric: Metric
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    if metric == "cosine":
+        distances_sq /= 2
+        return indices, distances_sq.astype(np.float32)
     return indices, np.sqrt(distances_sq, out=distances_sq).astype(np.float32)
 
 

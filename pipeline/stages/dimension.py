@@ -104,7 +104,7 @@ def _fits(vectors: VectorSet, neighbours: NeighbourTable, settings: DimensionSet
     rows = []
     for fraction in settings.fractions:
         try:
-            fit = two_nn(*distinct_distances(neighbours.indices, neighbours.distances), fraction=fraction)
+            fit = two_nn(*distinct_distances(neighbours.indices, neighbours.chords()), fraction=fraction)
             rows.append(_row(vectors.name, fraction, -1, fit.n_points, fit.n_dropped, fit.dimension, fit.error))
         except SemcorpusError:
             rows.append(_row(vectors.name, fraction, -1, len(vectors.rows), 0, np.nan, np.nan))

@@ -19,7 +19,7 @@ VERSIONS = {
     "pixels": 1,
     "embed": 1,
     "autoencode": 2,
-    "neighbours": 2,
+    "neighbours": 3,
     "dimension": 1,
     "cluster": 1,
     "agree": 2,

@@ -1,6 +1,8 @@
-"""Reading the neighbours that the stage of that name has stored."""
+"""The table of neighbours of a set of vectors: how it is stored, when it is complete, and reading it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import zarr
@@ -9,7 +11,9 @@ from numpy.typing import NDArray
 from pipeline.config import Recipe
 from pipeline.stages.keys import stage_key
 from pipeline.stages.vectors import VectorSet
-from pipeline.storage.rows import read_keys
+
+COMPLETE = "complete"
+"""Attribute of a finished table: the key of the neighbours of exactly the vectors that it was made for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +25,18 @@ class NeighbourTable:
     indices : ndarray of int64, [n, k]
         Positions among the n points (not image rows), nearest first, the point itself left out.
     distances : ndarray of float32, [n, k]
-        Euclidean.
+        In the table's metric.
+    metric : str
     """
 
     indices: NDArray[np.int64]
     distances: NDArray[np.float32]
+    metric: str = "euclidean"
+
+    def chords(self) -> NDArray[np.float64]:
+        """Euclidean distances: for the cosine metric those of the vectors scaled to length 1."""
+        distances = self.distances.astype(np.float64)
+        return np.sqrt(2 * distances) if self.metric == "cosine" else distances
 
 
 def neighbours_group(vectors: str) -> str:
@@ -33,19 +44,41 @@ def neighbours_group(vectors: str) -> str:
     return f"neighbours/{vectors}"
 
 
+def searched_approximately(recipe: Recipe, n: int) -> bool:
+    """Whether a set of so many vectors is searched approximately."""
+    most = recipe.neighbours.approximate_above
+    return 0 < most < n
+
+
+def _method(recipe: Recipe, n: int) -> Mapping[str, Any]:
+    """The settings that decide the neighbours of n vectors; where and how fast they are found is none."""
+    chosen = {"k", "metric"}
+    if searched_approximately(recipe, n):
+        chosen |= {"approximate_above", "approximate_links", "approximate_breadth"}
+    return recipe.neighbours.model_dump(include=chosen)
+
+
 def neighbours_key(recipe: Recipe, vectors: VectorSet) -> int:
-    """Key of the neighbours of exactly these vectors."""
-    return stage_key("neighbours", recipe.neighbours.model_dump(), vectors.content)
+    """Key of the neighbours of exactly these vectors: of all that rests on them."""
+    return stage_key("neighbours", _method(recipe, len(vectors.rows)), vectors.content)
+
+
+def neighbours_row_key(recipe: Recipe, vectors: VectorSet) -> int:
+    """Key of a row of the table: the same while vectors are only added."""
+    return stage_key("neighbours", _method(recipe, len(vectors.rows)), vectors.key)
+
+
+def is_complete(root: zarr.Group, recipe: Recipe, vectors: VectorSet) -> bool:
+    """Whether the stored table is that of exactly these vectors."""
+    group = root.get(neighbours_group(vectors.name))
+    return isinstance(group, zarr.Group) and group.attrs.get(COMPLETE) == neighbours_key(recipe, vectors)
 
 
 def read_neighbours(root: zarr.Group, recipe: Recipe, vectors: VectorSet) -> NeighbourTable | None:
     """The neighbours of these vectors; None while they are not complete."""
-    group = root.get(neighbours_group(vectors.name))
-    n = len(vectors.rows)
-    if not isinstance(group, zarr.Group) or group["key"].shape != (n,):  # type: ignore[union-attr]
+    if not is_complete(root, recipe, vectors):
         return None
-    if np.any(read_keys(root, neighbours_group(vectors.name), n) != np.uint64(neighbours_key(recipe, vectors))):
-        return None
-    images = np.asarray(group["indices"][:])  # type: ignore[index]
+    group: Any = root[neighbours_group(vectors.name)]
+    images = np.asarray(group["indices"][:])
     positions = np.searchsorted(vectors.rows, images).astype(np.int64)
-    return NeighbourTable(positions, np.asarray(group["distances"][:]))  # type: ignore[index]
+    return NeighbourTable(positions, np.asarray(group["distances"][:]), recipe.neighbours.metric)

@@ -20,6 +20,8 @@ from pipeline.storage.tables import replace_rows
 
 AUTOENCODER = "autoencoder"
 
+_PIECE_ROWS = 2048
+
 
 @dataclass(frozen=True, slots=True)
 class VectorSet:
@@ -47,6 +49,21 @@ class VectorSet:
         """The vectors, float32 [n, D]."""
         values: NDArray[np.float32] = root[f"{self.group}/vectors"][:]  # type: ignore[index,assignment]
         return values[self.rows]
+
+    def read_some(self, root: zarr.Group, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The vectors at some ascending positions among the n, float32 [len(positions), D].
+
+        Memory beyond these: ``4 * 2048 D`` bytes, since rows are read in pieces that near rows share.
+        """
+        array: Any = root[f"{self.group}/vectors"]
+        rows = self.rows[positions]
+        values = np.empty((len(rows), array.shape[1]), dtype=np.float32)
+        cuts = np.flatnonzero(np.diff(rows // _PIECE_ROWS)) + 1
+        for first, last in zip([0, *cuts], [*cuts, len(rows)], strict=True):
+            if last > first:
+                start = rows[first]
+                values[first:last] = array[start : rows[last - 1] + 1][rows[first:last] - start]
+        return values
 
 
 def vector_sets(root: zarr.Group, recipe: Recipe) -> list[VectorSet]:

