@@ -1,4 +1,4 @@
-"""Approximate neighbours: true distances, measured recall, the same lists every time, and a clear word without FAISS."""
+"""Approximate neighbours: true distances, measured recall, the same lists every time, a clear word without FAISS."""
 
 import importlib.util
 import sys

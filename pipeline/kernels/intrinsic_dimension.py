@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import UsageError
-from pipeline.kernels.arrays import InvalidDataError, Vectors, as_vectors, require_count
+from pipeline.kernels.arrays import InvalidDataError, as_vectors, require_count
 from pipeline.kernels.neighbours import nearest_neighbours
 
 MIN_POINTS = 3
@@ -276,7 +276,7 @@ def decimation(
     n_dropped = np.empty((len(sizes), repeats), dtype=np.int64)
     for i, size in enumerate(sizes):
         for repeat in range(repeats):
-            estimate = _subsample_estimate(array, size, (seed, size, repeat), fraction)
+            estimate = subsample_estimate(array, size, seed=seed, repeat=repeat, fraction=fraction)
             estimates[i, repeat], n_dropped[i, repeat] = estimate.dimension, estimate.n_dropped
     return DecimationCurve(
         sizes=np.asarray(sizes, dtype=np.int64),
@@ -288,7 +288,29 @@ def decimation(
     )
 
 
-def _subsample_estimate(vectors: Vectors, size: int, key: tuple[int, int, int], fraction: float) -> TwoNNEstimate:
-    chosen = np.random.default_rng(key).choice(len(vectors), size=size, replace=False, shuffle=False)
-    first, second = distinct_distances(*nearest_neighbours(vectors[np.sort(chosen)], COLUMNS))
+def subsample_estimate(
+    vectors: ArrayLike, size: int, *, seed: int, repeat: int, fraction: float = 0.9
+) -> TwoNNEstimate:
+    """Estimate the dimension of one random subsample: a point of `decimation`, for tasks of their own.
+
+    Parameters
+    ----------
+    vectors : array_like, [N, D]
+    size : int
+        3 to N.
+    seed, repeat : int
+        With ``size`` these decide the subsample.
+    fraction : float
+        As in `two_nn`.
+
+    Raises
+    ------
+    UsageError, InvalidDataError
+        As `decimation`.
+    """
+    array = as_vectors(vectors)
+    if not MIN_POINTS <= size <= len(array):
+        raise UsageError(f"the subsample size is {size}; expected {MIN_POINTS} to {len(array)}")
+    chosen = np.random.default_rng((seed, size, repeat)).choice(len(array), size=size, replace=False, shuffle=False)
+    first, second = distinct_distances(*nearest_neighbours(array[np.sort(chosen)], COLUMNS))
     return two_nn(first, second, fraction=fraction)

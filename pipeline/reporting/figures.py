@@ -36,6 +36,15 @@ FIGURES: dict[str, FigureKind] = {
         "Intrinsic dimension by the 2-NN method against the number of points, with errors, "
         "one series for each set of vectors.",
     ),
+    "gride": FigureKind(
+        figures_vectors.gride,
+        "Intrinsic dimension by Gride against the distance at which it was measured, with errors, "
+        "one series for each set of vectors.",
+    ),
+    "distance_map": FigureKind(
+        figures_vectors.distance_map,
+        "Heat map: the mean distance between the vectors of each pair of labels.",
+    ),
     "scree": FigureKind(
         figures_vectors.scree,
         "Left, the share of the variance that each principal component explains. Right, the running sum.",

@@ -116,6 +116,57 @@ def _paint_dimension(axes: Axes, table: pa.Table, name: str, place: int) -> None
     axes.plot(sizes, means, color=color, marker=marker, label=short(name))
 
 
+def gride(tables: Tables) -> bytes | None:
+    """Draw Gride's dimension against the distance it was measured at, a series a vector set; None without any."""
+    table = filled(tables, "dimension_scales")
+    if table is None:
+        return None
+
+    def paint(figure: Figure) -> None:
+        axes = figure.add_subplot(title="Intrinsic dimension by scale (Gride)")
+        for place, name in enumerate(distinct(texts(table, "vectors"))[:MAX_SERIES]):
+            rows = where(table, vectors=name)
+            color, marker = series_style(place)
+            axes.errorbar(
+                numbers(rows, "scale"), numbers(rows, "dimension"), yerr=np.nan_to_num(numbers(rows, "error")),
+                color=color, marker=marker, capsize=3, elinewidth=1.2, label=short(name),
+            )  # fmt: skip
+        log_axis(axes, "x", lambda value: f"{value:g}")
+        axes.set_xlabel("distance of the neighbours")
+        axes.set_ylabel("dimension")
+        axes.set_ylim(bottom=0)
+        axes.legend(loc="best")
+
+    return draw("gride", paint, width=5.2)
+
+
+def distance_map(tables: Tables) -> bytes | None:
+    """Draw the mean distances between labels, a panel a set of vectors (of its first label set); None without any."""
+    table = filled(tables, "distance_map")
+    if table is None:
+        return None
+    names = distinct(texts(table, "vectors"))[:MAX_PANELS]
+
+    def paint(figure: Figure) -> None:
+        panels = figure.subplots(1, len(names), squeeze=False)
+        for axes, name in zip(panels.flat, names, strict=True):
+            rows = where(table, vectors=name)
+            _paint_map(axes, where(rows, set=texts(rows, "set")[0]), name)
+
+    return draw("distance_map", paint, width=4.6 * len(names), height=4.4)
+
+
+def _paint_map(axes: Axes, table: pa.Table, name: str) -> None:
+    labels = distinct(texts(table, "label"))
+    size = len(labels)
+    image = axes.imshow(numbers(table, "mean_distance").reshape(size, size), cmap="viridis")
+    spelled = [short(label, longest=14) for label in labels]
+    axes.set_xticks(range(size), spelled, rotation=90, size=7)
+    axes.set_yticks(range(size), spelled, size=7)
+    axes.set_title(f"Distances in {short(name)}")
+    axes.figure.colorbar(image, ax=axes, shrink=0.7, label="mean distance")
+
+
 def scree(tables: Tables) -> bytes | None:
     """Draw the explained variance a component and its running sum; None without a spectrum."""
     table = filled(tables, "spectrum")

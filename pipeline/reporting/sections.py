@@ -141,8 +141,29 @@ def label_set_table(tables: Tables) -> TableView | None:
 
 def dimension_table(tables: Tables) -> TableView | None:
     """Return the estimates of the intrinsic dimension."""
-    headers = ("vectors", "n_points", "n_dropped", "fraction", "subsample", "dimension", "error")
+    headers = (
+        "vectors", "n_points", "n_dropped", "fraction", "subsample", "dimension", "error", "ml_dimension", "ml_error",
+    )  # fmt: skip
     return _plain(tables, "dimension", "Estimates of the intrinsic dimension", headers, numeric=headers[1:])
+
+
+def finding_table(tables: Tables) -> TableView | None:
+    """Return what the dimension of each set of vectors comes to, in words."""
+    counts = ("components_90", "components_95", "components_99")
+    headers = ("vectors", "plateau", *counts, "statement")
+    return _plain(tables, "dimension_findings", "What the dimension comes to", headers, numeric=("plateau", *counts))
+
+
+def neighbour_table(tables: Tables) -> TableView | None:
+    """Return how the neighbours were found, with the recall where that was approximate."""
+    headers = ("vectors", "n_points", "k", "metric", "method", "recall")
+    return _plain(tables, "neighbours", "Nearest neighbours", headers, numeric=("n_points", "k", "recall"))
+
+
+def preservation_table(tables: Tables) -> TableView | None:
+    """Return how well codes keep neighbourhoods."""
+    headers = ("codes", "vectors", "n_points", "n_neighbours", "trustworthiness", "continuity", "share_kept")
+    return _plain(tables, "preservation", "Neighbourhoods kept by the codes", headers, numeric=headers[2:])
 
 
 def distance_table(tables: Tables) -> TableView | None:

@@ -20,7 +20,7 @@ VERSIONS = {
     "embed": 1,
     "autoencode": 2,
     "neighbours": 3,
-    "dimension": 1,
+    "dimension": 2,
     "cluster": 1,
     "agree": 2,
 }

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipeline.config import Recipe
 from pipeline.stages.keys import scale_key
 from pipeline.stages.ledger import hex_md5, read_files, read_images
+from pipeline.stages.neighbour_tables import COMPLETE, neighbours_group
 from pipeline.stages.selection import done_rows
 from pipeline.storage.index import Commit
 from pipeline.storage.tables import read_table
@@ -42,9 +43,15 @@ def report_tables(root: zarr.Group, recipe: Recipe, history: Sequence[Commit]) -
         "scales": _scales(root, recipe, images["md5"]),
         "label_sets": _label_sets(root, recipe),
         "labels": _labels(root, recipe),
+        "neighbours": _neighbours(root, recipe),
         "dimension": _plain(root, "dimension", _DIMENSION),
+        "dimension_scales": _plain(root, "dimension_scales", _DIMENSION_SCALES),
+        "dimension_findings": _plain(root, "dimension_findings", _DIMENSION_FINDINGS),
         "spectrum": _plain(root, "spectrum", _SPECTRUM),
+        "loadings": _plain(root, "loadings", _LOADINGS),
         "distances": _plain(root, "distances", _DISTANCES),
+        "distance_map": _plain(root, "distance_map", _DISTANCE_MAP),
+        "preservation": _plain(root, "preservation", _PRESERVATION),
         "autoencoders": _plain(root, "training", _TRAINING),
         **_clusters(root, recipe, md5),
         "agreement": _plain(root, "agreement", _AGREEMENT),
@@ -68,6 +75,28 @@ _DIMENSION = {
     "n_dropped": pa.int64(),
     "dimension": pa.float64(),
     "error": pa.float64(),
+    "ml_dimension": pa.float64(),
+    "ml_error": pa.float64(),
+}
+_DIMENSION_SCALES = {
+    "vectors": pa.string(),
+    "n1": pa.int64(),
+    "n2": pa.int64(),
+    "scale": pa.float64(),
+    "n_points": pa.int64(),
+    "n_dropped": pa.int64(),
+    "dimension": pa.float64(),
+    "error": pa.float64(),
+}
+_DIMENSION_FINDINGS = {
+    "vectors": pa.string(),
+    "plateau": pa.float64(),
+    "plateau_fewest": pa.int64(),
+    "plateau_most": pa.int64(),
+    "components_90": pa.int64(),
+    "components_95": pa.int64(),
+    "components_99": pa.int64(),
+    "statement": pa.string(),
 }
 _SPECTRUM = {
     "vectors": pa.string(),
@@ -80,6 +109,38 @@ _DISTANCES = {
     "set": pa.string(),
     "n_points": pa.int64(),
     "correlation_with_labels": pa.float64(),
+}
+_LOADINGS = {
+    "vectors": pa.string(),
+    "component": pa.int64(),
+    "feature": pa.int64(),
+    "loading": pa.float64(),
+}
+_DISTANCE_MAP = {
+    "vectors": pa.string(),
+    "set": pa.string(),
+    "label": pa.string(),
+    "other": pa.string(),
+    "n_points": pa.int64(),
+    "mean_distance": pa.float64(),
+}
+_PRESERVATION = {
+    "codes": pa.string(),
+    "vectors": pa.string(),
+    "n_neighbours": pa.int64(),
+    "n_points": pa.int64(),
+    "trustworthiness": pa.float64(),
+    "continuity": pa.float64(),
+    "share_kept": pa.float64(),
+}
+_NEIGHBOURS = {
+    "vectors": pa.string(),
+    "n_points": pa.int64(),
+    "k": pa.int64(),
+    "metric": pa.string(),
+    "method": pa.string(),
+    "recall": pa.float64(),
+    "recall_rows": pa.int64(),
 }
 _TRAINING = {
     "codes": pa.string(),
@@ -120,6 +181,18 @@ def _plain(root: zarr.Group, name: str, columns: dict[str, pa.DataType]) -> pa.T
     """A table of the store as it is."""
     values = read_table(root, name) if name in root else {}
     return pa.table({c: pa.array(values.get(c, []), t, from_pandas=True) for c, t in columns.items()})
+
+
+def _neighbours(root: zarr.Group, recipe: Recipe) -> pa.Table:
+    """How the neighbours of each set of vectors were found, as their stage has noted it."""
+    rows = []
+    for name in recipe.vector_sets:
+        group = root.get(neighbours_group(name))
+        if isinstance(group, zarr.Group) and group.attrs.get(COMPLETE):
+            n, k = group["indices"].shape  # type: ignore[union-attr]
+            noted = ("metric", "method", "recall", "recall_rows")
+            rows.append({"vectors": name, "n_points": n, "k": k, **{key: group.attrs[key] for key in noted}})
+    return pa.Table.from_pylist(rows, schema=pa.schema(_NEIGHBOURS))
 
 
 def _files(files: dict[str, NDArray[Any]]) -> pa.Table:
