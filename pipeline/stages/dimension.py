@@ -46,6 +46,7 @@ _LOADED_COMPONENTS = 5
 _LOADINGS = 10
 _MAP_POINTS = 5000
 _MOST_LABELS = 40
+_MOST_TIED = 0.05
 _PRESERVATION_POINTS = 5000
 _PRESERVED_NEIGHBOURS = 10
 _UNFINISHED = "unfinished"
@@ -184,6 +185,7 @@ def _fits(vectors: VectorSet, neighbours: NeighbourTable, settings: DimensionSet
         fit = None
         try:
             fit = two_nn(*distinct_distances(neighbours.indices, distances), fraction=fraction)
+            told = told or _about_ties(fit)
         except SemcorpusError as error:
             told = told or str(error)
         rows.append(_row(name, fraction, -1, n, fit))
@@ -201,6 +203,15 @@ def _fits(vectors: VectorSet, neighbours: NeighbourTable, settings: DimensionSet
         for found in _gride(distances)
     ]
     return {"dimension": rows, "dimension_scales": scales, "dimension_findings": [{"statement": told}]}
+
+
+def _about_ties(fit: TwoNNEstimate) -> str:
+    if fit.n_tied <= _MOST_TIED * fit.n_points:
+        return ""
+    return (
+        f"The two nearest neighbours of {fit.n_tied:,} of {fit.n_points:,} points are equally far: the data are partly "
+        f"discrete (counts, a grid), and no estimate is to be trusted; {fit.n_dropped:,} duplicates were dropped."
+    )
 
 
 def _gride(distances: NDArray[np.float64]) -> list[GrideEstimate]:

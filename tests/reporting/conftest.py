@@ -125,6 +125,31 @@ def _vectors(rng: np.random.Generator, n: int) -> dict[str, dict[str, object]]:
             "subsample": np.tile(shares, 2), "n_points": np.tile(size, 2).astype(int),
             "n_dropped": np.zeros(2 * shares.size, int),
             "dimension": dimension + rng.normal(0, 0.08, dimension.size), "error": np.tile(2 / np.sqrt(size), 2),
+            "ml_dimension": dimension, "ml_error": np.tile(2 / np.sqrt(size), 2),
+        },
+        "dimension_scales": {
+            "vectors": np.repeat(names, 4).tolist(), "n1": [1, 2, 4, 8] * 2, "n2": [2, 4, 8, 16] * 2,
+            "scale": [1.0, 1.3, 1.7, 2.2, 0.5, 0.6, 0.8, 1.0], "n_points": [n] * 8, "n_dropped": [0] * 8,
+            "dimension": [9.7, 9.1, 8.6, 8.0, 6.1, 6.0, 5.9, 5.9], "error": [0.2, 0.1, 0.08, 0.05] * 2,
+        },
+        "dimension_findings": {
+            "vectors": names, "plateau": [np.nan, 6.0], "plateau_fewest": [0, 40], "plateau_most": [0, n],
+            "components_90": [20, 9], "components_95": [26, 11], "components_99": [40, 14],
+            "statement": ["No plateau: 7.2 at 40 points, 9.7 at 600.", "A plateau at 6.0 from 40 to 600 points."],
+        },
+        "neighbours": {
+            "vectors": names, "n_points": [n, n], "k": [20, 20], "metric": ["euclidean"] * 2,
+            "method": ["exact", "FAISS 1.15.1 HNSW, M = 32, ef = 200 building and 200 searching"],
+            "recall": [1.0, 0.9981], "recall_rows": [0, 500],
+        },
+        "preservation": {
+            "codes": [names[1]], "vectors": [names[0]], "n_neighbours": [10], "n_points": [n],
+            "trustworthiness": [0.987], "continuity": [0.975], "share_kept": [0.61],
+        },
+        "distance_map": {
+            "vectors": [names[0]] * 9, "set": ["categories"] * 9, "label": np.repeat(CATEGORIES[:3], 3).tolist(),
+            "other": list(CATEGORIES[:3]) * 3, "n_points": [100] * 9,
+            "mean_distance": [1.0, 2, 3, 2, 1.5, 2.5, 3, 2.5, 1.2],
         },
         "spectrum": {
             "vectors": [names[0]] * 64 + [names[1]] * 16,

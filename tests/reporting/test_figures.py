@@ -28,6 +28,8 @@ def test_every_figure_is_drawn_with_title_and_axis_labels(figures: dict[str, byt
         "scale_histogram": ["Scales printed in the pictures", "1 nm", "1 mm", "length that the scale bar states"],
         "training": ["epoch", "loss", "layer 1, training"],
         "two_nn": ["Intrinsic dimension (2-NN)", "number of points", "dimension", "codes/stacked"],
+        "gride": ["Intrinsic dimension by scale (Gride)", "distance of the neighbours", "codes/stacked"],
+        "distance_map": ["Distances in embeddings/conv", "mean distance"],
         "scree": ["principal component", "share of the variance", "95%"],
         "nmi": ["number of clusters", "NMI", "6 categories", "reference: refined", "density_peaks"],
         "confusion": ["density_peaks-k6 against categories", "fibres"],

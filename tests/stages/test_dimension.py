@@ -1,0 +1,159 @@
+"""The stage of dimension: its parts together are what one process measures, and an interrupted run goes on."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.config import Recipe
+from pipeline.engine import EngineChoice, Engines
+from pipeline.kernels.intrinsic_dimension import decimation, distinct_distances, two_nn
+from pipeline.kernels.multiscale_dimension import gride_curve
+from pipeline.kernels.neighbours import nearest_neighbours
+from pipeline.kernels.principal_components import fit_pca
+from pipeline.progress import Silent
+from pipeline.stages import dimension, neighbours
+from pipeline.stages.execute import Runner
+from pipeline.stages.keys import random_seed
+from pipeline.storage.corpus import Corpus
+from pipeline.storage.index import Index, create_index
+from pipeline.storage.tables import read_table
+from tests.stages.test_neighbours import ALL, WIDTH, _recipe, _store
+
+
+@pytest.fixture(scope="module")
+def swiss() -> NDArray[np.float32]:
+    """A square in 12 features."""
+    rng = np.random.default_rng(0)
+    flat = np.zeros((ALL, WIDTH))
+    flat[:, :2] = rng.random((ALL, 2))
+    return flat.astype(np.float32)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Index]:
+    """Runs neighbours and dimension on a new index of these vectors."""
+
+    def run(values: NDArray[np.float32], recipe: Recipe, name: str = "index", engines: Engines | None = None) -> Index:
+        index = create_index(tmp_path / name, attributes={"shard_rows": 128})
+        _store(index, recipe, values, np.ones(len(values), bool))
+        _go(index, recipe, tmp_path, engines)
+        return index
+
+    return run
+
+
+def _go(index: Index, recipe: Recipe, tmp_path: Path, engines: Engines | None = None) -> int:
+    if engines is None:
+        with Engines(EngineChoice.parse("local"), Silent()) as local:
+            return _go(index, recipe, tmp_path, local)
+    runner = Runner(index, Corpus(str(tmp_path)), recipe, engines, Silent())
+    runner.run(neighbours.STAGE)
+    return runner.run(dimension.STAGE).steps
+
+
+def _tables(index: Index) -> dict[str, dict[str, NDArray[Any]]]:
+    root = index.read()
+    return {name: read_table(root, name) for name in dimension.TABLES}
+
+
+def test_equals_the_kernels(run: Callable[..., Index], swiss: NDArray[np.float32]) -> None:
+    recipe = _recipe("dimension.decimation_repeats=3", "neighbours.k=20")
+    found = _tables(run(swiss, recipe))
+    table = found["dimension"]
+    indices, distances = nearest_neighbours(swiss, 20)
+    fit = two_nn(*distinct_distances(indices, distances), fraction=0.9)
+    whole = (table["subsample"] < 0) & (table["fraction"] == 0.9)
+    assert (table["dimension"][whole], table["ml_dimension"][whole]) == (fit.dimension, fit.ml_dimension)
+    curve = decimation(swiss, [150, 75], seed=random_seed(0, "dimension", "made"), repeats=3)
+    parts = table["subsample"] >= 0
+    np.testing.assert_array_equal(table["dimension"][parts], curve.estimates.ravel())
+    np.testing.assert_allclose(table["error"][parts], np.repeat(curve.spread, 3), rtol=1e-12)
+    scales = gride_curve(distances.astype(np.float64))
+    np.testing.assert_array_equal(found["dimension_scales"]["n2"], [2, 4, 8, 16])
+    np.testing.assert_array_equal(found["dimension_scales"]["dimension"], [scale.dimension for scale in scales])
+    pca = fit_pca(swiss, WIDTH)
+    np.testing.assert_array_equal(found["spectrum"]["explained_variance_ratio"], pca.explained_variance_ratio)
+    first = found["loadings"]["component"] == 1
+    np.testing.assert_array_equal(
+        found["loadings"]["loading"][first], pca.components[0][found["loadings"]["feature"][first]]
+    )
+    (findings,) = zip(*found["dimension_findings"].values(), strict=True)
+    told = dict(zip(found["dimension_findings"], findings, strict=True))
+    assert told["components_90"] == told["components_99"] == 2
+    assert "plateau" in str(told["statement"]).lower()
+
+
+def test_duplicates_are_counted_and_said(run: Callable[..., Index], swiss: NDArray[np.float32]) -> None:
+    values = swiss.copy()
+    values[:30] = values[100:130]
+    index = run(values, _recipe())
+    found = _tables(index)
+    assert set(found["dimension"]["n_dropped"][found["dimension"]["subsample"] < 0]) == {60}
+    assert str(found["dimension_findings"]["statement"][0]).startswith("60 duplicates were dropped.")
+
+
+def test_discrete_vectors_are_said_to_be(run: Callable[..., Index]) -> None:
+    grid = np.stack(np.meshgrid(*[np.arange(4)] * 4), -1).reshape(-1, 4).astype(np.float32)
+    values = np.pad(grid, ((0, 0), (0, WIDTH - 4)))
+    found = _tables(run(values, _recipe()))
+    whole = found["dimension"]["subsample"] < 0
+    assert np.isnan(found["dimension"]["dimension"][whole]).all()
+    assert "discrete" in str(found["dimension_findings"]["statement"][0])
+
+
+def test_a_killed_run_keeps_the_parts_it_has(
+    run: Callable[..., Index], swiss: NDArray[np.float32], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = _recipe("run.checkpoint_seconds=1e-9", "run.retries=0")
+    truth = _tables(run(swiss, recipe, "truth"))
+    done: list[str] = []
+    estimate = dimension.subsample_estimate
+
+    def until_killed(*arguments: Any, **options: Any) -> Any:
+        done.append("one")
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        return estimate(*arguments, **options)
+
+    monkeypatch.setattr(dimension, "subsample_estimate", until_killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(swiss, recipe, "killed")
+    done.append("no more kills")
+    from pipeline.storage.index import open_index
+
+    index = open_index(tmp_path / "killed")
+    _go(index, recipe, tmp_path)
+    assert len(done) == 4 + 8, "two of the ten subsamples were not made again"
+    for name, columns in _tables(index).items():
+        for column, values in columns.items():
+            np.testing.assert_array_equal(values, truth[name][column])
+
+
+@pytest.mark.engines
+def test_dask_workers_measure_the_same(run: Callable[..., Index], swiss: NDArray[np.float32], cluster: Engines) -> None:
+    one, other = _tables(run(swiss, _recipe(), "one")), _tables(run(swiss, _recipe(), "other", cluster))
+    for name, columns in one.items():
+        for column, values in columns.items():
+            np.testing.assert_array_equal(values, other[name][column])
+
+
+def test_the_report_says_how_neighbours_were_found(run: Callable[..., Index], swiss: NDArray[np.float32]) -> None:
+    recipe = _recipe()
+    index = run(swiss, recipe)
+    from pipeline.stages.report_tables import _neighbours
+
+    assert _neighbours(index.read(), recipe).to_pylist() == [
+        {
+            "vectors": "made",
+            "n_points": ALL,
+            "k": 7,
+            "metric": "euclidean",
+            "method": "exact",
+            "recall": 1.0,
+            "recall_rows": 0,
+        }
+    ]
