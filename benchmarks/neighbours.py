@@ -16,6 +16,7 @@ approximate ones build their index within the time. Recall is of 500 sampled row
 ours also against FAISS's exact index, whose float32 sums may order near ties otherwise.
 """
 
+# What other processes need is imported here, the rest where it is used: they start sooner.
 import argparse
 import importlib.util
 import itertools
@@ -29,16 +30,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import describe_machine
 from pipeline.kernels.certified_search import prepare_search
 from pipeline.kernels.neighbour_lists import NeighbourLists, lists_between, lists_within, merge_lists
 from pipeline.kernels.neighbours import nearest_neighbours
-from pipeline.models.neighbour_search import TorchSearch
 
 Matrix = NDArray[np.float32]
 Search = Callable[[Matrix, int], NDArray[np.int64]]
@@ -84,16 +82,24 @@ def _ours(values: Matrix, k: int) -> NDArray[np.int64]:
 
 
 def _ours_by_torch(values: Matrix, k: int) -> NDArray[np.int64]:
+    import torch
+
+    from pipeline.models.neighbour_search import TorchSearch
+
     return TorchSearch("cuda" if torch.cuda.is_available() else "cpu")(values, k, None)[0]
 
 
 def _scikit_learn(values: Matrix, k: int) -> NDArray[np.int64]:
+    from sklearn.neighbors import NearestNeighbors
+
     search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(values)
     found: NDArray[np.int64] = search.kneighbors(return_distance=False)
     return found
 
 
 def _torch(values: Matrix, k: int) -> NDArray[np.int64]:
+    import torch
+
     rows = torch.from_numpy(values)
     norms = (rows * rows).sum(dim=1)
     found = np.empty((len(values), k), dtype=np.int64)
@@ -242,7 +248,8 @@ def measure(
         sample = np.unique(np.linspace(0, rows - 1, min(_CHECKED_ROWS, rows)).astype(np.int64))
         truth = _true_neighbours(values, sample, max(ks))
         for search in searches:
-            SEARCHES[search](values[: min(5000, rows)], min(ks))  # compiles, starts threads
+            if not search.startswith("workers"):  # those are warmed up themselves
+                SEARCHES[search](values[: min(5000, rows)], min(ks))  # compiles, starts threads
             for k in ks:
                 found = _measure(search, values, k, sample, truth)
                 results.append({"set": name, "rows": rows, "width": width, "search": search, **found})

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.neighbours import SEARCHES, SETS, installed, main, measure
 
-EXACT = ["ours", "ours-torch", "workers-1", "scikit-learn", "torch"]
+EXACT = ["ours", "ours-torch", "scikit-learn", "torch"]
 
 
 def test_measures_every_exact_search_that_is_installed() -> None:
