@@ -9,12 +9,13 @@ import numpy as np
 import zarr
 
 from pipeline.config import Recipe
-from pipeline.errors import ImageError
+from pipeline.errors import ImageError, StorageError
 from pipeline.remembered import stored_corpus, stored_recipe
 from pipeline.stages.contents import read_content
 from pipeline.stages.ledger import bytes_md5, read_files, read_images
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index
+from pipeline.storage.listing import positions, texts
 from pipeline.storage.names import split_page
 from pipeline.storage.reports import check_report_files
 from pipeline.storage.rows import KEY
@@ -50,7 +51,10 @@ def verify_index(index: Index, *, read_corpus: bool = False) -> Iterator[Finding
         yield from _rows(root, recipe)
     for problem in check_report_files(index.location):
         yield Finding("reports", 1, problem)
-    yield from _corpus(root, Corpus(stored_corpus(index), recipe.corpus), recipe, read_corpus)
+    try:
+        yield from _corpus(root, Corpus(stored_corpus(index), recipe.corpus), recipe, read_corpus)
+    except StorageError as error:  # the ledger itself cannot be read: said above, chunk by chunk
+        yield Finding("corpus", 1, f"The corpus was not compared: {error}")
 
 
 def _readable_arrays(root: zarr.Group) -> Iterator[Finding]:
@@ -80,7 +84,11 @@ def _stored_chunks(index: Index, root: zarr.Group) -> Iterator[Finding]:
         arrays = dict(group.arrays()) if isinstance(group, zarr.Group) else {}
         if not arrays or not all(array.attrs.get(EVERY_CHUNK_STORED) for array in arrays.values()):
             continue
-        found = {name: index.stored_blocks(array) for name, array in arrays.items()}
+        try:
+            found = {name: index.stored_blocks(array) for name, array in arrays.items()}
+        except StorageError as error:
+            yield Finding(path, 1, str(error))
+            continue
         checked += sum(map(len, found.values()))
         for name, array in arrays.items():
             unit = (array.shards or array.chunks)[0]
@@ -143,38 +151,27 @@ def _rows(root: zarr.Group, recipe: Recipe) -> Iterator[Finding]:
 
 
 def _corpus(root: zarr.Group, corpus: Corpus, recipe: Recipe, read: bool) -> Iterator[Finding]:
-    files = read_files(root)
-    known = {entry.path: entry for entry in corpus.listing().files}
-    columns = (files[name].tolist() for name in ("path", "status", "size_bytes", "modified_ns"))
-    checked = 0
-    for row, (path, status, size, modified) in enumerate(zip(*columns, strict=True)):
-        if status not in ("ok", "duplicate", "document"):
-            continue
-        checked += 1
-        place, page = split_page(path)
-        if page:  # a part of a file, which has a row of its own and is looked at there
-            problem = _changed(corpus, path, files["md5"][row].tobytes(), recipe) if read and place in known else ""
-            if problem:
-                yield Finding("corpus", 1, problem)
-            continue
-        entry = known.get(path)
-        if entry is None and not corpus.exists(path):
-            yield Finding("corpus", 1, f"{path} is missing from the corpus")
-        elif entry is not None and (entry.size_bytes, entry.modified_ns) != (size, modified):
-            yield Finding("corpus", 1, f"{path} has changed since it was walked")
-        elif read:
-            problem = _changed(corpus, path, files["md5"][row].tobytes(), recipe)
-            if problem:
-                yield Finding("corpus", 1, problem)
-    yield Finding("files of the corpus", checked)
+    """Compare the ledger with the listing; a page is a part of a file, whose own row is compared."""
+    files, listed = read_files(root), corpus.listing().files
+    rows = np.flatnonzero(np.isin(files["status"].astype(str), ("ok", "duplicate", "document")))
+    split = [split_page(path) for path in files["path"][rows].tolist()]
+    there = positions(texts([place for place, _ in split]), listed.path)
+    for row, (place, page), at in zip(rows.tolist(), split, there.tolist(), strict=True):
+        now = (listed.size_bytes[at], listed.modified_ns[at]) if at >= 0 else None
+        if now is None and not corpus.exists(place):
+            problem = "" if page else f"{place} is missing from the corpus"
+        elif now is not None and not page and now != (files["size_bytes"][row], files["modified_ns"][row]):
+            problem = f"{place} has changed since it was walked"
+        else:
+            problem = _changed(corpus, files["path"][row], files["md5"][row].tobytes(), recipe) if read else ""
+        if problem:
+            yield Finding("corpus", 1, problem)
+    yield Finding("files of the corpus", len(rows))
 
 
 def _changed(corpus: Corpus, path: str, md5: bytes, recipe: Recipe) -> str:
     try:
-        return (
-            ""
-            if bytes_md5(read_content(corpus, path, recipe.walk)) == md5
-            else f"{path} has other bytes than when it was walked"
-        )
+        data = read_content(corpus, path, recipe.walk)
     except ImageError as error:
         return f"{path}: {error}"
+    return "" if bytes_md5(data) == md5 else f"{path} has other bytes than when it was walked"

@@ -1,5 +1,7 @@
 """Verification finds chunks that are lost and read as fill values."""
 
+import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -58,3 +60,33 @@ def test_a_lost_chunk_is_found_though_it_reads_as_fill_values(made: Path, chunk:
         assert problem in problems(open_index(made))
     finally:
         open_index(made).rollback(before)
+
+
+def test_files_that_are_missing_changed_or_rotten_are_found(made: Path, tmp_path: Path) -> None:
+    corpus = made.parent / "corpus"
+    kept = {path: (path.read_bytes(), path.stat()) for path in sorted(corpus.iterdir())[:3]}
+    missing, changed, rotten = kept
+    try:
+        missing.unlink()
+        changed.write_bytes(kept[changed][0] + b"\0")
+        rotten.write_bytes(kept[rotten][0][:-1] + b"\1")
+        os.utime(rotten, ns=(kept[rotten][1].st_atime_ns, kept[rotten][1].st_mtime_ns))
+        expected = ["00.png is missing from the corpus", "01.png has changed since it was walked"]
+        assert problems(open_index(made)) == expected
+        found = [f.problem for f in verify_index(open_index(made), read_corpus=True) if f.problem]
+        assert found == [*expected, "02.png has other bytes than when it was walked"]
+    finally:
+        for path, (data, status) in kept.items():
+            path.write_bytes(data)
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_a_damaged_list_of_chunks_is_a_finding_and_not_the_end(made: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(made, tmp_path / "index")
+    for manifest in (copy / "store/manifests").iterdir():
+        data = bytearray(manifest.read_bytes())
+        data[len(data) // 2] ^= 1
+        manifest.write_bytes(data)
+    findings = list(verify_index(open_index(copy)))
+    assert any("cannot be read" in finding.problem for finding in findings)
+    assert findings[-1].problem.startswith("The corpus was not compared: Reading the table files failed")
