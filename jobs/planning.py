@@ -14,6 +14,8 @@ def plan_without_writing(
     """The next step of each stage on the index as it is; an index that does not exist counts as empty."""
     source = Corpus(corpus, recipe.corpus)
     source.check()
-    root = open_index(index).read() if index_exists(index) else empty_root()
-    context = Context(root, recipe, source, accept_removals=True)
+    opened = open_index(index) if index_exists(index) else None
+    root = empty_root() if opened is None else opened.read()
+    location = None if opened is None else opened.location
+    context = Context(root, recipe, source, accept_removals=True, location=location)
     return [(stage.name, stage.plan(context)) for stage in STAGES if stage.name in names]

@@ -171,6 +171,7 @@ def open_runner(
     accept_removals: bool = False,
     rehash: bool = False,
     wait_seconds: float = 0.0,
+    unread_only: bool = False,
 ) -> Iterator[Runner]:
     """Lock the index, make it where it does not exist, and hold engines ready."""
     corpus.check()
@@ -185,7 +186,9 @@ def open_runner(
         listener.run_started(RunStarted(run_id, index.url, corpus.url, index.commit))
         _remember(index, corpus, recipe)
         with Engines(engines, listener) as opened:
-            yield Runner(index, corpus, recipe, opened, listener, accept_removals, rehash, run_id, lease.check)
+            yield Runner(
+                index, corpus, recipe, opened, listener, accept_removals, rehash, run_id, lease.check, unread_only
+            )
 
 
 def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:

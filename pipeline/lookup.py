@@ -14,7 +14,7 @@ from pipeline.remembered import stored_corpus, stored_recipe
 from pipeline.stages.keys import scale_key
 from pipeline.stages.ledger import hex_md5, read_files, read_images
 from pipeline.stages.neighbour_tables import read_neighbours
-from pipeline.stages.scale import ARRAYS as SCALE_ARRAYS
+from pipeline.stages.scale_rows import ARRAYS as SCALE_ARRAYS
 from pipeline.stages.selection import done_rows
 from pipeline.stages.vectors import vector_sets
 from pipeline.storage.index import Index

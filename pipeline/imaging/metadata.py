@@ -73,10 +73,11 @@ def length_nm(number: str, unit: str) -> float | None:
         value = float(number.replace(",", "."))
     except ValueError:
         return None
-    return None if factor is None else _plausible(value * factor)
+    return None if factor is None else plausible_nm(value * factor)
 
 
-def _plausible(nm: float) -> float | None:
+def plausible_nm(nm: float) -> float | None:
+    """The length, if a pixel of a microscope may be as large."""
     return nm if math.isfinite(nm) and _SMALLEST_NM <= nm <= _LARGEST_NM else None
 
 
@@ -108,10 +109,10 @@ def _zeiss_pixel_size_nm(text: str, width: int) -> float | None:
         match = re.match(rf"\s*({_NUMBER})\s*(\S+)", _zeiss_text(text, key))
         nm = length_nm(match[1], match[2]) if match else None
         if nm is not None:
-            return _plausible(nm * factor)
+            return plausible_nm(nm * factor)
     numbers = text.split(maxsplit=4)
     nm = length_nm(numbers[3], "m") if len(numbers) > 3 else None
-    return None if nm is None else _plausible(nm * reference)
+    return None if nm is None else plausible_nm(nm * reference)
 
 
 def _zeiss_text(text: str, key: str) -> str:
@@ -139,23 +140,23 @@ def _fei(text: str) -> VendorMetadata:
 
 
 def _tescan(text: str) -> VendorMetadata:
-    voltage = _setting(text, "HV")
+    voltage = setting(text, "HV")
     fields = {
         "vendor": "Tescan",
-        "model": _setting(text, "DeviceModel") or _setting(text, "Device"),
-        "magnification": _setting(text, "Magnification"),
-        "detector": _setting(text, "Detector0") or _setting(text, "Detector"),
+        "model": setting(text, "DeviceModel") or setting(text, "Device"),
+        "magnification": setting(text, "Magnification"),
+        "detector": setting(text, "Detector0") or setting(text, "Detector"),
         "voltage": f"{voltage} V" if voltage else "",
     }
-    return VendorMetadata(length_nm(_setting(text, "PixelSizeX"), "m"), _filled(fields))
+    return VendorMetadata(length_nm(setting(text, "PixelSizeX"), "m"), _filled(fields))
 
 
 def _ini_value(text: str, section: str, key: str) -> str:
     match = re.search(rf"^\[{re.escape(section)}\]\s*?$(.*?)(?=^\[|\Z)", text, flags=re.MULTILINE | re.DOTALL)
-    return _setting(match[1], key) if match else ""
+    return setting(match[1], key) if match else ""
 
 
-def _setting(text: str, key: str) -> str:
+def setting(text: str, key: str) -> str:
     """The value of a line ``key=value``, empty without one."""
     match = re.search(rf"(?:^|[\r\n\0]){re.escape(key)}[ \t]*=([^\r\n\0]*)", text)
     return _tidy(match[1]) if match else ""
@@ -167,28 +168,3 @@ def _tidy(text: str) -> str:
 
 def _filled(fields: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in fields.items() if value}
-
-
-def parse_sidecar(text: str) -> float | None:
-    """Pixel size in nanometres from the text file that some microscopes write beside a picture.
-
-    Understood are JEOL's (``$$SM_MICRON_BAR`` pixels are ``$$SM_MICRON_MARKER`` long), Hitachi's
-    (``PixelSize=`` in nanometres) and Tescan's (``PixelSizeX=`` in metres).
-
-    Returns
-    -------
-    float or None
-        None if the text is none of these or states no plausible size.
-
-    Examples
-    --------
-    >>> parse_sidecar("$$SM_MICRON_BAR 100\\n$$SM_MICRON_MARKER 10um\\n")
-    100.0
-    """
-    bar = re.search(rf"^\$+SM_MICRON_BAR\s+({_NUMBER})", text, flags=re.MULTILINE)
-    marker = re.search(rf"^\$+SM_MICRON_MARKER\s+({_NUMBER})\s*(\S+)", text, flags=re.MULTILINE)
-    if bar and marker:
-        bar_px, marker_nm = float(bar[1].replace(",", ".")), length_nm(marker[1], marker[2])
-        return None if marker_nm is None or bar_px <= 0 else _plausible(marker_nm / bar_px)
-    metres = _setting(text, "PixelSizeX")
-    return length_nm(metres, "m") if metres else length_nm(_setting(text, "PixelSize"), "nm")

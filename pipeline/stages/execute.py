@@ -61,10 +61,20 @@ class Runner:
     rehash: bool = False
     run_id: str = ""
     guard: Callable[[], None] = _unguarded
+    unread_only: bool = False
 
     def context(self) -> Context:
         """What stages plan from, at the newest commit."""
-        return Context(self.index.read(), self.recipe, self.corpus, [], self.accept_removals, self.rehash)
+        return Context(
+            self.index.read(),
+            self.recipe,
+            self.corpus,
+            [],
+            self.accept_removals,
+            self.rehash,
+            self.index.location,
+            self.unread_only,
+        )
 
     def run(self, stage: Stage) -> StageFinished:
         """Do all that is missing of a stage.

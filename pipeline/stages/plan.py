@@ -10,6 +10,7 @@ import zarr
 from pipeline.config import Recipe
 from pipeline.engine.opening import EngineName
 from pipeline.storage.corpus import Corpus
+from pipeline.storage.location import Location
 
 
 class Task(Protocol):
@@ -131,6 +132,10 @@ class Context:
         The user knows that many files are gone.
     rehash : bool
         The user does not trust sizes and times: read all files again.
+    location : Location, optional
+        Where the index is; what people entered lies there, outside the store. None for an index that does not exist.
+    unread_only : bool
+        The user wants scales read only of pictures that no version of the reader has seen.
     """
 
     root: zarr.Group
@@ -139,6 +144,8 @@ class Context:
     notes: list[str] = field(default_factory=list)
     accept_removals: bool = False
     rehash: bool = False
+    location: Location | None = None
+    unread_only: bool = False
 
 
 def _no_statuses(root: zarr.Group) -> Mapping[str, int]:

@@ -324,5 +324,6 @@ def _check_empty(place: Location) -> None:
         names = {str(name).rstrip("/").rpartition("/")[2] for name in filesystem.ls(place.url, detail=False)}
     except FileNotFoundError:
         return
-    if not names <= {LOCK_NAME, "store", filesystem._strip_protocol(place.url).rpartition("/")[2]}:
+    # What people entered stays where a store was deleted to be made anew.
+    if not names <= {LOCK_NAME, "store", "annotations", filesystem._strip_protocol(place.url).rpartition("/")[2]}:
         raise UsageError(f"The folder {place.url} is not empty and holds no index; name a new or an empty folder.")

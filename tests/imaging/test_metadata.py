@@ -7,7 +7,6 @@ from pipeline.imaging.metadata import (
     FEI_SFEG_TAG,
     TESCAN_TAG,
     ZEISS_TAG,
-    parse_sidecar,
     vendor_metadata,
 )
 
@@ -98,20 +97,3 @@ def test_tescan() -> None:
 def test_nothing_known() -> None:
     found = vendor_metadata({}, width=10)
     assert (found.nm_per_px, dict(found.fields)) == (None, {})
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("$CM_MAG 1000\r\n$$SM_MICRON_BAR 120\r\n$$SM_MICRON_MARKER 10um\r\n", 10_000 / 120),
-        ("$$SM_MICRON_BAR 50\n$$SM_MICRON_MARKER 100nm\n", 2.0),
-        ("[SemImageFile]\r\nImageName=x.tif\r\nPixelSize=99.20635\r\n", 99.20635),
-        ("[MAIN]\nPixelSizeX=2.5e-08\n", 25.0),
-        ("$$SM_MICRON_BAR 0\n$$SM_MICRON_MARKER 100nm\n", None),
-        ("just some notes", None),
-        ("", None),
-    ],
-)
-def test_sidecars(text: str, expected: float | None) -> None:
-    found = parse_sidecar(text)
-    assert found is None if expected is None else found == pytest.approx(expected)

@@ -31,6 +31,7 @@ GROUPS = (
     "duplicates",
     "labels",
     "scale",
+    "label_crops",
     "pixels",
     "networks",
     "embeddings",

@@ -1,0 +1,47 @@
+"""The readings of distinct text crops, kept in the index: a crop of an earlier run or shard costs no recogniser.
+
+A reading is a function of the crop's pixels and of the reader, so keeping it never changes a result. The reader's
+version is part of the table's key: a better reader reads all crops again.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.imaging.label_evidence import LabelReading
+from pipeline.imaging.label_memory import reading_from_text, reading_to_text
+from pipeline.storage.tables import as_columns, read_table, write_table
+
+CROPS = "label_crops"
+
+
+def read_crops(root: zarr.Group, key: int) -> dict[str, LabelReading]:
+    """The readings by the digest of their crop, made by the reader of ``key``; some 300 bytes each."""
+    return {digest: reading_from_text(text) for digest, text in _stored(root, key).items()}
+
+
+def add_crops(root: zarr.Group, key: int, found: Iterable[Mapping[str, LabelReading]]) -> None:
+    """Put new readings into the table, in the order of their digests; those of another reader go."""
+    texts = _stored(root, key)
+    before = len(texts)
+    for readings in found:
+        texts |= {digest: reading_to_text(reading) for digest, reading in readings.items() if digest not in texts}
+    if len(texts) == before and CROPS in root:
+        return
+    rows = [
+        {"crop": np.frombuffer(bytes.fromhex(digest), np.uint8), "reading": texts[digest]} for digest in sorted(texts)
+    ]
+    columns: dict[str, NDArray[Any]] = as_columns(rows, {"crop": np.uint8, "reading": str})
+    columns["crop"] = columns["crop"].reshape(len(rows), 16)
+    write_table(root, CROPS, columns, attributes={"key": key})
+
+
+def _stored(root: zarr.Group, key: int) -> dict[str, str]:
+    group = root.get(CROPS)
+    if not isinstance(group, zarr.Group) or group.attrs.get("key") != key:
+        return {}
+    table = read_table(root, CROPS)
+    return dict(zip((row.tobytes().hex() for row in table["crop"]), table["reading"].tolist(), strict=True))
