@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from docs.columns import COLUMNS, TABLES
-from jobs.catalogue import STAGES, SUMMARIES
+from jobs.catalogue import OWN_COMMAND, STAGES, SUMMARIES
 from jobs.main import cli
 from jobs.recipes import builtin_recipes
 from pipeline.config import Recipe
@@ -103,9 +103,10 @@ def commands() -> str:
     for name in SUMMARIES:
         command = cli.get_command(context, name)
         assert command is not None  # every name of the catalogue has its module
-        if name in STAGES and name != next(iter(STAGES)):
+        plain = [stage for stage in STAGES if stage not in OWN_COMMAND]
+        if name in plain[1:]:
             continue
-        title = " \\| ".join(STAGES) if name in STAGES else name
+        title = " \\| ".join(plain) if name in plain else name
         lines += ["", f"## semcorpus {title}", "", "```text", _help(command, f"semcorpus {name}"), "```"]
     return "\n".join(lines) + "\n"
 

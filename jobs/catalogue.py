@@ -33,4 +33,6 @@ _AFTER = {
 }
 
 SUMMARIES = {**_BEFORE, **STAGES, **_AFTER}
-MODULES = {name: "jobs.stage" if name in STAGES else f"jobs.{name}" for name in SUMMARIES}
+# Stages whose command does more than run them.
+OWN_COMMAND = ("scale",)
+MODULES = {name: "jobs.stage" if name in STAGES and name not in OWN_COMMAND else f"jobs.{name}" for name in SUMMARIES}

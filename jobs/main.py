@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import click
 
-from jobs.catalogue import MODULES, STAGES, SUMMARIES
+from jobs.catalogue import MODULES, SUMMARIES
 from jobs.terminal import log_error, print_error
 from pipeline.errors import SemcorpusError
 
@@ -30,7 +30,7 @@ class _Commands(click.Group):
         if name not in MODULES:
             return None
         module = importlib.import_module(MODULES[name])
-        command: click.Command = module.command_for(name) if name in STAGES else module.command
+        command: click.Command = module.command_for(name) if MODULES[name] == "jobs.stage" else module.command
         return command
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:

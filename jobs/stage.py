@@ -1,7 +1,8 @@
 """semcorpus walk | pair | ... | report: one stage on an index that exists, with the settings it was last run with."""
 
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,6 +10,9 @@ from jobs.catalogue import STAGES
 from jobs.listeners import open_listener
 from jobs.options import engine_choice, engine_options, settings_option, talk_options, watch_options, with_metrics
 from jobs.terminal import print_line
+
+if TYPE_CHECKING:
+    from pipeline.stages.execute import Runner
 
 
 @cache
@@ -24,34 +28,50 @@ def command_for(name: str) -> click.Command:
     @watch_options
     @talk_options
     def command(index: str, **options: Any) -> None:
-        from pipeline.job import open_runner, run_stages
-        from pipeline.remembered import stored_corpus, stored_recipe
-        from pipeline.status import what_is_missing
-        from pipeline.storage.corpus import Corpus
-        from pipeline.storage.index import open_index
-
-        opened = open_index(index)
-        recipe = stored_recipe(opened, assignments=options["assignments"])
-        choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])
-        with (
-            open_listener(quiet=options["quiet"], log_json=options["log_json"]) as teller,
-            with_metrics(teller, options["metrics"], options["metrics_file"]) as listener,
-            open_runner(
-                Corpus(stored_corpus(opened), recipe.corpus),
-                index,
-                recipe,
-                engines=choice,
-                listener=listener,
-                accept_removals=options["accept_removals"],
-                rehash=options["rehash"],
-                wait_seconds=options["wait_seconds"],
-            ) as runner,
-        ):
-            result = run_stages(runner, (name,))
-        hint = "" if name == "report" else what_is_missing(result.index, name)
-        if hint and not (options["quiet"] or options["log_json"]):
-            print_line(hint, style="yellow")
-        if name == "report" and not (options["quiet"] or options["log_json"]):
-            print_line(f"Page    {result.index.location.child('reports', 'report.html').url}")
+        run_one(name, index, options)
 
     return command
+
+
+def run_one(
+    name: str,
+    index: str,
+    options: Mapping[str, Any],
+    *,
+    before: Callable[["Runner"], object] | None = None,
+    unread_only: bool = False,
+) -> None:
+    """Run one stage with the options of its command; ``before`` is called with the index locked."""
+    from pipeline.job import open_runner, run_stages
+    from pipeline.remembered import stored_corpus, stored_recipe
+    from pipeline.status import what_is_missing
+    from pipeline.storage.corpus import Corpus
+    from pipeline.storage.index import open_index
+
+    opened = open_index(index)
+    recipe = stored_recipe(opened, assignments=options["assignments"])
+    choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])
+    with (
+        open_listener(quiet=options["quiet"], log_json=options["log_json"]) as teller,
+        with_metrics(teller, options["metrics"], options["metrics_file"]) as listener,
+        open_runner(
+            Corpus(stored_corpus(opened), recipe.corpus),
+            index,
+            recipe,
+            engines=choice,
+            listener=listener,
+            accept_removals=options["accept_removals"],
+            rehash=options["rehash"],
+            wait_seconds=options["wait_seconds"],
+            unread_only=unread_only,
+        ) as runner,
+    ):
+        if before is not None:
+            before(runner)
+        result = run_stages(runner, (name,))
+    silent = options["quiet"] or options["log_json"]
+    hint = "" if name == "report" else what_is_missing(result.index, name)
+    if hint and not (silent or unread_only):
+        print_line(hint, style="yellow")
+    if name == "report" and not silent:
+        print_line(f"Page    {result.index.location.child('reports', 'report.html').url}")

@@ -4,16 +4,15 @@ A reading is a function of the crop's pixels and of the reader, so keeping it ne
 version is part of the table's key: a better reader reads all crops again.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 import zarr
-from numpy.typing import NDArray
 
 from pipeline.imaging.label_evidence import LabelReading
 from pipeline.imaging.label_memory import reading_from_text, reading_to_text
-from pipeline.storage.tables import as_columns, read_table, write_table
+from pipeline.stages.ledger import text_array
+from pipeline.storage.tables import read_table, write_table
 
 CROPS = "label_crops"
 
@@ -29,13 +28,22 @@ def add_crops(root: zarr.Group, key: int, found: Iterable[Mapping[str, LabelRead
     before = len(texts)
     for readings in found:
         texts |= {digest: reading_to_text(reading) for digest, reading in readings.items() if digest not in texts}
-    if len(texts) == before and CROPS in root:
-        return
-    rows = [
-        {"crop": np.frombuffer(bytes.fromhex(digest), np.uint8), "reading": texts[digest]} for digest in sorted(texts)
-    ]
-    columns: dict[str, NDArray[Any]] = as_columns(rows, {"crop": np.uint8, "reading": str})
-    columns["crop"] = columns["crop"].reshape(len(rows), 16)
+    if len(texts) > before:
+        _write(root, key, texts)
+
+
+def drop_crops(root: zarr.Group, key: int, digests: Collection[str]) -> None:
+    """Forget the readings of these crops."""
+    texts = _stored(root, key)
+    kept = {digest: text for digest, text in texts.items() if digest not in digests}
+    if len(kept) < len(texts):
+        _write(root, key, kept)
+
+
+def _write(root: zarr.Group, key: int, texts: Mapping[str, str]) -> None:
+    names = sorted(texts)
+    crops = np.frombuffer(bytes.fromhex("".join(names)), np.uint8).reshape(len(names), 16)
+    columns = {"crop": crops, "reading": text_array([texts[name] for name in names])}
     write_table(root, CROPS, columns, attributes={"key": key})
 
 

@@ -1,0 +1,38 @@
+"""Marking scales as unread, so that the next run of the stage reads them again."""
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from pipeline.config import Recipe
+from pipeline.stages.keys import scale_key
+from pipeline.stages.label_crops import drop_crops
+from pipeline.stages.scale_rows import GROUP
+from pipeline.stages.selection import done_rows
+from pipeline.storage.index import Index
+from pipeline.storage.rows import KEY
+
+
+def mark_unread(index: Index, recipe: Recipe, statuses: Collection[str]) -> int:
+    """Count the readings with one of these statuses (all where none is named) as missing; returns how many.
+
+    Their crops are forgotten too, so that they are really read again. Killed afterwards, a run leaves them missing, and
+    any later run reads them.
+    """
+    root, key = index.read(), scale_key(recipe)
+    rows = done_rows(root, GROUP, key)
+    if not len(rows):
+        return 0
+    status, crop = (np.asarray(root[f"{GROUP}/{name}"][:])[rows] for name in ("status", "crop"))  # type: ignore[index]
+    chosen = np.isin(status.astype(str), sorted(statuses)) if statuses else np.ones(len(rows), bool)
+    if not chosen.any():
+        return 0
+    transaction = index.begin()
+    keys: Any = transaction.root[f"{GROUP}/{KEY}"]
+    values = np.asarray(keys[:])
+    values[rows[chosen]] = 0
+    keys[:] = values
+    drop_crops(transaction.root, key, set(crop[chosen].astype(str).tolist()))
+    transaction.commit(f"scale: {int(chosen.sum())} to be read again", {"stage": "scale", "kind": "layout"})
+    return int(chosen.sum())
