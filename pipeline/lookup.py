@@ -52,6 +52,25 @@ def image_facts(index: Index, image: str) -> dict[str, Any]:
     return _image_facts(root, recipe, row_of_md5(root, image, index.url))
 
 
+def image_row(index: Index, image: str) -> int:
+    """The row of an image that is named as for `image_facts`.
+
+    Raises
+    ------
+    UsageError
+        The index knows nothing like that, or more than one, or a file that is no image.
+    """
+    root = index.read()
+    files = read_files(root)
+    found = np.flatnonzero(files["path"] == _relative(image, stored_corpus(index)))
+    if not len(found):
+        return row_of_md5(root, image, index.url)
+    number = int(files["image"][found[0]])
+    if number < 0:
+        raise UsageError(f"{image} is no image: {files['status'][found[0]]}, {files['reason'][found[0]]}.")
+    return number
+
+
 def _relative(image: str, corpus: str) -> str:
     path = os.path.abspath(image)
     return escape_path(os.path.relpath(path, corpus) if path.startswith(corpus + os.sep) else image)
