@@ -77,6 +77,7 @@ COLUMNS = {
     "bar_length_px": "Length of the scale's segment in pixels.",
     "nm_per_px": "Nanometres a pixel; null unless the status carries a value.",
     "confidence": "0 to 1.",
+    "crop": "Digest of the label's pixels: pictures with the same have one reading, and one answer in the review.",
     "reason": "What the value rests on, or why there is none.",
     # labels
     "set": "Name of the label set.",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,9 @@ ScaleStatus = Literal[
     "no_text",
     "no_unit",
 ]
+
+SCALE_AGREEMENT: Final = 0.03
+"""A bar and the metadata agree when they differ by no more than this share."""
 
 SCALE_STATUSES_WITH_VALUE: frozenset[str] = frozenset({"read", "metadata", "agrees", "confirmed"})
 

@@ -12,13 +12,13 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from pipeline.errors import StageError, UsageError
+from pipeline.records import SCALE_AGREEMENT
 from pipeline.remembered import stored_recipe
 from pipeline.stages.keys import scale_key
 from pipeline.stages.ledger import hex_md5, read_files, read_images
 from pipeline.stages.selection import done_rows
 from pipeline.storage.index import Index
 
-TOLERANCE: Final = 0.03
 _PATHS: Final = ("path", "file")
 _SIZES: Final = ("nm_per_px", "pixel_size_nm")
 _NM_PER_UNIT: Final = {"pm": 1e-3, "nm": 1.0, "um": 1e3, "µm": 1e3, "μm": 1e3, "mm": 1e6}
@@ -144,7 +144,7 @@ def _verdict(value: float, true: float | None) -> Verdict:
         return "rightly none" if math.isnan(value) else "value without bar"
     if math.isnan(value):
         return "unread"
-    return "right" if abs(value - true) <= TOLERANCE * true else "wrong"
+    return "right" if abs(value - true) <= SCALE_AGREEMENT * true else "wrong"
 
 
 def _read(file: Path) -> pa.Table:

@@ -11,8 +11,8 @@ from typing import Final
 
 from pipeline.errors import CorruptImageError
 from pipeline.imaging.tiff_directory import read_directories
+from pipeline.records import SCALE_AGREEMENT
 
-AGREEMENT: Final = 0.03
 _DISPLAY_MM: Final = (50.0, 1000.0)  # Polaroid 114 mm, JEOL 120, FEI 127 to 414, Zeiss 300 to 380
 _MAGNIFICATION: Final = re.compile(r"([-+]?\d*[.,]?\d+(?:[eE][-+]?\d+)?)\s*(k?)\s*x?\s*$", re.IGNORECASE)
 _NM_PER_INCH: Final = 25.4e6
@@ -49,7 +49,7 @@ def remarks(nm_per_px: float, *, width_px: int, fields: Mapping[str, str], data:
         verdict = "fits" if fits else "does not fit"
         found.append(f"the magnification of {magnification:.6g} {verdict} (shown {display_mm:.3g} mm wide)")
     stated = header_nm_per_px(data)
-    if stated is not None and abs(stated - nm_per_px) <= AGREEMENT * nm_per_px:
+    if stated is not None and abs(stated - nm_per_px) <= SCALE_AGREEMENT * nm_per_px:
         found.append("the resolution in the file's header is the same")
     return "; ".join(found)
 

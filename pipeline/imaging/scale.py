@@ -29,10 +29,7 @@ from pipeline.imaging.label_memory import LabelMemory
 from pipeline.imaging.label_text import TextReader, text_crop
 from pipeline.imaging.segment import Segment, find_boxes, find_segments, with_exact_length
 from pipeline.imaging.tilt import find_tilt, straightened, tilted_box
-from pipeline.records import DecodedImage, ScaleReading, ScaleStatus
-
-AGREEMENT: Final = 0.03
-"""Metadata and bar agree when they differ by no more than this share."""
+from pipeline.records import SCALE_AGREEMENT, DecodedImage, ScaleReading, ScaleStatus
 
 _NM_PER_PX: Final = (0.001, 1e5)
 """A bar of 1 nm, the shortest in use, may be 1,000 px long."""
@@ -400,7 +397,7 @@ def _shortcoming(
 
 
 def _agree(first: float, second: float) -> bool:
-    return abs(first - second) <= AGREEMENT * second
+    return abs(first - second) <= SCALE_AGREEMENT * second
 
 
 def _record(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.reporting import figures_clusters, figures_corpus, figures_vectors
+from pipeline.reporting import figures_clusters, figures_corpus, figures_scales, figures_vectors
 from pipeline.reporting.columns import Tables
 
 
@@ -26,6 +26,11 @@ FIGURES: dict[str, FigureKind] = {
         figures_corpus.scale_histogram,
         "Left, a histogram of the lengths that the scale bars state, from 1 nanometre to 1 millimetre. "
         "Right, the number of images for each way in which reading the scale ended.",
+    ),
+    "scale_agreement": FigureKind(
+        figures_scales.scale_agreement,
+        "Left, the pixel size by the scale bar against that by the metadata, with the line on which they are equal. "
+        "Right, a histogram of their difference in percent, with the limits within which they count as agreeing.",
     ),
     "training": FigureKind(
         figures_vectors.training,

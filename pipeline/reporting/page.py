@@ -8,7 +8,7 @@ import pyarrow as pa
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.reporting import gallery, sections
+from pipeline.reporting import gallery, scale_sections, sections
 from pipeline.reporting.agreement import best
 from pipeline.reporting.album import Album, Thumbnails, choose, encode
 from pipeline.reporting.facts import image_facts, label_column, length
@@ -139,6 +139,8 @@ def _tables(tables: Mapping[str, pa.Table]) -> dict[str, sections.TableView | No
         "damaged": sections.damaged_table(tables),
         "relations": sections.relation_table(tables),
         "scales": sections.scale_table(tables),
+        "scale_values": scale_sections.value_table(tables),
+        "scale_agreement": scale_sections.agreement_table(tables),
         "label_sets": sections.label_set_table(tables),
         "dimension": sections.dimension_table(tables),
         "findings": sections.finding_table(tables),

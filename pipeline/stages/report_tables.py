@@ -28,6 +28,7 @@ _SCALE_COLUMNS = (
     "metadata_nm_per_px",
     "confidence",
     "reason",
+    "crop",
 )
 
 
@@ -245,7 +246,7 @@ def _scales(root: zarr.Group, recipe: Recipe, md5: NDArray[np.uint8]) -> pa.Tabl
     table: dict[str, Any] = {"image": pa.array(rows), "md5": pa.array(hex_md5(md5[rows]), pa.string())}
     for name in _SCALE_COLUMNS:
         values: Any = root[f"scale/{name}"][:][rows] if len(rows) else np.empty(0)  # type: ignore[index]
-        text = name in ("status", "source", "text", "reason")
+        text = name in ("status", "source", "text", "reason", "crop")
         table[name] = (
             pa.array(values.tolist(), pa.string()) if text else pa.array(values, pa.float64(), from_pandas=True)
         )

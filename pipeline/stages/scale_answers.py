@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 from pipeline.errors import StorageError, UsageError
-from pipeline.imaging.scale import AGREEMENT
-from pipeline.records import ScaleReading
+from pipeline.records import SCALE_AGREEMENT, ScaleReading
 from pipeline.storage.annotations import append_annotations, read_annotations
 from pipeline.storage.location import Location
 
@@ -195,7 +194,7 @@ def resolved(reading: ScaleReading, answer: Answer | None, inherited: bool = Fal
         reason = f"a person read {answer.text}, but no bar was found to measure"
         return replace(reading, text=answer.text, scale_nm=scale_nm, reason=reason)
     size, stated = scale_nm / length_px, reading.metadata_nm_per_px
-    if stated is not None and abs(size - stated) <= AGREEMENT * stated:
+    if stated is not None and abs(size - stated) <= SCALE_AGREEMENT * stated:
         return _confirmed(reading, answer.text, scale_nm, length_px, stated)
     if stated is not None and answer.kind == "crop":
         reason = (

@@ -81,6 +81,8 @@ def _scales(rng: np.random.Generator, md5: list[str]) -> dict[str, dict[str, obj
     good = np.isin(status, ["read", "agrees", "metadata"])
     bar = rng.uniform(60, 240, n)
     text = [f"{v:g} nm" if v < 1e3 else f"{v / 1e3:g} µm" for v in value]
+    factor = {"agrees": 1.004, "disagrees": 10.0}
+    stated = [float(v / b * factor[w]) if w in factor else None for v, b, w in zip(value, bar, status, strict=True)]
     return {
         "scales": {
             "image": np.arange(n), "md5": md5, "status": status,
@@ -89,7 +91,7 @@ def _scales(rng: np.random.Generator, md5: list[str]) -> dict[str, dict[str, obj
             "scale_nm": [float(v) if h else None for v, h in zip(value, has, strict=True)],
             "bar_length_px": [float(b) if h else None for b, h in zip(bar, has, strict=True)],
             "nm_per_px": [float(v / b) if g else None for v, b, g in zip(value, bar, good, strict=True)],
-            "metadata_nm_per_px": [None] * n, "confidence": rng.uniform(0.6, 1, n),
+            "metadata_nm_per_px": stated, "confidence": rng.uniform(0.6, 1, n),
         }
     }  # fmt: skip
 

@@ -26,6 +26,7 @@ def test_every_figure_is_drawn_with_title_and_axis_labels(figures: dict[str, byt
         "ledger_status": ["What became of every file", "files", "duplicate"],
         "formats": ["tiff", "files", "not an image"],
         "scale_histogram": ["Scales printed in the pictures", "1 nm", "1 mm", "length that the scale bar states"],
+        "scale_agreement": ["Pixel size, two sources", "by the metadata", "by the bar", "agree", "Bar less metadata"],
         "training": ["epoch", "loss", "layer 1, training"],
         "two_nn": ["Intrinsic dimension (2-NN)", "number of points", "dimension", "codes/stacked"],
         "gride": ["Intrinsic dimension by scale (Gride)", "distance of the neighbours", "codes/stacked"],

@@ -1,0 +1,85 @@
+"""The figure of the calibration: the printed bars against the files' metadata."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from pipeline.records import SCALE_AGREEMENT
+from pipeline.reporting.columns import Tables, filled, numbers, texts
+from pipeline.reporting.facts import length
+from pipeline.reporting.figure_style import INK, MUTED, PALETTE, draw, log_axis, whole_ticks
+
+_MOST_POINTS = 5000
+_WIDEST_PERCENT = 5.0
+_AGREES, _DISAGREES = PALETTE[2], PALETTE[3]
+
+
+def bar_against_metadata(tables: Tables) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return nanometres a pixel by the bar and by the metadata, of the pictures that have both; None without any.
+
+    Only bars whose reading stands by itself or beside the metadata count; what was read with too little evidence does
+    not.
+    """
+    scales = filled(tables, "scales")
+    if scales is None:
+        return None
+    printed, pixels = numbers(scales, "scale_nm"), numbers(scales, "bar_length_px")
+    stated = numbers(scales, "metadata_nm_per_px")
+    sure = np.array([word in ("agrees", "disagrees", "confirmed") for word in texts(scales, "status")], bool)
+    both = sure & np.isfinite(stated) & (stated > 0) & np.isfinite(printed) & (pixels > 0)
+    return (printed[both] / pixels[both], stated[both]) if both.any() else None
+
+
+def scale_agreement(tables: Tables) -> bytes | None:
+    """Draw the bars against the metadata; None where no picture has both."""
+    found = bar_against_metadata(tables)
+    if found is None:
+        return None
+    bar, stated = found
+
+    def paint(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2, width_ratios=[1, 1.25])
+        _paint_points(left, bar, stated)
+        _paint_deviations(right, 100 * (bar / stated - 1))
+
+    return draw("scale_agreement", paint, width=8.4, height=3.6)
+
+
+def _paint_points(axes: Axes, bar: NDArray[np.float64], stated: NDArray[np.float64]) -> None:
+    step = -(-bar.size // _MOST_POINTS)
+    order = np.lexsort((bar, stated))[::step]
+    bar, stated = bar[order], stated[order]
+    good = np.abs(bar / stated - 1) <= SCALE_AGREEMENT
+    low, high = min(bar.min(), stated.min()) / 1.5, max(bar.max(), stated.max()) * 1.5
+    axes.plot([low, high], [low, high], color=MUTED, linewidth=0.9, zorder=1)
+    for chosen, color, name in ((good, _AGREES, "agree"), (~good, _DISAGREES, "differ")):
+        if chosen.any():
+            axes.plot(stated[chosen], bar[chosen], "o", color=color, alpha=0.65, markersize=4.5, label=name)
+    axes.set_xlim(low, high)
+    axes.set_ylim(low, high)
+    log_axis(axes, "x", length)
+    log_axis(axes, "y", length)
+    axes.tick_params(axis="x", labelrotation=30)
+    axes.set_aspect("equal")
+    axes.legend(loc="upper left", handletextpad=0.2)
+    axes.set_title("Pixel size, two sources")
+    axes.set_xlabel("by the metadata")
+    axes.set_ylabel("by the bar")
+
+
+def _paint_deviations(axes: Axes, percent: NDArray[np.float64]) -> None:
+    inside = percent[np.abs(percent) <= _WIDEST_PERCENT]
+    heights, edges = np.histogram(inside, bins=np.linspace(-_WIDEST_PERCENT, _WIDEST_PERCENT, 41))
+    colors = [_AGREES if abs(middle) <= 100 * SCALE_AGREEMENT else _DISAGREES for middle in edges[:-1] + 0.125]
+    axes.bar(edges[:-1], heights, width=0.22, align="edge", color=colors)
+    for limit in (-100 * SCALE_AGREEMENT, 100 * SCALE_AGREEMENT):
+        axes.axvline(limit, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+    axes.set_xlim(-_WIDEST_PERCENT, _WIDEST_PERCENT)
+    axes.set_ylim(0, max(1.0, 1.1 * float(heights.max())))
+    axes.grid(False, axis="x")
+    whole_ticks(axes, "y")
+    axes.set_title("Bar less metadata")
+    axes.set_xlabel("percent; the dashed lines are the limits of agreement")
+    left_out = percent.size - inside.size
+    axes.set_ylabel("images" if left_out == 0 else f"images ({left_out:,} farther off)")
