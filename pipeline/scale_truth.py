@@ -59,7 +59,7 @@ class Comparison:
         found.append(("Without a true scale", f"{without:,}"))
         found += [(f"  {name}", _share(counts[name], without)) for name in ("rightly none", "value without bar")]
         if self.unmatched:
-            found.append(("Rows about no picture here", f"{self.unmatched:,}"))
+            found.append(("Rows about copies, or nothing here", f"{self.unmatched:,}"))
         return found
 
     def wrong_lines(self) -> list[str]:

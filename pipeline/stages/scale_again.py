@@ -24,8 +24,8 @@ def mark_unread(index: Index, recipe: Recipe, statuses: Collection[str]) -> int:
     rows = done_rows(root, GROUP, key)
     if not len(rows):
         return 0
-    status, crop = (np.asarray(root[f"{GROUP}/{name}"][:])[rows] for name in ("status", "crop"))  # type: ignore[index]
-    chosen = np.isin(status.astype(str), sorted(statuses)) if statuses else np.ones(len(rows), bool)
+    status, crop = (np.asarray(root[f"{GROUP}/{name}"][:])[rows].tolist() for name in ("status", "crop"))  # type: ignore[index]
+    chosen = np.array([not statuses or word in statuses for word in status], bool)
     if not chosen.any():
         return 0
     transaction = index.begin()
@@ -33,6 +33,6 @@ def mark_unread(index: Index, recipe: Recipe, statuses: Collection[str]) -> int:
     values = np.asarray(keys[:])
     values[rows[chosen]] = 0
     keys[:] = values
-    drop_crops(transaction.root, key, set(crop[chosen].astype(str).tolist()))
+    drop_crops(transaction.root, key, {name for name, again in zip(crop, chosen, strict=True) if again})
     transaction.commit(f"scale: {int(chosen.sum())} to be read again", {"stage": "scale", "kind": "layout"})
     return int(chosen.sum())
