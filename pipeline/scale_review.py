@@ -1,6 +1,7 @@
 """The review of scales: every distinct text crop once, sorted by doubt, for a person to confirm or correct."""
 
 import base64
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.engine import Engines, WorkFailedError
 from pipeline.errors import ImageError, ShardError, StageError
 from pipeline.imaging.canonical import to_gray8
-from pipeline.progress import Listener, StageFinished, StageStarted
+from pipeline.progress import Listener, StageFinished, StageStarted, TaskDone
 from pipeline.remembered import stored_corpus, stored_recipe
 from pipeline.reporting.review_page import Review, ReviewItem, render_review
 from pipeline.stages.keys import scale_key
@@ -162,14 +163,17 @@ def _cut_out(
     engine = engines.pick("dask", seconds=0.05 * len(views))
     listener.stage_started(StageStarted("review", "", len(views), len(blocks), engine.name))
     found: dict[str, _Cut] = {}
+    began = time.monotonic()
     try:
         cut = partial(_cut_block, corpus=corpus, max_pixels=recipe.walk.max_pixels)
         for block in engine.map(cut, blocks, retries=recipe.run.retries):
             found |= block
-            listener.advanced(_PER_TASK)
+            listener.advanced(TaskDone("review", len(block)))
     except WorkFailedError as error:
         raise ShardError(f"Cutting crops out of the pictures failed: {error}. Run it again.") from error
-    listener.stage_finished(StageFinished("review", 1, len(found), len(views) - len(found), 0.0, index.commit))
+    listener.stage_finished(
+        StageFinished("review", 1, len(found), len(views) - len(found), time.monotonic() - began, index.commit, {})
+    )
     return found
 
 
