@@ -81,8 +81,8 @@ def test_what_was_read_before_needs_no_reader_and_gives_the_same(
     lengths = {text for text in before["text"].tolist() if text}
     read = label_memory.read_label
 
-    def refuse(crop, reader, *, further_reader=None):  # type: ignore[no-untyped-def]
-        found = read(crop, reader, further_reader=further_reader)
+    def refuse(crop, reader, **readers):  # type: ignore[no-untyped-def]
+        found = read(crop, reader, **readers)
         assert found.value is None, f"{found.text!r} was read again"
         return found
 
