@@ -3,12 +3,12 @@
 import numpy as np
 
 from pipeline.errors import StageError
-from pipeline.imaging.canonical import to_gray8
 from pipeline.lookup import image_row
 from pipeline.remembered import stored_corpus, stored_recipe
 from pipeline.reporting.scale_drawing import draw_scale
+from pipeline.stages.contents import Contents
 from pipeline.stages.keys import scale_key
-from pipeline.stages.ledger import read_images, read_source, sources_of
+from pipeline.stages.ledger import read_images, sources_of
 from pipeline.stages.scale_rows import read_columns, stored_reading
 from pipeline.stages.selection import done_rows
 from pipeline.storage.corpus import Corpus
@@ -32,6 +32,6 @@ def scale_picture(index: Index, image: str) -> bytes:
     if row < 0 or row not in done_rows(root, "scale", scale_key(recipe)):
         raise StageError(f"The scale of {image} has not been read; run `semcorpus scale {index.url}` first.")
     source = sources_of(root, [row])[0]
-    gray = to_gray8(read_source(Corpus(stored_corpus(index), recipe.corpus), source, max_pixels=recipe.walk.max_pixels))
+    gray = Contents(Corpus(stored_corpus(index), recipe.corpus), recipe.walk).gray(source)
     reading = stored_reading(read_columns(root, row, row + 1), 0)
     return draw_scale(np.ascontiguousarray(gray), reading, title=source.path)

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from pipeline.engine import Engines, WorkFailedError
 from pipeline.errors import ImageError, ShardError, StageError
-from pipeline.imaging.canonical import to_gray8
 from pipeline.progress import Listener, StageFinished, StageStarted, TaskDone
 from pipeline.remembered import stored_corpus, stored_recipe
 from pipeline.reporting.review_page import Review, ReviewItem, render_review
+from pipeline.stages.contents import Contents
 from pipeline.stages.keys import scale_key
-from pipeline.stages.ledger import Source, hex_md5, read_images, read_source, sources_of
+from pipeline.stages.ledger import Source, hex_md5, read_images, sources_of
 from pipeline.stages.scale_answers import Answers, read_answers
 from pipeline.stages.scale_rows import read_columns
 from pipeline.stages.selection import done_rows, image_count
@@ -165,7 +165,7 @@ def _cut_out(
     found: dict[str, _Cut] = {}
     began = time.monotonic()
     try:
-        cut = partial(_cut_block, corpus=corpus, max_pixels=recipe.walk.max_pixels)
+        cut = partial(_cut_block, contents=Contents(corpus, recipe.walk))
         for block in engine.map(cut, blocks, retries=recipe.run.retries):
             found |= block
             listener.advanced(TaskDone("review", len(block)))
@@ -189,12 +189,12 @@ class _Cut:
     md5: str
 
 
-def _cut_block(block: Sequence[_View], *, corpus: Corpus, max_pixels: int) -> dict[str, _Cut]:
+def _cut_block(block: Sequence[_View], *, contents: Contents) -> dict[str, _Cut]:
     found = {}
     for view in block:
         for source, (segment, text, top) in zip(view.sources, view.boxes, strict=True):
             try:
-                gray = to_gray8(read_source(corpus, source, max_pixels=max_pixels))
+                gray = contents.gray(source)
             except ImageError:
                 continue
             found[view.thing] = _cut(gray, source, segment, text, top)
