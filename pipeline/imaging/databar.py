@@ -21,6 +21,7 @@ _SEARCHED_FRACTION: Final = 0.5
 
 _PAPER_TOLERANCE: Final = 3
 _CLEAN_SHARE: Final = 0.6
+_CLEAN_TOLERANCES: Final = (2, 4)
 _PAPER_SHARE: Final = 0.5
 _LEVEL_DRIFT: Final = 3
 _LONGEST_GAP_PX: Final = 3
@@ -42,8 +43,14 @@ _OVERLAY_FRACTION: Final = 0.18
 _OVERLAY_CORE: Final = 12
 _OVERLAY_TOLERANCES: Final = (4, 30, 60)
 _OVERLAY_CORE_SHARE: Final = 0.25
+_OVERLAY_LEAST_PX: Final = 60
+"""The shortest bar of two rows with the smallest label has more ink than that."""
+
 _OVERLAY_CONTRAST: Final = 60
 _AROUND: Final = (0.15, 0.07)
+_DRAWING_STEP: Final = 7
+_WHITE: Final = 240
+_DRAWING_SHARE: Final = 0.5
 _PALER_SHARE: Final = 0.55
 _THIN_PX: Final = 9
 _THIN_CONTRAST: Final = 0.33
@@ -106,8 +113,8 @@ def find_data_bar(gray: NDArray[np.uint8]) -> DataBar | None:
     Returns
     -------
     DataBar or None
-        ``paper`` is ``stripe`` or ``plain``. Of several the one with the most rows, then the lowest. None for
-        a picture without one, a constant picture, and one smaller than 32 px to a side.
+        ``paper`` is ``stripe`` or ``plain``. Of several the one with the most rows, then the lowest; one on clean paper
+        before a noisy one. None for a picture without one, a constant picture, and one smaller than 32 px to a side.
     """
     height, width = gray.shape
     if height < 32 or width < 32:
@@ -123,10 +130,13 @@ def find_data_bar(gray: NDArray[np.uint8]) -> DataBar | None:
     runs = _constant_runs(sampled, levels, shares >= _PAPER_SHARE)
     lowest = max(_LOWEST_STRIPE_PX, _LOWEST_STRIPE_FRACTION * height)
     tall_enough = [(first + start, last + start) for first, last in runs if last - first >= lowest]
-    for top, bottom in sorted(tall_enough, key=lambda run: (run[0] - run[1], -run[1])):
-        bar = _as_bar(gray, top, bottom, int(np.median(levels[top - start : bottom - start])))
-        if bar is not None:
-            return bar
+    tall_enough.sort(key=lambda run: (run[0] - run[1], -run[1]))
+    # Noise is allowed where nothing clean was found: a smooth specimen looks much like it.
+    for tolerance in _CLEAN_TOLERANCES:
+        for top, bottom in tall_enough:
+            bar = _as_bar(gray, top, bottom, int(np.median(levels[top - start : bottom - start])), tolerance)
+            if bar is not None:
+                return bar
     return None
 
 
@@ -157,14 +167,25 @@ def overlay_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
     median = int(np.median(cut[::4, ::4]))
     levels = []
     for extreme in (int(cut.max()), int(cut.min())):
-        share = float((np.abs(cut.astype(np.int16) - extreme) <= _OVERLAY_CORE).mean())
-        if abs(extreme - median) >= _OVERLAY_CONTRAST and share <= _INK_SHARE[1]:
+        core = np.count_nonzero(cv2.absdiff(cut, np.full_like(cut, extreme)) <= _OVERLAY_CORE)
+        is_print = _OVERLAY_LEAST_PX <= core <= _INK_SHARE[1] * cut.size
+        if abs(extreme - median) >= _OVERLAY_CONTRAST and is_print:
             levels.append(extreme)
     return [
         DataBar(top, height, 0, width, "picture", level, tolerance)
         for tolerance in _OVERLAY_TOLERANCES
         for level in levels
     ]
+
+
+def is_drawing(gray: NDArray[np.uint8], bar: DataBar | None) -> bool:
+    """Tell a chart or a page of text from a micrograph: most of it, a data bar aside, is one white.
+
+    Axes and the lines in a chart's legend look like scale bars, labels included.
+    """
+    bottom = bar.top if bar is not None and bar.is_stripe else gray.shape[0]
+    counts = np.bincount(gray[:bottom:_DRAWING_STEP, ::_DRAWING_STEP].ravel(), minlength=256)
+    return bool(counts[_WHITE:].max() > _DRAWING_SHARE * max(1, counts.sum()))
 
 
 def neighbourhood(
@@ -303,7 +324,7 @@ def _is_bridge(rows: NDArray[np.uint8], levels: NDArray[np.int16], level: int) -
     return bool((is_dense | (np.abs(levels - level) <= _DENSE_DRIFT)).all())
 
 
-def _as_bar(gray: NDArray[np.uint8], top: int, bottom: int, level: int) -> DataBar | None:
+def _as_bar(gray: NDArray[np.uint8], top: int, bottom: int, level: int, tolerance: int) -> DataBar | None:
     """The run as a bar, its frame included; None if nothing that looks like print is on it."""
     height = gray.shape[0]
     tallest = int(_TALLEST_STRIPE_FRACTION * height)
@@ -314,7 +335,7 @@ def _as_bar(gray: NDArray[np.uint8], top: int, bottom: int, level: int) -> DataB
         top = bottom - tallest
     left, right = _paper_columns(gray[top:bottom], level)
     printed = gray[top + 1 : bottom - 1, left:right]
-    if right - left < 0.6 * gray.shape[1] or not _is_clean(printed, level) or not _has_print(printed, level):
+    if right - left < 0.6 * gray.shape[1] or not _is_clean(printed, level, tolerance) or not _has_print(printed, level):
         return None
     if merged or not _has_sharp_edge(gray, top, left, right):
         return DataBar(top, bottom, left, right, "plain", level)
@@ -357,11 +378,11 @@ def _paper_columns(stripe: NDArray[np.uint8], level: int) -> tuple[int, int]:
     return (left if left <= flank else 0), (right if stripe.shape[1] - right <= flank else stripe.shape[1])
 
 
-def _is_clean(stripe: NDArray[np.uint8], level: int) -> bool:
+def _is_clean(stripe: NDArray[np.uint8], level: int, tolerance: int) -> bool:
     """Whether the paper is of one level, not of a smooth specimen's many."""
     difference = cv2.absdiff(stripe, np.full_like(stripe, level))
     paper = int(np.count_nonzero(difference <= 20))
-    return paper > 0 and int(np.count_nonzero(difference <= 2)) >= _CLEAN_SHARE * paper
+    return paper > 0 and int(np.count_nonzero(difference <= tolerance)) >= _CLEAN_SHARE * paper
 
 
 def _has_print(stripe: NDArray[np.uint8], level: int) -> bool:

@@ -20,7 +20,15 @@ from numpy.typing import NDArray
 from pipeline.errors import UsageError
 from pipeline.imaging.canonical import to_gray8
 from pipeline.imaging.colour_print import colour_print
-from pipeline.imaging.databar import DataBar, find_data_bar, ink_mask, neighbourhood, overlay_regions, thin_print
+from pipeline.imaging.databar import (
+    DataBar,
+    find_data_bar,
+    ink_mask,
+    is_drawing,
+    neighbourhood,
+    overlay_regions,
+    thin_print,
+)
 from pipeline.imaging.decode import decode_image
 from pipeline.imaging.ink_pieces import piece_boxes
 from pipeline.imaging.label_box import LabelBox, find_label_boxes, label_ink
@@ -39,6 +47,7 @@ _SHORTEST_BAR_FRACTION: Final = 0.015
 _MOST_SEGMENTS: Final = 6
 _MOST_LABELS: Final = 3
 _MOST_READINGS: Final = 12
+_CROPS_DIFFER: Final = "something else in another crop of the same print"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +127,18 @@ def read_scale(
     memory = labels or _memory_of(reader, further_reader)
     key = _stripe_key(gray, bar)
     known = memory.stripes.get(key) if key is not None else None
+    accepted: ScaleCandidate | None
+    seen: list[ScaleCandidate] = []
     if known is not None:
         for asked in known:
             memory.use(asked.crop, asked.reading)
-        return _from_certain(known[-1], metadata, bar_top)
-    accepted, seen = _search(gray, bar, memory, key)
+        accepted = known[-1]
+    else:
+        accepted, seen = _search(gray, bar, memory, key)
     if accepted is None and colours is not None:
         accepted = _coloured(colours, memory)
+    if accepted is not None and is_drawing(gray, bar):
+        seen, accepted = [_in_doubt(accepted, "the picture is mostly blank, as charts are")], None
     if accepted is not None:
         return _from_certain(accepted, metadata, bar_top)
     return _from_uncertain(seen, metadata, bar, gray.shape[1])
@@ -193,9 +207,9 @@ def _all_agree(candidates: list[ScaleCandidate]) -> bool:
     return all(_agree(value, values[0]) for value in values)
 
 
-def _in_doubt(candidate: ScaleCandidate) -> ScaleCandidate:
+def _in_doubt(candidate: ScaleCandidate, why: str = _CROPS_DIFFER) -> ScaleCandidate:
     assert candidate.reading is not None
-    reason = f"{candidate.reading.text!r} was read, and something else in another crop of the same print"
+    reason = f"{candidate.reading.text!r} was read, but {why}"
     return replace(candidate, reading=replace(candidate.reading, is_certain=False, reason=reason))
 
 

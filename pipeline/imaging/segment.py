@@ -47,6 +47,7 @@ _WHOLE_ROW: Final = 0.97
 _THIN_PX: Final = 4
 _MOST_LINES: Final = 60
 _PROFILE_PX: Final = 6
+_BEYOND_PX: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,12 @@ def _long_lines(ink: NDArray[np.uint8], *, longest: float) -> list[_Line]:
     """All horizontal strokes of at least 19 px, with what their ends look like."""
     runs = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, _SHORTEST_PX), np.uint8))
     lines: list[_Line] = []
-    pieces = piece_boxes(np.asarray(runs, dtype=np.uint8))
+    with_runs = np.flatnonzero(cv2.reduce(runs, 1, cv2.REDUCE_MAX).ravel())
+    if not with_runs.size:
+        return lines
+    top = int(with_runs[0])
+    pieces = piece_boxes(np.asarray(runs[top : int(with_runs[-1]) + 1], dtype=np.uint8))
+    pieces[:, 1] += top
     width, height = pieces[:, 2], pieces[:, 3]
     flat = (width >= _SHORTEST_PX) & (width <= longest) & (height <= _THICKEST_FRACTION * width)
     pieces = pieces[flat]
@@ -322,6 +328,11 @@ def _stands_alone(ink: NDArray[np.uint8], line: _Line) -> bool:
     corners = ink[y0:y1, [x0, x0 + 1, x1 - 2, x1 - 1]]
     core = inside[1:-1] if line.thickness > _THIN_PX else inside
     is_whole = float(core.mean()) >= 0.95 and float(inside.mean()) >= 0.85
+    # What goes on behind a thin line across it is the paper between a bracket's ticks, not a bar.
+    rows = slice(line.y, line.y + line.thickness)
+    beyond = ink[rows, max(0, x0 - _BEYOND_PX) : x0], ink[rows, x1 : x1 + _BEYOND_PX]
+    if any(part.size and float(part.mean()) > 0.5 for part in beyond):
+        return False
     return around <= 0.1 * line.width and not corners.any() and is_whole
 
 

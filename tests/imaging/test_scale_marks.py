@@ -121,3 +121,28 @@ def test_a_thin_line_inked_in_part_at_the_regions_edge_is_measured_inside_it() -
     segments = find_segments(ink, DataBar(0, 30, 0, 300, "stripe", 255))
     assert [segment.length_px for segment in segments if segment.kind == "ticked"] == [118]
     assert all(segment.box[1] + segment.box[3] <= 30 for segment in segments)
+
+
+@pytest.mark.parametrize("degrees", [-1.5, -0.6, 0.8, 2.0])
+def test_the_tilt_of_a_ruler_is_measured_by_its_marks(degrees: float) -> None:
+    page = np.zeros((300, 700), dtype=np.uint8)
+    for mark in range(11):
+        page[140:156, 100 + 45 * mark : 103 + 45 * mark] = 255
+    ink = (straightened(page, -degrees) > 128).astype(np.uint8)
+    assert find_tilt(ink, piece_boxes(ink)) == pytest.approx(degrees, abs=0.15)
+
+
+def test_a_wedge_is_less_than_a_stroke_that_is_turned() -> None:
+    page = np.zeros((200, 700), dtype=np.uint8)
+    page[100:106, 300:520] = 255
+    tilted = straightened(page, -1.0)
+    rows = np.arange(200)[:, None]
+    tilted[rows < 8 - 0.04 * np.arange(700)[None]] = 255  # what a tilted stripe leaves of the specimen: 2.3 degrees
+    ink = (tilted > 128).astype(np.uint8)
+    assert find_tilt(ink, piece_boxes(ink)) == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize("style", ["panel", "boxed"])
+def test_a_bar_that_nearly_fills_its_box_is_read(style: Style) -> None:
+    drawing = draw(style, number="5", unit="nm", length=145, text_px=12, width=512, height=384)
+    assert read_scale(drawing.gray).scale_nm == 5

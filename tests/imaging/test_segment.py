@@ -136,3 +136,12 @@ def test_a_ticked_segment_is_left_as_it_is() -> None:
     box = (99, 20, 102, 8)
     segment = Segment("ticked", box, 100.0, box)
     assert with_exact_length(np.zeros((HEIGHT, WIDTH), dtype=np.uint8), segment) is segment
+
+
+def test_the_paper_between_the_ticks_of_a_bracket_is_no_bar() -> None:
+    ink = np.ones((40, 300), dtype=np.uint8)
+    ink[10:30, [40, 41, 200, 201]] = 0  # ticks
+    ink[12:20, 42:200] = 0  # the line and what is cut off above it
+    ink[24:, 42:200] = 0
+    bar = DataBar(0, 40, 0, 300, "picture", 255, 30)
+    assert [s for s in find_segments(ink, bar) if s.kind in ("solid", "line")] == []
