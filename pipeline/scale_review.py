@@ -108,9 +108,9 @@ def write_review(index: Index, *, most: int, engines: Engines, listener: Listene
 
 def _write(place: Location, page: str) -> None:
     with storage_failures("writing", place.url):
-        filesystem = place.filesystem()
-        filesystem.makedirs(place.url.rpartition("/")[0], exist_ok=True)
-        filesystem.pipe_file(place.url, page.encode())
+        if place.is_local:  # a bucket has no folders
+            place.path.parent.mkdir(parents=True, exist_ok=True)
+        place.filesystem().pipe_file(place.url, page.encode())
 
 
 def _groups(columns: Mapping[str, NDArray[Any]], md5: Sequence[str]) -> list[_Group]:
