@@ -32,7 +32,9 @@ def engine_options(command: Command) -> Command:
         click.option("--ray", metavar="ADDRESS", help="Join a Ray cluster: auto, or HOST:PORT from inside it."),
         click.option("--dask", metavar="URL", help="Use a Dask scheduler: tcp://HOST:PORT or a scheduler file."),
         click.option(
-            "--workers", type=click.IntRange(min=1), help="Worker processes of an engine started here [one a core]."
+            "--workers",
+            type=click.IntRange(min=1),
+            help="Worker processes of an engine started here [one a core]; on a cluster, wait for so many.",
         ),
         click.option(
             "--engines",

@@ -53,8 +53,10 @@ def command(corpus: str, index: str, **options: Any) -> None:
     """Bring INDEX up to date with the images in CORPUS; run it again and only what is new or changed is done.
 
     CORPUS is a folder or a URL (s3://...), INDEX a folder or an s3:// prefix; INDEX is made when it does not exist.
+    SIGUSR1 stops the run at its next checkpoint, with exit status 75: the same command goes on from there.
     """
     from pipeline.job import open_runner, run_stages, with_label_sets
+    from pipeline.stopping import stop_at_signal
     from pipeline.storage.corpus import Corpus
 
     overrides = {
@@ -74,6 +76,7 @@ def command(corpus: str, index: str, **options: Any) -> None:
     with (
         open_listener(quiet=options["quiet"], log_json=options["log_json"]) as teller,
         with_metrics(teller, options["metrics"], options["metrics_file"]) as listener,
+        stop_at_signal() as stop,
         open_runner(
             Corpus(corpus, recipe.corpus),
             index,
@@ -83,6 +86,7 @@ def command(corpus: str, index: str, **options: Any) -> None:
             accept_removals=options["accept_removals"],
             rehash=options["rehash"],
             wait_seconds=options["wait_seconds"],
+            stop=stop,
         ) as runner,
     ):
         result = run_stages(runner, names)

@@ -16,6 +16,7 @@
      ├─ ShardError       (RuntimeError) a shard failed after its retries
      ├─ EngineError      (RuntimeError) Dask or Ray cannot be opened
      ├─ DeploymentError  (RuntimeError) a job cannot be rendered, submitted or followed on a cluster
+     ├─ StoppedError     (RuntimeError) stopped at a checkpoint, as somebody asked; exit status 75
      └─ ImageError       (ValueError)   one file; becomes a ledger row, never ends a run
          ├─ UnreadableFileError         the bytes cannot be had
          ├─ UnsupportedImageError       not an image format that we read here
@@ -86,6 +87,12 @@ class EngineError(SemcorpusError, RuntimeError):
 
 class DeploymentError(SemcorpusError, RuntimeError):
     """A job cannot be rendered, submitted or followed on a cluster."""
+
+
+class StoppedError(SemcorpusError, RuntimeError):
+    """The run was asked to stop and did so at a checkpoint; the same command goes on from there."""
+
+    exit_status = 75  # EX_TEMPFAIL: try again later
 
 
 class ImageError(SemcorpusError, ValueError):

@@ -29,6 +29,7 @@ from pipeline.stages.execute import Runner
 from pipeline.stages.ledger import read_files
 from pipeline.stages.plan import Stage
 from pipeline.stages.report import is_current, write_report
+from pipeline.stopping import StopRequest
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index, create_index, index_exists, open_index
 from pipeline.storage.location import Location
@@ -172,6 +173,7 @@ def open_runner(
     rehash: bool = False,
     wait_seconds: float = 0.0,
     unread_only: bool = False,
+    stop: StopRequest | None = None,
 ) -> Iterator[Runner]:
     """Lock the index, make it where it does not exist, and hold engines ready."""
     corpus.check()
@@ -187,7 +189,17 @@ def open_runner(
         _remember(index, corpus, recipe)
         with Engines(engines, listener) as opened:
             yield Runner(
-                index, corpus, recipe, opened, listener, accept_removals, rehash, run_id, lease.check, unread_only
+                index,
+                corpus,
+                recipe,
+                opened,
+                listener,
+                accept_removals=accept_removals,
+                rehash=rehash,
+                run_id=run_id,
+                guard=lease.check,
+                unread_only=unread_only,
+                stop=stop or StopRequest(),
             )
 
 
@@ -206,6 +218,8 @@ def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:
                 f"Nothing has been walked yet in {runner.index.url}; run `semcorpus run CORPUS INDEX` first."
             )
         written = not is_current(runner.index, runner.recipe)
+        if written:
+            runner.stop.check(f"before {REPORT}")
         began = time.monotonic()
         if written:
             runner.listener.stage_started(StageStarted(REPORT, "", 1, 1, "local"))

@@ -19,8 +19,11 @@ class Engine(Protocol):
     """Maps a function over items in other processes, or in this one."""
 
     name: str
-    workers: int
     dashboard: str | None
+
+    @property
+    def workers(self) -> int:
+        """Worker processes."""
 
     def map(
         self, function: Callable[[Item], Result], items: Iterable[Item], *, retries: int, gpus: float = 0.0
@@ -36,6 +39,9 @@ class Engine(Protocol):
         WorkFailedError
             An item failed for good. Work under way is given up.
         """
+
+    def rest(self) -> None:
+        """Give back the processors that are held between pieces of work, since another engine is to use them."""
 
     def close(self) -> None:
         """End the processes that this engine started."""

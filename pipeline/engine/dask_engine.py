@@ -2,12 +2,13 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import dask
 import dask.bag
-from distributed import Client, LocalCluster, as_completed
+from distributed import Client, LocalCluster, SpecCluster, as_completed
 
 from pipeline.engine.base import Item, Result, WorkFailedError
 from pipeline.errors import EngineError
@@ -16,17 +17,24 @@ from pipeline.errors import EngineError
 # very many (distributed issue 2181) and since an interrupted run loses what is in flight.
 _AHEAD = 3
 
+_JOINING_SECONDS = 60
+_MOST_DEATHS = 10
+
 
 class DaskEngine:
     """A Dask client; ends the cluster that it started, never one from outside."""
 
     name = "dask"
 
-    def __init__(self, client: Client, cluster: LocalCluster | None) -> None:
+    def __init__(self, client: Client, cluster: SpecCluster | None) -> None:
         self._client = client
         self._cluster = cluster
-        self.workers = len(client.scheduler_info(n_workers=-1)["workers"])
         self.dashboard: str | None = client.dashboard_link
+
+    @property
+    def workers(self) -> int:
+        """Workers there are now; they come and go on a cluster."""
+        return len(self._client.scheduler_info(n_workers=-1)["workers"])
 
     def map(
         self, function: Callable[[Item], Result], items: Iterable[Item], *, retries: int, gpus: float = 0.0
@@ -37,7 +45,7 @@ class DaskEngine:
         source = iter(items)
         given: dict[str, Item] = {}
         completed = as_completed()
-        self._submit(function, itertools.islice(source, _AHEAD * self.workers), retries, given, completed)
+        self._submit(function, itertools.islice(source, self._room(given)), retries, given, completed)
         for future in completed:
             item = given.pop(future.key)
             if future.status != "finished":
@@ -45,8 +53,12 @@ class DaskEngine:
                 raise WorkFailedError(item, _reason(future))
             result = future.result()[0]
             future.release()
-            self._submit(function, itertools.islice(source, 1), retries, given, completed)
+            self._submit(function, itertools.islice(source, self._room(given)), retries, given, completed)
             yield result
+
+    def _room(self, given: dict[str, Item]) -> int:
+        """How many more items may be in flight."""
+        return max(0, _AHEAD * max(1, self.workers) - len(given))
 
     def _submit(
         self,
@@ -65,6 +77,9 @@ class DaskEngine:
             given[future.key] = item
             completed.add(future)
 
+    def rest(self) -> None:
+        """Nothing to give back: a LocalCluster's idle workers, and an outside scheduler's, are in nobody's way."""
+
     def close(self) -> None:
         """Close the client, and the cluster if it is ours."""
         self._client.close()
@@ -72,15 +87,28 @@ class DaskEngine:
             self._cluster.close()
 
 
+def configure_dask() -> None:
+    """Dask's own settings, before a cluster is started."""
+    dask.config.set(
+        {
+            "distributed.logging.distributed": "error",
+            # A dying worker counts against all tasks that waited for it, guilty or not.
+            "distributed.scheduler.allowed-failures": _MOST_DEATHS,
+        }
+    )
+
+
 def open_dask(address: str | None, workers: int) -> DaskEngine:
     """Connect to a scheduler (``tcp://...`` or a scheduler file), or start a LocalCluster on loopback.
+
+    On a scheduler from outside ``workers`` are waited for, a minute at most; one is enough to go on.
 
     Raises
     ------
     EngineError
         The scheduler does not answer, or has no workers.
     """
-    dask.config.set({"distributed.logging.distributed": "error"})
+    configure_dask()
     if address is None:
         cluster = LocalCluster(
             n_workers=workers,
@@ -96,9 +124,11 @@ def open_dask(address: str | None, workers: int) -> DaskEngine:
     try:
         outside = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
         client = Client(timeout=30, **outside)
-        client.wait_for_workers(1, timeout=60)
+        client.wait_for_workers(1, timeout=_JOINING_SECONDS)
     except (OSError, TimeoutError, ValueError) as error:
         raise EngineError(f"The Dask scheduler {address} does not answer or has no workers: {error}.") from error
+    with suppress(TimeoutError):
+        client.wait_for_workers(max(1, workers), timeout=_JOINING_SECONDS)
     return DaskEngine(client, None)
 
 

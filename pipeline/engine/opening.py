@@ -26,9 +26,10 @@ class EngineChoice:
     engines : set of str, optional
         ``{"local"}``, or some of ``{"dask", "ray"}``; None decides by the amount of work.
     workers : int
-        Worker processes of an engine that is started here; 0 takes one a core.
+        Worker processes of an engine that is started here; 0 takes one a core. On a cluster from outside so many are
+        waited for; 0 takes those that are there.
     dask, ray : str, optional
-        Addresses of outside schedulers; each implies its engine.
+        Addresses of outside schedulers; each implies its engine. With ``ray`` alone Dask runs on Ray's nodes.
     """
 
     engines: frozenset[EngineName] | None = None
@@ -40,9 +41,10 @@ class EngineChoice:
     def parse(
         cls, engines: str | None, *, workers: int = 0, dask: str | None = None, ray: str | None = None
     ) -> "EngineChoice":
-        """From the command line's words; raises `UsageError` on an unknown engine or a ``ray://`` address."""
-        if ray is not None:
-            refuse_client_address(ray)
+        """From the command line's words; raises `UsageError` on an unknown engine or a ``ray://`` address.
+
+        Within a Ray job (``RAY_ADDRESS`` is set) Ray is joined there, unless another place is named.
+        """
         names: frozenset[EngineName] | None = None
         if engines:
             words = {word.strip() for word in engines.split(",")}
@@ -50,12 +52,22 @@ class EngineChoice:
             if unknown or ("local" in words and len(words) > 1):
                 raise UsageError(f"--engines takes local, or dask,ray, or one of these two; got {engines!r}.")
             names = frozenset(words)  # type: ignore[arg-type]
+        if ray is None and (names is None or "ray" in names):
+            ray = _surrounding_ray()
+        if ray is not None:
+            refuse_client_address(ray)
         return cls(names, workers, dask, ray)
 
     def asked_for(self, name: EngineName) -> bool:
         """Whether the user wants this engine whatever the amount of work."""
         address = {"dask": self.dask, "ray": self.ray}.get(name)
         return address is not None or (self.engines is not None and name in self.engines)
+
+
+def _surrounding_ray() -> str | None:
+    """Address of the Ray cluster that this process is a job of; that of a job server (``http://``) means none."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    return address if address and "://" not in address.replace("ray://", "") else None
 
 
 def refuse_client_address(address: str) -> None:
@@ -89,42 +101,57 @@ class Engines:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for engine in self._open.values():
+        for engine in reversed(self._open.values()):
             engine.close()
 
     def pick(self, preferred: EngineName, *, seconds: float) -> Engine:
         """The engine for work that would take one process about ``seconds``.
 
         The first time that an engine is needed all those that the user asked for by name are opened, so that every
-        dashboard's address stands above the progress bars.
+        dashboard's address stands above the progress bars. The others then leave it the processors.
         """
         if preferred == "local" or not self._wanted(preferred, seconds):
             return self._open["local"]
         names: tuple[EngineName, ...] = ("dask", "ray")
         for name in names:
-            if name not in self._open and (name == preferred or self._choice.asked_for(name)):
-                self._open[name] = self._start(name)
+            if name == preferred or self._choice.asked_for(name):
+                self._opened(name)
+        for name, engine in self._open.items():
+            if name != preferred:
+                engine.rest()
         return self._open[preferred]
+
+    def _opened(self, name: EngineName) -> Engine:
+        if name not in self._open:
+            self._open[name] = self._start(name)
+        return self._open[name]
 
     def _wanted(self, name: EngineName, seconds: float) -> bool:
         if self._choice.asked_for(name):
             return True
         worth = _WORTH_AN_OPEN_ENGINE_SECONDS if name in self._open else _WORTH_AN_ENGINE_SECONDS
-        return self._choice.engines is None and seconds >= worth and self._workers() > 1
+        several = self._workers() > 1 or self._choice.ray is not None
+        return self._choice.engines is None and seconds >= worth and several
 
     def _workers(self) -> int:
+        """Workers to start on this machine."""
         return self._choice.workers or len(os.sched_getaffinity(0))
 
     def _start(self, name: EngineName) -> Engine:
         engine: Engine
         # Both libraries take seconds to import, and small work needs neither.
-        if name == "dask":
+        if name == "dask" and self._choice.ray and not self._choice.dask:
+            self._opened("ray")
+            from pipeline.engine.dask_on_ray import open_dask_on_ray
+
+            engine = open_dask_on_ray(self._choice.workers)
+        elif name == "dask":
             from pipeline.engine.dask_engine import open_dask
 
-            engine = open_dask(self._choice.dask, self._workers())
+            engine = open_dask(self._choice.dask, self._choice.workers if self._choice.dask else self._workers())
         else:
             from pipeline.engine.ray_engine import open_ray
 
-            engine = open_ray(self._choice.ray, self._workers())
+            engine = open_ray(self._choice.ray, self._choice.workers if self._choice.ray else self._workers())
         self._listener.engine_opened(name, engine.workers, engine.dashboard)
         return engine

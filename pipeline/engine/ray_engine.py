@@ -1,10 +1,11 @@
 """Ray actors, on a local node or in the Ray cluster that the driver runs in."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from pipeline.engine.base import Item, Result, WorkFailedError
+from pipeline.engine.base import Item, Result
 from pipeline.engine.opening import refuse_client_address
 from pipeline.errors import EngineError
 
@@ -12,16 +13,11 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
-import ray.exceptions
+
+from pipeline.engine.ray_pool import ActorPool
 
 _OBJECT_STORE_BYTES = 256 * 1024 * 1024  # tasks carry rows' numbers, not pixels
-
-
-class _Worker:
-    """Runs the pieces of work that it is sent; what they keep (a network) lives as long as the actor."""
-
-    def run(self, function: Callable[[Any], Any], item: Any) -> Any:
-        return function(item)
+_JOINING_SECONDS = 120
 
 
 class RayEngine:
@@ -45,28 +41,9 @@ class RayEngine:
         EngineError
             The cluster has fewer GPUs than one actor asks for.
         """
-        most = self._most_actors(gpus)
-        source = iter(items)
-        actors: list[Any] = []
-        running: dict[Any, tuple[Any, Item]] = {}
-        try:
-            for item in source:
-                actor = self._actor(retries, gpus)
-                actors.append(actor)
-                running[_send(actor, function, item, retries)] = (actor, item)
-                if len(actors) == most:
-                    break
-            while running:
-                done, _ = ray.wait(list(running), num_returns=1)
-                actor, item = running.pop(done[0])
-                result = _result(done[0], item)
-                following = next(source, _NOTHING)
-                if following is not _NOTHING:
-                    running[_send(actor, function, following, retries)] = (actor, following)  # type: ignore[assignment]
-                yield result
-        finally:
-            for actor in actors:
-                ray.kill(actor)
+        actors = self._most_actors(gpus)
+        pool = ActorPool[Item, Result](function, iter(items), actors=actors, gpus=gpus, retries=retries)
+        yield from pool.results()
 
     def _most_actors(self, gpus: float) -> int:
         if not gpus:
@@ -79,33 +56,19 @@ class RayEngine:
             )
         return min(self.workers, int(found // gpus))
 
-    def _actor(self, retries: int, gpus: float) -> Any:
-        options = {"num_cpus": 1, "num_gpus": gpus, "max_restarts": -1, "max_task_retries": retries}
-        return ray.remote(_Worker).options(**options, max_concurrency=1).remote()
+    def rest(self) -> None:
+        """Nothing to give back: the actors end with each `map`."""
 
     def close(self) -> None:
         """Leave Ray; a local node ends with it."""
         ray.shutdown()
 
 
-_NOTHING = object()
-
-
-def _send(actor: Any, function: Callable[[Any], Any], item: Any, retries: int) -> Any:
-    return actor.run.options(max_task_retries=retries, retry_exceptions=retries > 0).remote(function, item)
-
-
-def _result(reference: Any, item: object) -> Any:
-    try:
-        return ray.get(reference)
-    except ray.exceptions.RayTaskError as error:
-        raise WorkFailedError(item, f"{type(error.cause).__name__}: {error.cause}") from error
-    except ray.exceptions.RayError as error:
-        raise WorkFailedError(item, f"{type(error).__name__}: {str(error).splitlines()[0]}") from error
-
-
 def open_ray(address: str | None, workers: int) -> RayEngine:
     """Start a local Ray node on loopback, or join the cluster at ``address`` (``auto`` or ``HOST:PORT``).
+
+    In a cluster from outside no more than ``workers`` processors are used, and so many are waited for, two minutes at
+    most; 0 takes those that are there.
 
     Raises
     ------
@@ -132,7 +95,8 @@ def open_ray(address: str | None, workers: int) -> RayEngine:
             )
         else:
             context = ray.init(address=address, **common)
-            workers = int(ray.cluster_resources().get("CPU", 0))
+            found = _await_processors(workers)
+            workers = min(found, workers or found)
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = f"joined at {address}" if address else "started on this machine"
         raise EngineError(f"Ray cannot be {where}: {str(error).splitlines()[0]}.") from error
@@ -140,3 +104,13 @@ def open_ray(address: str | None, workers: int) -> RayEngine:
         raise EngineError(f"The Ray cluster at {address} has no CPU for work.")
     url = getattr(context, "dashboard_url", None)
     return RayEngine(workers, f"http://{url}" if url else None)
+
+
+def _await_processors(wanted: int) -> int:
+    """Processors of the cluster, as soon as so many nodes have joined that there are ``wanted``."""
+    deadline = time.monotonic() + _JOINING_SECONDS
+    while True:
+        found = int(ray.cluster_resources().get("CPU", 0))
+        if found >= wanted or time.monotonic() >= deadline:
+            return found
+        time.sleep(0.2)

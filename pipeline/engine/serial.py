@@ -19,6 +19,9 @@ class SerialEngine:
         for item in items:
             yield _with_retries(function, item, retries)
 
+    def rest(self) -> None:
+        """Nothing is held."""
+
     def close(self) -> None:
         """Nothing to end."""
 

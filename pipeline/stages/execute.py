@@ -3,6 +3,7 @@
 import os
 import pickle
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from pipeline.progress import Listener, StageFinished, StageStarted, TaskDone
 from pipeline.stages.keys import VERSIONS
 from pipeline.stages.plan import Context, Plan, Stage
 from pipeline.stages.work import Assignment, Outcome, forget_workers, perform
+from pipeline.stopping import StopRequest
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.failures import is_disk_full, storage_failures
 from pipeline.storage.index import Index, Transaction
@@ -30,6 +32,7 @@ class _Tally:
     skipped: int = 0
     cpu_seconds: float = 0.0
     peak_memory_bytes: int = 0
+    hosts: Counter[str] = field(default_factory=Counter)
 
     def add(self, plan: Plan, outcome: Outcome) -> int:
         """Count a task; returns how many of its items came to nothing."""
@@ -38,6 +41,7 @@ class _Tally:
         self.skipped += skipped
         self.cpu_seconds += outcome.cpu_seconds
         self.peak_memory_bytes = max(self.peak_memory_bytes, outcome.peak_memory_bytes)
+        self.hosts[outcome.host] += 1
         return skipped
 
 
@@ -62,6 +66,7 @@ class Runner:
     run_id: str = ""
     guard: Callable[[], None] = _unguarded
     unread_only: bool = False
+    stop: StopRequest = field(default_factory=StopRequest)
 
     def context(self) -> Context:
         """What stages plan from, at the newest commit."""
@@ -83,6 +88,8 @@ class Runner:
         ------
         ShardError
             A task failed after its retries; what was committed before stays.
+        StoppedError
+            Somebody asked to stop; what was done is committed.
         SemcorpusError
             Whatever a task raised on purpose.
         """
@@ -96,6 +103,7 @@ class Runner:
             signature = _signature(plan)
             if plan is None or signature == previous:
                 break  # nothing is missing, or only what could not be done just now
+            self.stop.check(f"before {stage.name}{f' ({plan.step})' if plan.step else ''}")
             tally = self._do(stage, plan)
             steps, items, skipped, previous = steps + 1, items + tally.items, tally.skipped, signature
             if plan.complete:
@@ -132,6 +140,7 @@ class Runner:
             if done:
                 return tally
             self.listener.checkpoint(stage.name, commit)
+            self.stop.check(f"at a checkpoint of {stage.name}, with {number:,} of {len(plan.tasks):,} tasks done")
 
     def _until_checkpoint(
         self,
@@ -149,7 +158,8 @@ class Runner:
             return []
         session = pickle.dumps(transaction.fork() if plan.writes else transaction.reader())
         assignments = (Assignment(plan_id, first + i, task, plan.job, session) for i, task in enumerate(tasks))
-        timed = _until(assignments, time.monotonic() + self.recipe.run.checkpoint_seconds)
+        deadline = time.monotonic() + self.recipe.run.checkpoint_seconds
+        timed = _until(assignments, lambda: self.stop.requested or time.monotonic() >= deadline)
         outcomes: list[Outcome] = []
         try:
             with storage_failures("working on", self.index.url):
@@ -194,14 +204,15 @@ class Runner:
             "peak_memory_bytes": tally.peak_memory_bytes,
             "run": self.run_id,
             "process": os.getpid(),
+            "hosts": dict(sorted(tally.hosts.items())),  # tasks that each has done
         }
 
 
-def _until(assignments: Iterable[Assignment], deadline: float) -> Iterator[Assignment]:
-    """Pass assignments on until the deadline, at least one."""
+def _until(assignments: Iterable[Assignment], over: Callable[[], bool]) -> Iterator[Assignment]:
+    """Pass assignments on until it is time to commit, at least one."""
     for assignment in assignments:
         yield assignment
-        if time.monotonic() >= deadline:
+        if over():
             return
 
 

@@ -2,6 +2,7 @@
 
 import pickle
 import resource
+import socket
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ class Outcome:
     seconds: float
     cpu_seconds: float
     peak_memory_bytes: int
+    host: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ def perform(assignment: Assignment) -> Outcome:
         time.monotonic() - clock,
         spent_cpu_seconds() - started,
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        socket.gethostname(),
     )
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM leave a sound index, and the next run finishes."""
+"""Ctrl-C, SIGTERM and SIGUSR1 leave a sound index, and the next run finishes."""
 
 import json
 import signal
@@ -13,7 +13,7 @@ from tests.jobs.conftest import run_arguments
 from tests.stored import differing_arrays
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 75)])
 def test_a_stopped_run_leaves_a_sound_index_and_the_next_run_finishes(
     number: signal.Signals, status: int, demo: Path, finished: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,131 @@
+"""Actors that come and go with a Ray cluster's nodes, each given one item at a time."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic
+
+import ray
+import ray.exceptions
+
+from pipeline.engine.base import Item, Result, WorkFailedError
+from pipeline.errors import EngineError
+
+_MOST_FAILED_STARTS = 10
+
+
+class _Worker:
+    """Runs the pieces of work that it is sent; what they keep (a network) lives as long as the actor."""
+
+    def run(self, function: Callable[[Any], Any], item: Any) -> Any:
+        return function(item)
+
+
+@dataclass(slots=True)
+class _Attempt(Generic[Item]):
+    """An item, and how often it may still fail."""
+
+    item: Item
+    retries_left: int
+
+
+class ActorPool(Generic[Item, Result]):
+    """Maps a function over items with up to ``actors`` actors of one CPU and ``gpus`` GPUs.
+
+    Ray's own restarts are not used: an actor of a lost node would wait, with its item, for processors that the others
+    hold until the work is done. Here an actor is given nothing before it runs. A lost actor's item goes to another, and
+    the new actor in its place joins if the cluster finds room for it, for instance on a node that came back.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Item], Result],
+        items: Iterator[Item],
+        *,
+        actors: int,
+        gpus: float,
+        retries: int,
+    ) -> None:
+        self._function = function
+        self._items = items
+        self._most = actors
+        self._options = {"num_cpus": 1, "num_gpus": gpus, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
+        self._retries = retries
+        self._waiting: deque[_Attempt[Item]] = deque()
+        self._starting: dict[Any, Any] = {}
+        self._busy: dict[Any, tuple[Any, _Attempt[Item]]] = {}
+        self._idle: list[Any] = []
+        self._failed_starts = 0
+
+    def results(self) -> Iterator[Result]:
+        """Yield the results as they come; see `base.Engine.map`."""
+        try:
+            while len(self._waiting) < self._most and (attempt := self._following()):
+                self._waiting.append(attempt)
+                self._start()
+            while self._waiting or self._busy:
+                done, _ = ray.wait([*self._busy, *self._starting], num_returns=1)
+                if done[0] in self._starting:
+                    self._started(done[0])
+                else:
+                    yield from self._finished(done[0])
+        finally:
+            for actor in [*self._starting.values(), *(actor for actor, _ in self._busy.values()), *self._idle]:
+                ray.kill(actor)
+
+    def _start(self) -> None:
+        actor: Any = ray.remote(_Worker).options(**self._options).remote()
+        self._starting[actor.__ray_ready__.remote()] = actor
+
+    def _started(self, reference: Any) -> None:
+        actor = self._starting.pop(reference)
+        try:
+            ray.get(reference)
+        except ray.exceptions.RayError as error:  # its node died meanwhile
+            self._failed_starts += 1
+            if self._failed_starts > _MOST_FAILED_STARTS:
+                raise EngineError(f"Ray's workers do not start, {self._failed_starts} times: {_line(error)}") from error
+            self._start()
+        else:
+            self._give(actor)
+
+    def _following(self) -> _Attempt[Item] | None:
+        for item in self._items:
+            return _Attempt(item, self._retries)
+        return None
+
+    def _give(self, actor: Any) -> None:
+        """Send an actor what waits, else the next item."""
+        attempt = self._waiting.popleft() if self._waiting else self._following()
+        if attempt is None:
+            self._idle.append(actor)
+        else:
+            self._busy[actor.run.remote(self._function, attempt.item)] = (actor, attempt)
+
+    def _finished(self, reference: Any) -> Iterator[Result]:
+        actor, attempt = self._busy.pop(reference)
+        try:
+            result = ray.get(reference)
+        except ray.exceptions.RayTaskError as error:
+            self._again(attempt, f"{type(error.cause).__name__}: {error.cause}", error)
+            self._give(actor)
+        except ray.exceptions.RayError as error:
+            # The actor or its node died, or the node died before the result was fetched.
+            self._again(attempt, f"{type(error).__name__}: {_line(error)}", error)
+            ray.kill(actor)
+            self._start()
+            if self._idle:
+                self._give(self._idle.pop())
+        else:
+            self._give(actor)
+            yield result
+
+    def _again(self, attempt: _Attempt[Item], reason: str, error: Exception) -> None:
+        if not attempt.retries_left:
+            raise WorkFailedError(attempt.item, reason) from error
+        attempt.retries_left -= 1
+        self._waiting.append(attempt)
+
+
+def _line(error: Exception) -> str:
+    return str(error).splitlines()[0]
