@@ -11,7 +11,7 @@ from tests.deploy.slurm.two_nodes import HUB_ADDRESS, TwoNodes
 from tests.stages.conftest import CHEAP
 from tests.stored import differing_arrays
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)  # Ray starts slowly on a busy machine
 
 SMALL = ("--nodes=2", "--cpus-per-task=1", "--mem=3G", "--time=10", "--signal=B:USR1@30")
 SETTINGS = tuple(word for assignment in CHEAP for word in ("--set", assignment))
@@ -173,7 +173,7 @@ def test_the_time_limit_is_a_checkpoint_and_the_job_goes_on(
     """One minute is not enough: the run is stopped and queued again, and ends with the same bits."""
     options = ("--nodes=1", "--cpus-per-task=1", "--mem=3G", "--time=1", "--signal=B:USR1@40")
     job = slurm.submit("dask.sbatch", *places(demo, index), options=options, SEMCORPUS_GRACE="25")
-    ended = slurm.wait(job, seconds=380)
+    ended = slurm.wait(job, seconds=550)
     assert ended["ExitCode"] == "0:0", slurm.output(job)
     assert int(ended["Restarts"]) >= 1
     assert '"exit_status": 75' in slurm.output(job)
@@ -195,10 +195,10 @@ def test_night_after_night(slurm: TwoNodes, demo: Path, index: Path) -> None:
     slurm.submit("nightly.sbatch", *words, options=("--time=1",), **settings)
     log = slurm.base / "jobs" / "semcorpus-nightly.out"
     slurm.wait_until("a night that is left out", lambda: log.exists() and "Skipped: the last run" in log.read_text())
-    slurm.wait_until("the first run", lambda: _walked(index) > 0 and _idle(slurm), seconds=120)
+    slurm.wait_until("the first run", lambda: _walked(index) > 0 and _idle(slurm), seconds=250)
     first = _walked(index)
     held.rename(late)
-    slurm.wait_until("the second run", lambda: _walked(index) > first and _idle(slurm), seconds=120)
+    slurm.wait_until("the second run", lambda: _walked(index) > first and _idle(slurm), seconds=250)
     slurm.command("scancel", "--name=semcorpus-nightly,semcorpus-run")
     done = [
         c.metadata["items"]

@@ -231,12 +231,12 @@ class TwoNodes:
         path = Path(self.job(job)["StdOut"])
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def wait(self, job: str, *, seconds: float = 170) -> dict[str, str]:
+    def wait(self, job: str, *, seconds: float = 400) -> dict[str, str]:
         """Wait for a job's end."""
         self.wait_until(f"job {job}", lambda: self.job(job)["JobState"] in OVER, seconds=seconds, job=job)
         return self.job(job)
 
-    def wait_for_output(self, job: str, text: str, *, seconds: float = 120) -> None:
+    def wait_for_output(self, job: str, text: str, *, seconds: float = 300) -> None:
         """Wait until the job has written this."""
         self.wait_until(text, lambda: text in self.output(job), seconds=seconds, job=job)
 
