@@ -36,7 +36,7 @@ class _Host:
     async def start(self, scheduler: str, options: dict[str, Any]) -> str:
         """Start the worker on this node's address, and return the worker's."""
         address = ray.util.get_node_ip_address()
-        self._nanny = await Nanny(scheduler, host=address, **options)
+        self._nanny = await Nanny(scheduler, host=address, dashboard_address=f"{address}:0", **options)
         return str(self._nanny.worker_address)
 
     async def finished(self) -> None:
@@ -67,6 +67,7 @@ class RayWorker(ProcessInterface):
         super().__init__()
         self._scheduler, self.name = scheduler, name
         self._options, self._nanny, self._lost = actor, nanny | {"name": name}, lost
+        self.reason = ""
 
     async def start(self) -> None:
         """Ask Ray for the actor."""
@@ -75,10 +76,11 @@ class RayWorker(ProcessInterface):
         await super().start()
 
     async def _live(self) -> None:
-        # RayError: actor or node died. OSError: the nanny's process could not reach the scheduler.
-        with suppress(ray.exceptions.RayError, OSError):
+        try:
             self.address = await self._actor.start.remote(self._scheduler, self._nanny)
             await self._actor.finished.remote()
+        except ray.exceptions.RayError as error:  # actor or node died, or the nanny does not start there
+            self.reason = str(error).strip().splitlines()[-1]
         await self._lost(self)
 
     async def close(self) -> None:
@@ -106,8 +108,9 @@ class RayNodesCluster(SpecCluster):
         security = Security.temporary()
         self._most = workers
         self._resting = False
+        self.last_reason = ""  # why the worker that was lost last was lost
         memory = int(_MEMORY_SHARE * _memory_per_processor())
-        nanny = {"nthreads": 1, "memory_limit": memory, "security": security, "dashboard_address": f"{address}:0"}
+        nanny = {"nthreads": 1, "memory_limit": memory, "security": security}
         actor = {"num_cpus": 1, "num_gpus": 0, "memory": memory, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
         super().__init__(
             workers={},
@@ -152,6 +155,7 @@ class RayNodesCluster(SpecCluster):
         if self.workers.get(worker.name) is not worker or worker.name not in self.worker_spec:
             return  # it was told to leave
         del self.workers[worker.name], self.worker_spec[worker.name]
+        self.last_reason = worker.reason
         if worker.address is not None:
             scheduler: Any = self.scheduler
             await scheduler.remove_worker(worker.address, stimulus_id=f"lost-{worker.name}", close=False)
@@ -195,8 +199,8 @@ class DaskOnRayEngine(DaskEngine):
             self._client.wait_for_workers(workers, timeout=_OPENING_SECONDS)
         if not self.workers:
             raise EngineError(
-                f"No Dask worker started on Ray's nodes within {_OPENING_SECONDS} s; `ray status` tells whether others "
-                "hold the processors."
+                f"No Dask worker started on Ray's nodes within {_OPENING_SECONDS} s: "
+                f"{self._nodes.last_reason or '`ray status` tells whether others hold the processors'}."
             )
 
     def rest(self) -> None:

@@ -1,0 +1,85 @@
+"""`ray job submit` of a run: it joins the cluster that it is a job of, and Dask works on that cluster's nodes."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.storage.index import open_index
+from tests.engine.free_ports import free_ports
+
+ROOT = Path(__file__).resolve().parents[2]
+RAY = str(Path(sys.executable).with_name("ray"))
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "RAY_AUTH_MODE": "disabled", "COLUMNS": "200"}
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+def jobs_url() -> Iterator[str]:
+    """Address of the job server of a Ray cluster of one node; it ends with the fixture."""
+    port, dashboard, client = free_ports(3)
+    # A short path: Ray makes sockets below it.
+    temporary = tempfile.mkdtemp(dir="/tmp", prefix="rj")
+    words = [RAY, "start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}", "--num-cpus=2"]
+    words += [f"--ray-client-server-port={client}", f"--dashboard-port={dashboard}", "--dashboard-host=127.0.0.1"]
+    words += ["--dashboard-agent-listen-port=0", "--object-store-memory=100000000", f"--temp-dir={temporary}"]
+    with subprocess.Popen(words, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as ray:
+        try:
+            yield f"http://127.0.0.1:{dashboard}"
+        finally:
+            ray.terminate()
+            ray.wait(timeout=60)
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def submit(url: str, *words: str) -> subprocess.Popen[str]:
+    """`ray job submit` of a command, its log on our pipe."""
+    command = [RAY, "job", "submit", "--address", url, "--", *words]
+    return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_for_server(url: str) -> None:
+    """Until the job server answers, which takes Ray a while; pytest's time-out ends this."""
+    while True:
+        try:
+            urllib.request.urlopen(f"{url}/api/version", timeout=5).close()
+            return
+        except OSError:
+            continue
+
+
+def test_a_submitted_run(jobs_url: str, demo: Path, tmp_path: Path) -> None:
+    wait_for_server(jobs_url)
+    places = (str(demo / "corpus"), str(tmp_path / "index"))
+    run = (sys.executable, "-m", "jobs", "run", *places, "--engines", "dask,ray", "--until", "pixels")
+    pages = {}
+    with submit(jobs_url, *run) as job:
+        assert job.stdout is not None
+        log = []
+        for line in job.stdout:
+            log.append(line)
+            if found := re.search(r"Dask: 2 workers, dashboard (http://\S+)/status", line):
+                for page in ("status", "info/main/workers.html"):
+                    pages[page] = urllib.request.urlopen(f"{found[1]}/{page}", timeout=30).read().decode()
+    assert job.returncode == 0, "".join(log)
+    assert "Dask" in pages["status"]
+    assert len(re.findall(r"tls://127\.0\.0\.1:\d+", pages["info/main/workers.html"])) >= 2
+    used = {c.metadata["engine"] for c in open_index(tmp_path / "index").history() if c.metadata.get("items")}
+    assert used == {"dask"}
+
+
+def test_a_submitted_run_that_fails(jobs_url: str, tmp_path: Path) -> None:
+    wait_for_server(jobs_url)
+    with submit(jobs_url, sys.executable, "-m", "jobs", "run", str(tmp_path / "no"), str(tmp_path / "index")) as job:
+        assert job.stdout is not None
+        said = job.stdout.read()
+    assert job.returncode == 1
+    assert "There is no corpus" in said or "does not exist" in said
