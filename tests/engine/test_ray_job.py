@@ -82,4 +82,4 @@ def test_a_submitted_run_that_fails(jobs_url: str, tmp_path: Path) -> None:
         assert job.stdout is not None
         said = job.stdout.read()
     assert job.returncode == 1
-    assert "There is no corpus" in said or "does not exist" in said
+    assert "There is no folder" in said
