@@ -35,7 +35,7 @@ class _Host:
 
     async def start(self, scheduler: str, options: dict[str, Any]) -> str:
         """Start the worker on this node's address, and return the worker's."""
-        address = ray.util.get_node_ip_address()
+        address = _own_address()
         self._nanny = await Nanny(scheduler, host=address, dashboard_address=f"{address}:0", **options)
         return str(self._nanny.worker_address)
 
@@ -103,7 +103,7 @@ class RayNodesCluster(SpecCluster):
     """
 
     def __init__(self, *, workers: int = 0) -> None:
-        address = ray.util.get_node_ip_address()
+        address = _own_address()
         dashboard = os.environ.get("SEMCORPUS_DASK_DASHBOARD", f"{address}:0")
         security = Security.temporary()
         self._most = workers
@@ -160,6 +160,12 @@ class RayNodesCluster(SpecCluster):
             scheduler: Any = self.scheduler
             await scheduler.remove_worker(worker.address, stimulus_id=f"lost-{worker.name}", close=False)
         await worker.close()
+
+
+def _own_address() -> str:
+    """Address by which the other nodes know the one that this process is on; it may have several."""
+    own = ray.get_runtime_context().get_node_id()
+    return str(next(node["NodeManagerAddress"] for node in ray.nodes() if node["NodeID"] == own))
 
 
 def _living_nodes() -> list[dict[str, Any]]:
