@@ -71,7 +71,7 @@ def test_a_submitted_run(jobs_url: str, demo: Path, tmp_path: Path) -> None:
                     pages[page] = urllib.request.urlopen(f"{found[1]}/{page}", timeout=30).read().decode()
     assert job.returncode == 0, "".join(log)
     assert "Dask" in pages["status"]
-    assert len(re.findall(r"tls://127\.0\.0\.1:\d+", pages["info/main/workers.html"])) >= 2
+    assert len(re.findall(r"tls://[\d.]+:\d+</a>", pages["info/main/workers.html"])) >= 2
     used = {c.metadata["engine"] for c in open_index(tmp_path / "index").history() if c.metadata.get("items")}
     assert used == {"dask"}
 

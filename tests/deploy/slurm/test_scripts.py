@@ -1,0 +1,148 @@
+"""What the batch scripts themselves do on a real SLURM, with a `ray` and a `semcorpus` that only stand in for them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.slurm.two_nodes import TwoNodes
+
+pytestmark = pytest.mark.timeout(400)
+
+SMALL = ("--nodes=2", "--cpus-per-task=1", "--mem=1G", "--time=5", "--signal=B:USR1@30")
+
+_RAY = """#!/bin/bash
+echo "ray $*"
+exec python3 -c '
+import socket, sys, time
+ports = [word.partition("=")[2] for word in sys.argv if word.startswith("--port=")]
+servers = [socket.create_server(("", int(port))) for port in ports]
+time.sleep(300)' "$@"
+"""
+
+
+@pytest.fixture
+def tools(slurm: TwoNodes, tmp_path: Path) -> Path:
+    """A folder of stand-ins, first on the path of jobs; both nodes are up."""
+    slurm.wait_until("both nodes", lambda: all(slurm.node_state(n) == "idle" for n in (1, 2)))
+    stand_in(tmp_path, "ray", _RAY)
+    return tmp_path
+
+
+def stand_in(folder: Path, name: str, text: str) -> None:
+    """Write a program."""
+    (folder / name).write_text(text)
+    (folder / name).chmod(0o755)
+
+
+def submit(slurm: TwoNodes, tools: Path, semcorpus: str, *options: str, **environment: str) -> str:
+    """`ray.sbatch` with the stand-ins, on a corpus and an index that need not exist."""
+    stand_in(tools, "semcorpus", f"#!/bin/bash\ncd {tools}\n{semcorpus}\n")
+    environment = {"PATH": f"{tools}:{slurm.environment['PATH']}", "SEMCORPUS": "semcorpus"} | environment
+    words = () if "SEMCORPUS_CORPUS" in environment else ("/corpus", "/index")
+    return slurm.submit("ray.sbatch", *words, options=(*SMALL, *options), **environment)
+
+
+def test_words_memory_and_gpus_arrive(slurm: TwoNodes, tools: Path) -> None:
+    job = submit(
+        slurm,
+        tools,
+        'echo "semcorpus $*"; sleep 2',  # the second node's step starts meanwhile
+        "--gres=gpu:1",
+        SEMCORPUS_CORPUS="/share/my sem",
+        SEMCORPUS_INDEX="/indexes/sem",
+        SEMCORPUS_OPTIONS="--labels 'a=/share/a b'",
+    )
+    assert slurm.wait(job)["ExitCode"] == "0:0"
+    said = slurm.output(job)
+    assert said.count("--num-cpus=1") == 2
+    assert said.count("--num-gpus=1") == 2
+    assert said.count(f"--memory={1024 * 838861}") == 2
+    assert "--workers 2 /share/my sem /indexes/sem --labels a=/share/a b" in said
+
+
+def test_the_jobs_exit_status_is_the_runs(slurm: TwoNodes, tools: Path) -> None:
+    ended = slurm.wait(submit(slurm, tools, "exit 3"))
+    assert (ended["JobState"], ended["ExitCode"]) == ("FAILED", "3:0")
+
+
+def test_before_the_time_limit_the_job_is_queued_again(slurm: TwoNodes, tools: Path) -> None:
+    """SLURM itself sends the signal, since a minute has less than 59 seconds left almost at once."""
+    run = """
+        [ -e once ] && { echo "it goes on"; exit 0; }
+        trap 'touch once; echo checkpoint; exit 75' USR1
+        while :; do sleep 0.2; done"""
+    job = submit(slurm, tools, run, "--time=1", "--signal=B:USR1@50")
+    ended = slurm.wait(job)
+    assert (ended["ExitCode"], ended["Restarts"]) == ("0:0", "1"), slurm.output(job)
+    assert slurm.output(job).index("checkpoint") < slurm.output(job).index("it goes on")
+
+
+def test_a_job_that_never_gets_on_is_not_queued_for_ever(slurm: TwoNodes, tools: Path) -> None:
+    run = "trap 'exit 75' USR1; while :; do sleep 0.2; done"
+    job = submit(slurm, tools, run, SEMCORPUS_RESTARTS="0")
+    slurm.wait_for_output(job, "Ray's dashboard")
+    slurm.command("scancel", "--batch", "--signal=USR1", job)
+    ended = slurm.wait(job)
+    assert (ended["ExitCode"], ended["Restarts"]) == ("75:0", "0")
+    assert "Not queued again" in slurm.output(job)
+
+
+def test_a_run_that_does_not_stop_is_ended(slurm: TwoNodes, tools: Path) -> None:
+    """It ignores the signal, as a long task does; after the grace it is terminated, and the job queued again."""
+    run = """
+        [ -e once ] && exit 0
+        touch once
+        trap '' USR1
+        trap 'echo terminated; exit 143' TERM
+        while :; do sleep 0.2; done"""
+    job = submit(slurm, tools, run, SEMCORPUS_GRACE="1")
+    slurm.wait_until("the run", lambda: (tools / "once").exists())
+    slurm.command("scancel", "--batch", "--signal=USR1", job)
+    ended = slurm.wait(job)
+    assert (ended["ExitCode"], ended["Restarts"]) == ("0:0", "1")
+    assert "terminated" in slurm.output(job)
+
+
+def test_the_job_outlives_a_node(slurm: TwoNodes, tools: Path) -> None:
+    job = submit(slurm, tools, "touch begun; until [ -e enough ]; do sleep 0.2; done; echo done")
+    slurm.wait_until("the run", lambda: (tools / "begun").exists())
+    slurm.kill_node(2)
+    slurm.wait_until("SLURM to notice", lambda: "down" in slurm.node_state(2), seconds=90)
+    try:
+        assert slurm.job(job)["JobState"] == "RUNNING"
+        (tools / "enough").touch()
+        assert slurm.wait(job)["ExitCode"] == "0:0"
+    finally:
+        slurm.start_node(2)
+    assert "done" in slurm.output(job)
+
+
+def test_night_after_night(slurm: TwoNodes, tools: Path) -> None:
+    """The script queues itself again, with its place; a night is left out while the last run still works."""
+    runs = tools / "runs"
+    work = f"until [ -e {tools}/enough ]; do sleep 0.2; done"
+    stand_in(tools, "run.sbatch", f'#!/bin/bash\necho "begins $*" >> {runs}\n{work}\necho over >> {runs}\n')
+    settings = {
+        "SEMCORPUS_SCRIPT": str(tools / "run.sbatch"),
+        "SEMCORPUS_SBATCH": "--mem=100M '--comment=two words'",
+        "SEMCORPUS_AGAIN": "now+3seconds",
+    }
+    log = tools / "nights.out"
+    options = (f"--output={log}", "--job-name=zeiss-nightly", "--partition=debug")
+    slurm.submit("nightly.sbatch", "/corpus", "/index", "a b", options=options, **settings)
+    slurm.wait_until("a night that is left out", lambda: log.exists() and "Skipped: the last run" in log.read_text())
+    assert runs.read_text() == "begins /corpus /index a b\n"
+    (tools / "enough").touch()
+    slurm.wait_until("the next run", lambda: runs.read_text().count("over") >= 2)
+    slurm.command("scancel", "--name=zeiss-nightly")
+    slurm.command("scancel", "--name=zeiss-run")
+    assert set(runs.read_text().splitlines()) == {"begins /corpus /index a b", "over"}
+
+
+def test_scripts_say_what_is_missing(slurm: TwoNodes, tools: Path) -> None:
+    for script in ("ray.sbatch", "dask.sbatch", "array.sbatch", "nightly.sbatch"):
+        options = ("--nodes=1", "--cpus-per-task=1", "--mem=100M", "--time=5", "--signal=B:USR1@30")
+        options += ("--array=0",) if script == "array.sbatch" else ()
+        job = slurm.submit(script, options=options)
+        assert slurm.wait(job)["ExitCode"] == "2:0"
+        assert f"sbatch {script} CORPUS INDEX" in slurm.output(job)
