@@ -104,11 +104,11 @@ def dimension_statement(
     told = f"{dropped:,} duplicates were dropped. " if dropped else ""
     curve = sorted((size, mean) for size, mean in zip(sizes, means, strict=True) if np.isfinite(mean))
     if len(curve) < _FEWEST_SIZES:
-        return told + "Too few points for a curve over subsamples; no plateau can be told."
-    (fewest, low), (most, high) = curve[0], curve[-1]
-    if plateau is not None:
+        told += "Too few points for a curve over subsamples; no plateau can be told. "
+    elif plateau is not None:
         told += f"A plateau at {plateau.dimension:.1f} from {plateau.fewest:,} to {plateau.most:,} points. "
     else:
+        (fewest, low), (most, high) = curve[0], curve[-1]
         told += f"No plateau: {low:.1f} at {fewest:,} points, {high:.1f} at {most:,}. "
-    value = high if plateau is None else plateau.dimension
+    value = max((mean for _, mean in curve), default=0.0) if plateau is None else plateau.dimension
     return told + f"{READS_LOW}." if value > _LOW_ABOVE else told.strip()

@@ -160,6 +160,7 @@ def _paint_map(axes: Axes, table: pa.Table, name: str) -> None:
     labels = distinct(texts(table, "label"))
     size = len(labels)
     image = axes.imshow(numbers(table, "mean_distance").reshape(size, size), cmap="viridis")
+    axes.grid(False)
     spelled = [short(label, longest=14) for label in labels]
     axes.set_xticks(range(size), spelled, rotation=90, size=7)
     axes.set_yticks(range(size), spelled, size=7)

@@ -6,7 +6,7 @@ label set and, for a code, its neighbourhoods. What the parts find is put togeth
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from pipeline.kernels.intrinsic_dimension import (
 )
 from pipeline.kernels.multiscale_dimension import GrideEstimate, gride_curve
 from pipeline.kernels.preservation import neighbourhood_preservation
-from pipeline.kernels.principal_components import fit_pca
+from pipeline.kernels.principal_components import BLOCK_ROWS, block_moments, components_of_moments, merge_moments
 from pipeline.stages.keys import random_seed
 from pipeline.stages.label_sets import LabelSet, label_sets
 from pipeline.stages.neighbour_tables import NeighbourTable, is_complete, read_neighbours
@@ -143,7 +143,6 @@ def _measurer(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
     settings = recipe.dimension
     sets = label_sets(root, recipe)
     vectors = find_vectors(root, recipe, name)
-    values = vectors.read(root)
 
     def worker(root: zarr.Group, part: Part) -> tuple[str, Rows]:
         if part.kind == "fits":
@@ -151,12 +150,12 @@ def _measurer(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
             assert neighbours is not None, "the plan has seen them"
             return part.label, _fits(vectors, neighbours, settings)
         if part.kind == "subsample":
-            return part.label, {"dimension": _subsample(vectors, values, settings, part)}
+            return part.label, {"dimension": _subsample(root, vectors, settings, part)}
         if part.kind == "spectrum":
-            return part.label, _spectrum(vectors, values, settings)
+            return part.label, _spectrum(root, vectors, settings)
         if part.kind == "distances":
-            return part.label, _distances(vectors, values, sets[part.number], settings)
-        return part.label, {"preservation": _preservation(root, recipe, vectors, values)}
+            return part.label, _distances(root, vectors, sets[part.number], settings)
+        return part.label, {"preservation": _preservation(root, recipe, vectors)}
 
     return worker
 
@@ -221,37 +220,38 @@ def _gride(distances: NDArray[np.float64]) -> list[GrideEstimate]:
         return []  # the 2-NN fits of the same distances say why
 
 
-def _subsample(
-    vectors: VectorSet, values: NDArray[np.float32], settings: DimensionSettings, part: Part
-) -> list[dict[str, Any]]:
+def _subsample(root: zarr.Group, vectors: VectorSet, settings: DimensionSettings, part: Part) -> list[dict[str, Any]]:
     """2-NN on a random part of at most ``max_points`` vectors, which is the same for all parts."""
     seed = random_seed(settings.seed, NAME, vectors.name)
+    values = vectors.read_some(root, _at_most(len(vectors.rows), settings.max_points, seed))
     try:
-        found = subsample_estimate(
-            _at_most(values, settings.max_points, seed),
-            part.number,
-            seed=seed,
-            repeat=part.repeat,
-            fraction=_DECIMATION_FRACTION,
-        )
+        found = subsample_estimate(values, part.number, seed=seed, repeat=part.repeat, fraction=_DECIMATION_FRACTION)
     except InvalidDataError:
         return []  # so many duplicates that too few points are left: no estimate
     row = _row(vectors.name, _DECIMATION_FRACTION, part.repeat, part.number, found)
     return [row | {"error": np.nan}]  # the spread of the repeats takes its place
 
 
-def _at_most(values: NDArray[np.float32], most: int, seed: int) -> NDArray[np.float32]:
-    if len(values) <= most:
-        return values
-    chosen = np.random.default_rng(seed).choice(len(values), most, replace=False)
-    return values[np.sort(chosen)]
+def _at_most(n: int, most: int, seed: int) -> NDArray[np.int64]:
+    """Ascending positions: all, or a random choice."""
+    if n <= most:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
 
 
-def _spectrum(vectors: VectorSet, values: NDArray[np.float32], settings: DimensionSettings) -> Rows:
-    most = min(values.shape[1], len(values) - 1)
-    if most < 1:
+def _spectrum(root: zarr.Group, vectors: VectorSet, settings: DimensionSettings) -> Rows:
+    """Principal components from moments of blocks, read one after the other."""
+    n = len(vectors.rows)
+    if n < 2:
         return {}
-    fit = fit_pca(values, most)
+    moments = reduce(
+        merge_moments,
+        (
+            block_moments(vectors.read_some(root, np.arange(start, min(start + BLOCK_ROWS, n))))
+            for start in range(0, n, BLOCK_ROWS)
+        ),
+    )
+    fit = components_of_moments(moments, min(len(moments.mean), n - 1))
     totals = np.cumsum(fit.explained_variance_ratio)
     spectrum = [
         {
@@ -271,22 +271,21 @@ def _spectrum(vectors: VectorSet, values: NDArray[np.float32], settings: Dimensi
     return {"spectrum": spectrum, "loadings": loadings, "dimension_findings": [shares if totals[-1] > 0 else {}]}
 
 
-def _distances(vectors: VectorSet, values: NDArray[np.float32], labels: LabelSet, settings: DimensionSettings) -> Rows:
+def _distances(root: zarr.Group, vectors: VectorSet, labels: LabelSet, settings: DimensionSettings) -> Rows:
     positions, names = labels.at_level(1, vectors.rows)
     if len(positions) < 2:
         return {}
     seed = random_seed(settings.seed, NAME, vectors.name, labels.name)
-    found = distance_label_correlation(values[positions], names, seed=seed, max_points=settings.max_points)
+    values = vectors.read_some(root, positions)
+    found = distance_label_correlation(values, names, seed=seed, max_points=settings.max_points)
     row = {
         "vectors": vectors.name,
         "set": labels.name,
         "n_points": found.n_points,
         "correlation_with_labels": found.correlation,
     }
-    chosen = np.arange(len(positions))
-    if len(chosen) > _MAP_POINTS:
-        chosen = np.sort(np.random.default_rng(seed).choice(len(chosen), _MAP_POINTS, replace=False))
-    mapped = distance_map(values[positions[chosen]], np.asarray(names)[chosen])
+    chosen = _at_most(len(positions), _MAP_POINTS, seed)
+    mapped = distance_map(values[chosen], np.asarray(names)[chosen])
     cells = [
         {
             "vectors": vectors.name,
@@ -302,21 +301,18 @@ def _distances(vectors: VectorSet, values: NDArray[np.float32], labels: LabelSet
     return {"distances": [row], "distance_map": cells if len(mapped.labels) <= _MOST_LABELS else []}
 
 
-def _preservation(
-    root: zarr.Group, recipe: Recipe, vectors: VectorSet, values: NDArray[np.float32]
-) -> list[dict[str, Any]]:
+def _preservation(root: zarr.Group, recipe: Recipe, vectors: VectorSet) -> list[dict[str, Any]]:
     """How well a code keeps the neighbourhoods of the vectors that it was made from."""
     name = next(code.vectors for code in recipe.autoencode if code.name == vectors.name)
     source = find_vectors(root, recipe, name)
     shared, mine, theirs = np.intersect1d(vectors.rows, source.rows, assume_unique=True, return_indices=True)
-    if len(shared) > _PRESERVATION_POINTS:
-        seed = random_seed(recipe.dimension.seed, NAME, vectors.name, name)
-        chosen = np.sort(np.random.default_rng(seed).choice(len(shared), _PRESERVATION_POINTS, replace=False))
-        mine, theirs = mine[chosen], theirs[chosen]
+    seed = random_seed(recipe.dimension.seed, NAME, vectors.name, name)
+    chosen = _at_most(len(shared), _PRESERVATION_POINTS, seed)
+    mine, theirs = mine[chosen], theirs[chosen]
     k = min(_PRESERVED_NEIGHBOURS, (len(mine) - 1) // 2)
     if k < 1:
         return []
-    found = neighbourhood_preservation(source.read_some(root, theirs), values[mine], k)
+    found = neighbourhood_preservation(source.read_some(root, theirs), vectors.read_some(root, mine), k)
     return [
         {
             "codes": vectors.name,

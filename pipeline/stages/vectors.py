@@ -57,6 +57,7 @@ class VectorSet:
         """
         array: Any = root[f"{self.group}/vectors"]
         rows = self.rows[positions]
+        assert np.all(np.diff(rows) > 0), "positions ascend"
         values = np.empty((len(rows), array.shape[1]), dtype=np.float32)
         cuts = np.flatnonzero(np.diff(rows // _PIECE_ROWS)) + 1
         for first, last in zip([0, *cuts], [*cuts, len(rows)], strict=True):

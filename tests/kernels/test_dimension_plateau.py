@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.kernels.dimension_plateau import Plateau, find_plateau
+from pipeline.kernels.dimension_plateau import READS_LOW, Plateau, dimension_statement, find_plateau
 from pipeline.kernels.intrinsic_dimension import decimation
 
 SIZES = [125, 250, 500, 1000, 2000]
@@ -48,3 +48,14 @@ def test_a_square_has_a_plateau_and_a_cube_of_18_has_none() -> None:
     assert found[0] is not None
     assert found[0].dimension == pytest.approx(2, rel=0.05)
     assert found[1] is None or found[1].dimension < 16, "it reads low, and the report says so"
+
+
+def test_it_says_what_the_curve_shows() -> None:
+    fits = [{"subsample": -1, "n_points": 2000, "n_dropped": 1200}]
+    flat = [2.0, 2.0, 2.0, 2.0, 2.0]
+    found = dimension_statement(SIZES, flat, find_plateau(SIZES, flat, [0.0] * 5), fits)
+    assert found == "1,200 duplicates were dropped. A plateau at 2.0 from 125 to 2,000 points."
+    rising = dimension_statement(SIZES, [5.0, 6.0, 7.0, 8.0, 9.0], None, [])
+    assert rising == f"No plateau: 5.0 at 125 points, 9.0 at 2,000. {READS_LOW}."
+    assert dimension_statement([90], [14.1], None, []).endswith(f"{READS_LOW}.")
+    assert dimension_statement([], [], None, []).startswith("Too few points")

@@ -90,6 +90,43 @@ def test_rows_are_the_same_bits_for_every_frame_and_tile(monkeypatch: pytest.Mon
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_thousand_neighbours() -> None:
+    vectors = np.random.default_rng(11).standard_normal((5000, 30)).astype(np.float32)
+    indices, distances = nearest_neighbours(vectors, 1000)
+    for row in (0, 17, 4999):
+        true_indices, true_distances = brute_force_queries(vectors[row : row + 1], vectors, 1001)
+        np.testing.assert_array_equal(indices[row], true_indices[0, 1:])
+        np.testing.assert_allclose(distances[row], true_distances[0, 1:], rtol=2e-7)
+
+
+@pytest.mark.parametrize("name", [name for name in SETS if name not in ("constant", "bytes", "grid")])
+def test_cosine_equals_one_minus_the_cosine(name: str) -> None:
+    vectors = SETS[name](np.random.default_rng(7)).astype(np.float64)
+    indices, distances = nearest_neighbours(vectors, 10, metric="cosine")
+    lengths = np.linalg.norm(vectors / np.abs(vectors).max(), axis=1)
+    cosines = (vectors / np.abs(vectors).max()) @ (vectors / np.abs(vectors).max()).T / np.outer(lengths, lengths)
+    np.fill_diagonal(cosines, -2)
+    best = -np.sort(-cosines, axis=1)[:, :10]
+    np.testing.assert_allclose(distances, 1 - best, atol=1e-7)
+    np.testing.assert_allclose(np.take_along_axis(cosines, indices, 1), best, atol=1e-12)
+
+
+def test_cosine_of_copies_and_of_scaled_copies() -> None:
+    vectors = np.random.default_rng(3).standard_normal((40, 6))
+    vectors[7], vectors[20] = vectors[3], 1e200 * vectors[3]
+    indices, distances = nearest_neighbours(vectors, 2, metric="cosine")
+    assert indices[3].tolist() == [7, 20]
+    assert distances[3, 0] == 0
+    assert distances[3, 1] < 1e-30
+    near, lengths = query_neighbours(vectors[3:4] * 5, vectors, 3, metric="cosine")
+    assert set(near[0].tolist()) == {3, 7, 20}
+    assert lengths.max() < 1e-30
+    with pytest.raises(InvalidDataError, match="row 1 of vectors is all zeros"):
+        nearest_neighbours([[1.0], [0.0]], 1, metric="cosine")
+    with pytest.raises(UsageError, match="metric"):
+        nearest_neighbours(vectors, 1, metric="manhattan")  # type: ignore[arg-type]
+
+
 def test_permuting_the_rows_permutes_the_answer() -> None:
     rng = np.random.default_rng(3)
     vectors = rng.standard_normal((400, 9))
