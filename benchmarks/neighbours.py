@@ -10,10 +10,11 @@ linear units into ``--width`` features with noise of 0.001 (nonlinear, of full l
 10); ``noise`` is standard normal in all features, which no projection shortens. S is the time of ``2 N^2 D`` float32
 operations as NumPy's product of tiles of 2,048 rows does them, measured before and after each search. Times are CPU
 seconds of this process, so that a busy machine blurs them less; with one thread they are wall seconds on a quiet one.
-``workers-1`` and ``workers-2`` search the pairs of four blocks in one and in two other processes, as the stage's tasks
-do; theirs are wall seconds. The peers (FAISS, hnswlib, pynndescent, usearch) are timed where they are installed; the
-approximate ones build their index within the time. Recall is of 500 sampled rows: against float64 differences, and for
-ours also against FAISS's exact index, whose float32 sums may order near ties otherwise.
+``ours-threads2`` shares one search among two threads: its wall seconds count. ``workers-1`` and ``workers-2`` search
+the pairs of four blocks in one and in two other processes, as the stage's tasks do; theirs are wall seconds. The peers
+(FAISS, hnswlib, pynndescent, usearch) are timed where they are installed; the approximate ones build their index within
+the time. Recall is of 500 sampled rows: against float64 differences, and for ours also against FAISS's exact index,
+whose float32 sums may order near ties otherwise.
 """
 
 # What other processes need is imported here, the rest where it is used: they start sooner.
@@ -79,6 +80,10 @@ def product_seconds(values: Matrix, *, repeats: int = 3) -> float:
 
 def _ours(values: Matrix, k: int) -> NDArray[np.int64]:
     return nearest_neighbours(values, k)[0]
+
+
+def _ours_by_two_threads(values: Matrix, k: int) -> NDArray[np.int64]:
+    return nearest_neighbours(values, k, threads=2)[0]
 
 
 def _ours_by_torch(values: Matrix, k: int) -> NDArray[np.int64]:
@@ -210,6 +215,7 @@ def _pair(arguments: tuple[str, list[int], tuple[int, int], int]) -> tuple[Neigh
 
 SEARCHES: dict[str, Search] = {
     "ours": _ours,
+    "ours-threads2": _ours_by_two_threads,
     "ours-torch": _ours_by_torch,
     "workers-1": lambda values, k: _by_workers(values, k, workers=1),
     "workers-2": lambda values, k: _by_workers(values, k, workers=2),
@@ -333,9 +339,8 @@ def as_table(results: Sequence[dict[str, Any]]) -> str:
 
 def _one_worker(results: Sequence[dict[str, Any]], result: dict[str, Any]) -> dict[str, Any] | None:
     same = ("set", "rows", "width", "k")
-    if result["search"] != "workers-2":
-        return None
-    found = [other for other in results if other["search"] == "workers-1" and all(other[x] == result[x] for x in same)]
+    alone = {"workers-2": "workers-1", "ours-threads2": "ours"}.get(result["search"])
+    found = [other for other in results if other["search"] == alone and all(other[x] == result[x] for x in same)]
     return found[-1] if found else None
 
 

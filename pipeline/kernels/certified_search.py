@@ -47,6 +47,7 @@ SMALLEST_SET = 4096
 _COMPONENTS = (16, 32, 64, MOST_COMPONENTS)
 _SAMPLE_ROWS = 128
 _SAMPLE_COLUMNS = 8192
+_FEWEST_SAMPLE_COLUMNS = 2048
 _BLOCK_ROWS = 2048
 _LIST_SHARE = 0.9
 _SPARE_LENGTH = 16
@@ -105,7 +106,7 @@ def prepare_search(vectors: Vectors, k: int, *, split: int | None = None, method
 
     Notes
     -----
-    What a projection would leave to do is counted between 128 rows and 8,192, so that data which no projection
+    What a projection would leave to do is counted between 128 rows and at most 8,192, so that data which no projection
     shortens cost no projection of all rows. Time ``2 * 128 N D`` operations and some 10 G for the basis, then
     ``2 N D p`` where it is used.
     """
@@ -382,7 +383,7 @@ def _cheapest(vectors: Vectors, k: int, frame: Frame, choices: list[int]) -> Pre
     if (plain := cost(width, within, full_length)) < least:
         best, length, least = 0, full_length, plain
     basis = contracting_basis(vectors, frame, choices[-1]) if choices else np.empty((width, 0))
-    columns = _evenly_spaced(n_rows, _SAMPLE_COLUMNS)
+    columns = _evenly_spaced(n_rows, min(max(n_rows // 4, _FEWEST_SAMPLE_COLUMNS), _SAMPLE_COLUMNS))
     for components, needed in _needed(vectors, frame, basis, choices, sample, columns, nearest):
         listed = min(max(int(1.1 * np.quantile(needed, _LIST_SHARE)), k) + _SPARE_LENGTH, n_rows)
         found = cost(components + 1, needed, listed) + 2 * components * width
