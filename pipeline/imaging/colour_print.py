@@ -13,7 +13,7 @@ _SHARE: Final = (0.0003, 0.1)
 _SEARCHED_FRACTION: Final = 0.5
 
 
-def colour_print(pixels: NDArray[Any]) -> tuple[NDArray[np.uint8], DataBar] | None:
+def colour_print(pixels: NDArray[Any]) -> NDArray[np.uint8] | None:
     """Take the coloured print off a picture whose specimen is gray.
 
     Parameters
@@ -23,10 +23,10 @@ def colour_print(pixels: NDArray[Any]) -> tuple[NDArray[np.uint8], DataBar] | No
 
     Returns
     -------
-    (uint8 ndarray [height, width], DataBar) or None
-        How far each pixel is from gray: bright print on black ground, and its lower half as a region of constant
-        paper. None for anything but 8-bit colours, and where next to nothing, or more than a tenth, is coloured: maps
-        of elements and painted pictures have no print that stands out.
+    uint8 ndarray [height, width] or None
+        How far each pixel is from gray: bright print on black ground. None for anything but 8-bit colours, and where
+        next to nothing, or more than a tenth, is coloured: maps of elements and painted pictures have no print that
+        stands out.
     """
     if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or pixels.dtype != np.uint8:
         return None
@@ -36,5 +36,10 @@ def colour_print(pixels: NDArray[Any]) -> tuple[NDArray[np.uint8], DataBar] | No
     share = np.count_nonzero(chroma > _COLOURED) / max(1, chroma.size)
     if min(chroma.shape) < 32 or not _SHARE[0] <= share <= _SHARE[1]:
         return None
-    height, width = chroma.shape
-    return chroma, DataBar(int(height * (1 - _SEARCHED_FRACTION)), height, 0, width, "plain", 0)
+    return chroma
+
+
+def printed_region(print_alone: NDArray[np.uint8]) -> DataBar:
+    """Where in coloured print a bar is looked for: the lower half, as a region of constant paper."""
+    height, width = print_alone.shape
+    return DataBar(int(height * (1 - _SEARCHED_FRACTION)), height, 0, width, "plain", 0)

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.canonical import to_gray8
+from pipeline.imaging.colour_print import colour_print
 from pipeline.imaging.decode import decode_image
 
 
@@ -16,3 +17,15 @@ def decode_gray(data: bytes, *, max_pixels: int) -> NDArray[np.uint8]:
         It is no picture that can be read here.
     """
     return to_gray8(decode_image(data, max_pixels=max_pixels))
+
+
+def decode_gray_and_colours(data: bytes, *, max_pixels: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """`decode_gray`, and the coloured print on the picture (see `colour_print`), None where there is none.
+
+    Raises
+    ------
+    ImageError
+        It is no picture that can be read here.
+    """
+    image = decode_image(data, max_pixels=max_pixels)
+    return to_gray8(image), colour_print(image.pixels)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
 from pipeline.imaging.canonical import to_gray8
-from pipeline.imaging.colour_print import colour_print
+from pipeline.imaging.colour_print import colour_print, printed_region
 from pipeline.imaging.databar import (
     DataBar,
     find_data_bar,
@@ -78,6 +78,7 @@ def read_scale(
     reader: TextReader | None = None,
     further_reader: TextReader | None = None,
     labels: LabelMemory | None = None,
+    coloured: NDArray[np.uint8] | None = None,
 ) -> ScaleReading:
     """Read the physical scale of a picture.
 
@@ -96,6 +97,10 @@ def read_scale(
     labels : LabelMemory, optional
         What reads the labels, remembering each distinct crop; with its own readers, so that ``reader`` and
         ``further_reader`` must be left out.
+
+    coloured : uint8 ndarray [height, width], optional
+        The coloured print on a gray picture, as `pipeline.imaging.colour_print.colour_print` takes it off; found in a
+        decoded picture or file, needed beside an array only.
 
     Returns
     -------
@@ -117,6 +122,7 @@ def read_scale(
     seen before in this process.
     """
     gray, from_file, colours = _as_gray(image)
+    coloured = colour_print(colours) if coloured is None and colours is not None else coloured
     metadata = metadata_nm_per_px if metadata_nm_per_px is not None else from_file
     if metadata is not None and not (np.isfinite(metadata) and metadata > 0):
         raise UsageError(f"metadata_nm_per_px is {metadata}; expected a finite number above zero, or None.")
@@ -135,8 +141,8 @@ def read_scale(
         accepted = known[-1]
     else:
         accepted, seen = _search(gray, bar, memory, key)
-    if accepted is None and colours is not None:
-        accepted = _coloured(colours, memory)
+    if accepted is None and coloured is not None:
+        accepted = _coloured(coloured, memory)
     if accepted is not None and is_drawing(gray, bar):
         seen, accepted = [_in_doubt(accepted, "the picture is mostly blank, as charts are")], None
     if accepted is not None:
@@ -168,13 +174,10 @@ def _search(
     return (held[0], seen) if _all_agree(held) else (None, [_in_doubt(one) for one in held])
 
 
-def _coloured(colours: NDArray[np.generic], memory: LabelMemory) -> ScaleCandidate | None:
+def _coloured(print_alone: NDArray[np.uint8], memory: LabelMemory) -> ScaleCandidate | None:
     """The first certain candidate in coloured print."""
-    coloured = colour_print(colours)
-    if coloured is None:
-        return None
-    candidates = _candidates(coloured[0], _regions(*coloured), memory)
-    return next((one for one in candidates if _is_certain(one, coloured[0].shape[1])), None)
+    candidates = _candidates(print_alone, _regions(print_alone, printed_region(print_alone)), memory)
+    return next((one for one in candidates if _is_certain(one, print_alone.shape[1])), None)
 
 
 @cache

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.recipe import WalkSettings
 from pipeline.errors import UnreadableFileError
-from pipeline.imaging.gray_file import decode_gray
+from pipeline.imaging.gray_file import decode_gray, decode_gray_and_colours
 from pipeline.imaging.isolation import Limits, run_isolated
 from pipeline.imaging.pdf import page_picture
 from pipeline.stages.ledger import Source, bytes_md5
@@ -53,6 +53,11 @@ class Contents:
     def decode(self, data: bytes) -> NDArray[np.uint8]:
         """The canonical 8-bit gray picture of bytes that `read` gave."""
         decode = partial(decode_gray, max_pixels=self.settings.max_pixels)
+        return run_isolated(decode, data, limits=walk_limits(self.settings))
+
+    def decode_with_colours(self, data: bytes) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        """`decode`, and the coloured print on the picture where there is some."""
+        decode = partial(decode_gray_and_colours, max_pixels=self.settings.max_pixels)
         return run_isolated(decode, data, limits=walk_limits(self.settings))
 
 

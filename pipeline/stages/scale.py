@@ -184,7 +184,7 @@ def _read(
     contents: Contents, source: Source, file: SidecarFile | None, fields: Mapping[str, str], memory: LabelMemory
 ) -> ScaleReading:
     data = contents.read(source)
-    gray = contents.decode(data)
+    gray, coloured = contents.decode_with_colours(data)
     width = gray.shape[1]
     notes: list[str] = []
     stated = None if np.isnan(source.nm_per_px) else source.nm_per_px
@@ -195,7 +195,7 @@ def _read(
         if size is not None:
             notes = [f"the text file beside it says {size:.6g} nm a pixel"]
             stated = size if stated is None else stated
-    reading = read_scale(gray, metadata_nm_per_px=stated, labels=memory)
+    reading = read_scale(gray, metadata_nm_per_px=stated, labels=memory, coloured=coloured)
     if reading.nm_per_px is not None:
         notes.append(remarks(reading.nm_per_px, width_px=width, fields=fields, data=data))
     return replace(reading, reason="; ".join(filter(None, (reading.reason, *notes))))

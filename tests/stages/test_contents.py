@@ -18,6 +18,8 @@ from pipeline.stages.ledger import Source, bytes_md5, read_files
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import open_index
 from tests.imaging.misbehaving import CRASH, HANG, gray_or_misbehave
+from tests.imaging.scale_drawings import specimen
+from tests.imaging.test_colour_print import coloured
 
 
 def _write(folder: Path, name: str, seed: int, end: bytes = b"") -> bytes:
@@ -60,3 +62,19 @@ def test_a_decoder_that_crashes_or_hangs_after_the_walk_leaves_one_row_missing(
     image = dict(zip(read_files(root)["path"].tolist(), read_files(root)["image"].tolist(), strict=True))
     done = np.asarray(root["pixels/key"][:]) != 0  # type: ignore[index]
     assert {path for path, row in image.items() if not done[row]} == {"1.png", "3.png"}
+
+
+def test_coloured_print_comes_with_the_picture_and_its_scale_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    coloured((255, 0, 0)).save(folder / "red.png")
+    specimen_alone = specimen(200, 300, 1)
+    cv2.imwrite(str(folder / "gray.png"), specimen_alone)
+    found = Contents(Corpus(str(folder)), load_recipe().walk)
+    gray, print_alone = found.decode_with_colours((folder / "red.png").read_bytes())
+    assert print_alone is not None
+    assert print_alone.shape == gray.shape
+    assert found.decode_with_colours((folder / "gray.png").read_bytes())[1] is None
+    run(folder, tmp_path / "index", recipe=load_recipe(), engines=EngineChoice.parse("local"), until="scale")
+    scales = open_index(tmp_path / "index").read()["scale"]
+    assert sorted(scales["text"][:].tolist()) == ["", "5 um"]
