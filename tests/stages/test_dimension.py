@@ -21,6 +21,7 @@ from pipeline.stages.keys import random_seed
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index, create_index
 from pipeline.storage.tables import read_table
+from tests.stages.conftest import OneEngine
 from tests.stages.test_neighbours import ALL, WIDTH, _recipe, _store
 
 
@@ -135,7 +136,8 @@ def test_a_killed_run_keeps_the_parts_it_has(
 
 @pytest.mark.engines
 def test_dask_workers_measure_the_same(run: Callable[..., Index], swiss: NDArray[np.float32], cluster: Engines) -> None:
-    one, other = _tables(run(swiss, _recipe(), "one")), _tables(run(swiss, _recipe(), "other", cluster))
+    dask = OneEngine(cluster.pick("dask", seconds=1e9))
+    one, other = _tables(run(swiss, _recipe(), "one")), _tables(run(swiss, _recipe(), "other", dask))
     for name, columns in one.items():
         for column, values in columns.items():
             np.testing.assert_array_equal(values, other[name][column])

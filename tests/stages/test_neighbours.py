@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -24,6 +24,7 @@ from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index, create_index
 from pipeline.storage.rows import RowArray, require_rows, shards_of, write_shard
 from pipeline.storage.tables import write_table
+from tests.stages.conftest import OneEngine
 
 TEXT = """
 autoencode = []
@@ -245,15 +246,21 @@ def test_steps_bound_what_the_driver_holds(
 
 
 @pytest.mark.engines
-def test_dask_workers_find_the_same_bits(
-    new_index: Callable[[str], Index], values: NDArray[np.float32], tmp_path: Path, cluster: Engines
+@pytest.mark.parametrize("engine", ["dask", "ray"])
+def test_other_workers_find_the_same_bits(
+    new_index: Callable[[str], Index],
+    values: NDArray[np.float32],
+    tmp_path: Path,
+    cluster: Engines,
+    engine: Literal["dask", "ray"],
 ) -> None:
     recipe = _recipe()
-    index, fresh = new_index("dask"), new_index("fresh")
+    index, fresh = new_index(engine), new_index("fresh")
     for each in (index, fresh):
         _store(each, recipe, values, np.ones(ALL, bool))
     _run(fresh, recipe, tmp_path)
-    _run(index, recipe, tmp_path, cluster)
+    _run(index, recipe, tmp_path, OneEngine(cluster.pick(engine, seconds=1e9)))
+    assert engine in {commit.metadata.get("engine") for commit in index.history()}
     _assert_same(index, fresh)
 
 
