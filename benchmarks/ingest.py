@@ -124,11 +124,12 @@ def _warm(engines: Engines, folder: Path, recipe: Recipe, workers: int) -> None:
     """Let every worker start its child process."""
     place = folder / Corpus(str(folder)).listing().files[0].path
     decode = partial(_decode_one, limits=Limits(recipe.walk.decode_seconds, recipe.walk.decode_memory_bytes))
-    list(engines.pick("dask", seconds=1e9).map(decode, [place] * 8 * workers, retries=0))
+    list(engines.pick("dask", seconds=1e9).map(decode, [(place, n) for n in range(8 * workers)], retries=0))
 
 
-def _decode_one(place: Path, *, limits: Limits) -> int:
-    run_isolated(partial(summarise_picture, max_pixels=1 << 30), place.read_bytes(), limits=limits)
+def _decode_one(numbered: tuple[Path, int], *, limits: Limits) -> int:
+    """The number makes each a task of its own: Dask takes equal ones for one."""
+    run_isolated(partial(summarise_picture, max_pixels=1 << 30), numbered[0].read_bytes(), limits=limits)
     time.sleep(0.05)  # so that no worker does them all
     return os.getpid()
 
