@@ -3,6 +3,7 @@
 Files come through shared memory, requests on standard input, and answers leave on standard output.
 """
 
+import itertools
 import os
 import pickle
 import resource
@@ -30,10 +31,13 @@ _EXHAUSTED_SHARE: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Compute ``function`` of the first ``size`` bytes of the shared memory, within limits."""
+    """Compute ``function`` of each of the files that lie one after the other in the shared memory, within limits.
+
+    ``seconds`` is for all of them.
+    """
 
     function: Callable[[bytes], Any]
-    size: int
+    sizes: tuple[int, ...]
     seconds: float
     memory_bytes: int
 
@@ -41,6 +45,8 @@ class Request:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A value, the exception that the function raised, or that the memory did not suffice.
+
+    What comes back is a ``value``: a list of an answer to each file.
 
     ``exhausted`` says that the child should be replaced.
     """
@@ -75,10 +81,10 @@ def main(shared: int) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (idle_bytes + request.memory_bytes, hard))
         signal.setitimer(signal.ITIMER_REAL, request.seconds + _GRACE_SECONDS)
-        answer = _compute(request, shared)
+        answers_to_files = _compute_each(request, shared)
         signal.setitimer(signal.ITIMER_REAL, 0)
         exhausted = _data_bytes() - idle_bytes > _EXHAUSTED_SHARE * request.memory_bytes
-        _send(answers, Answer(answer.kind, answer.value, exhausted), shared)
+        _send(answers, Answer("value", answers_to_files, exhausted), shared)
 
 
 def _prepare_libraries() -> None:
@@ -91,9 +97,14 @@ def _prepare_libraries() -> None:
     cv2.setNumThreads(1)
 
 
-def _compute(request: Request, shared: int) -> Answer:
+def _compute_each(request: Request, shared: int) -> list[Answer]:
+    ends = itertools.accumulate(request.sizes)
+    return [_compute(request.function, shared, size, end - size) for size, end in zip(request.sizes, ends, strict=True)]
+
+
+def _compute(function: Callable[[bytes], Any], shared: int, size: int, start: int) -> Answer:
     try:
-        return Answer("value", request.function(read_at_start(shared, request.size)))
+        return Answer("value", function(read_at(shared, size, start)))
     except MemoryError:
         return Answer("memory")
     except ImageTooLargeError as error:
@@ -110,11 +121,11 @@ def _survives_pickling(error: Exception) -> bool:
     return True
 
 
-def read_at_start(place: int, size: int) -> bytes:
-    """The first ``size`` bytes of the shared memory."""
-    data = os.pread(place, size, 0)
+def read_at(place: int, size: int, start: int) -> bytes:
+    """So many bytes of the shared memory."""
+    data = os.pread(place, size, start)
     while len(data) < size:  # the system reads at most 2 GiB at a time
-        data += os.pread(place, size - len(data), len(data))
+        data += os.pread(place, size - len(data), start + len(data))
     return data
 
 
@@ -129,9 +140,10 @@ def _send(place: int, answer: Answer, shared: int = -1) -> None:
     try:
         message = pickle.dumps(answer, protocol=pickle.HIGHEST_PROTOCOL)
     except MemoryError:
-        message = pickle.dumps(Answer("memory", exhausted=True))
+        nothing = [Answer("memory")] * len(answer.value)
+        message = pickle.dumps(Answer("value", nothing, exhausted=True))
     if shared >= 0 and len(message) > _LARGEST_IN_PIPE:
-        write_at_start(shared, message)
+        write_at(shared, message, 0)
         message = LENGTH.pack(-len(message))
     else:
         message = LENGTH.pack(len(message)) + message
@@ -140,11 +152,11 @@ def _send(place: int, answer: Answer, shared: int = -1) -> None:
         view = view[os.write(place, view) :]
 
 
-def write_at_start(place: int, data: bytes) -> None:
-    """Put ``data`` at the beginning of the shared memory."""
+def write_at(place: int, data: bytes, start: int) -> None:
+    """Put ``data`` into the shared memory."""
     view, done = memoryview(data), 0
     while done < len(view):
-        done += os.pwrite(place, view[done:], done)
+        done += os.pwrite(place, view[done:], start + done)
 
 
 def _data_bytes() -> int:

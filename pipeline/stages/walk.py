@@ -21,7 +21,7 @@ from pipeline.stages.contents import walk_limits
 from pipeline.stages.digester import Digester
 from pipeline.stages.digests import Digest, merge_digests
 from pipeline.stages.keys import stage_key
-from pipeline.stages.known_contents import Verdict, contents_key, known_contents
+from pipeline.stages.known_contents import contents_key, known_contents
 from pipeline.stages.ledger import FILE_COLUMNS, FILES, count_values, empty_columns
 from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
 from pipeline.storage.listing import Files, Listing, positions, texts
@@ -171,7 +171,7 @@ def _job(context: Context) -> Job:
     """The worker knows the contents of the index at this moment, so they are part of its key."""
     settings = context.recipe.walk
     key = stage_key(NAME, settings.model_dump(), contents_key(context.root), int(context.rehash))
-    digest = Digester(
+    digester = Digester(
         context.corpus,
         max_bytes=settings.max_bytes,
         summarise=partial(summarise_picture, max_pixels=settings.max_pixels),
@@ -179,16 +179,15 @@ def _job(context: Context) -> Job:
         limits=walk_limits(settings),
     )
     return Job(
-        f"{NAME} {context.corpus.url} {key}", partial(_digesting_worker, digest=digest, judge_again=context.rehash)
+        f"{NAME} {context.corpus.url} {key}", partial(_digesting_worker, digester=digester, judge_again=context.rehash)
     )
 
 
-def _digesting_worker(root: zarr.Group, *, digest: Digester, judge_again: bool) -> Worker:
+def _digesting_worker(root: zarr.Group, *, digester: Digester, judge_again: bool) -> Worker:
     known = known_contents(root, judge_again=judge_again)
 
     def worker(root: zarr.Group, task: Block) -> list[Digest]:
-        in_block: dict[bytes, Verdict] = {}  # no longer than that: another block's result may never arrive
-        return [found for entry in task.data for found in digest(entry, known, in_block)]
+        return list(digester.digest(task.data, known))
 
     return worker
 

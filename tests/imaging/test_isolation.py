@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from pipeline.errors import CorruptImageError, ImageError, ImageTooLargeError
-from pipeline.imaging.isolation import Limits, close_isolated, run_isolated, spent_cpu_seconds
+from pipeline.imaging.isolation import Limits, close_isolated, run_isolated, run_isolated_batch, spent_cpu_seconds
 from tests.imaging.misbehaving import BREAK, CRASH, EAT, END, HANG, calculate, process_of, repeat, say_much
 
 LIMITS = Limits(seconds=20.0, memory_bytes=600 << 20)
@@ -140,3 +140,21 @@ def test_large_answers_come_whole_and_leave_the_memory_to_the_next_file() -> Non
 def test_an_answer_for_which_memory_does_not_suffice_is_too_large() -> None:
     with pytest.raises(ImageTooLargeError, match=r"more than 0\.3 GiB"):
         run_isolated(repeat, b"200000000", limits=Limits(20.0, int(0.3 * 2**30)))
+
+
+def test_a_batch_is_answered_in_order_by_one_child() -> None:
+    files = [b"x" * size for size in (5, 0, 3_000_000, 1)]
+    found = run_isolated_batch(process_of, files, limits=LIMITS)
+    assert [size for _, size in found] == [5, 0, 3_000_000, 1]
+    assert len({process for process, _ in found}) == 1
+    assert run_isolated_batch(process_of, [], limits=LIMITS) == []
+
+
+@pytest.mark.parametrize("bad", [CRASH, END, EAT, BREAK, HANG])
+def test_in_a_batch_every_file_is_judged_as_it_is_alone(bad: bytes) -> None:
+    limits = Limits(1.0 if bad == HANG else 20.0, 600 << 20)
+    with pytest.raises(ImageError) as alone:
+        run_isolated(process_of, bad, limits=limits)
+    first, found, last = run_isolated_batch(process_of, [b"1", bad, b"333"], limits=limits)
+    assert (first[1], last[1]) == (1, 3)
+    assert (type(found), str(found)) == (type(alone.value), str(alone.value))
