@@ -1,5 +1,6 @@
 """What the batch scripts themselves do on a real SLURM, with a `ray` and a `semcorpus` that only stand in for them."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,29 @@ def test_the_job_outlives_a_node(slurm: TwoNodes, tools: Path) -> None:
     finally:
         slurm.start_node(2)
     assert "done" in slurm.output(job)
+
+
+_HOSTS = """#!{python}
+import socket, sys
+from distributed import Client
+client = Client(scheduler_file=sys.argv[sys.argv.index("--dask") + 1], timeout=60)
+client.wait_for_workers(2, timeout=120)
+print("workers on", *sorted(client.run(socket.gethostname).values()), "by", client.scheduler.address[:3])
+"""
+
+
+@pytest.mark.parametrize("script", ["dask.sbatch", "array.sbatch"])
+def test_dask_has_workers_on_both_nodes(script: str, slurm: TwoNodes, tools: Path) -> None:
+    """Real schedulers and workers, found by a file and with the job's own key; nothing is left behind but a mark."""
+    stand_in(tools, "semcorpus", _HOSTS.format(python=sys.executable))
+    array = script == "array.sbatch"
+    options = ("--array=0-1", "--exclusive", *SMALL[1:]) if array else SMALL
+    job = slurm.submit(script, "/corpus", "/index", options=options, SEMCORPUS=str(tools / "semcorpus"))
+    tasks = [f"{job}_0", f"{job}_1"] if array else [job]
+    assert [slurm.wait(task)["ExitCode"] for task in tasks] == ["0:0"] * len(tasks), slurm.output(tasks[0])
+    assert "workers on node1 node2 by tls" in slurm.output(tasks[0])
+    left = {path.name for path in (slurm.base / "jobs").glob(".semcorpus-*")}
+    assert left == ({f".semcorpus-{job}.over"} if array else set())
 
 
 def test_night_after_night(slurm: TwoNodes, tools: Path) -> None:
