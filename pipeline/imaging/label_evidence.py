@@ -22,7 +22,7 @@ _SURE_WITHOUT_SHAPES: Final = 0.98
 _SURE_OF_OTHER_TEXT: Final = 0.9
 _BOTH_SURE: Final = 0.5
 _DISSENT: Final = 0.5
-_SURE_OF_POINT: Final = 0.9
+_SURE_OF_POINT: Final = 0.85
 _LIKE_A_LENGTH: Final = re.compile(r"^.{0,2}[0-9OoIliSZBst].{0,6}[mnu\N{MICRO SIGN}rw]")
 """A digit, or what one may be taken for, and a letter of a unit after it: what texture is read as seldom has both."""
 

@@ -15,7 +15,7 @@ VERSIONS = {
     "walk": 1,
     "pair": 1,
     "labels": 2,
-    "scale": 3,
+    "scale": 4,
     "pixels": 1,
     "embed": 1,
     "autoencode": 2,
