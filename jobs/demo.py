@@ -7,6 +7,8 @@ import click
 from jobs.options import talk_options
 from jobs.terminal import print_line
 from pipeline.demo import write_demo_corpus
+from pipeline.demo.heap.heap import FEWEST_FILES, write_heap
+from pipeline.demo.heap.label_sets import LABEL_SETS
 
 
 @click.command(
@@ -19,9 +21,23 @@ from pipeline.demo import write_demo_corpus
 @click.option(
     "--images-per-class", default=20, show_default=True, type=click.IntRange(min=4), help="Pictures of each texture."
 )
+@click.option(
+    "--files",
+    type=click.IntRange(min=FEWEST_FILES),
+    help="Instead of drawn samples, a heap of so many small files of every kind that a share can hold.",
+)
 @talk_options
-def command(directory: Path, seed: int, images_per_class: int, quiet: bool, log_json: bool, debug: bool) -> None:
-    """Write a small corpus with known answers into DIRECTORY: corpus/, labels/ and truth.parquet."""
+def command(
+    directory: Path, seed: int, images_per_class: int, files: int | None, quiet: bool, log_json: bool, debug: bool
+) -> None:
+    """Write a corpus with known answers into DIRECTORY: corpus/, labels and truth.parquet."""
+    if files is not None:
+        heap = write_heap(directory, seed=seed, files=files)
+        if not (quiet or log_json):
+            sets = " ".join(f"--labels '{name}={directory}/{place}'" for name, place in LABEL_SETS.items())
+            print_line(f"{heap.files} files in {directory / 'corpus'}")
+            print_line(f"Next: semcorpus run {directory}/corpus {directory}/index --until labels {sets}")
+        return
     summary = write_demo_corpus(directory, seed=seed, images_per_class=images_per_class)
     if not (quiet or log_json):
         print_line(f"{summary.files} files of {summary.pictures} pictures in {directory / 'corpus'}")

@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 from pipeline.demo.randomness import stream
 
-_FOLDERS = (
+FOLDERS = (
     "Anna Rossi/2016-03-14 TiO2",
     "Anna Rossi/2016-03-15 TiO2 (bis)/da rifare",
     "B. Müller/ZnO neu/Bilder",
@@ -36,7 +36,7 @@ _COPIES = (
 def picture_path(seed: int, key: str, number: int) -> str:
     """Return where a picture lies, without suffix; ``number`` is unique and keeps paths apart."""
     rng = stream(seed, key, "path")
-    folder = _FOLDERS[int(rng.integers(len(_FOLDERS)))]
+    folder = FOLDERS[int(rng.integers(len(FOLDERS)))]
     stem = _STEMS[int(rng.integers(len(_STEMS)))]
     return f"{folder}/{stem.format(number=number)}"
 

@@ -13,7 +13,7 @@ from pipeline.demo.textures import TEXTURES
 from pipeline.demo.vendor_tags import TagVendor
 
 Container = Literal["tiff", "jpeg", "png", "bmp", "pdf"]
-Relation = Literal["", "same_bytes", "same_pixels", "same_picture", "near"]
+Relation = Literal["", "same_bytes", "same_pixels", "same_picture", "near", "crop", "thumbnail", "other_bar"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The right answer for every file of the sample corpus, and its Parquet table."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,10 +33,11 @@ class FileTruth:
         ``ok``, later ones are ``duplicate``.
     picture_of : str or None
         Path of the master that it was made from, its own for a master; the files of one picture share it.
-        None for what is no picture; all further fields are None then.
+        None for what is no picture; all further fields but ``reason_says`` are None then.
     relation : str or None
-        Empty for a master, else ``same_bytes``, ``same_pixels``, ``same_picture`` or ``near``: how the file
-        relates to its picture's other files (``same_bytes``: another file with exactly these bytes).
+        Empty for a master, else ``same_bytes``, ``same_pixels``, ``same_picture``, ``near``, ``crop``, ``thumbnail``
+        or ``other_bar``: how the file relates to its picture's other files (``same_bytes``: another file with
+        exactly these bytes).
     texture : str or None
         The class it was drawn as.
     label : str or None
@@ -57,6 +58,10 @@ class FileTruth:
     true_nm_per_px : float or None
         With which it was drawn, known also where the file does not tell.
     width_px, height_px, bit_depth : int or None
+    pages : int or None
+        Pictures in the file.
+    reason_says : str or None
+        A word that the ledger's reason must have; empty where any reason will do, None where there must be none.
     """
 
     path: str
@@ -81,6 +86,8 @@ class FileTruth:
     width_px: int | None = None
     height_px: int | None = None
     bit_depth: int | None = None
+    pages: int | None = None
+    reason_says: str | None = None
 
 
 _TEXT, _NUMBER, _COUNT = pa.string(), pa.float64(), pa.int64()
@@ -109,6 +116,8 @@ TRUTH_SCHEMA = pa.schema(
         ("width_px", _COUNT),
         ("height_px", _COUNT),
         ("bit_depth", _COUNT),
+        ("pages", _COUNT),
+        ("reason_says", _TEXT),
     ]
 )
 
@@ -121,7 +130,7 @@ def truth_of(picture: PlannedPicture, file: PlannedFile, content: bytes, labels:
     bar = picture.bar
     return FileTruth(
         path=file.path,
-        md5=_md5(content),
+        md5=bytes_md5(content),
         size_bytes=len(content),
         format=file.encoding.container,
         status="ok",
@@ -142,22 +151,38 @@ def truth_of(picture: PlannedPicture, file: PlannedFile, content: bytes, labels:
         width_px=picture.width_px,
         height_px=picture.height_px,
         bit_depth=16 if picture.levels > 256 and file.encoding.container == "tiff" else 8,
+        pages=1,
     )
 
 
 def truth_of_bad(file: BadFile) -> FileTruth:
     """Return what is true of a file that is no picture."""
-    return FileTruth(file.path, _md5(file.content), len(file.content), file.format, file.status)
+    return FileTruth(file.path, bytes_md5(file.content), len(file.content), file.format, file.status, reason_says="")
 
 
-def with_duplicates(rows: Iterable[FileTruth]) -> list[FileTruth]:
-    """Return the rows by their paths' bytes, later paths of an ``ok`` content as ``duplicate``."""
+def with_duplicates(rows: Iterable[FileTruth], *, first: Collection[str] = ()) -> list[FileTruth]:
+    """Return the rows by their paths' bytes, later paths of a picture's content as ``duplicate``.
+
+    Parameters
+    ----------
+    rows : iterable of FileTruth
+        Their ``ok`` and ``duplicate`` are set anew.
+    first : collection of str, optional
+        Paths that come before all others: those that were ``ok`` when the corpus was walked the last time.
+    """
+    listed = sorted(rows, key=lambda row: row.path.encode())
     seen: set[str] = set()
-    ordered = []
-    for row in sorted(rows, key=lambda row: row.path.encode()):
-        ordered.append(replace(row, status="duplicate") if row.status == "ok" and row.md5 in seen else row)
-        seen.add(row.md5)
-    return ordered
+    status: dict[str, FileStatus] = {}
+    for row in sorted(listed, key=lambda row: row.path not in first):
+        if row.status in ("ok", "duplicate"):
+            status[row.path] = "duplicate" if row.md5 in seen else "ok"
+            seen.add(row.md5)
+    return [replace(row, status=status.get(row.path, row.status)) for row in listed]
+
+
+def read_truth(path: Path) -> list[FileTruth]:
+    """Return the rows of a table that `write_truth` has written."""
+    return [FileTruth(**row) for row in pq.read_table(path).to_pylist()]
 
 
 def write_truth(path: Path, rows: Iterable[FileTruth]) -> None:
@@ -167,7 +192,8 @@ def write_truth(path: Path, rows: Iterable[FileTruth]) -> None:
     pq.write_table(pa.table(columns, schema=TRUTH_SCHEMA), path)
 
 
-def _md5(content: bytes) -> str:
+def bytes_md5(content: bytes) -> str:
+    """MD5 in hexadecimal digits."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
