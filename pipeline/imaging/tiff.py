@@ -29,8 +29,22 @@ _COMPRESSIONS: Final = {
     NO_COMPRESSION: "none", 5: "LZW", JPEG_COMPRESSION: "JPEG", 8: "Deflate", 32946: "Deflate",
     32773: "PackBits", 34925: "LZMA", 50000: "Zstandard",
 }  # fmt: skip
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
-_PHOTOMETRIC_SAMPLES: Final = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _YCBCR: 3}
+# Named in a refusal. Decoders of the fax codes were seen to fill in what is damaged without a word.
+_REFUSED_COMPRESSIONS: Final = {
+    2: "CCITT fax coding (modified Huffman)", 3: "CCITT fax coding (Group 3)", 4: "CCITT fax coding (Group 4)",
+    6: "old-style JPEG", 9: "JBIG", 10: "JBIG", 32766: "NeXT", 32809: "ThunderScan", 33003: "JPEG 2000",
+    33005: "JPEG 2000", 34661: "JBIG", 34676: "SGI LogLuv", 34677: "SGI LogLuv", 34712: "JPEG 2000",
+    34887: "LERC", 34892: "lossy JPEG", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL",
+}  # fmt: skip
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
+_PHOTOMETRIC_SAMPLES: Final = {
+    _WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3,
+}  # fmt: skip
+_REFUSED_PHOTOMETRICS: Final = {
+    4: "transparency mask", 8: "CIE L*a*b*", 9: "ICC L*a*b*", 10: "ITU L*a*b*", 32803: "raw camera colours (CFA)",
+    32844: "SGI LogL", 32845: "SGI LogLuv", 34892: "linear raw camera colours",
+}  # fmt: skip
+_REDUCED: Final = 1  # of the tag NewSubfileType
 _PREMULTIPLIED_ALPHA, _ALPHA = 1, 2
 
 # tifffile logs what it forgives; all that matters here is checked before it sees the file.
@@ -42,7 +56,8 @@ def decode_tiff(data: bytes, *, max_pixels: int) -> DecodedImage:
     """Decode the largest page of a TIFF file, the first of several equally large.
 
     "White is zero" is inverted, planes become channels, palettes are resolved by
-    `pipeline.imaging.palette.apply_palette`, samples that are neither colour nor alpha are dropped, and so is
+    `pipeline.imaging.palette.apply_palette`, cyan, magenta, yellow and black become red, green and blue without a
+    colour profile, samples that are neither colour nor alpha are dropped, and so is
     premultiplied alpha (which composes on black). Gray of 2 and 4 bits is spread over 0..255. The Orientation
     tag is not applied.
 
@@ -53,6 +68,8 @@ def decode_tiff(data: bytes, *, max_pixels: int) -> DecodedImage:
     pages = read_directories(data)
     index = _largest_page(pages)
     page = pages[index]
+    if page.integer(254, 0) & _REDUCED and 330 in page.tags:
+        raise UnsupportedImageError("a TIFF whose full picture lies in a SubIFD, behind a reduced one")
     width, height = page_size(page)
     check_size(width, height, max_pixels=max_pixels)
     layout = read_layout(page)
@@ -79,15 +96,19 @@ def _largest_page(pages: list[TiffPage]) -> int:
 
 def _check_supported(layout: TiffLayout) -> None:
     if layout.compression not in _COMPRESSIONS:
+        name = _REFUSED_COMPRESSIONS.get(layout.compression, "a compression")
         raise UnsupportedImageError(
-            f"a TIFF of compression {layout.compression}; read are " + ", ".join(dict.fromkeys(_COMPRESSIONS.values()))
+            f"a TIFF of {name} (code {layout.compression}); read are "
+            + ", ".join(dict.fromkeys(_COMPRESSIONS.values()))
         )
     needed = _PHOTOMETRIC_SAMPLES.get(layout.photometric)
     if needed is None:
+        name = _REFUSED_PHOTOMETRICS.get(layout.photometric, "a photometric interpretation")
         raise UnsupportedImageError(
-            f"a TIFF of photometric interpretation {layout.photometric} (CMYK, CIELab, ...); "
-            "gray, RGB and palette are read"
+            f"a TIFF of {name} (code {layout.photometric}); gray, RGB, CMYK and palette are read"
         )
+    if layout.photometric == _CMYK and (layout.bits != 8 or layout.compression == JPEG_COMPRESSION):
+        raise UnsupportedImageError("a CMYK TIFF of JPEG compression or of other than 8 bits a sample")
     if layout.photometric == _YCBCR and layout.compression != JPEG_COMPRESSION:
         raise UnsupportedImageError("a TIFF of YCbCr colours without JPEG compression")
     if layout.samples < needed:
@@ -173,6 +194,8 @@ def _as_meant(samples: NDArray[Any], layout: TiffLayout, page: TiffPage, *, from
     """Turn stored samples into the picture's values: larger is brighter, channels are gray, RGB or RGBA."""
     if layout.samples > 1:
         samples = _without_extra_samples(samples, layout)
+    if layout.photometric == _CMYK:
+        return _from_inks(samples)
     if layout.photometric == _PALETTE:
         return apply_palette(_as_index(samples), _read_palette(page, layout.bits), from_microscope=from_microscope)
     if layout.bits in (2, 4) and samples.dtype == np.uint8:
@@ -187,6 +210,13 @@ def _without_extra_samples(samples: NDArray[Any], layout: TiffLayout) -> NDArray
     has_alpha = layout.photometric != _PALETTE and layout.extra_samples[:1] == (_ALPHA,)
     kept = samples[:, :, : colours + has_alpha]
     return np.ascontiguousarray(kept[:, :, 0] if kept.shape[2] == 1 else kept)
+
+
+def _from_inks(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Red, green and blue of cyan, magenta, yellow and black: (255 - ink) (255 - black) / 255, rounded half up."""
+    light = 255 - samples.astype(np.uint16)
+    products = light[:, :, :3].astype(np.uint32) * light[:, :, 3:4]
+    return ((2 * products + 255) // 510).astype(np.uint8)
 
 
 def _as_index(samples: NDArray[Any]) -> NDArray[np.integer]:

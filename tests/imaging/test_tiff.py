@@ -215,8 +215,12 @@ def test_a_body_of_zeros_is_no_picture() -> None:
 @pytest.mark.parametrize(
     ("tag", "value", "reason"),
     [
-        (259, 2, "compression 2"),
-        (262, 8, "photometric interpretation 8"),
+        (259, 2, "CCITT fax coding"),
+        (259, 4, "Group 4"),
+        (259, 6, "old-style JPEG"),
+        (259, 999, "compression .code 999"),
+        (262, 8, "CIE L"),
+        (262, 77, "interpretation .code 77"),
         (339, 6, "complex"),
         (262, 6, "YCbCr"),
     ],
@@ -226,6 +230,29 @@ def test_what_is_not_read_is_named(tag: int, value: int, reason: str) -> None:
     data = patched(data, tag, value)
     with pytest.raises((UnsupportedImageError), match=reason):
         decode_image(patched(data, 277, 3) if value == 6 and tag == 262 else data)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "lzw"}, {"tile": (16, 16)}])
+def test_inks_become_colours(options: dict[str, Any]) -> None:
+    inks = RNG.integers(0, 256, (40, 56, 4), dtype=np.uint8)
+    light = 1 - inks.astype(np.float64) / 255
+    expected = np.floor(255 * light[:, :, :3] * light[:, :, 3:] + 0.5)
+    image = decode_image(tiff(inks, photometric="separated", **options))
+    assert image.pixels.shape == (40, 56, 3)
+    assert np.abs(image.pixels - expected).max() <= 1
+    white = decode_image(
+        tiff(np.zeros((9, 9, 4), np.uint8) + np.array([0, 0, 0, 255], np.uint8), photometric="separated")
+    )
+    assert not white.pixels.any(), "all of the black ink is black"
+
+
+def test_a_picture_that_lies_behind_a_reduced_one_is_not_taken_for_it() -> None:
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        file.write(GRAY[::4, ::4], subifds=1, subfiletype=1, metadata=None)
+        file.write(GRAY, metadata=None)
+    with pytest.raises(UnsupportedImageError, match="SubIFD"):
+        decode_image(buffer.getvalue())
 
 
 def test_64_bit_integers_are_refused() -> None:
