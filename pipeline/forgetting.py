@@ -85,7 +85,8 @@ def _clear_tables(root: zarr.Group, row: int, md5: NDArray[np.uint8]) -> None:
     images["present"][row] = False
     images["picture"] = _without(images["picture"], row, images)
     write_table(root, IMAGES, images)
-    for table, columns in (("comparisons", ("first", "second")), ("duplicates", ("group", "image"))):
+    of_images = {"comparisons": ("first", "second"), "duplicates": ("group", "image"), "fingerprints": ("image",)}
+    for table, columns in of_images.items():
         _drop_rows(root, table, lambda t, names=columns: np.any([t[name] == row for name in names], axis=0))
     for name in _children(root, "labels"):
         _drop_rows(root, f"labels/{name}", lambda t: t["images"] == row)

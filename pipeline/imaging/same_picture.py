@@ -2,29 +2,35 @@
 
 What a JPEG may change is known: each coefficient of each 8 x 8 block is rounded to a multiple of its quantisation step,
 so that the difference to the original, taken through the same cosine transform, stays within half a step everywhere.
-The difference of two frames of one sample is their noise, and does not.
+The difference of two frames of one sample is their noise, and does not. Where a picture has nothing that would survive
+such rounding, as an empty frame has not, the bound says nothing; then only the proof counts that encoding one file's
+pixels again gives the other file's bytes.
 """
 
-import io
 from dataclasses import dataclass
 from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+
+from pipeline.imaging.reencoding import is_jpeg, is_reencoding, luma_steps
 
 Relation = Literal["same_picture", "near", "thumbnail", "crop", "other_bar", ""]
+Evidence = Literal["re_encoded", "quantisation", "levels", "resampled", ""]
 
-# A near copy differs by so little that no eye and no network sees it.
+# A near copy differs by so little that no eye and no network sees it: in few pixels, or with its fine detail in common.
 _NEAR_LEVELS = 2
+_NEAR_SHARE = 0.01
+_NEAR_CORRELATION = 0.9
 
 # Rounding to whole gray levels, twice, moves a coefficient by less than this (7 standard deviations).
 _ROUNDING = 4.0
 _SHARE_UNEXPLAINED = 0.005
+# So many blocks must have something that the same loss would have left in another picture, too.
+_SHARE_TELLING = 0.02
 
 _BLOCK = 8
-_JPEG_MAGIC = b"\xff\xd8\xff"
 
 # A data bar and a margin above it are at most this share of a picture's height.
 _MOST_CUT_OFF = 0.35
@@ -52,6 +58,9 @@ class Comparison:
     Attributes
     ----------
     relation : {"same_picture", "near", "thumbnail", "crop", "other_bar", ""}
+    evidence : {"re_encoded", "quantisation", "levels", "resampled", ""}
+        What it rests on: one file's pixels encoded again are the other's bytes; the difference is within what the
+        JPEGs' quantisation explains; it is at most 2 gray levels; it is that of a resampling filter.
     differing_pixels : int
         Pixels that differ at all, in the part and at the size that both have.
     max_difference : int
@@ -59,6 +68,7 @@ class Comparison:
     """
 
     relation: Relation
+    evidence: Evidence
     differing_pixels: int
     max_difference: int
 
@@ -78,33 +88,67 @@ def compare_pictures(first: Copy, second: Copy) -> Comparison:
         return _same_size(large, small)
     (high, wide), (low, narrow) = large.gray.shape, small.gray.shape
     if wide == narrow and 0 < high - low <= _MOST_CUT_OFF * high:
-        top = Copy(large.data, np.ascontiguousarray(large.gray[:low]))
-        return _measured("crop" if _jpeg_explains(top, small) else "", top.gray, small.gray)
+        top = _upper(large, low)
+        evidence = _one_picture(top, small)
+        return _measured("crop" if evidence else "", evidence, top.gray, small.gray)
     scale = narrow / wide
     if scale <= _MOST_THUMBNAIL_SCALE and abs(low / high - scale) <= _ASPECT_TOLERANCE * scale:
         shrunk = np.asarray(cv2.resize(large.gray, (narrow, low), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        return _measured("thumbnail" if _looks_the_same(shrunk, small.gray) else "", shrunk, small.gray)
-    return Comparison("", 0, 0)
+        same = _looks_the_same(shrunk, small.gray)
+        return _measured("thumbnail" if same else "", "resampled" if same else "", shrunk, small.gray)
+    return Comparison("", "", 0, 0)
 
 
 def _same_size(a: Copy, b: Copy) -> Comparison:
-    relation = _one_picture(a, b)
-    if not relation:
-        rows = int(_OTHER_BAR_BELOW * a.gray.shape[0]) // _BLOCK * _BLOCK
-        tops = [Copy(copy.data, np.ascontiguousarray(copy.gray[:rows])) for copy in (a, b)]
-        relation = "other_bar" if rows and _one_picture(*tops) else ""
-    return _measured(relation, a.gray, b.gray)
+    evidence = _one_picture(a, b)
+    relation: Relation = "near" if evidence == "levels" else "same_picture" if evidence else ""
+    rows = int(_OTHER_BAR_BELOW * a.gray.shape[0]) // _BLOCK * _BLOCK
+    if not relation and rows:
+        evidence = _one_picture(_upper(a, rows), _upper(b, rows))
+        relation = "other_bar" if evidence else ""
+    return _measured(relation, evidence, a.gray, b.gray)
 
 
-def _one_picture(a: Copy, b: Copy) -> Relation:
+def _upper(copy: Copy, rows: int) -> Copy:
+    return Copy(copy.data, np.ascontiguousarray(copy.gray[:rows]))
+
+
+def _one_picture(a: Copy, b: Copy) -> Evidence:
+    """What shows that two pictures of one shape are one."""
+    for source, encoded in ((a, b), (b, a)):
+        if not is_jpeg(source.data) and _has_detail(encoded.gray) and is_reencoding(source.gray, encoded.data):
+            return "re_encoded"
     if _jpeg_explains(a, b):
-        return "same_picture"
-    return "near" if int(cv2.absdiff(a.gray, b.gray).max()) <= _NEAR_LEVELS else ""
+        return "quantisation"
+    return "levels" if _is_near(a.gray, b.gray) else ""
 
 
-def _measured(relation: Relation, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Comparison:
+def _has_detail(gray: NDArray[np.uint8]) -> bool:
+    """Whether enough blocks are of more than one level: any empty frame may end up as the same flat JPEG."""
+    height, width = (length // _BLOCK * _BLOCK for length in gray.shape)
+    if not height or not width:
+        return False
+    blocks = gray[:height, :width].reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
+    return float(np.mean(blocks.max(axis=(1, 3)) > blocks.min(axis=(1, 3)))) >= _SHARE_TELLING
+
+
+def _measured(relation: Relation, evidence: Evidence, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Comparison:
     difference = cv2.absdiff(a, b)
-    return Comparison(relation, int(np.count_nonzero(difference)), int(difference.max()))
+    return Comparison(relation, evidence, int(np.count_nonzero(difference)), int(difference.max()))
+
+
+def _is_near(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
+    difference = cv2.absdiff(a, b)
+    if int(difference.max()) > _NEAR_LEVELS:
+        return False
+    return int(np.count_nonzero(difference)) <= _NEAR_SHARE * a.size or _detail_correlation(a, b) >= _NEAR_CORRELATION
+
+
+def _detail_correlation(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    """Correlation of the steps from pixel to pixel; 0 where one of the pictures has none."""
+    x, y = (np.diff(gray.astype(np.float32), axis=1).ravel() for gray in (a, b))
+    scale = float(np.sqrt(np.dot(x, x) * np.dot(y, y)))
+    return float(np.dot(x, y)) / scale if scale else 0.0
 
 
 def _jpeg_explains(a: Copy, b: Copy) -> bool:
@@ -113,17 +157,24 @@ def _jpeg_explains(a: Copy, b: Copy) -> bool:
     Where a decoder has clipped to black or white the single coefficients say nothing, but clipping only brings a block
     nearer to its original: there the energy of the difference has the same bound.
     """
-    steps = [found for found in (_luma_steps(a.data), _luma_steps(b.data)) if found is not None]
+    steps = [found for found in (luma_steps(a.data), luma_steps(b.data)) if found is not None]
     height, width = (length // _BLOCK * _BLOCK for length in a.gray.shape)
     if not steps or not height or not width:
         return False
-    bound = sum(step / 2 for step in steps) + _ROUNDING
+    bound = np.asarray(sum(step / 2 for step in steps) + _ROUNDING, np.float32)
     first, second = _blocks(a.gray[:height, :width]), _blocks(b.gray[:height, :width])
     difference = first - second
     explained = np.all(np.abs(_cosines(difference)) <= bound, axis=(1, 2))
     clipped = np.any((first == 0) | (first == 255) | (second == 0) | (second == 255), axis=(1, 2))
     explained |= clipped & (np.sum(difference**2, axis=(1, 2)) <= float(np.sum(bound**2)))
-    return float(np.mean(~explained)) <= _SHARE_UNEXPLAINED
+    return float(np.mean(~explained)) <= _SHARE_UNEXPLAINED and _is_telling(first, bound)
+
+
+def _is_telling(blocks: NDArray[np.float32], bound: NDArray[np.float32]) -> bool:
+    """Whether enough blocks have detail that stands out of what is explained: else any empty frame equals any other."""
+    detail = np.abs(_cosines(blocks))
+    detail[:, 0, 0] = 0
+    return float(np.mean(np.any(detail > 2 * bound, axis=(1, 2)))) >= _SHARE_TELLING
 
 
 def _blocks(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -144,18 +195,6 @@ def _cosine_basis() -> NDArray[np.float32]:
     basis = np.sqrt(2 / _BLOCK) * np.cos(np.pi * (2 * n + 1) * k / (2 * _BLOCK))
     basis[0] /= np.sqrt(2)
     return np.asarray(basis, dtype=np.float32)
-
-
-def _luma_steps(data: bytes) -> NDArray[np.float32] | None:
-    """Quantisation steps of a JPEG's brightness, [8, 8] in natural order; None for any other file."""
-    if not data.startswith(_JPEG_MAGIC):
-        return None
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            tables = getattr(image, "quantization", None)
-    except (UnidentifiedImageError, OSError):
-        return None
-    return np.array(tables[min(tables)], np.float32).reshape(_BLOCK, _BLOCK) if tables else None
 
 
 def _looks_the_same(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:

@@ -78,7 +78,7 @@ def test_a_step_of_one_in_a_few_pixels_is_near() -> None:
 
 def test_equal_pixels_differ_nowhere() -> None:
     gray = _specimen(5)
-    assert compare_pictures(_tiff(gray), _tiff(gray)) == Comparison("near", 0, 0)
+    assert compare_pictures(_tiff(gray), _tiff(gray)) == Comparison("near", "levels", 0, 0)
 
 
 @pytest.mark.parametrize("cut", [40, 96, 120])
@@ -125,3 +125,37 @@ def test_tiny_pictures_are_compared_without_a_failure(shape: tuple[int, int]) ->
 
 def test_different_shapes_are_two_pictures() -> None:
     assert compare_pictures(_tiff(_specimen(1)), _tiff(_specimen(1, height=512))).relation == ""
+
+
+def test_what_a_relation_rests_on() -> None:
+    gray = _specimen(11)
+    assert compare_pictures(_tiff(gray), _jpeg(gray, 85)).evidence == "re_encoded"
+    assert compare_pictures(_jpeg(gray, 95), _jpeg(gray, 75)).evidence == "quantisation"
+    assert compare_pictures(_tiff(gray), _tiff(gray[:-96])).relation == "crop"
+
+
+def _empty(seed: int, noise: float = 2.0) -> Gray:
+    return _frame(np.full((384, 512), 9, np.float32), seed, noise)
+
+
+@pytest.mark.parametrize("quality", [75, 90])
+def test_two_empty_frames_are_two_pictures(quality: int) -> None:
+    """All that a JPEG might have changed is all that there is: the bound alone would take any two for one."""
+    first, second = _empty(1), _empty(2)
+    assert compare_pictures(_tiff(first), _jpeg(second, quality)).relation == ""
+    assert compare_pictures(_jpeg(first, quality), _jpeg(second, quality)).relation == ""
+    assert compare_pictures(_tiff(first), _jpeg(first, quality)).evidence == "re_encoded"
+
+
+def test_a_jpeg_that_has_lost_everything_proves_nothing() -> None:
+    first, second = _empty(1, 0.4), _empty(2, 0.4)
+    flat = _jpeg(first, 30)
+    assert flat.data == _jpeg(second, 30).data, "both frames end up as the same flat picture"
+    assert compare_pictures(_tiff(first), flat).relation == compare_pictures(_tiff(second), flat).relation == ""
+
+
+def test_two_frames_within_two_levels_are_near_only_with_their_detail_in_common() -> None:
+    first, second = _empty(1, 0.5), _empty(2, 0.5)
+    assert compare_pictures(_tiff(first), _tiff(second)).relation == ""
+    brighter = (_specimen(12).astype(np.int16) + 1).clip(0, 255).astype(np.uint8)
+    assert compare_pictures(_tiff(_specimen(12)), _tiff(brighter)).relation == "near"

@@ -13,7 +13,7 @@ from pipeline.config import load_recipe
 from pipeline.engine import EngineChoice
 from pipeline.job import open_runner, run_stages
 from pipeline.progress import Silent
-from pipeline.stages import pair
+from pipeline.stages import look_alikes
 from pipeline.stages.ledger import read_files, read_images
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index, open_index
@@ -109,13 +109,13 @@ def _write_pair(folder: Path, seed: int) -> None:
 
 def test_only_new_pictures_are_searched_for(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     searched: list[int] = []
-    search = pair.near_signature_pairs
+    search = look_alikes.near_signature_pairs
 
-    def note(signatures: Gray, *, tolerance: int, new: NDArray[np.bool_]) -> Any:
+    def note(signatures: Gray, *, tolerance: int, crowd: int, new: NDArray[np.bool_]) -> Any:
         searched.append(int(new.sum()))
-        return search(signatures, tolerance=tolerance, new=new)
+        return search(signatures, tolerance=tolerance, crowd=crowd, new=new)
 
-    monkeypatch.setattr(pair, "near_signature_pairs", note)
+    monkeypatch.setattr(look_alikes, "near_signature_pairs", note)
     before = _run(corpus, tmp_path / "index").commit
     assert set(searched) == {12}
     searched.clear()
@@ -155,3 +155,31 @@ def _run_walk_then_pair(corpus: Path, place: Path, monkeypatch: pytest.MonkeyPat
         run_stages(runner, ("walk",))
         monkeypatch.setattr(Corpus, "read", read)
         run_stages(runner, ("pair",))
+
+
+def _empty_frame(rng: np.random.Generator) -> Gray:
+    return np.clip(np.rint(rng.normal(9, 2, (120, 160))), 0, 255).astype(np.uint8)
+
+
+def test_empty_frames_cost_few_comparisons_and_their_copies_are_found(tmp_path: Path) -> None:
+    """400 frames that all look alike: 80,000 pairs, of which the few that share something are compared."""
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    expected = set()
+    for number in range(400):
+        frame = _empty_frame(np.random.default_rng(number))
+        assert cv2.imwrite(str(folder / f"{number}.tif"), frame)
+        if number % 40 == 0:
+            assert cv2.imwrite(str(folder / f"{number}.jpg"), frame, [cv2.IMWRITE_JPEG_QUALITY, 95])
+            expected.add(frozenset((f"{number}.tif", f"{number}.jpg")))
+        if number % 40 == 1:
+            frame.flat[::583] += 1
+            assert cv2.imwrite(str(folder / f"{number} near.tif"), frame)
+            expected.add(frozenset((f"{number}.tif", f"{number} near.tif")))
+    index = _run(folder, tmp_path / "index")
+    assert _groups(index) == expected
+    assert len(read_table(index.read(), "comparisons")["first"]) < 420
+    new = _empty_frame(np.random.default_rng(1000))
+    for suffix in ("tif", "jpg"):
+        assert cv2.imwrite(str(folder / f"new.{suffix}"), new, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    assert _groups(_run(folder, tmp_path / "index")) == expected | {frozenset(("new.tif", "new.jpg"))}
