@@ -7,6 +7,10 @@ TABLES = {
     "scales": "A row is a picture whose scale was looked for.",
     "label_sets": "A row is a label set.",
     "labels": "A row is a picture in a set.",
+    "contradictions": (
+        "A row is a file of a label set whose picture has another label in the set, too; such a picture is left out of "
+        "all scores."
+    ),
     "dimension": "A row is one 2-NN estimate of the intrinsic dimension.",
     "neighbours": "A row is a set of vectors: how the neighbours of its points were found.",
     "dimension_scales": "A row is a Gride estimate of the intrinsic dimension, between neighbours n1 and n2.",
@@ -64,6 +68,11 @@ COLUMNS = {
         "How the member is tied to its group: `same_pixels`, `same_picture` (another encoding), `near`, `thumbnail`, "
         "`crop`, `other_bar`; empty for the image that stands for the group."
     ),
+    "evidence": (
+        "What the relation rests on: `equal_pixels`, `re_encoded` (one file's pixels encoded again are the other's "
+        "bytes), `quantisation` (within what the JPEGs' quantisation explains), `levels` (at most 2 gray levels), "
+        "`resampled`."
+    ),
     "differing_pixels": "Pixels that differ from the one it is tied to.",
     "max_difference": "Largest difference of gray values, 0 to 255.",
     # scales
@@ -84,9 +93,14 @@ COLUMNS = {
     "files": "Files that the set lists.",
     "unique": "Different contents among them.",
     "matched": "Contents that are in the corpus.",
+    "matched_by_bytes": "Contents whose very bytes are in the corpus.",
+    "matched_by_pixels": "Contents whose pixels are, in other bytes.",
+    "matched_by_re_encoding": "Contents that are a picture of the corpus encoded anew, or within what that explains.",
     "unmatched": "Contents that are not.",
     "repeated": "Files whose content the set has already.",
-    "label_sets.contradictory": "Contents with more than one label.",
+    "label_sets.contradictory": "Pictures (or contents that are in no picture) with more than one label.",
+    "contradictions.image": "The picture; null where the content is in no picture of the corpus.",
+    "contradictions.path": "The file in the label set, from the set's root; its file column for a CSV.",
     "labels.image": "The picture that the label belongs to.",
     "label": "The label, a path where classes are nested (`Fibres/bundle`).",
     "contradictory": "Whether the set gives the picture several labels; they are joined by `; `.",

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipeline.records import SCALE_STATUSES_WITH_VALUE
 from pipeline.reporting import agreement
-from pipeline.reporting.columns import Tables, counts, filled, numbers, texts
+from pipeline.reporting.columns import Tables, counts, filled, flags, numbers, texts
 from pipeline.reporting.facts import length
 from pipeline.reporting.terminal import DAMAGED_STATUSES, representatives
 
@@ -135,8 +135,30 @@ def scale_table(tables: Tables) -> TableView | None:
 
 def label_set_table(tables: Tables) -> TableView | None:
     """Return the label sets with their counts."""
-    headers = ("set", "files", "unique", "matched", "unmatched", "repeated", "contradictory")
+    headers = (
+        "set", "files", "unique", "matched", "matched_by_bytes", "matched_by_pixels", "matched_by_re_encoding",
+        "unmatched", "repeated", "contradictory",
+    )  # fmt: skip
     return _plain(tables, "label_sets", "Label sets", headers, numeric=headers[1:])
+
+
+def contradiction_table(tables: Tables) -> TableView | None:
+    """Return the label files whose picture has another label, too, with their paths."""
+    return _plain(
+        tables, "contradictions", "Files whose labels contradict", ("set", "image", "label", "path"), numeric=()
+    )
+
+
+def left_out_of_scores(tables: Tables) -> str:
+    """Return a sentence on the pictures that no score counts because their labels contradict; empty without any."""
+    table = filled(tables, "labels")
+    if table is None:
+        return ""
+    names = [name for name, bad in zip(texts(table, "set"), flags(table, "contradictory"), strict=True) if bad]
+    if not names:
+        return ""
+    per_set = ", ".join(f"{count:,} of {name}" for name, count in counts(names))
+    return f"Pictures with contradictory labels are left out of every score: {per_set}."
 
 
 def dimension_table(tables: Tables) -> TableView | None:

@@ -1,14 +1,16 @@
 """labels: match label sets to pictures by content, and count repeats and contradictions.
 
 A set is a folder with a folder per class (nested folders make a path, ``Fibres/bundle``) or a CSV file with a column
-for the file and one for the label. Files are matched by their MD5, then by the MD5 of their pixels.
+for the file and one for the label. Files are matched by their MD5, then by the MD5 of their pixels, then as
+re-encodings (`pipeline.stages.label_matches`).
 """
 
 import csv
 import io
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,14 +23,25 @@ from pipeline.config.recipe import WalkSettings
 from pipeline.errors import ImageError, UsageError
 from pipeline.imaging.isolation import Limits, run_isolated
 from pipeline.imaging.summary import PictureSummary, summarise_picture
-from pipeline.stages.keys import content_key, stage_key
-from pipeline.stages.ledger import bytes_md5, read_images, text_array
+from pipeline.stages.keys import VERSIONS, content_key, stage_key
+from pipeline.stages.label_matches import (
+    content_lookup,
+    known_matches,
+    left_over,
+    match_files,
+    matches_key,
+    plan_matches,
+)
+from pipeline.stages.ledger import SIGNATURE_SHAPE, bytes_md5, read_images, text_array
 from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.listing import FileEntry
 from pipeline.storage.tables import read_table, write_table
 
 NAME = "labels"
+
+NO_MD5 = bytes(16)
+NO_SIGNATURE = bytes(SIGNATURE_SHAPE[0] * SIGNATURE_SHAPE[1])
 
 _FILES_PER_TASK = 64
 _FILE_COLUMNS = ("file", "path", "filename", "image", "name")
@@ -38,11 +51,12 @@ _HASH_COLUMNS = ("md5",)
 
 @dataclass(frozen=True, slots=True)
 class LabelledFile:
-    """A file of a label set. ``md5`` is given where a CSV names contents instead of files."""
+    """A file of a label set. ``md5`` is given where a CSV names contents; ``occurrence`` tells equal rows apart."""
 
     entry: FileEntry
     label: str
     md5: str = ""
+    occurrence: int = 0
 
 
 def files_table(name: str) -> str:
@@ -55,20 +69,30 @@ def set_table(name: str) -> str:
     return f"labels/{name}"
 
 
+def contradictions_table(name: str) -> str:
+    """Group of the table of a set's files whose picture or content has another label, too."""
+    return f"contradictions/{name}"
+
+
 def plan(context: Context) -> Plan | None:
     """Digest the label files that are new; then match, whenever files or images have changed."""
     images = read_images(context.root, "md5", "pixel_md5", "picture", "present")
     for name, place in sorted(context.recipe.labels.sets.items()):
         corpus, listed = list_label_set(place)
-        known = read_table(context.root, files_table(name))
+        known = _known_files(context.root, name)
         missing = _missing(listed, known)
         if missing:
             return _digesting(context.recipe.walk, name, corpus, listed, missing)
+        rest = left_over(known, content_lookup(images))
+        comparing = plan_matches(context, name, corpus, rest)
+        if comparing is not None:
+            return comparing
         key = stage_key(
             NAME,
             {},
             content_key(*(images[column] for column in sorted(images))),
             content_key(*(known[column] for column in sorted(known))),
+            matches_key(context.root, name),
         )
         if set_table(name) not in context.root or context.root[set_table(name)].attrs.get("key") != key:
             return Plan(
@@ -87,6 +111,14 @@ def plan(context: Context) -> Plan | None:
 
 def _nothing(root: zarr.Group) -> Worker:
     raise AssertionError("this step has no tasks")
+
+
+def _known_files(root: zarr.Group, name: str) -> dict[str, NDArray[Any]]:
+    """The set's files that were digested; none where an older version has left them."""
+    table = files_table(name)
+    if table not in root or root[table].attrs.get("version") != VERSIONS[NAME]:
+        return {}
+    return read_table(root, table)
 
 
 def list_label_set(place: str) -> tuple[Corpus, list[LabelledFile]]:
@@ -131,7 +163,18 @@ def _list_csv(place: str) -> tuple[Corpus, list[LabelledFile]]:
         )
         for row in rows
     ]
-    return corpus, sorted((file for file in files if file.label), key=lambda f: (f.entry.path, f.label, f.md5))
+    listed = sorted((file for file in files if file.label), key=lambda f: (f.entry.path, f.label, f.md5))
+    return corpus, _numbered(listed)
+
+
+def _numbered(files: Sequence[LabelledFile]) -> list[LabelledFile]:
+    """The same files; equal ones count as occurrences 0, 1, 2, ..."""
+    seen: Counter[LabelledFile] = Counter()
+    numbered = []
+    for file in files:
+        numbered.append(replace(file, occurrence=seen[file]))
+        seen[file] += 1
+    return numbered
 
 
 def _column(fields: Sequence[str], names: Sequence[str]) -> str | None:
@@ -148,18 +191,20 @@ def _csv_entry(corpus: Corpus, path: str) -> FileEntry:
     return FileEntry(path, status.st_size, status.st_mtime_ns)
 
 
-Identity = tuple[str, str, int, int, str]
+Identity = tuple[str, str, int, int, str, int]
+
+_IDENTITY = ("path", "label", "size_bytes", "modified_ns", "given_md5", "occurrence")
 
 
 def _identity(file: LabelledFile) -> Identity:
-    return file.entry.path, file.label, file.entry.size_bytes, file.entry.modified_ns, file.md5
+    return file.entry.path, file.label, file.entry.size_bytes, file.entry.modified_ns, file.md5, file.occurrence
 
 
 def _missing(listed: Sequence[LabelledFile], known: dict[str, NDArray[Any]]) -> list[LabelledFile]:
     """Files to digest; the whole list stands for a set from which files have gone."""
     if not known:
         return list(listed)
-    columns = (known[name].tolist() for name in ("path", "label", "size_bytes", "modified_ns", "given_md5"))
+    columns = (known[name].tolist() for name in _IDENTITY)
     done: set[Identity] = set(zip(*columns, strict=True))
     missing = [file for file in listed if _identity(file) not in done]
     if not missing and len(done) != len({_identity(file) for file in listed}):
@@ -167,7 +212,15 @@ def _missing(listed: Sequence[LabelledFile], known: dict[str, NDArray[Any]]) -> 
     return missing
 
 
-LabelDigest = tuple[LabelledFile, bytes, bytes, str]  # file, MD5, pixel MD5, reason where it has none
+@dataclass(frozen=True, slots=True)
+class LabelDigest:
+    """What became of a file of a set: MD5s of its bytes and pixels and its signature, or the reason why not."""
+
+    file: LabelledFile
+    md5: bytes = NO_MD5
+    pixel_md5: bytes = NO_MD5
+    signature: bytes = NO_SIGNATURE
+    reason: str = ""
 
 
 def _digesting(
@@ -200,14 +253,15 @@ def _digest(
     corpus: Corpus, file: LabelledFile, summarise: Callable[[bytes], PictureSummary], limits: Limits
 ) -> LabelDigest:
     if file.md5:
-        return file, bytes.fromhex(file.md5) if _is_md5(file.md5) else bytes(16), bytes(16), ""
-    md5 = bytes(16)
+        return LabelDigest(file, bytes.fromhex(file.md5) if _is_md5(file.md5) else NO_MD5)
+    md5 = NO_MD5
     try:
         data = corpus.read(file.entry.path)
         md5 = bytes_md5(data)
-        return file, md5, run_isolated(summarise, data, limits=limits).pixel_md5, ""
+        picture = run_isolated(summarise, data, limits=limits)
+        return LabelDigest(file, md5, picture.pixel_md5, picture.signature)
     except ImageError as error:
-        return file, md5, bytes(16), str(error)
+        return LabelDigest(file, md5, reason=str(error))
 
 
 def _is_md5(text: str) -> bool:
@@ -220,65 +274,62 @@ def _merge_files(
     """Add digests to the set's files, and drop the files that are no longer listed."""
     found = [digest for block in results for digest in block]
     new: dict[str, NDArray[Any]] = {
-        "path": text_array([f.entry.path for f, *_ in found]),
-        "label": text_array([f.label for f, *_ in found]),
-        "size_bytes": np.array([f.entry.size_bytes for f, *_ in found], np.int64),
-        "modified_ns": np.array([f.entry.modified_ns for f, *_ in found], np.int64),
-        "given_md5": text_array([f.md5 for f, *_ in found]),
-        "md5": np.array([list(md5) for _, md5, _, _ in found], np.uint8).reshape(-1, 16),
-        "pixel_md5": np.array([list(md5) for _, _, md5, _ in found], np.uint8).reshape(-1, 16),
-        "reason": text_array([reason for *_, reason in found]),
+        "path": text_array([d.file.entry.path for d in found]),
+        "label": text_array([d.file.label for d in found]),
+        "size_bytes": np.array([d.file.entry.size_bytes for d in found], np.int64),
+        "modified_ns": np.array([d.file.entry.modified_ns for d in found], np.int64),
+        "given_md5": text_array([d.file.md5 for d in found]),
+        "occurrence": np.array([d.file.occurrence for d in found], np.int64),
+        "md5": _bytes_column([d.md5 for d in found], 16),
+        "pixel_md5": _bytes_column([d.pixel_md5 for d in found], 16),
+        "signature": _bytes_column([d.signature for d in found], len(NO_SIGNATURE)),
+        "reason": text_array([d.reason for d in found]),
     }
-    old = read_table(root, files_table(name))
+    old = _known_files(root, name)
     merged = {k: np.concatenate([new[k], old[k]]) if old else new[k] for k in new}
-    names = ("path", "label", "size_bytes", "modified_ns", "given_md5")
-    identities: list[Identity] = list(zip(*(merged[k].tolist() for k in names), strict=True))
+    identities: list[Identity] = list(zip(*(merged[k].tolist() for k in _IDENTITY), strict=True))
     first = {identity: row for row, identity in reversed(list(enumerate(identities)))}
     keep = sorted((row for identity, row in first.items() if identity in listed), key=lambda row: identities[row])
-    write_table(root, files_table(name), {k: values[keep] for k, values in merged.items()})
+    columns = {k: values[keep] for k, values in merged.items()}
+    write_table(root, files_table(name), columns, attributes={"version": VERSIONS[NAME]})
+
+
+def _bytes_column(values: Sequence[bytes], length: int) -> NDArray[np.uint8]:
+    return np.frombuffer(b"".join(values), np.uint8).reshape(-1, length).copy()
 
 
 def _match(root: zarr.Group, results: Sequence[Any], *, name: str, key: int) -> None:
-    """Write the labels of pictures, and the counts of the set as attributes."""
+    """Write the labels of pictures, those of contradictory contents, and the counts of the set as attributes."""
     files = read_table(root, files_table(name))
     images = read_images(root, "md5", "pixel_md5", "picture", "present")
-    row_of = _lookup(images)
-    labels: dict[int, set[str]] = {}
-    contents: dict[bytes, set[str]] = {}
-    matched_contents: set[bytes] = set()
-    unreadable = 0
-    for md5, pixels, label in zip(files["md5"], files["pixel_md5"], files["label"].tolist(), strict=True):
-        content = md5.tobytes()
-        if not any(content):
-            unreadable += 1  # it has no content to be matched or compared by
-            continue
-        contents.setdefault(content, set()).add(label)
-        row = row_of.get(content, row_of.get(b"pixels" + pixels.tobytes()) if pixels.any() else None)
-        if row is not None:
-            labels.setdefault(int(images["picture"][row]), set()).add(label)
-            matched_contents.add(content)
-    pictures = sorted(labels)
+    found = match_files(files, content_lookup(images), known_matches(root, name, images["present"]))
+    picture = [int(images["picture"][row]) if row is not None else -1 for row in found.images]
+    labels: dict[int | bytes, set[str]] = {}
+    for content, group, label in zip(found.contents, picture, files["label"].tolist(), strict=True):
+        if content is not None:
+            labels.setdefault(content if group < 0 else group, set()).add(label)
+    pictures = sorted(group for group in labels if isinstance(group, int))
     columns: dict[str, NDArray[Any]] = {
         "images": np.array(pictures, np.int64),
         "label": text_array(["; ".join(sorted(labels[row])) for row in pictures]),
         "contradictory": np.array([len(labels[row]) > 1 for row in pictures], bool),
     }
-    counts = {
-        "files": len(files["label"]),
-        "unique": len(contents),
-        "matched": len(matched_contents),
-        "unmatched": len(contents) - len(matched_contents) + unreadable,
-        "repeated": len(files["label"]) - len(contents) - unreadable,
-        "contradictory": sum(len(found) > 1 for found in contents.values()),
-    }
+    counts = found.counts() | {"contradictory": sum(len(named) > 1 for named in labels.values())}
     write_table(root, set_table(name), columns, attributes={"key": key, **counts})
-
-
-def _lookup(images: dict[str, NDArray[Any]]) -> dict[bytes, int]:
-    """Image row by MD5, and by pixel MD5 with a prefix; present images with a picture only."""
-    rows = np.flatnonzero(images["present"] & (images["picture"] >= 0)).tolist()
-    by_pixels = {b"pixels" + images["pixel_md5"][row].tobytes(): row for row in reversed(rows)}
-    return by_pixels | {images["md5"][row].tobytes(): row for row in rows}
+    contradicting = [
+        content is not None and len(labels[content if group < 0 else group]) > 1
+        for content, group in zip(found.contents, picture, strict=True)
+    ]
+    write_table(
+        root,
+        contradictions_table(name),
+        {
+            "image": np.array(picture, np.int64)[contradicting],
+            "path": files["path"][contradicting],
+            "label": files["label"][contradicting],
+            "md5": files["md5"][contradicting],
+        },
+    )
 
 
 STAGE = Stage(NAME, plan)

@@ -45,6 +45,7 @@ def report_tables(root: zarr.Group, recipe: Recipe, history: Sequence[Commit]) -
         "label_sets": _label_sets(root, recipe),
         "labels": _labels(root, recipe),
         "neighbours": _neighbours(root, recipe),
+        "contradictions": _contradictions(root, recipe),
         "dimension": _plain(root, "dimension", _DIMENSION),
         "dimension_scales": _plain(root, "dimension_scales", _DIMENSION_SCALES),
         "dimension_findings": _plain(root, "dimension_findings", _DIMENSION_FINDINGS),
@@ -65,6 +66,7 @@ _DUPLICATES = {
     "group": pa.int64(),
     "image": pa.int64(),
     "relation": pa.string(),
+    "evidence": pa.string(),
     "differing_pixels": pa.int64(),
     "max_difference": pa.int64(),
 }
@@ -253,7 +255,10 @@ def _scales(root: zarr.Group, recipe: Recipe, md5: NDArray[np.uint8]) -> pa.Tabl
     return pa.table(table)
 
 
-_SET_COUNTS = ("files", "unique", "matched", "unmatched", "repeated", "contradictory")
+_SET_COUNTS = (
+    "files", "unique", "matched", "matched_by_bytes", "matched_by_pixels", "matched_by_re_encoding", "unmatched",
+    "repeated", "contradictory",
+)  # fmt: skip
 
 
 def _sets(root: zarr.Group, recipe: Recipe) -> list[str]:
@@ -264,7 +269,7 @@ def _label_sets(root: zarr.Group, recipe: Recipe) -> pa.Table:
     names = _sets(root, recipe)
     columns: dict[str, Any] = {"set": pa.array(names, pa.string())}
     for count in _SET_COUNTS:
-        columns[count] = pa.array([int(root[f"labels/{name}"].attrs[count]) for name in names], pa.int64())  # type: ignore[arg-type]
+        columns[count] = pa.array([int(root[f"labels/{name}"].attrs.get(count, 0)) for name in names], pa.int64())  # type: ignore[arg-type]
     return pa.table(columns)
 
 
@@ -280,6 +285,30 @@ def _labels(root: zarr.Group, recipe: Recipe) -> pa.Table:
             "contradictory": pa.array(table["contradictory"]),
         }
         parts.append(pa.table(columns, schema=schema))
+    return pa.concat_tables(parts)
+
+
+_CONTRADICTIONS = pa.schema(
+    {"set": pa.string(), "image": pa.int64(), "md5": pa.string(), "label": pa.string(), "path": pa.string()}
+)
+
+
+def _contradictions(root: zarr.Group, recipe: Recipe) -> pa.Table:
+    """A row a file of a set whose picture (or content, where it is in no picture) has another label, too."""
+    parts = [_CONTRADICTIONS.empty_table()]
+    for name in _sets(root, recipe):
+        table = read_table(root, f"contradictions/{name}")
+        if table:
+            columns = {
+                "set": pa.array([name] * len(table["image"]), pa.string()),
+                "image": pa.array(table["image"], mask=table["image"] < 0),
+                "md5": pa.array(hex_md5(table["md5"]), pa.string()),
+                "label": _strings(table["label"]),
+                "path": _strings(table["path"]),
+            }
+            found = pa.table(columns, schema=_CONTRADICTIONS)
+            order = [(name, "ascending") for name in ("image", "md5", "label", "path")]
+            parts.append(found.sort_by(order))
     return pa.concat_tables(parts)
 
 

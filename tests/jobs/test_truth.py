@@ -25,6 +25,7 @@ CONTRACT = {
     "scales": "image md5 status source text scale_nm bar_length_px nm_per_px metadata_nm_per_px confidence",
     "label_sets": "set files unique matched unmatched repeated contradictory",
     "labels": "set image label contradictory",
+    "contradictions": "set image md5 label path",
     "dimension": "vectors fraction subsample n_points n_dropped dimension error",
     "spectrum": "vectors component explained_variance_ratio cumulative_ratio",
     "distances": "vectors n_points correlation_with_labels",
@@ -111,9 +112,25 @@ def test_labels_come_by_content_and_contradictions_are_counted(
     contents = {hashlib.md5(path.read_bytes()).hexdigest() for path in files}
     matched = contents & {row["md5"] for row in truth.values()}
     counts = table(finished, "label_sets")[0]
-    assert [counts["files"], counts["unique"], counts["matched"]] == [len(files), len(contents), len(matched)]
-    labelled = {row["picture_of"] for row in truth.values() if row["md5"] in matched}
+    assert [counts["files"], counts["unique"], counts["matched_by_bytes"]] == [len(files), len(contents), len(matched)]
+    # All others are JPGs made anew of pictures that the corpus has as something else.
+    assert [counts["matched_by_re_encoding"], counts["unmatched"]] == [len(contents) - len(matched), 0]
+    labelled = {row["picture_of"] for row in truth.values() if row["label"]}
     assert len(labels) == len(labelled)
+
+
+def test_contradictions_are_listed_with_both_labels_and_paths(finished: Path) -> None:
+    rows = table(finished, "contradictions")
+    contradictory = {row["image"] for row in table(finished, "labels") if row["contradictory"]}
+    assert {row["image"] for row in rows} == contradictory
+    assert contradictory
+    for image in contradictory:
+        found = [row for row in rows if row["image"] == image]
+        assert len({row["label"] for row in found}) > 1
+        assert all(row["path"].startswith(row["label"] + "/") for row in found)
+    page = (finished / "reports" / "report.html").read_text()
+    assert f"left out of every score: {len(contradictory)} of classes" in page
+    assert all(row["path"].split("/")[1] in page for row in rows)
 
 
 @pytest.mark.parametrize("name", CONTRACT)
