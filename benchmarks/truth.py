@@ -30,9 +30,10 @@ from pipeline.demo.heap.obstacles import unlock
 from pipeline.demo.truth import FileTruth, read_truth
 from pipeline.engine import EngineChoice
 from pipeline.imaging import isolation
+from pipeline.imaging.summary import summarise_picture
 from pipeline.job import open_runner, run_stages
 from pipeline.progress import Silent
-from pipeline.stages import walk
+from pipeline.stages import digester
 from pipeline.stages.ledger import hex_md5, read_files, read_images
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index, open_index
@@ -71,19 +72,20 @@ def _set_capabilities(values: Sequence[int]) -> None:
 
 @contextlib.contextmanager
 def counting_decodings() -> Iterator[list[int]]:
-    """Note the bytes of every file that the walk decodes in this process."""
+    """Note the size of every file that the walk decodes in this process."""
     decoded: list[int] = []
     real = isolation.run_isolated
 
     def note(function: Any, data: bytes, *, limits: Any) -> Any:
-        decoded.append(len(data))
+        if getattr(function, "func", None) is summarise_picture:
+            decoded.append(len(data))
         return real(function, data, limits=limits)
 
-    walk.run_isolated = note  # type: ignore[attr-defined]
+    digester.run_isolated = note  # type: ignore[attr-defined]
     try:
         yield decoded
     finally:
-        walk.run_isolated = real  # type: ignore[attr-defined]
+        digester.run_isolated = real  # type: ignore[attr-defined]
 
 
 def run_first_stages(directory: Path, place: Path, *, engines: EngineChoice) -> tuple[Index, dict[str, float]]:

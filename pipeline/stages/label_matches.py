@@ -15,10 +15,9 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.errors import ImageError
-from pipeline.imaging.canonical import to_gray8
-from pipeline.imaging.decode import decode_image
 from pipeline.imaging.same_picture import Copy, compare_pictures
 from pipeline.kernels.signatures import near_signature_pairs
+from pipeline.stages.contents import Contents
 from pipeline.stages.keys import VERSIONS, content_key
 from pipeline.stages.ledger import Source, bytes_md5, read_images, sources_of, text_array
 from pipeline.stages.look_alikes import CROWD
@@ -140,13 +139,12 @@ def plan_matches(context: Context, name: str, labels: Corpus, rest: NDArray[np.i
     if not pairs:
         return None
     blocks = [tuple(pairs[start : start + _PAIRS_PER_TASK]) for start in range(0, len(pairs), _PAIRS_PER_TASK)]
-    max_pixels = context.recipe.walk.max_pixels
     return Plan(
         step=f"compare {name}",
         tasks=[Block(len(b), f"label files {b[0][0]} to {b[-1][0]}", b) for b in blocks],
         job=Job(
-            f"{NAME} compare {labels.url} {context.corpus.url} {max_pixels}",
-            partial(_comparer, labels, context.corpus, max_pixels),
+            f"{NAME} compare {labels.url} {context.corpus.url}",
+            partial(_comparer, labels, Contents(context.corpus, context.recipe.walk)),
         ),
         merge=partial(_merge, name=name, key=key),
         engine="dask",
@@ -188,23 +186,31 @@ def _done(root: zarr.Group, name: str, key: int) -> set[tuple[bytes, int]]:
     return {(md5, image) for md5, image, relation in pairs if tried or relation != _UNREADABLE}
 
 
-def _comparer(labels: Corpus, corpus: Corpus, max_pixels: int, root: zarr.Group) -> Worker:
+def _comparer(labels: Corpus, contents: Contents, root: zarr.Group) -> Worker:
     @lru_cache(4)
-    def read(of_set: bool, path: str, md5: bytes) -> Copy | None:
+    def label(path: str, md5: bytes) -> Copy | None:
         try:
-            data = (labels if of_set else corpus).read(path)
-            same = bytes_md5(data) == md5
-            return Copy(data, to_gray8(decode_image(data, max_pixels=max_pixels))) if same else None
+            data = labels.read(path)
+            return Copy(data, contents.decode(data)) if bytes_md5(data) == md5 else None
         except ImageError:
             return None  # it has vanished meanwhile; the next run lists it anew
 
+    @lru_cache(4)
+    def image(source: Source) -> Copy | None:
+        try:
+            data = contents.read(source)
+            return Copy(data, contents.decode(data))
+        except ImageError:
+            return None
+
     def relation(path: str, md5: bytes, source: Source) -> str:
-        label, image = read(True, path, md5), read(False, source.path, source.md5)
-        return _UNREADABLE if label is None or image is None else compare_pictures(label, image).relation
+        first, second = label(path, md5), image(source)
+        return _UNREADABLE if first is None or second is None else compare_pictures(first, second).relation
 
     def worker(root: zarr.Group, task: Block) -> list[tuple[bytes, int, str]]:
         found = [(md5, source.image, relation(path, md5, source)) for path, md5, source in task.data]
-        read.cache_clear()
+        label.cache_clear()
+        image.cache_clear()
         return found
 
     return worker
