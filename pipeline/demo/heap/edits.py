@@ -37,7 +37,8 @@ def edit_heap(directory: Path, *, seed: int = 0, share: float = CHANGED_SHARE) -
     """Change a share of the files of ``directory/corpus``, and ``directory/truth.parquet`` with them.
 
     Only files whose names are text and that belong to a picture of one or two files are touched: what becomes of a
-    group whose middle goes away is another question. A renamed file keeps its time, as file systems do.
+    group whose middle goes away is another question. A renamed file keeps its time, as file systems do, and a picture
+    keeps its name (``picture_of``), also where its master is another path now.
     """
     truth = read_truth(directory / "truth.parquet")
     ways = (_added, _changed, _renamed, _moved, _removed)
@@ -48,7 +49,7 @@ def edit_heap(directory: Path, *, seed: int = 0, share: float = CHANGED_SHARE) -
     }
     rows = [new for row in truth for new in (edits[row.path].rows if row.path in edits else (row,))]
     first = {row.path for row in truth if row.status == "ok"}
-    write_truth(directory / "truth.parquet", with_duplicates(_masters_renamed(rows, edits), first=first))
+    write_truth(directory / "truth.parquet", with_duplicates(rows, first=first))
     return Edits(len(chosen), sum(edit.new_contents for edit in edits.values()))
 
 
@@ -116,13 +117,3 @@ def _removed(corpus: Path, row: FileTruth, rng: np.random.Generator) -> _Edit:
 
 def _gone(row: FileTruth) -> FileTruth:
     return FileTruth(row.path, row.md5, row.size_bytes, row.format, "gone", reason_says="no longer")
-
-
-def _masters_renamed(rows: list[FileTruth], edits: dict[str, _Edit]) -> list[FileTruth]:
-    """Let the files of a picture name its master by the path that it has now."""
-    now = {
-        old: edit.rows[-1].path
-        for old, edit in edits.items()
-        if edit.rows[0].status == "gone" and edit.rows[-1].status != "gone"
-    }
-    return [replace(row, picture_of=now.get(row.picture_of or "", row.picture_of)) for row in rows]
