@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.errors import UsageError
 from pipeline.lookup import row_of_md5
 from pipeline.remembered import stored_corpus
+from pipeline.stages.label_matches import is_match
 from pipeline.stages.ledger import FILES, IMAGES, read_files, read_images
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index
@@ -91,7 +92,23 @@ def _clear_tables(root: zarr.Group, row: int, md5: NDArray[np.uint8]) -> None:
     for name in _children(root, "labels"):
         _drop_rows(root, f"labels/{name}", lambda t: t["images"] == row)
     for name in _children(root, "label_files"):
-        _drop_rows(root, f"label_files/{name}", lambda t: np.all(t["md5"] == md5, axis=1))
+        of_image = _re_encodings(root, name, row) | {md5.tobytes()}
+        for table in ("label_files", "contradictions"):
+            _drop_rows(root, f"{table}/{name}", lambda t, md5s=of_image: _is_one_of(t["md5"], md5s))
+        _drop_rows(root, f"label_matches/{name}", lambda t: t["image"] == row)
+
+
+def _re_encodings(root: zarr.Group, name: str, row: int) -> set[bytes]:
+    """Contents of a label set that were matched to the image as its re-encodings."""
+    table = f"label_matches/{name}"
+    found = read_table(root, table) if table in root else {}
+    if not found:
+        return set()
+    return {md5.tobytes() for md5 in found["md5"][(found["image"] == row) & is_match(found["relation"])]}
+
+
+def _is_one_of(md5s: NDArray[np.uint8], wanted: set[bytes]) -> NDArray[np.bool_]:
+    return np.array([md5.tobytes() in wanted for md5 in md5s], bool)
 
 
 def _without(picture: NDArray[np.int64], row: int, images: dict[str, NDArray[Any]]) -> NDArray[np.int64]:

@@ -112,6 +112,11 @@ def _compared(root: zarr.Group, name: str) -> dict[str, NDArray[Any]]:
     return read_table(root, table)
 
 
+def is_match(relations: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which relations make a label file one of an image, bool [n]."""
+    return np.isin(relations.astype(str), _SAME)
+
+
 def known_matches(root: zarr.Group, name: str, present: NDArray[np.bool_]) -> dict[bytes, int]:
     """The present image that each content is a re-encoding of: the first, where there are several."""
     compared, found = _compared(root, name), dict[bytes, int]()
