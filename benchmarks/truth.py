@@ -30,7 +30,6 @@ from pipeline.demo.heap.obstacles import unlock
 from pipeline.demo.truth import FileTruth, read_truth
 from pipeline.engine import EngineChoice
 from pipeline.imaging import isolation
-from pipeline.imaging.summary import summarise_picture
 from pipeline.job import open_runner, run_stages
 from pipeline.progress import Silent
 from pipeline.stages import digester
@@ -74,18 +73,17 @@ def _set_capabilities(values: Sequence[int]) -> None:
 def counting_decodings() -> Iterator[list[int]]:
     """Note the size of every file that the walk decodes in this process."""
     decoded: list[int] = []
-    real = isolation.run_isolated
+    real = isolation.run_isolated_batch
 
-    def note(function: Any, data: bytes, *, limits: Any) -> Any:
-        if getattr(function, "func", None) is summarise_picture:
-            decoded.append(len(data))
-        return real(function, data, limits=limits)
+    def note(function: Any, contents: Sequence[bytes], *, limits: Any) -> Any:
+        decoded.extend(map(len, contents))
+        return real(function, contents, limits=limits)
 
-    digester.run_isolated = note  # type: ignore[attr-defined]
+    digester.run_isolated_batch = note  # type: ignore[attr-defined]
     try:
         yield decoded
     finally:
-        digester.run_isolated = real  # type: ignore[attr-defined]
+        digester.run_isolated_batch = real  # type: ignore[attr-defined]
 
 
 def run_first_stages(directory: Path, place: Path, *, engines: EngineChoice) -> tuple[Index, dict[str, float]]:
