@@ -51,12 +51,12 @@ def forget(index: Index, md5: str) -> Forgotten:
         digest = read_images(root, "md5")["md5"][row].copy()
         paths = _paths(root, row)
         _check_gone(Corpus(stored_corpus(index)), paths)
+        remember_runs(index)
         transaction = index.begin()
         _clear_tables(transaction.root, row, digest)
         for group in _row_groups(transaction.root):
             clear_row(transaction.root, group, row)
         transaction.commit("forget an image", {"stage": "forget", "kind": "layout"})
-        remember_runs(index)
         commits = index.drop_history(datetime.now(UTC)).commits
         delete_reports(index.location)
     return Forgotten(row, paths, commits)
