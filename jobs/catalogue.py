@@ -22,6 +22,7 @@ _BEFORE = {
 _AFTER = {
     "status": "Say of every stage what is done and what is missing.",
     "history": "List the commits of an index.",
+    "changes": "Say what became different since the last run.",
     "rollback": "Return an index to an earlier commit.",
     "show": "Show all that an index knows of one image.",
     "export": "Write anonymous pictures, folders of labels or clusters, or tables.",

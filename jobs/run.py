@@ -106,6 +106,8 @@ def _print_summary(result: "RunResult", page: str) -> None:
     print_line("")
     print_rows(summary_rows({name: result.table(name) for name in _SUMMARY_TABLES}))
     print_line("")
+    if result.changes:
+        print_line(f"Change  {result.changes.subject}")
     print_line(f"Page    {page}")
     print_line(f"Commit  {result.index.commit}")
 

@@ -1,34 +1,52 @@
 """semcorpus status: a line a stage."""
 
+import time
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from jobs.options import format_option, talk_options
-from jobs.terminal import SHORT_COMMIT, print_json, print_line, print_table
+from jobs.terminal import SHORT_COMMIT, console, print_json, print_line, print_table
 from pipeline.status import IndexStatus, StageStatus, default_settings, index_status
 from pipeline.storage.index import open_index
+from pipeline.storage.lock import read_owner
+from pipeline.storage.owner import Owner
 
 
 @click.command(epilog="Example: semcorpus status /indexes/sem")
 @click.argument("index")
+@click.option("--watch", is_flag=True, help="Look again and again until interrupted.")
+@click.option("--every", type=click.FloatRange(min=0.1), default=5.0, show_default=True, help="Seconds between looks.")
 @format_option
 @talk_options
-def command(index: str, form: str, quiet: bool, log_json: bool, debug: bool) -> None:
-    """Say of every stage of INDEX how much is done and missing, by which commit, and how long it took.
+def command(index: str, watch: bool, every: float, form: str, quiet: bool, log_json: bool, debug: bool) -> None:
+    """Say of every stage of INDEX how much is done and missing, by which commit, how long it took, and who writes it.
 
-    Rows are files for walk, pictures for the stages on pictures, and vectors for those on sets of vectors.
+    Rows are files for walk, pictures for the stages on pictures, and vectors for those on sets of vectors. What a
+    running stage has not committed yet is not counted; the writer's own words are at most half a minute old.
     """
-    found = index_status(open_index(index))
-    if form == "json":
-        print_json(_as_json(found))
-        return
-    if quiet:
-        return
+    while True:
+        opened = open_index(index)
+        found, writer = index_status(opened), read_owner(opened.location)
+        if watch and console.is_terminal:
+            console.clear()
+        if form == "json":
+            print_json(_as_json(found, writer))
+        elif not quiet:
+            _print(found, writer)
+        if not watch:
+            return
+        time.sleep(every)
+
+
+def _print(found: IndexStatus, writer: Owner | None) -> None:
     print_line(f"Index   {found.url}")
     print_line(f"Corpus  {found.corpus}")
     print_line(f"Recipe  {found.recipe}")
     print_line(f"Commit  {found.commit}")
+    if writer:
+        print_line(f"Writer  {writer}", style="bold")
     print_line(f"Report  {'of this commit' if found.report_is_current else 'not of this commit'}")
     rows = [
         [
@@ -55,7 +73,7 @@ def _changed(stage: StageStatus) -> str:
     return ", ".join(changed) or ("default" if stage.commit else "")
 
 
-def _as_json(found: IndexStatus) -> dict[str, Any]:
+def _as_json(found: IndexStatus, writer: Owner | None) -> dict[str, Any]:
     stages = [
         {
             "stage": s.name,
@@ -73,5 +91,6 @@ def _as_json(found: IndexStatus) -> dict[str, Any]:
         "recipe": found.recipe,
         "commit": found.commit,
         "report_is_current": found.report_is_current,
+        "writer": None if writer is None else asdict(writer),
         "stages": stages,
     }

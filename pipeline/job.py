@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipeline.changes import Changes, changes_between, find_base, to_markdown
 from pipeline.config import Recipe, change_recipe, load_recipe, recipe_to_toml
 from pipeline.engine import EngineChoice, Engines
 from pipeline.errors import EmptyCorpusError, StageError, UsageError, WeightsError
@@ -35,6 +36,7 @@ from pipeline.storage.index import Index, create_index, index_exists, open_index
 from pipeline.storage.location import Location
 from pipeline.storage.lock import writer_lock
 from pipeline.storage.reports import read_report_table
+from pipeline.storage.run_folders import write_run_file
 from pipeline.storage.tables import table_length
 
 STAGES: tuple[Stage, ...] = (
@@ -61,11 +63,12 @@ _LARGEST_SHARD_ROWS = 1024
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run came to."""
+    """What a run came to; ``changes`` is None where it wrote nothing or no report was asked for."""
 
     index: Index
     stages: tuple[StageFinished, ...]
     report_written: bool
+    changes: Changes | None = None
 
     def table(self, name: str) -> pa.Table:
         """A table of the report."""
@@ -229,7 +232,18 @@ def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:
         runner.listener.stage_finished(
             StageFinished(REPORT, int(written), int(written), 0, seconds, runner.index.commit, {})
         )
-    return RunResult(runner.index, tuple(finished), written)
+    changes = _write_changes(runner) if REPORT in names else None
+    return RunResult(runner.index, tuple(finished), written, changes)
+
+
+def _write_changes(runner: Runner) -> Changes | None:
+    """Leave the summary of what this run has changed in ``reports/runs/``."""
+    if not any(commit.metadata.get("run") == runner.run_id for commit in runner.index.history()):
+        return None
+    found = changes_between(runner.index, find_base(runner.index, None))
+    page = to_markdown(found, title=runner.recipe.report.title)
+    write_run_file(runner.index.location, runner.run_id, "changes.md", page.encode())
+    return found
 
 
 def _open_or_create(corpus: Corpus, location: str | os.PathLike[str], recipe: Recipe) -> Index:

@@ -1,6 +1,10 @@
 """status, history, show, verify, rollback, doctor and the stage commands."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +13,7 @@ import pytest
 
 from jobs.main import call
 from pipeline.storage.index import open_index
+from pipeline.storage.lock import writer_lock
 
 
 def answer(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
@@ -157,3 +162,27 @@ def test_expire_says_what_it_deleted(copied: Path, capsys: pytest.CaptureFixture
     assert all(stage["seconds"] > 0 for stage in stages if stage["stage"] != "walk")
     assert call(["expire", str(copied), "--keep", "soon"]) == 2
     assert "such as 12h, 30d" in capsys.readouterr().err
+
+
+def test_status_names_the_writer(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer(capsys, "status", str(copied))["writer"] is None
+    with writer_lock(open_index(copied).location) as lease:
+        lease.tell("embed, 3 of 9")
+        lease._renew()
+        writer = answer(capsys, "status", str(copied))["writer"]
+        assert (writer["process"], writer["doing"]) == (os.getpid(), "embed, 3 of 9")
+        assert call(["status", str(copied)]) == 0
+        assert f"Writer  process {os.getpid()} of " in capsys.readouterr().out
+
+
+def test_status_looks_again_until_it_is_interrupted(copied: Path) -> None:
+    words = [sys.executable, "-m", "jobs", "status", str(copied), "--watch", "--every", "0.1"]
+    watcher = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert watcher.stdout is not None
+    seen = 0
+    while seen < 3:
+        seen += watcher.stdout.readline().startswith("Index ")
+    watcher.send_signal(signal.SIGINT)
+    _, err = watcher.communicate()
+    assert watcher.returncode == 130
+    assert "Traceback" not in err

@@ -1,0 +1,39 @@
+"""semcorpus changes: what became different since the last run."""
+
+from dataclasses import asdict
+
+import click
+
+from jobs.options import talk_options
+from jobs.terminal import print_json
+from pipeline.changes import changes_between, find_base, to_markdown
+from pipeline.remembered import stored_recipe
+from pipeline.storage.index import open_index
+
+
+@click.command(
+    epilog="Example: semcorpus changes /indexes/sem --since 24h --format mail | sendmail data@facility.example"
+)
+@click.argument("index")
+@click.option("--since", metavar="COMMIT|AGE", help="Compare with this commit, or with 24h ago [before the last run].")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["markdown", "mail", "json"]),
+    default="markdown",
+    show_default=True,
+    help="mail: the same with a Subject line before it.",
+)
+@talk_options
+def command(index: str, since: str | None, form: str, quiet: bool, log_json: bool, debug: bool) -> None:
+    """Say what became different in INDEX: files, duplicates, scales, clusters that grew, and drift."""
+    opened = open_index(index)
+    found = changes_between(opened, find_base(opened, since))
+    if form == "json":
+        print_json({**asdict(found), "subject": found.subject})
+        return
+    title = stored_recipe(opened).report.title
+    if form == "mail":
+        click.echo(f"Subject: {title}: {found.subject}\n")
+    if not quiet:
+        click.echo(to_markdown(found, title=title), nl=False)
