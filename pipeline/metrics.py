@@ -16,7 +16,7 @@ _BATCH_SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 
 # Statuses that are no failures, by stage; any other status of the stage counts as one.
 _SOUND: Mapping[str, frozenset[str]] = {
-    "walk": frozenset({"ok", "duplicate", "gone"}),
+    "walk": frozenset({"ok", "duplicate", "document", "gone"}),
     "scale": SCALE_STATUSES_WITH_VALUE | {"no_bar"},
 }
 

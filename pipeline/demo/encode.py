@@ -64,19 +64,18 @@ def _pillow_bytes(image: Image.Image, name: str, **options: int) -> bytes:
 
 def pdf_bytes(jpeg: bytes, width_px: int, height_px: int) -> bytes:
     """Return a PDF of one page that shows a gray JPEG, which it holds byte for byte."""
-    place = f"q {width_px} 0 0 {height_px} 0 0 cm /Im0 Do Q".encode()
-    image = (
-        f"<< /Type /XObject /Subtype /Image /Width {width_px} /Height {height_px} /ColorSpace /DeviceGray"
-        f" /BitsPerComponent 8 /Filter /DCTDecode /Length {len(jpeg)} >>"
-    )
+    return document_bytes([(jpeg, width_px, height_px)])
+
+
+def document_bytes(pages: Sequence[tuple[bytes, int, int] | None]) -> bytes:
+    """Return a PDF of pages that each show a gray JPEG (bytes, width, height), held byte for byte; None is empty."""
+    kids = " ".join(f"{3 + 3 * number} 0 R" for number in range(len(pages)))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width_px} {height_px}] /Contents 5 0 R"
-        " /Resources << /XObject << /Im0 4 0 R >> >> >>".encode(),
-        image.encode() + b"\nstream\n" + jpeg + b"\nendstream",
-        f"<< /Length {len(place)} >>".encode() + b"\nstream\n" + place + b"\nendstream",
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
     ]
+    for page in pages:
+        objects += _page_objects(len(objects) + 1, *(page or (b"", 100, 100)))
     out = bytearray(b"%PDF-1.4\n")
     offsets = []
     for number, body in enumerate(objects, start=1):
@@ -87,6 +86,22 @@ def pdf_bytes(jpeg: bytes, width_px: int, height_px: int) -> bytes:
     out += b"".join(f"{offset:010d} 00000 n \n".encode() for offset in offsets)
     out += f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n".encode()
     return bytes(out)
+
+
+def _page_objects(first: int, jpeg: bytes, width_px: int, height_px: int) -> list[bytes]:
+    """A page, its picture and its contents, as the objects ``first`` and the two after it."""
+    place = f"q {width_px} 0 0 {height_px} 0 0 cm /Im0 Do Q".encode() if jpeg else b""
+    image = (
+        f"<< /Type /XObject /Subtype /Image /Width {width_px} /Height {height_px} /ColorSpace /DeviceGray"
+        f" /BitsPerComponent 8 /Filter /DCTDecode /Length {len(jpeg)} >>"
+    )
+    resources = f"/XObject << /Im0 {first + 1} 0 R >>" if jpeg else ""
+    return [
+        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width_px} {height_px}] /Contents {first + 2} 0 R"
+        f" /Resources << {resources} >> >>".encode(),
+        image.encode() + b"\nstream\n" + jpeg + b"\nendstream" if jpeg else b"null",
+        f"<< /Length {len(place)} >>".encode() + b"\nstream\n" + place + b"\nendstream",
+    ]
 
 
 def bomb_png_bytes(side_px: int) -> bytes:

@@ -94,8 +94,9 @@ def compare_pictures(first: Copy, second: Copy) -> Comparison:
     scale = narrow / wide
     if scale <= _MOST_THUMBNAIL_SCALE and abs(low / high - scale) <= _ASPECT_TOLERANCE * scale:
         shrunk = np.asarray(cv2.resize(large.gray, (narrow, low), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        same = _looks_the_same(shrunk, small.gray)
-        return _measured("thumbnail" if same else "", "resampled" if same else "", shrunk, small.gray)
+        # The shrunk pixels are nobody's file: of a flat picture only the small JPEG's own loss can explain the rest.
+        evidence = "resampled" if _looks_the_same(shrunk, small.gray) else _one_picture(Copy(b"", shrunk), small)
+        return _measured("thumbnail" if evidence else "", evidence, shrunk, small.gray)
     return Comparison("", "", 0, 0)
 
 

@@ -159,3 +159,13 @@ def test_two_frames_within_two_levels_are_near_only_with_their_detail_in_common(
     assert compare_pictures(_tiff(first), _tiff(second)).relation == ""
     brighter = (_specimen(12).astype(np.int16) + 1).clip(0, 255).astype(np.uint8)
     assert compare_pictures(_tiff(_specimen(12)), _tiff(brighter)).relation == "near"
+
+
+def test_a_jpeg_thumbnail_of_a_flat_noisy_picture_is_proven_by_encoding_it_again() -> None:
+    rng = np.random.default_rng(4)
+    gray = np.clip(rng.normal(128, 9, (192, 256)), 0, 255).astype(np.uint8)
+    half = np.asarray(cv2.resize(gray, (128, 96), interpolation=cv2.INTER_AREA), np.uint8)
+    found = compare_pictures(_tiff(gray), _jpeg(half, 60))
+    assert (found.relation, found.evidence) == ("thumbnail", "re_encoded")
+    other = np.clip(rng.normal(128, 9, half.shape), 0, 255).astype(np.uint8)
+    assert compare_pictures(_tiff(gray), _jpeg(other, 60)).relation == ""

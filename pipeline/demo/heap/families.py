@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from pipeline.demo.encode import document_bytes
 from pipeline.demo.heap.containers import DJVU_BYTES, LOSSLESS, OTHERS, Container, jpeg
 from pipeline.demo.heap.hostile import HOSTILE
 from pipeline.demo.heap.pictures import (
@@ -45,14 +46,14 @@ class HeapFile:
         As the file system is given it, from the corpus's root.
     content : bytes
     truth : FileTruth
-    link : {"", "hard", "symbolic"}
-        Made as a link to ``target``, a raw path.
+    link : {"", "hard", "symbolic", "page"}
+        Made as a link to ``target``, a raw path; a page of a document is no file, and nothing is made for it.
     """
 
     raw_path: str
     content: bytes
     truth: FileTruth
-    link: Literal["", "hard", "symbolic"] = ""
+    link: Literal["", "hard", "symbolic", "page"] = ""
     target: str = ""
 
 
@@ -127,7 +128,9 @@ def _lone_other(number: int, turn: int, rng: np.random.Generator) -> Family:
     comment = b"ANTz" + (8).to_bytes(4, "big") + number.to_bytes(8, "big")  # so that each is a content of its own
     content = DJVU_BYTES[:8] + (len(DJVU_BYTES) - 12 + len(comment)).to_bytes(4, "big") + DJVU_BYTES[12:] + comment
     place = heap_place(number).file(".djvu")
-    return [_file(place, Container("djvu", ".djvu", written), content, np.empty((96, 128), np.uint8))]
+    # All of them show one picture, and which of them stands for it is a matter of their MD5s.
+    kind, shown = Container("djvu", ".djvu", written), np.empty((96, 128), np.uint8)
+    return [_file(place, kind, content, shown, master=Place("", "the DjVu picture"))]
 
 
 def _copy(number: int, turn: int, rng: np.random.Generator) -> Family:
@@ -215,6 +218,33 @@ def _empty(number: int, turn: int, rng: np.random.Generator) -> Family:
     return [master, _file(other, _GRAY_JPEG, content, gray, master=place, relation="same_picture")]
 
 
+def _document(number: int, turn: int, rng: np.random.Generator) -> Family:
+    """A PDF of three pages: the JPG of a TIFF, a JPG that lies beside it too, and nothing."""
+    first, second = picture(rng), picture(rng)
+    place, master = _master(number, _GRAY_TIFF, first)
+    beside = heap_place(number, folder="figures").file(".jpg")
+    shown, alone = jpeg(first, quality=_QUALITIES[turn % 6]), jpeg(second, quality=85)
+    there = heap_place(number, folder="report").file(".pdf")
+    content = document_bytes(
+        [(data, gray.shape[1], gray.shape[0]) for data, gray in ((shown, first), (alone, second))] + [None]
+    )
+    document = FileTruth(there.text, bytes_md5(content), len(content), "pdf", "document", reason_says="3 pages")
+    pages = [Place(f"{there.raw}#page={page}", f"{there.text}#page={page}") for page in (1, 2, 3)]
+    empty = FileTruth(pages[2].text, "", 0, "pdf", "unsupported", reason_says="no picture")
+    return [
+        master,
+        _file(beside, _GRAY_JPEG, alone, second),
+        HeapFile(there.raw, content, document),
+        _as_page(_file(pages[0], _GRAY_JPEG, shown, first, master=place, relation="same_picture")),
+        _as_page(_file(pages[1], _GRAY_JPEG, alone, second, master=beside, relation="same_bytes")),
+        HeapFile(pages[2].raw, b"", empty, "page"),
+    ]
+
+
+def _as_page(file: HeapFile) -> HeapFile:
+    return HeapFile(file.raw_path, file.content, file.truth, "page")
+
+
 def _bad(number: int, turn: int, rng: np.random.Generator) -> Family:
     costly = "pdf zip bomb"  # 2 s to inflate as far as is allowed: one of them is enough
     kinds = list(HOSTILE) if turn < len(HOSTILE) else [name for name in HOSTILE if name != costly]
@@ -240,6 +270,7 @@ FAMILIES: Final[Mapping[str, FamilyMaker]] = MappingProxyType(
         "thumbnail": _thumbnail,
         "sisters": _sisters,
         "empty": _empty,
+        "document": _document,
         "bad": _bad,
     }
 )

@@ -18,6 +18,7 @@ _ROUND: Final = (
     ("thumbnail", 1),
     ("sisters", 1),
     ("empty", 3),
+    ("document", 1),
     ("bad", 2),
 )
 
