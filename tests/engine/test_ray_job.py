@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,18 +24,38 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "RAY_AUTH_MODE": "disabled"
 pytestmark = pytest.mark.timeout(400)
 
 
+@dataclass(frozen=True)
+class Head:
+    """A Ray cluster of one node: its job server's address, its process, and what that says."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def wait(self) -> None:
+        """Until the job server answers, which takes Ray a while; pytest's time-out ends this."""
+        while True:
+            try:
+                urllib.request.urlopen(f"{self.url}/api/version", timeout=5).close()
+                return
+            except OSError:
+                assert self.process.poll() is None, self.log.read_text()
+                time.sleep(0.5)
+
+
 @pytest.fixture(scope="module")
-def jobs_url() -> Iterator[str]:
-    """Address of the job server of a Ray cluster of one node; it ends with the fixture."""
+def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
+    """A Ray cluster that ends with the fixture."""
     port, dashboard, client = free_ports(3)
     # A short path: Ray makes sockets below it.
     temporary = tempfile.mkdtemp(dir="/tmp", prefix="rj")
     words = [RAY, "start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}", "--num-cpus=2"]
     words += [f"--ray-client-server-port={client}", f"--dashboard-port={dashboard}", "--dashboard-host=127.0.0.1"]
     words += ["--dashboard-agent-listen-port=0", "--object-store-memory=100000000", f"--temp-dir={temporary}"]
-    with subprocess.Popen(words, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as ray:
+    log = tmp_path_factory.mktemp("ray") / "log"
+    with log.open("wb") as out, subprocess.Popen(words, env=ENVIRONMENT, stdout=out, stderr=out) as ray:
         try:
-            yield f"http://127.0.0.1:{dashboard}"
+            yield Head(f"http://127.0.0.1:{dashboard}", ray, log)
         finally:
             ray.terminate()
             ray.wait(timeout=60)
@@ -46,22 +68,12 @@ def submit(url: str, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def wait_for_server(url: str) -> None:
-    """Until the job server answers, which takes Ray a while; pytest's time-out ends this."""
-    while True:
-        try:
-            urllib.request.urlopen(f"{url}/api/version", timeout=5).close()
-            return
-        except OSError:
-            continue
-
-
-def test_a_submitted_run(jobs_url: str, demo: Path, tmp_path: Path) -> None:
-    wait_for_server(jobs_url)
+def test_a_submitted_run(head: Head, demo: Path, tmp_path: Path) -> None:
+    head.wait()
     places = (str(demo / "corpus"), str(tmp_path / "index"))
     run = (sys.executable, "-m", "jobs", "run", *places, "--engines", "dask,ray", "--until", "pixels")
     pages = {}
-    with submit(jobs_url, *run) as job:
+    with submit(head.url, *run) as job:
         assert job.stdout is not None
         log = []
         for line in job.stdout:
@@ -69,16 +81,16 @@ def test_a_submitted_run(jobs_url: str, demo: Path, tmp_path: Path) -> None:
             if found := re.search(r"Dask: 2 workers, dashboard (http://\S+)/status", line):
                 for page in ("status", "info/main/workers.html"):
                     pages[page] = urllib.request.urlopen(f"{found[1]}/{page}", timeout=30).read().decode()
-    assert job.returncode == 0, "".join(log)
+    assert job.returncode == 0, "".join(log) + head.log.read_text()
     assert "Dask" in pages["status"]
     assert len(re.findall(r"tls://[\d.]+:\d+</a>", pages["info/main/workers.html"])) >= 2
     used = {c.metadata["engine"] for c in open_index(tmp_path / "index").history() if c.metadata.get("items")}
     assert used == {"dask"}
 
 
-def test_a_submitted_run_that_fails(jobs_url: str, tmp_path: Path) -> None:
-    wait_for_server(jobs_url)
-    with submit(jobs_url, sys.executable, "-m", "jobs", "run", str(tmp_path / "no"), str(tmp_path / "index")) as job:
+def test_a_submitted_run_that_fails(head: Head, tmp_path: Path) -> None:
+    head.wait()
+    with submit(head.url, sys.executable, "-m", "jobs", "run", str(tmp_path / "no"), str(tmp_path / "index")) as job:
         assert job.stdout is not None
         said = job.stdout.read()
     assert job.returncode == 1
