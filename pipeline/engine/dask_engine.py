@@ -47,6 +47,9 @@ class DaskEngine:
         completed = as_completed()
         self._submit(function, itertools.islice(source, self._room(given)), retries, given, completed)
         for future in completed:
+            if future.status not in ("finished", "error", "cancelled"):
+                completed.add(future)  # the worker that held the result has died since: it is computed again
+                continue
             item = given.pop(future.key)
             if future.status != "finished":
                 self._client.cancel(list(completed.futures))

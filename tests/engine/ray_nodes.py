@@ -27,7 +27,7 @@ def node_of(number: int) -> int:
     return next(parent.pid for parent in psutil.Process().parents() if parent.name() == "raylet")
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 150) -> bool:
     """Whether it came true in time."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:

@@ -17,7 +17,7 @@ from tests.stored import differing_arrays
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def seen(demo: Path, index: Path) -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=360,
+        timeout=540,
     )
     assert found.returncode == 0, found.stderr[-5000:]
     answer: dict[str, Any] = json.loads(found.stdout.splitlines()[-1])

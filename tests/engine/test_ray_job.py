@@ -8,7 +8,8 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,18 +43,26 @@ class Head:
                 assert self.process.poll() is None, self.log.read_text()
                 time.sleep(0.5)
 
+    def has_ended(self) -> bool:
+        """Whether Ray itself has given up, within seconds of now."""
+        try:
+            self.process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
-@pytest.fixture(scope="module")
-def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
-    """A Ray cluster that ends with the fixture."""
+
+@contextmanager
+def ray_head(folder: Path) -> Iterator[Head]:
+    """A Ray cluster that ends with the context."""
     port, dashboard, client = free_ports(3)
     # A short path: Ray makes sockets below it.
     temporary = tempfile.mkdtemp(dir="/tmp", prefix="rj")
     words = [RAY, "start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}", "--num-cpus=2"]
     words += [f"--ray-client-server-port={client}", f"--dashboard-port={dashboard}", "--dashboard-host=127.0.0.1"]
     words += ["--dashboard-agent-listen-port=0", "--object-store-memory=100000000", f"--temp-dir={temporary}"]
-    log = tmp_path_factory.mktemp("ray") / "log"
-    with log.open("wb") as out, subprocess.Popen(words, env=ENVIRONMENT, stdout=out, stderr=out) as ray:
+    log = folder / "ray.log"
+    with log.open("ab") as out, subprocess.Popen(words, env=ENVIRONMENT, stdout=out, stderr=out) as ray:
         try:
             yield Head(f"http://127.0.0.1:{dashboard}", ray, log)
         finally:
@@ -62,18 +71,34 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def on_a_ray_cluster(folder: Path, scenario: Callable[[Head], None]) -> None:
+    """Play a scenario; once more if Ray's own head process, which is not what is tested, ended in the middle of it.
+
+    Seen once, beside another Ray cluster on two busy processors.
+    """
+    with ray_head(folder) as head:
+        try:
+            head.wait()
+            scenario(head)
+            return
+        except AssertionError:
+            if not head.has_ended():
+                raise
+    with ray_head(folder) as head:
+        head.wait()
+        scenario(head)
+
+
 def submit(url: str, *words: str) -> subprocess.Popen[str]:
     """`ray job submit` of a command, its log on our pipe."""
     command = [RAY, "job", "submit", "--address", url, "--", *words]
     return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def test_a_submitted_run(head: Head, demo: Path, tmp_path: Path) -> None:
-    head.wait()
-    places = (str(demo / "corpus"), str(tmp_path / "index"))
-    run = (sys.executable, "-m", "jobs", "run", *places, "--engines", "dask,ray", "--until", "pixels")
+def a_run(head: Head, demo: Path, index: Path) -> None:
+    run = (sys.executable, "-m", "jobs", "run", str(demo / "corpus"), str(index))
     pages = {}
-    with submit(head.url, *run) as job:
+    with submit(head.url, *run, "--engines", "dask,ray", "--until", "pixels") as job:
         assert job.stdout is not None
         log = []
         for line in job.stdout:
@@ -84,14 +109,24 @@ def test_a_submitted_run(head: Head, demo: Path, tmp_path: Path) -> None:
     assert job.returncode == 0, "".join(log) + head.log.read_text()
     assert "Dask" in pages["status"]
     assert len(re.findall(r"tls://[\d.]+:\d+</a>", pages["info/main/workers.html"])) >= 2
-    used = {c.metadata["engine"] for c in open_index(tmp_path / "index").history() if c.metadata.get("items")}
+    used = {c.metadata["engine"] for c in open_index(index).history() if c.metadata.get("items")}
     assert used == {"dask"}
 
 
-def test_a_submitted_run_that_fails(head: Head, tmp_path: Path) -> None:
-    head.wait()
-    with submit(head.url, sys.executable, "-m", "jobs", "run", str(tmp_path / "no"), str(tmp_path / "index")) as job:
+def a_run_that_fails(head: Head, folder: Path) -> None:
+    words = ("run", str(folder / "no"), str(folder / "other"))
+    with submit(head.url, sys.executable, "-m", "jobs", *words) as job:
         assert job.stdout is not None
         said = job.stdout.read()
     assert job.returncode == 1
     assert "There is no folder" in said
+
+
+def test_submitted_runs(demo: Path, tmp_path: Path) -> None:
+    indexes = (tmp_path / name for name in ("first", "second"))
+
+    def both(head: Head) -> None:
+        a_run(head, demo, next(indexes))
+        a_run_that_fails(head, tmp_path)
+
+    on_a_ray_cluster(tmp_path, both)

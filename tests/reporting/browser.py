@@ -7,6 +7,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,16 @@ def open_page(chromium: str, page: Path, folder: Path) -> Iterator[Page]:
         opened.command("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
         opened.wait_for("document.readyState === 'complete'")
         yield opened
-        socket.close()
+        loop.run_sync(partial(_close, socket))
     finally:
         process.kill()
         process.wait()
         loop.close()
+
+
+async def _close(socket: WebSocketClientConnection) -> None:
+    """Within the loop: what a close sends needs one, and another test may have left this thread without."""
+    socket.close()
 
 
 def _port(file: Path, process: "subprocess.Popen[bytes]") -> int:

@@ -53,6 +53,8 @@ def page(chromium: str, tmp_path: Path):  # type: ignore[no-untyped-def]
     file = tmp_path / "review.html"
     file.write_text(_page(items), encoding="utf-8")
     with open_page(chromium, file, tmp_path) as opened:
+        # An empty page that the browser begins with is "complete" as well.
+        opened.wait_for("document.querySelectorAll('.item').length > 5")
         yield opened
 
 
