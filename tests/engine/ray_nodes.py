@@ -61,7 +61,8 @@ def engines_on_two_nodes(cluster: Cluster) -> dict[str, Any]:
         dask = engines.pick("dask", seconds=1)
         seen["dask_after_loss"] = lose_a_node(cluster, dask)
         cluster.add_node(num_cpus=2, object_store_memory=STORE_BYTES)
-        seen["replaced"] = wait_until(lambda: dask.workers == 3)
+        wait_until(lambda: dask.workers == 3)
+        seen["workers_after_loss"] = dask.workers
         on_ray = engines.pick("ray", seconds=1)
         seen["ray_after_loss"] = lose_a_node(cluster, on_ray)[0]
     return seen
