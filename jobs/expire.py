@@ -2,7 +2,7 @@
 
 import click
 
-from jobs.options import talk_options
+from jobs.options import talk_options, wait_option
 from jobs.terminal import log_event, print_line
 from pipeline.expiring import expire, parse_age
 from pipeline.storage.index import open_index
@@ -11,14 +11,7 @@ from pipeline.storage.index import open_index
 @click.command(epilog="Example: semcorpus expire /indexes/sem --keep 30d")
 @click.argument("index")
 @click.option("--keep", default="30d", show_default=True, metavar="AGE", help="Keep commits of so long: 12h, 30d, 6w.")
-@click.option(
-    "--wait",
-    "wait_seconds",
-    type=click.FloatRange(min=0),
-    default=0.0,
-    metavar="SECONDS",
-    help="Wait so long while a run writes the index.",
-)
+@wait_option("Wait so long while a run writes the index.")
 @talk_options
 def command(index: str, keep: str, wait_seconds: float, quiet: bool, log_json: bool, debug: bool) -> None:
     """Delete the commits of INDEX that are older than --keep, and what only they and failed runs have stored.

@@ -1,7 +1,6 @@
 """Options that several commands share."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,7 +9,6 @@ import click
 from jobs.recipes import builtin_recipes
 from pipeline.config import Recipe, load_recipe
 from pipeline.engine import EngineChoice
-from pipeline.progress import Listener, Several
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -58,31 +56,27 @@ def watch_options(command: Command) -> Command:
         click.option(
             "--metrics", metavar="[HOST:]PORT", help="Serve Prometheus metrics while it runs [on this machine only]."
         ),
-        click.option(
-            "--wait",
-            "wait_seconds",
-            type=click.FloatRange(min=0),
-            default=0.0,
-            metavar="SECONDS",
-            help="Wait so long while another run writes the index, instead of ending at once.",
-        ),
+        wait_option("Wait so long while another run writes the index, instead of ending at once."),
     ):
         command = option(command)
     return command
 
 
-@contextmanager
-def with_metrics(listener: Listener, address: str | None, file: Path | None) -> Iterator[Listener]:
-    """The listener, and beside it what --metrics and --metrics-file ask for."""
-    if not (address or file):
-        yield listener
-        return
-    from pipeline.metrics import Metrics, MetricsFile
+def wait_option(text: str) -> Callable[[Command], Command]:
+    """--wait, with its help."""
+    return click.option(
+        "--wait", "wait_seconds", type=click.FloatRange(min=0), default=0.0, metavar="SECONDS", help=text
+    )
 
-    metrics = Metrics()
-    writers = (MetricsFile(metrics, file),) if file else ()
-    with metrics.serve(address) if address else nullcontext():
-        yield Several(listener, metrics, *writers)
+
+def trust_options(command: Command) -> Command:
+    """--accept-removals, --rehash."""
+    for option in (
+        click.option("--rehash", is_flag=True, help="Read all files again, whatever their sizes and times say."),
+        click.option("--accept-removals", is_flag=True, help="Go on although many files have vanished."),
+    ):
+        command = option(command)
+    return command
 
 
 def settings_option(command: Command) -> Command:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jobs.catalogue import STAGES
-from jobs.listeners import open_listener
 from jobs.options import (
     engine_choice,
     engine_options,
@@ -13,10 +12,11 @@ from jobs.options import (
     read_recipe,
     settings_option,
     talk_options,
+    trust_options,
     watch_options,
-    with_metrics,
 )
 from jobs.terminal import log_event, print_line, print_rows, print_table
+from jobs.working import open_work
 
 if TYPE_CHECKING:
     from pipeline.job import RunResult
@@ -44,8 +44,7 @@ _SUMMARY_TABLES = ("files", "images", "duplicates", "scales", "clusters", "clust
 )
 @click.option("--include", multiple=True, metavar="GLOB", help="Take only files that match; repeatable.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out files that match; repeatable.")
-@click.option("--accept-removals", is_flag=True, help="Go on although many files have vanished.")
-@click.option("--rehash", is_flag=True, help="Read all files again, whatever their sizes and times say.")
+@trust_options
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be done, and do nothing.")
 @watch_options
 @talk_options
@@ -55,9 +54,8 @@ def command(corpus: str, index: str, **options: Any) -> None:
     CORPUS is a folder or a URL (s3://...), INDEX a folder or an s3:// prefix; INDEX is made when it does not exist.
     SIGUSR1 stops the run at its next checkpoint, with exit status 75: the same command goes on from there.
     """
-    from pipeline.job import open_runner, run_stages, with_label_sets
+    from pipeline.job import run_stages, with_label_sets
     from pipeline.stopping import stop_at_signal
-    from pipeline.storage.corpus import Corpus
 
     overrides = {
         f"corpus.{name}": list(value) if isinstance(value, tuple) else value
@@ -73,22 +71,7 @@ def command(corpus: str, index: str, **options: Any) -> None:
     if options["only_plan"]:
         _print_plan(corpus, index, recipe, names)
         return
-    with (
-        open_listener(quiet=options["quiet"], log_json=options["log_json"]) as teller,
-        with_metrics(teller, options["metrics"], options["metrics_file"]) as listener,
-        stop_at_signal() as stop,
-        open_runner(
-            Corpus(corpus, recipe.corpus),
-            index,
-            recipe,
-            engines=choice,
-            listener=listener,
-            accept_removals=options["accept_removals"],
-            rehash=options["rehash"],
-            wait_seconds=options["wait_seconds"],
-            stop=stop,
-        ) as runner,
-    ):
+    with stop_at_signal() as stop, open_work(corpus, index, recipe, options, engines=choice, stop=stop) as runner:
         result = run_stages(runner, names)
     if "report" not in names:
         return

@@ -8,7 +8,7 @@ import click
 
 from jobs.catalogue import STAGES
 from jobs.listeners import open_listener
-from jobs.options import engine_choice, engine_options, settings_option, talk_options, watch_options
+from jobs.options import engine_choice, engine_options, settings_option, talk_options, trust_options, watch_options
 from jobs.stage import run_one
 from jobs.terminal import print_line, print_rows
 from pipeline.records import ScaleStatus
@@ -45,8 +45,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--truth", type=_FILE, metavar="FILE", help="Compare with true scales (CSV or Parquet), with intervals.")
 @settings_option
 @engine_options
-@click.option("--accept-removals", is_flag=True, help="Go on although many files have vanished.")
-@click.option("--rehash", is_flag=True, help="Read all files again, whatever their sizes and times say.")
+@trust_options
 @watch_options
 @talk_options
 def command(index: str, **options: Any) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jobs.catalogue import STAGES
-from jobs.listeners import open_listener
-from jobs.options import engine_choice, engine_options, settings_option, talk_options, watch_options, with_metrics
+from jobs.options import engine_choice, engine_options, settings_option, talk_options, trust_options, watch_options
 from jobs.terminal import print_line
+from jobs.working import open_work
 
 if TYPE_CHECKING:
     from pipeline.stages.execute import Runner
@@ -23,8 +23,7 @@ def command_for(name: str) -> click.Command:
     @click.argument("index")
     @settings_option
     @engine_options
-    @click.option("--accept-removals", is_flag=True, help="Go on although many files have vanished.")
-    @click.option("--rehash", is_flag=True, help="Read all files again, whatever their sizes and times say.")
+    @trust_options
     @watch_options
     @talk_options
     def command(index: str, **options: Any) -> None:
@@ -42,30 +41,15 @@ def run_one(
     unread_only: bool = False,
 ) -> None:
     """Run one stage with the options of its command; ``before`` is called with the index locked."""
-    from pipeline.job import open_runner, run_stages
+    from pipeline.job import run_stages
     from pipeline.remembered import stored_corpus, stored_recipe
     from pipeline.status import what_is_missing
-    from pipeline.storage.corpus import Corpus
     from pipeline.storage.index import open_index
 
     opened = open_index(index)
     recipe = stored_recipe(opened, assignments=options["assignments"])
     choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])
-    with (
-        open_listener(quiet=options["quiet"], log_json=options["log_json"]) as teller,
-        with_metrics(teller, options["metrics"], options["metrics_file"]) as listener,
-        open_runner(
-            Corpus(stored_corpus(opened), recipe.corpus),
-            index,
-            recipe,
-            engines=choice,
-            listener=listener,
-            accept_removals=options["accept_removals"],
-            rehash=options["rehash"],
-            wait_seconds=options["wait_seconds"],
-            unread_only=unread_only,
-        ) as runner,
-    ):
+    with open_work(stored_corpus(opened), index, recipe, options, engines=choice, unread_only=unread_only) as runner:
         if before is not None:
             before(runner)
         result = run_stages(runner, (name,))

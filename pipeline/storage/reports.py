@@ -122,12 +122,12 @@ def publish_report(
     with storage_failures("writing the reports of", location.url):
         before = read_manifest(location)
         for name, data in contents.items():
-            _write(location.child("reports", _VERSIONS, version, name), data)
+            write_whole(location.child("reports", _VERSIONS, version, name), data)
         for name, data in contents.items():
-            _write(location.child("reports", name), data)
+            write_whole(location.child("reports", name), data)
         for name in set(before["files"] if before else ()) - set(contents):
             _remove(location.child("reports", name))
-        _write(location.child("reports", _MANIFEST), json.dumps(manifest, indent=1).encode())
+        write_whole(location.child("reports", _MANIFEST), json.dumps(manifest, indent=1).encode())
         # A reader may hold the manifest before this one, so its folder stays for one run more.
         _drop_versions(location, keep={version, before["version"] if before else version})
 
@@ -140,7 +140,7 @@ def _parquet(table: pa.Table, stamps: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def _write(place: Location, data: bytes) -> None:
+def write_whole(place: Location, data: bytes) -> None:
     """Write a file so that a reader sees the old or the new content, never a part."""
     if not place.is_local:
         place.filesystem().pipe_file(place.url, data)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from pipeline.storage.failures import storage_failures
 from pipeline.storage.location import Location
+from pipeline.storage.reports import write_whole
 
 _FOLDER = ("reports", "runs")
 _TIME = "%Y%m%dT%H%M%SZ"
@@ -18,9 +19,7 @@ def write_run_file(location: Location, run: str, name: str, data: bytes) -> Loca
     """Write a file of a run; returns where."""
     place = run_file(location, run, name)
     with storage_failures("writing the reports of", location.url):
-        if place.is_local:
-            place.path.parent.mkdir(parents=True, exist_ok=True)
-        place.filesystem().pipe_file(place.url, data)
+        write_whole(place, data)
     return place
 
 

@@ -1,0 +1,50 @@
+"""Opening an index for work, as `run` and the stage commands do: what tells of it, its metrics, and its lock."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobs.listeners import open_listener
+from pipeline.config import Recipe
+from pipeline.progress import Listener, Several
+
+if TYPE_CHECKING:
+    from pipeline.stages.execute import Runner
+
+
+@contextmanager
+def open_work(corpus: str, index: str, recipe: Recipe, options: Mapping[str, Any], **more: Any) -> Iterator["Runner"]:
+    """A runner as the options of a command ask for it; ``more`` goes to `pipeline.job.open_runner`."""
+    from pipeline.job import open_runner
+    from pipeline.storage.corpus import Corpus
+
+    with (
+        open_listener(quiet=options["quiet"], log_json=options["log_json"]) as teller,
+        with_metrics(teller, options["metrics"], options["metrics_file"]) as listener,
+        open_runner(
+            Corpus(corpus, recipe.corpus),
+            index,
+            recipe,
+            listener=listener,
+            accept_removals=options["accept_removals"],
+            rehash=options["rehash"],
+            wait_seconds=options["wait_seconds"],
+            **more,
+        ) as runner,
+    ):
+        yield runner
+
+
+@contextmanager
+def with_metrics(listener: Listener, address: str | None, file: Path | None) -> Iterator[Listener]:
+    """The listener, and beside it what --metrics and --metrics-file ask for."""
+    if not (address or file):
+        yield listener
+        return
+    from pipeline.metrics import Metrics, MetricsFile
+
+    metrics = Metrics()
+    writers = (MetricsFile(metrics, file),) if file else ()
+    with metrics.serve(address) if address else nullcontext():
+        yield Several(listener, metrics, *writers)
