@@ -5,13 +5,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
 from pipeline.changes import Changes, changes_between, find_base, to_markdown
 from pipeline.config import Recipe, change_recipe, load_recipe, recipe_to_toml
-from pipeline.engine import EngineChoice, Engines
+from pipeline.engine import EngineChoice, Engines, ReportPlace
 from pipeline.errors import EmptyCorpusError, StageError, UsageError, WeightsError
 from pipeline.progress import (
     Listener,
@@ -190,7 +191,10 @@ def open_runner(
         run_id, listener = new_run_id(), Several(listener, Telling(lease.tell))
         listener.run_started(RunStarted(run_id, index.url, corpus.url, index.commit))
         _remember(index, corpus, recipe)
-        with Engines(engines, listener) as opened:
+        report = ReportPlace(
+            partial(write_run_file, index.location, run_id), f"Run {run_id} of semcorpus on {index.url}", listener.note
+        )
+        with Engines(engines, listener, report=report) as opened:
             yield Runner(
                 index,
                 corpus,

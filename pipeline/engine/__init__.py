@@ -4,7 +4,7 @@ An engine is anything with the two methods of `base.Engine`. `serial.py` is the 
 the same results.
 """
 
-from pipeline.engine.base import Engine, WorkFailedError
+from pipeline.engine.base import Engine, ReportPlace, WorkFailedError
 from pipeline.engine.opening import EngineChoice, Engines
 
-__all__ = ["Engine", "EngineChoice", "Engines", "WorkFailedError"]
+__all__ = ["Engine", "EngineChoice", "Engines", "ReportPlace", "WorkFailedError"]

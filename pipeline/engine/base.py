@@ -1,6 +1,7 @@
 """The one seam to the engines."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
@@ -13,6 +14,19 @@ class WorkFailedError(Exception):
     def __init__(self, item: object, reason: str) -> None:
         super().__init__(reason)
         self.item = item
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPlace:
+    """Where an engine's own page on a run goes.
+
+    ``write`` is given a file's name and its bytes, ``about`` says on the page whose work it is, and ``note`` is told
+    when there is no page.
+    """
+
+    write: Callable[[str, bytes], object]
+    about: str
+    note: Callable[[str], object]
 
 
 class Engine(Protocol):

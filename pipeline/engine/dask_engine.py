@@ -10,7 +10,8 @@ import dask
 import dask.bag
 from distributed import Client, LocalCluster, SpecCluster, as_completed
 
-from pipeline.engine.base import Item, Result, WorkFailedError
+from pipeline.engine.base import Item, ReportPlace, Result, WorkFailedError
+from pipeline.engine.dask_report import PerformanceReport
 from pipeline.errors import EngineError
 
 # Futures in flight for each worker: enough to hide the scheduler's latency; few, since the scheduler slows down with
@@ -26,8 +27,9 @@ class DaskEngine:
 
     name = "dask"
 
-    def __init__(self, client: Client, cluster: SpecCluster | None) -> None:
+    def __init__(self, client: Client, cluster: SpecCluster | None, report: ReportPlace | None = None) -> None:
         self._client = client
+        self._report = PerformanceReport(client, report) if report else None
         self._cluster = cluster
         self.dashboard: str | None = client.dashboard_link
 
@@ -74,6 +76,8 @@ class DaskEngine:
         batch = list(items)
         if not batch:
             return
+        if self._report:
+            self._report.worked()
         bag = dask.bag.from_sequence(batch, npartitions=len(batch)).map(function)
         futures = self._client.compute(bag.to_delayed(optimize_graph=True), retries=retries)
         for future, item in zip(futures, batch, strict=True):
@@ -84,7 +88,9 @@ class DaskEngine:
         """Nothing to give back: a LocalCluster's idle workers, and an outside scheduler's, are in nobody's way."""
 
     def close(self) -> None:
-        """Close the client, and the cluster if it is ours."""
+        """Leave the report of the work, close the client, and the cluster if it is ours."""
+        if self._report:
+            self._report.write()
         self._client.close()
         if self._cluster is not None:
             self._cluster.close()
@@ -101,10 +107,11 @@ def configure_dask() -> None:
     )
 
 
-def open_dask(address: str | None, workers: int) -> DaskEngine:
+def open_dask(address: str | None, workers: int, report: ReportPlace | None = None) -> DaskEngine:
     """Connect to a scheduler (``tcp://...`` or a scheduler file), or start a LocalCluster on loopback.
 
-    On a scheduler from outside ``workers`` are waited for, a minute at most; one is enough to go on.
+    On a scheduler from outside ``workers`` are waited for, a minute at most; one is enough to go on. ``report`` is
+    where Dask's performance report goes when the engine is closed.
 
     Raises
     ------
@@ -120,7 +127,7 @@ def open_dask(address: str | None, workers: int) -> DaskEngine:
             dashboard_address="127.0.0.1:0",
             silence_logs=50,
         )
-        return DaskEngine(Client(cluster), cluster)
+        return DaskEngine(Client(cluster), cluster, report)
     if address.endswith(".json") and not Path(address).is_file():
         # A client given a scheduler file that is not there waits for it without end.
         raise EngineError(f"There is no Dask scheduler file {address}; start a scheduler with --scheduler-file first.")
@@ -132,7 +139,7 @@ def open_dask(address: str | None, workers: int) -> DaskEngine:
         raise EngineError(f"The Dask scheduler {address} does not answer or has no workers: {error}.") from error
     with suppress(TimeoutError):
         client.wait_for_workers(max(1, workers), timeout=_JOINING_SECONDS)
-    return DaskEngine(client, None)
+    return DaskEngine(client, None, report)
 
 
 def _reason(future: Any) -> str:

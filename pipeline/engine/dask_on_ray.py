@@ -18,7 +18,7 @@ from distributed.deploy.spec import ProcessInterface, SpecCluster
 from distributed.security import Security
 from tornado.ioloop import PeriodicCallback
 
-from pipeline.engine.base import Item, Result
+from pipeline.engine.base import Item, ReportPlace, Result
 from pipeline.engine.dask_engine import DaskEngine, configure_dask
 from pipeline.errors import EngineError
 
@@ -181,8 +181,8 @@ def _memory_per_processor() -> float:
 class DaskOnRayEngine(DaskEngine):
     """Dask workers that leave when another engine needs the processors, and come back with the next piece of work."""
 
-    def __init__(self, cluster: RayNodesCluster) -> None:
-        super().__init__(Client(cluster), cluster)
+    def __init__(self, cluster: RayNodesCluster, report: ReportPlace | None = None) -> None:
+        super().__init__(Client(cluster), cluster, report)
         self._nodes = cluster
 
     def map(
@@ -211,14 +211,19 @@ class DaskOnRayEngine(DaskEngine):
 
     def rest(self) -> None:
         """Give the processors back to Ray."""
+        if self._report:
+            self._report.take()
         self._nodes.rest()
 
 
-def open_dask_on_ray(workers: int) -> DaskOnRayEngine:
-    """Start Dask on the Ray cluster that this process has joined; ``workers`` 0 takes all processors."""
+def open_dask_on_ray(workers: int, report: ReportPlace | None = None) -> DaskOnRayEngine:
+    """Start Dask on the Ray cluster that this process has joined; ``workers`` 0 takes all processors.
+
+    ``report`` is where Dask's performance report goes when the engine is closed.
+    """
     configure_dask()
     cluster = RayNodesCluster(workers=workers)
-    engine = DaskOnRayEngine(cluster)
+    engine = DaskOnRayEngine(cluster, report)
     try:
         engine.wake(cluster.capacity)
     except BaseException:

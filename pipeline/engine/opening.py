@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
 
-from pipeline.engine.base import Engine
+from pipeline.engine.base import Engine, ReportPlace
 from pipeline.engine.serial import SerialEngine
 from pipeline.errors import UsageError
 from pipeline.progress import Listener
@@ -80,7 +80,7 @@ def refuse_client_address(address: str) -> None:
 
 
 class Engines:
-    """Engines that are opened on demand and closed together.
+    """Engines that are opened on demand and closed together; ``report`` is where what they tell of their work goes.
 
     Examples
     --------
@@ -90,8 +90,9 @@ class Engines:
     [1, 2]
     """
 
-    def __init__(self, choice: EngineChoice, listener: Listener) -> None:
+    def __init__(self, choice: EngineChoice, listener: Listener, *, report: ReportPlace | None = None) -> None:
         self._choice = choice
+        self._report = report
         self._listener = listener
         self._open: dict[EngineName, Engine] = {"local": SerialEngine()}
 
@@ -144,11 +145,12 @@ class Engines:
             self._opened("ray")
             from pipeline.engine.dask_on_ray import open_dask_on_ray
 
-            engine = open_dask_on_ray(self._choice.workers)
+            engine = open_dask_on_ray(self._choice.workers, self._report)
         elif name == "dask":
             from pipeline.engine.dask_engine import open_dask
 
-            engine = open_dask(self._choice.dask, self._choice.workers if self._choice.dask else self._workers())
+            workers = self._choice.workers if self._choice.dask else self._workers()
+            engine = open_dask(self._choice.dask, workers, self._report)
         else:
             from pipeline.engine.ray_engine import open_ray
 

@@ -74,6 +74,8 @@ def test_a_lost_nodes_workers_are_replaced(seen: dict[str, Any]) -> None:
 
 def test_the_whole_job_stores_the_same_bits(seen: dict[str, Any], index: Path, reference_index: Path) -> None:  # noqa: F811
     assert differing_arrays(index, reference_index) == []
+    (page,) = index.glob("reports/runs/*/dask.html")
+    assert "Workers: 0" not in page.read_text()  # it was made before they left
     used = {commit.metadata["engine"] for commit in open_index(index).history() if commit.metadata.get("items")}
     assert used == {"dask", "ray"}
 
