@@ -68,6 +68,12 @@ class RayWorker(ProcessInterface):
         self._scheduler, self.name = scheduler, name
         self._options, self._nanny, self._lost = actor, nanny | {"name": name}, lost
         self.reason = ""
+        self.over = False  # the actor has ended, or never began
+
+    @property
+    def waits_for_bytes(self) -> int:
+        """Memory that Ray has yet to find for it; 0 once it runs."""
+        return 0 if self.address is not None else int(self._options["memory"])
 
     async def start(self) -> None:
         """Ask Ray for the actor."""
@@ -81,6 +87,7 @@ class RayWorker(ProcessInterface):
             await self._actor.finished.remote()
         except ray.exceptions.RayError as error:  # actor or node died, or the nanny does not start there
             self.reason = str(error).strip().splitlines()[-1]
+        self.over = True
         await self._lost(self)
 
     async def close(self) -> None:
@@ -98,8 +105,11 @@ class RayNodesCluster(SpecCluster):
     """As many workers as the Ray cluster has processors, or ``workers`` of them; none while it rests.
 
     Nothing replaces a worker that was lost with its node, neither in Dask nor in Ray: `_look_after` does, as soon as
-    Ray has a processor for it again. All connections are encrypted and need the certificate that is made here and
-    travels to the workers through Ray, since others on a cluster's network could otherwise send work to the scheduler.
+    Ray has a processor for it again. How much memory goes with a processor is asked anew for each worker: a node that
+    comes later, or comes back, may have less of it than those before.
+
+    All connections are encrypted and need the certificate that is made here and travels to the workers through Ray,
+    since others on a cluster's network could otherwise send work to the scheduler.
     """
 
     def __init__(self, *, workers: int = 0) -> None:
@@ -109,16 +119,13 @@ class RayNodesCluster(SpecCluster):
         self._most = workers
         self._resting = False
         self.last_reason = ""  # why the worker that was lost last was lost
-        memory = int(_MEMORY_SHARE * _memory_per_processor())
-        nanny = {"nthreads": 1, "memory_limit": memory, "security": security}
-        actor = {"num_cpus": 1, "num_gpus": 0, "memory": memory, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
+        self._security = security
         super().__init__(
             workers={},
             scheduler={
                 "cls": Scheduler,
                 "options": {"host": address, "dashboard_address": dashboard, "security": security},
             },
-            worker={"cls": RayWorker, "options": {"actor": actor, "nanny": nanny, "lost": self._forget}},
             security=security,
             silence_logs=50,
         )
@@ -145,10 +152,25 @@ class RayNodesCluster(SpecCluster):
         self._resting = False
         self.scale(self.capacity)
 
-    def _look_after(self) -> None:
+    async def _look_after(self) -> None:
         """Ask for the workers that are missing; those that Ray has no room for yet wait there."""
-        if not self._resting and self.status == Status.running and len(self.workers) < self.capacity:
+        if self._resting or self.status != Status.running:
+            return
+        most = _memory_per_worker()
+        for worker in list(self.workers.values()):
+            # One that asks for more memory than a processor comes with now would wait for ever.
+            if worker.over or worker.waits_for_bytes > most:
+                await self._forget(worker)
+        if len(self.workers) < self.capacity:
             self.scale(max(self.capacity, len(self.worker_spec)))
+
+    def new_worker_spec(self) -> dict[int, dict[str, Any]]:
+        """The next worker: under a name that none had before, with its share of a node's memory as it is now."""
+        memory = _memory_per_worker()
+        self._i += 1
+        nanny = {"nthreads": 1, "memory_limit": memory, "security": self._security}
+        actor = {"num_cpus": 1, "num_gpus": 0, "memory": memory, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
+        return {self._i: {"cls": RayWorker, "options": {"actor": actor, "nanny": nanny, "lost": self._forget}}}
 
     async def _forget(self, worker: RayWorker) -> None:
         """A worker's actor is gone: so is the worker, whatever the scheduler has noticed yet."""
@@ -172,10 +194,11 @@ def _living_nodes() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
 
 
-def _memory_per_processor() -> float:
-    """Bytes; the least of all nodes, so that every processor of every node can have a worker."""
+def _memory_per_worker() -> int:
+    """Bytes; by the node with the least for a processor, so that every processor of every node can have a worker."""
     nodes = [node["Resources"] for node in _living_nodes()]
-    return min(float(node["memory"]) / int(node["CPU"]) for node in nodes if node.get("CPU", 0) >= 1)
+    shares = [float(node["memory"]) / int(node["CPU"]) for node in nodes if node.get("CPU", 0) >= 1]
+    return int(_MEMORY_SHARE * min(shares, default=0))
 
 
 class DaskOnRayEngine(DaskEngine):

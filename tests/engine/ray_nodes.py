@@ -60,7 +60,8 @@ def engines_on_two_nodes(cluster: Cluster) -> dict[str, Any]:
         seen["ray_nodes"] = len(set(on_ray.map(node_of, range(24), retries=1)))
         dask = engines.pick("dask", seconds=1)
         seen["dask_after_loss"] = lose_a_node(cluster, dask)
-        cluster.add_node(num_cpus=2, object_store_memory=STORE_BYTES)
+        # A node rarely comes back with as much free memory as it had: with less, it has as many workers.
+        cluster.add_node(num_cpus=2, object_store_memory=STORE_BYTES, memory=3_000_000_000)
         wait_until(lambda: dask.workers == 3)
         seen["workers_after_loss"] = dask.workers
         on_ray = engines.pick("ray", seconds=1)
@@ -77,10 +78,10 @@ def whole_job(cluster: Cluster, demo: Path, index: Path) -> None:
 
 def main(demo: Path, index: Path) -> None:
     """Everything on one cluster."""
-    head = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+    head = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False, "memory": 2_000_000_000}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
-        cluster.add_node(num_cpus=2, object_store_memory=STORE_BYTES)
+        cluster.add_node(num_cpus=2, object_store_memory=STORE_BYTES, memory=4_000_000_000)
         seen = engines_on_two_nodes(cluster)
         whole_job(cluster, demo, index)
         print(json.dumps(seen))
