@@ -13,6 +13,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
+from ray.experimental import internal_kv
 
 from pipeline.engine.ray_pool import ActorPool
 
@@ -102,8 +103,18 @@ def open_ray(address: str | None, workers: int) -> RayEngine:
         raise EngineError(f"Ray cannot be {where}: {str(error).splitlines()[0]}.") from error
     if workers < 1:
         raise EngineError(f"The Ray cluster at {address} has no CPU for work.")
-    url = getattr(context, "dashboard_url", None)
+    url = _dashboard() if address else getattr(context, "dashboard_url", None)
     return RayEngine(workers, f"http://{url}" if url else None)
+
+
+def _dashboard() -> str | None:
+    """Where the cluster's head says that its dashboard is.
+
+    What ``ray.init`` returns was read before it waited for the node, and so is empty where the head had only begun to
+    start, as it has within a batch job.
+    """
+    url = internal_kv._internal_kv_get("webui:url", namespace="dashboard")
+    return url.decode() if url else None
 
 
 def _await_processors(wanted: int) -> int:
