@@ -61,16 +61,19 @@ def split_page(path: str) -> tuple[str, int]:
     >>> split_page(escape_path("a file that is called so#page=2"))[1]
     0
     """
-    found = None if path.rpartition("/")[2].startswith(_LITERAL) else _PAGE.fullmatch(path)
+    found = _PAGE.fullmatch(path)
     return (found[1], int(found[2])) if found else (path, 0)
 
 
 def _escape_name(name: str) -> str:
-    if not _is_utf8(name.encode("utf-8", "surrogateescape")):
-        return "".join(f"%{ord(c) - 0xDC00:02X}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in name.replace("%", "%25"))
-    if name.startswith(_LITERAL) or _PAGE.fullmatch(name) or not _is_utf8(unquote_to_bytes(name)):
-        return _LITERAL + name.replace("%", "%25")
-    return name
+    like_page = _PAGE.fullmatch(name) is not None
+    odd = not _is_utf8(name.encode("utf-8", "surrogateescape"))
+    if not (odd or like_page or name.startswith(_LITERAL) or not _is_utf8(unquote_to_bytes(name))):
+        return name
+    escaped = name.replace("%", "%25").replace("#", "%23" if like_page else "#")  # a file is no page of another
+    if odd:
+        return "".join(f"%{ord(c) - 0xDC00:02X}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in escaped)
+    return _LITERAL + escaped
 
 
 def _unescape_name(name: str) -> str:

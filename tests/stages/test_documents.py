@@ -1,6 +1,7 @@
 """Every page of a PDF document has a row of its own, whatever is on it."""
 
 import io
+import os
 import zlib
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pipeline.job import run
 from pipeline.stages import digester
 from pipeline.stages.ledger import read_files, read_images, representatives
 from pipeline.storage.index import Index, open_index
+from pipeline.storage.names import escape_path
 from pipeline.verification import verify_index
 from tests.imaging.documents import joined
 from tests.imaging.test_pdf import pdf_with
@@ -116,8 +118,18 @@ def test_no_more_pages_than_a_limit(corpus: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_file_that_is_called_like_a_page_is_none(corpus: Path) -> None:
     (corpus / "all.pdf#page=1").write_bytes(_jpeg(2))
     rows = _rows(_run(corpus))
-    assert rows["%literal:all.pdf#page=1"] == ("ok", "jpeg")
+    assert rows["%literal:all.pdf%23page=1"] == ("ok", "jpeg")
     assert rows["all.pdf#page=1"] == ("ok", "jpeg")
+
+
+@pytest.mark.parametrize("raw", [b"caf%E9.pdf", b"caf\xe9.pdf", b"all.pdf#page=1"])
+def test_pages_of_a_document_with_an_odd_name_are_read_again_and_kept(corpus: Path, raw: bytes) -> None:
+    (corpus / "all.pdf").rename(corpus / os.fsdecode(raw))
+    index = _run(corpus)
+    root = index.read()
+    assert np.all(np.asarray(root["pixels/key"][:])[representatives(root)] != 0)  # type: ignore[index]
+    assert _run(corpus).commit == index.commit
+    assert _rows(index)[f"{escape_path(os.fsdecode(raw))}#page=1"] == ("ok", "jpeg")
 
 
 def test_a_page_is_not_forgotten_while_its_document_is_there(corpus: Path) -> None:

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.storage.names import escape_path, unescape_path
+from pipeline.storage.names import escape_path, page_path, split_page, unescape_path
 
 parts = st.binary(min_size=1, max_size=12).filter(lambda name: b"/" not in name and b"\0" not in name)
 tricky = st.lists(
-    st.sampled_from([b"%", b"E9", b"25", b"\xe9", "é".encode(), b"%literal:", b"a", b"%e9", b"%C3%A9"]), min_size=1
+    st.sampled_from([b"%", b"E9", b"25", b"\xe9", "é".encode(), b"%literal:", b"a", b"%e9", b"%C3%A9", b"#page=1"]), min_size=1
 ).map(b"".join)
 
 
@@ -25,6 +25,16 @@ def test_every_path_comes_back_and_is_text(names: list[bytes]) -> None:
     path = escape_path(raw)
     path.encode("utf-8")
     assert unescape_path(path) == raw
+
+
+@given(st.lists(parts | tricky, min_size=1, max_size=3), st.integers(1, 1000))
+@example([b"caf%E9.pdf"], 1)
+@example([b"caf\xe9.pdf#page=2"], 1)
+@example([b"%literal:a#page=2"], 3)
+def test_no_file_is_taken_for_a_page_and_every_page_leads_to_its_document(names: list[bytes], page: int) -> None:
+    path = escape_path(text_of(b"/".join(names)))
+    assert split_page(path) == (path, 0)
+    assert split_page(page_path(path, page)) == (path, page)
 
 
 @given(parts | tricky, parts | tricky)
@@ -45,6 +55,8 @@ def test_a_folder_is_the_beginning_of_its_files(names: list[bytes]) -> None:
         ("µm/é.tif".encode(), "µm/é.tif"),
         (b"a/caf\xe9 5%.tif", "a/caf%E9 5%25.tif"),
         (b"caf%E9.tif", "%literal:caf%25E9.tif"),
+        (b"a/b.pdf#page=1", "a/%literal:b.pdf%23page=1"),
+        (b"a #1.tif", "a #1.tif"),
     ],
 )
 def test_what_people_see(raw: bytes, path: str) -> None:
