@@ -1,11 +1,14 @@
 """Candidate pairs: exactly those that comparing all with all finds."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from pipeline.kernels import signature_grid
 from pipeline.kernels.signatures import near_signature_pairs, shared_value_pairs
 
 
@@ -92,6 +95,57 @@ def test_of_a_crowd_only_the_pairs_with_outsiders(n: int, crowd: int, share: flo
     found = near_signature_pairs(signatures, tolerance=4, crowd=crowd, new=new)
     assert found.pairs.tolist() == [[a, b] for a, b in everything if new[a] or new[b]]
     assert set(np.flatnonzero(crowded & new)) <= set(found.crowded.tolist()) <= set(np.flatnonzero(crowded))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 120), st.integers(1, 8), st.booleans(), st.floats(0, 1), st.integers(0, 2**32 - 1))
+def test_dense_places_are_told_apart_anew_and_nothing_is_missed(
+    n: int, dense: int, particles: bool, share: float, seed: int
+) -> None:
+    """With so few rows a place counts as dense, grids lie within grids."""
+    rng = np.random.default_rng(seed)
+    signatures = (9 + rng.integers(0, 3, (n, 40)) if particles else rng.integers(0, 20, (n, 40))).astype(np.uint8)
+    for _ in range(2):
+        signatures[np.arange(n), rng.integers(0, 40, n)] = rng.integers(9, 60, n)
+    new = rng.random(n) < share
+    crowded = _partner_counts(signatures, 5) >= 9
+    everything = [pair for pair in _all_with_all(signatures, 5) if not crowded[pair].all()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signature_grid, "_DENSE", dense)
+        patch.setattr(signature_grid, "_LITTLE_WORK", 4)
+        found = near_signature_pairs(signatures, tolerance=5, crowd=9)
+        some = near_signature_pairs(signatures, tolerance=5, crowd=9, new=new)
+    assert found.pairs.tolist() == everything
+    assert found.crowded.tolist() == np.flatnonzero(crowded).tolist()
+    assert some.pairs.tolist() == [[a, b] for a, b in everything if new[a] or new[b]]
+
+
+def test_grids_within_grids_are_made() -> None:
+    """The frames of the test before do share their cells: some thousand with a particle each need a second grid."""
+    rng = np.random.default_rng(0)
+    signatures = np.full((3000, 768), 9, np.uint8)
+    signatures[np.arange(3000), rng.integers(0, 768, 3000)] = rng.integers(30, 250, 3000)
+    depths: list[int] = []
+    real = signature_grid._find
+
+    def note(search: Any, rows: Any, asked: Any, extremes: Any, depth: int) -> Any:
+        depths.append(depth)
+        return real(search, rows, asked, extremes, depth)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signature_grid, "_find", note)
+        found = near_signature_pairs(signatures, tolerance=6, crowd=64)
+    assert max(depths) >= 1
+    assert found.pairs.tolist() == _all_with_all_fast(signatures, 6)
+
+
+def _all_with_all_fast(signatures: NDArray[np.uint8], tolerance: int) -> list[list[int]]:
+    values = signatures.astype(np.int16)
+    found = []
+    for a in range(len(values)):
+        near = np.abs(values[a + 1 :] - values[a]).max(axis=1, initial=0) <= tolerance
+        found += [[a, a + 1 + b] for b in np.flatnonzero(near).tolist()]
+    return found
 
 
 def test_thousands_of_empty_frames_give_few_pairs() -> None:
