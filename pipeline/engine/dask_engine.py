@@ -1,6 +1,7 @@
 """Dask bags over a LocalCluster or an outside scheduler."""
 
 import itertools
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -31,6 +32,7 @@ class DaskEngine:
         self._client = client
         self._report = PerformanceReport(client, report) if report else None
         self._cluster = cluster
+        self._names = (f"{uuid.uuid4().hex}-{number}" for number in itertools.count())
         self.dashboard: str | None = client.dashboard_link
 
     @property
@@ -78,7 +80,9 @@ class DaskEngine:
             return
         if self._report:
             self._report.worked()
-        bag = dask.bag.from_sequence(batch, npartitions=len(batch)).map(function)
+        # Dask names a partition by its content, and takes two of one name for one: equal items must differ.
+        named = list(zip(self._names, batch, strict=False))
+        bag = dask.bag.from_sequence(named, npartitions=len(named)).map(_on_item, function)
         futures = self._client.compute(bag.to_delayed(optimize_graph=True), retries=retries)
         for future, item in zip(futures, batch, strict=True):
             given[future.key] = item
@@ -140,6 +144,10 @@ def open_dask(address: str | None, workers: int, report: ReportPlace | None = No
     with suppress(TimeoutError):
         client.wait_for_workers(max(1, workers), timeout=_JOINING_SECONDS)
     return DaskEngine(client, None, report)
+
+
+def _on_item(named: tuple[str, Item], function: Callable[[Item], Result]) -> Result:
+    return function(named[1])
 
 
 def _reason(future: Any) -> str:

@@ -54,6 +54,10 @@ def test_maps_every_item_once(engine: Engine) -> None:
     assert sorted(engine.map(_square, range(40), retries=0)) == [n * n for n in range(40)]
 
 
+def test_equal_items_are_items_of_their_own(engine: Engine) -> None:
+    assert sorted(engine.map(_square, [3, 3, 2, 3, 2] * 4, retries=0)) == [4] * 8 + [9] * 12
+
+
 def test_nothing_gives_nothing(engine: Engine) -> None:
     assert list(engine.map(_square, [], retries=0)) == []
 
