@@ -41,6 +41,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> str:
         (["run", "{demo}/corpus", "{tmp}/index", "--set", "pixels.sise=3"], 2, "Did you mean 'size'?"),
         (["run", "{demo}/corpus", "{tmp}/index", "--set", "pixels.size=big"], 2, "pixels.size: input should be"),
         (["run", "{demo}/corpus", "{tmp}/index", "--set", "pixels"], 2, "--set takes stage.key=value"),
+        (["demo", "{tmp}/heap", "--files", "5000", "--images-per-class", "5"], 2, "leave out --images-per-class"),
         (["run", "{demo}/corpus"], 2, "Missing argument 'INDEX'"),
         (["run", "a", "b", "--lables", "c"], 2, "'--labels'"),
         (["rnu", "a", "b"], 2, "Did you mean 'run'?"),
