@@ -17,34 +17,50 @@ import pytest
 from pipeline.demo.heap.containers import DJVU_BYTES, LOSSLESS, OTHERS
 from pipeline.demo.heap.hostile import HOSTILE
 from pipeline.errors import ImageError
+from pipeline.imaging.decode import DECODERS
 from pipeline.imaging.isolation import Limits, run_isolated
+from pipeline.imaging.sniff import sniff_format
 from pipeline.imaging.summary import summarise_picture
 
 FILES, SEED = (int(part) for part in (os.environ.get("SEMCORPUS_FUZZ", "10000") + ":0").split(":")[:2])
 LIMITS = Limits(seconds=10.0, memory_bytes=256 << 20)
 MAX_PIXELS = 1_000_000
 SLOWEST_SECONDS = 5.0
-# DjVu is decoded by a program of its own, which takes 20 ms to start: a share of the files is enough.
-COSTLY_SHARE = 0.1
 PARTS = 8
+# Every decoder gets as many files as any other; TIFF's has the most ways through it.
+SHARES = dict.fromkeys(DECODERS, 1.0) | {"tiff": 3.0}
+OTHER_SHARE = 0.5
 
 _GRAY = np.random.default_rng(1).normal(128, 30, (48, 64)).clip(4, 248).astype(np.uint8)
 _INTERESTING = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 
-def _seeds() -> list[bytes]:
-    kinds = [kind.write(_GRAY) for kind in (*LOSSLESS.values(), *OTHERS.values())]
-    return kinds + [kind.make(_GRAY) for name, kind in HOSTILE.items() if name not in ("pdf zip bomb", "cut djvu")]
+def _seeds() -> dict[str, list[bytes]]:
+    """Files of every kind, by the format that their content says; what says none under the empty text."""
+    kinds = [DJVU_BYTES, *(kind.write(_GRAY) for kind in (*LOSSLESS.values(), *OTHERS.values()))]
+    kinds += [kind.make(_GRAY) for name, kind in HOSTILE.items() if name != "pdf zip bomb"]
+    seeds: dict[str, list[bytes]] = {}
+    for data in kinds:
+        seeds.setdefault(sniff_format(data) or "", []).append(data)
+    return seeds
 
 
-def _mutated(rng: np.random.Generator, seeds: list[bytes]) -> bytes:
+def test_there_are_files_for_every_decoder() -> None:
+    assert set(_seeds()) == {*DECODERS, ""}
+
+
+def _mutated(rng: np.random.Generator, seeds: dict[str, list[bytes]]) -> bytes:
     """One file with one to four mutations, most of them among its first 400 bytes, where headers are."""
-    data = bytearray(DJVU_BYTES if rng.random() < COSTLY_SHARE / 10 else seeds[int(rng.integers(len(seeds)))])
+    kinds = sorted(seeds)
+    shares = np.array([SHARES.get(kind, OTHER_SHARE) for kind in kinds])
+    of_kind = seeds[kinds[int(rng.choice(len(kinds), p=shares / shares.sum()))]]
+    every = [data for kind in kinds for data in seeds[kind]]
+    data = bytearray(of_kind[int(rng.integers(len(of_kind)))])
     for _ in range(int(rng.integers(1, 5))):
         if not data:
             break
         place = int(rng.integers(min(400, len(data)) if rng.random() < 0.7 else len(data)))
-        _mutate(rng, data, place, seeds)
+        _mutate(rng, data, place, every)
     return bytes(data)
 
 
