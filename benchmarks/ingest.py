@@ -5,7 +5,8 @@
 
 The walk's seconds are those of the stage as its user sees them: listing, digesting in isolated processes, the ledger
 and the commits; the engine is opened, and its workers have decoded a file, before the clock starts. The bare loop does
-every eighth of the same files, before and after the walks, and the better rate counts. Then 1% of the files change and
+every eighth of the same files, before and after the walks, and the better rate counts; for several workers, as many
+bare loops at once say what the machine has to give: no walk can pass them. Then 1% of the files change and
 the same index is brought up to date by all stages of ingest; its start-up is what the same command takes on an index
 of one file with nothing to do.
 """
@@ -13,12 +14,13 @@ of one file with nothing to do.
 import argparse
 import hashlib
 import json
-import os
+import multiprocessing
 import shutil
 import tempfile
 import time
 from collections.abc import Sequence
 from functools import partial
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -75,14 +77,39 @@ def bare_loop(folder: Path, paths: Sequence[str], recipe: Recipe) -> float:
     return time.perf_counter() - began
 
 
+def bare_loops_at_once(folder: Path, paths: Sequence[str], recipe: Recipe, processes: int) -> float:
+    """Seconds of as many bare loops side by side, each over its share of the files; from the first's start on."""
+    spawn = multiprocessing.get_context("spawn")
+    together = spawn.Barrier(processes)
+    with spawn.Pool(processes, _start_together, (together,)) as pool:
+        loops = [pool.apply_async(_bare_share, (folder, paths[n::processes], recipe)) for n in range(processes)]
+        return max(loop.get() for loop in loops)
+
+
+_together: Barrier
+
+
+def _start_together(together: Barrier) -> None:
+    global _together
+    _together = together
+    cv2.setNumThreads(1)
+
+
+def _bare_share(folder: Path, paths: Sequence[str], recipe: Recipe) -> float:
+    bare_loop(folder, paths[:8], recipe)
+    _together.wait()
+    return bare_loop(folder, paths, recipe)
+
+
 def measure(folder: Path, scratch: Path, recipe: Recipe, *, workers: Sequence[int]) -> dict[str, Any]:
     """Walk ``folder``, which is written to at the end, with each number of workers, beside the bare loop.
 
     Returns
     -------
     dict
-        ``machine``; ``files``; files a second of ``bare`` and of ``walk`` (by workers, each with its ``ratio`` to the
-        bare loop); ``one_file_seconds``, the walk of one file into a new index; and of all stages of ingest the
+        ``machine``; ``files``; files a second of ``bare``, of as many bare loops at once (by workers, where there are
+        several) and of ``walk`` (by workers), the last two with their ``ratio`` to the bare loop;
+        ``one_file_seconds``, the walk of one file into a new index; and of all stages of ingest the
         seconds of the ``first`` run, of the ``start_up``, of the run with 1% of the files ``changed`` and of one that
         finds ``nothing``, and ``changed_share``: the changed run beyond its start-up, over the first run.
     """
@@ -91,22 +118,22 @@ def measure(folder: Path, scratch: Path, recipe: Recipe, *, workers: Sequence[in
     some = paths[::_BARE_SHARE]
     bare = [bare_loop(folder, some, recipe)]
     walks = {count: _walk(folder, scratch / f"walk-{count}", recipe, count) for count in workers}
+    at_once = {count: bare_loops_at_once(folder, some, recipe, count) for count in workers if count > 1}
     bare.append(bare_loop(folder, some, recipe))
     rate = len(some) / min(bare)
     return {
         "machine": describe_machine(),
         "files": len(paths),
         "bare_files_per_second": round(rate, 1),
-        "walk": {
-            count: {
-                "seconds": round(seconds, 2),
-                "files_per_second": round(len(paths) / seconds, 1),
-                "ratio": round(len(paths) / seconds / rate, 3),
-            }
-            for count, seconds in walks.items()
-        },
+        "bare_at_once": {count: _speed(len(some), seconds, rate) for count, seconds in at_once.items()},
+        "walk": {count: _speed(len(paths), seconds, rate) for count, seconds in walks.items()},
         **_runs(folder, scratch, recipe, paths, walked=walks.get(1)),
     }
+
+
+def _speed(files: int, seconds: float, bare_rate: float) -> dict[str, float]:
+    rate = files / seconds
+    return {"seconds": round(seconds, 2), "files_per_second": round(rate, 1), "ratio": round(rate / bare_rate, 3)}
 
 
 def _walk(folder: Path, index: Path, recipe: Recipe, workers: int) -> float:
@@ -124,14 +151,12 @@ def _warm(engines: Engines, folder: Path, recipe: Recipe, workers: int) -> None:
     """Let every worker start its child process."""
     place = folder / Corpus(str(folder)).listing().files[0].path
     decode = partial(_decode_one, limits=Limits(recipe.walk.decode_seconds, recipe.walk.decode_memory_bytes))
-    list(engines.pick("dask", seconds=1e9).map(decode, [(place, n) for n in range(8 * workers)], retries=0))
+    list(engines.pick("dask", seconds=1e9).map(decode, [place] * (8 * workers), retries=0))
 
 
-def _decode_one(numbered: tuple[Path, int], *, limits: Limits) -> int:
-    """The number makes each a task of its own: Dask takes equal ones for one."""
-    run_isolated(partial(summarise_picture, max_pixels=1 << 30), numbered[0].read_bytes(), limits=limits)
+def _decode_one(place: Path, *, limits: Limits) -> None:
+    run_isolated(partial(summarise_picture, max_pixels=1 << 30), place.read_bytes(), limits=limits)
     time.sleep(0.05)  # so that no worker does them all
-    return os.getpid()
 
 
 def _runs(
@@ -191,6 +216,8 @@ def show(found: dict[str, Any]) -> str:
     """The measurement as a table for people."""
     machine = found["machine"]
     rows = [("bare loop, 1 process", found["bare_files_per_second"], 1.0, "")]
+    for workers, loops in found["bare_at_once"].items():
+        rows.append((f"bare loops, {workers} at once", loops["files_per_second"], loops["ratio"], "what there is"))
     for workers, walked in found["walk"].items():
         goal = {1: "goal 0.85", 2: "goal 1.70"}.get(workers, "")
         name = f"walk, {workers} process{'es' if workers > 1 else ''}"

@@ -16,4 +16,6 @@ def test_measures_the_walk_and_the_bare_loop(tmp_path: Path) -> None:
     assert found["nothing_seconds"] < found["first_seconds"]
     assert found["machine"]["processor"]
     assert found["walk"][2]["ratio"] > 0
+    assert found["bare_at_once"][2]["ratio"] > 0
     assert "walk, 2 processes" in show(found)
+    assert "bare loops, 2 at once" in show(found)

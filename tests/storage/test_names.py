@@ -8,7 +8,8 @@ from pipeline.storage.names import escape_path, page_path, split_page, unescape_
 
 parts = st.binary(min_size=1, max_size=12).filter(lambda name: b"/" not in name and b"\0" not in name)
 tricky = st.lists(
-    st.sampled_from([b"%", b"E9", b"25", b"\xe9", "é".encode(), b"%literal:", b"a", b"%e9", b"%C3%A9", b"#page=1"]), min_size=1
+    st.sampled_from([b"%", b"E9", b"25", b"\xe9", "é".encode(), b"%literal:", b"a", b"%e9", b"%C3%A9", b"#page=1"]),
+    min_size=1,
 ).map(b"".join)
 
 
