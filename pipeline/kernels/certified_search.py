@@ -27,7 +27,7 @@ from pipeline.kernels.exact_search import (
     exact_search,
     find_frame,
     kth_smallest,
-    squared_distance,
+    squared_distances,
 )
 from pipeline.kernels.locality import locality_order
 from pipeline.kernels.lower_bounds import (
@@ -324,6 +324,7 @@ def _evaluate(
         count, k = counts[place], wanted[query]
         if count < k or k == 0:
             continue
+        own = vectors[query].astype(np.float64)
         by_bound = np.argsort(bounds[place, :count])
         found = np.empty(count, dtype=np.int64)
         exact = np.empty(count)
@@ -334,7 +335,7 @@ def _evaluate(
                 break
             for i in range(done, stop):
                 found[i] = order[listed[place, by_bound[i]]]
-                exact[i] = squared_distance(vectors[query], vectors[found[i]])
+            squared_distances(own, vectors, found[done:stop], exact[done:stop])
             done = stop
             kth = kth_smallest(exact[:done], k)
         if not _least_distance_sq(limits[place], slack, underflow, scale) > kth:

@@ -14,7 +14,7 @@ from pipeline.errors import UsageError
 from pipeline.kernels.arrays import Vectors
 from pipeline.kernels.certified_search import certified_neighbours, memory_bytes, prepare_search
 from pipeline.kernels.compiled import compiled
-from pipeline.kernels.exact_search import squared_distance
+from pipeline.kernels.exact_search import squared_distances
 
 Search = Callable[[Vectors, int, int | None], tuple[NDArray[np.int64], NDArray[np.float64]]]
 """``(vectors, k, split)`` to rows and squared distances, as `certified_neighbours` gives them."""
@@ -183,8 +183,8 @@ def _evaluate(
             if candidate < 0 or candidate in (row, last):
                 continue
             found[count] = last = candidate
-            exact[count] = squared_distance(vectors[row], vectors[candidate])
             count += 1
+        squared_distances(vectors[row].astype(np.float64), vectors, found[:count], exact[:count])
         order = np.argsort(exact[:count], kind="mergesort")
         for place in range(min(k, count)):
             ids[row, place] = found[order[place]]
