@@ -1,12 +1,13 @@
 """dimension: intrinsic dimension, spectrum, distance maps and what codes keep, of every set of vectors.
 
 A set is measured in parts, each a task of its own: the fits on all points, every random subsample, the spectrum, each
-label set and, for a code, its neighbourhoods. What the parts find is put together in their order.
+label set and, for a code, its neighbourhoods. What the parts find is put together in their order. Before that, the sums that
+the spectrum of a large set needs are made piece by piece (`pipeline.stages.moments`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,10 @@ from pipeline.kernels.intrinsic_dimension import (
 )
 from pipeline.kernels.multiscale_dimension import GrideEstimate, gride_curve
 from pipeline.kernels.preservation import neighbourhood_preservation
-from pipeline.kernels.principal_components import BLOCK_ROWS, block_moments, components_of_moments, merge_moments
+from pipeline.kernels.principal_components import components_of_moments
 from pipeline.stages.keys import random_seed
 from pipeline.stages.label_sets import LabelSet, label_sets
+from pipeline.stages.moments import all_moments, drop_moments, plan_moments
 from pipeline.stages.neighbour_tables import NeighbourTable, is_complete, read_neighbours
 from pipeline.stages.plan import Context, Job, Plan, Stage, Worker
 from pipeline.stages.result_keys import dimension_key, stored_keys
@@ -96,6 +98,8 @@ def plan(context: Context) -> Plan | None:
         key = dimension_key(recipe, vectors, sets)
         if done.get(vectors.name) == key or not is_complete(context.root, recipe, vectors):
             continue
+        if (moments := plan_moments(context.root, recipe, vectors, key)) is not None:
+            return moments
         parts = _parts(vectors, key, recipe, len(sets))
         found = _found(context.root, vectors.name, key)
         tasks = [part for part in parts if part.label not in found]
@@ -152,7 +156,7 @@ def _measurer(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
         if part.kind == "subsample":
             return part.label, {"dimension": _subsample(root, vectors, settings, part)}
         if part.kind == "spectrum":
-            return part.label, _spectrum(root, vectors, settings)
+            return part.label, _spectrum(root, vectors, settings, part.key)
         if part.kind == "distances":
             return part.label, _distances(root, vectors, sets[part.number], settings)
         return part.label, {"preservation": _preservation(root, recipe, vectors)}
@@ -239,18 +243,11 @@ def _at_most(n: int, most: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
 
 
-def _spectrum(root: zarr.Group, vectors: VectorSet, settings: DimensionSettings) -> Rows:
-    """Principal components from moments of blocks, read one after the other."""
+def _spectrum(root: zarr.Group, vectors: VectorSet, settings: DimensionSettings, key: int) -> Rows:
     n = len(vectors.rows)
     if n < 2:
         return {}
-    moments = reduce(
-        merge_moments,
-        (
-            block_moments(vectors.read_some(root, np.arange(start, min(start + BLOCK_ROWS, n))))
-            for start in range(0, n, BLOCK_ROWS)
-        ),
-    )
+    moments = all_moments(root, vectors, key)
     fit = components_of_moments(moments, min(len(moments.mean), n - 1))
     totals = np.cumsum(fit.explained_variance_ratio)
     spectrum = [
@@ -404,6 +401,7 @@ def _merge(
     for table, columns in TABLES.items():
         typed = [{column: _value(row.get(column), kind) for column, kind in columns.items()} for row in rows[table]]
         replace_rows(root, table, "codes" if table == "preservation" else "vectors", [name], as_columns(typed, columns))
+    drop_moments(root)
     root["dimension"].attrs.update({"keys": {**keys, name: key}, _UNFINISHED: None})
 
 

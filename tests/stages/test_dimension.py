@@ -15,11 +15,11 @@ from pipeline.kernels.multiscale_dimension import gride_curve
 from pipeline.kernels.neighbours import nearest_neighbours
 from pipeline.kernels.principal_components import fit_pca
 from pipeline.progress import Silent
-from pipeline.stages import dimension, neighbours
+from pipeline.stages import dimension, moments, neighbours
 from pipeline.stages.execute import Runner
 from pipeline.stages.keys import random_seed
 from pipeline.storage.corpus import Corpus
-from pipeline.storage.index import Index, create_index
+from pipeline.storage.index import Index, create_index, open_index
 from pipeline.storage.tables import read_table
 from tests.stages.conftest import OneEngine
 from tests.stages.test_neighbours import ALL, WIDTH, _recipe, _store
@@ -124,14 +124,43 @@ def test_a_killed_run_keeps_the_parts_it_has(
     with pytest.raises(KeyboardInterrupt):
         run(swiss, recipe, "killed")
     done.append("no more kills")
-    from pipeline.storage.index import open_index
-
     index = open_index(tmp_path / "killed")
     _go(index, recipe, tmp_path)
     assert len(done) == 4 + 8, "two of the ten subsamples were not made again"
     for name, columns in _tables(index).items():
         for column, values in columns.items():
             np.testing.assert_array_equal(values, truth[name][column])
+
+
+def test_the_spectrum_of_a_large_set_comes_from_pieces(
+    run: Callable[..., Index], swiss: NDArray[np.float32], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = _recipe("run.checkpoint_seconds=1e-9", "run.retries=0")
+    truth = _tables(run(swiss, recipe, "truth"))["spectrum"]
+    monkeypatch.setattr(moments, "_FEWEST_ROWS", 64)
+    monkeypatch.setattr(moments, "BLOCK_ROWS", 4)
+    summed: list[int] = []
+    sum_piece = moments._sum
+
+    def until_killed(root: Any, vectors: Any, piece: moments.Piece) -> Any:
+        if len(summed) == 3:
+            summed.append(-1)
+            raise KeyboardInterrupt
+        summed.append(piece.number)
+        return sum_piece(root, vectors, piece)
+
+    monkeypatch.setattr(moments, "_sum", until_killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(swiss, recipe, "killed")
+    index = open_index(tmp_path / "killed")
+    assert list(index.read()["dimension/moments"].group_keys())  # type: ignore[union-attr]
+    _go(index, recipe, tmp_path)
+    assert sorted(summed) == [-1, 0, 1, 2, 3, 4], "300 vectors are five pieces, each summed once"
+    found = _tables(index)["spectrum"]
+    for column, values in truth.items():
+        if values.dtype == np.float64:
+            np.testing.assert_allclose(found[column], values, rtol=1e-9, atol=1e-12)
+    assert "moments" not in index.read()["dimension"], "what has served is not kept"  # type: ignore[operator]
 
 
 @pytest.mark.engines
