@@ -176,8 +176,7 @@ def _by_workers(values: Matrix, k: int, *, workers: int) -> NDArray[np.int64]:
     """As the stage does it: pairs of blocks as tasks of other processes, merged here."""
     cuts = np.linspace(0, len(values), _BLOCKS + 1).astype(int)
     lists = [NeighbourLists.empty(stop - start, k) for start, stop in itertools.pairwise(cuts)]
-    pairs = [(one, other) for other in range(_BLOCKS) for one in range(other + 1)]
-    pairs.sort(key=lambda pair: pair[0] == pair[1])  # the long ones first
+    blocks = range(_BLOCKS)
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/values.npy"
@@ -185,11 +184,13 @@ def _by_workers(values: Matrix, k: int, *, workers: int) -> NDArray[np.int64]:
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
             list(pool.map(_warm_up, range(4 * workers)))
             _clock.append(time.perf_counter())
-            arguments = [(path, cuts.tolist(), pair, k) for pair in pairs]
-            for (one, other), (mine, theirs) in zip(pairs, pool.map(_pair, arguments), strict=True):
-                if mine is not None:
-                    lists[one] = merge_lists(lists[one], mine)
-                lists[other] = merge_lists(lists[other], theirs)
+            for pairs in (list(zip(blocks, blocks, strict=True)), list(itertools.combinations(blocks, 2))):
+                reach = [part.distances_sq[:, -1] for part in lists]
+                tasks = [(path, cuts.tolist(), pair, k, np.concatenate([reach[i] for i in pair])) for pair in pairs]
+                for (one, other), (mine, theirs) in zip(pairs, pool.map(_pair, tasks), strict=True):
+                    if mine is not None:
+                        lists[one] = merge_lists(lists[one], mine)
+                    lists[other] = merge_lists(lists[other], theirs)
             _clock.append(time.perf_counter())
     return np.concatenate([part.ids for part in lists])
 
@@ -203,14 +204,16 @@ def _warm_up(_: int) -> None:
     lists_between(rows[:2500], ids, rows[2500:], ids + 2500, 5)
 
 
-def _pair(arguments: tuple[str, list[int], tuple[int, int], int]) -> tuple[NeighbourLists | None, NeighbourLists]:
-    path, cuts, (one, other), k = arguments
+def _pair(
+    task: tuple[str, list[int], tuple[int, int], int, NDArray[np.float64]],
+) -> tuple[NeighbourLists | None, NeighbourLists]:
+    path, cuts, (one, other), k, reach = task
     values = np.load(path, mmap_mode="r")
     parts = [(values[cuts[i] : cuts[i + 1]], np.arange(cuts[i], cuts[i + 1])) for i in (one, other)]
     with threadpool_limits(1):
         if one == other:
             return None, lists_within(np.array(parts[1][0]), parts[1][1], k)
-        return lists_between(*parts[0], *parts[1], k)
+        return lists_between(*parts[0], *parts[1], k, reach=reach)
 
 
 SEARCHES: dict[str, Search] = {

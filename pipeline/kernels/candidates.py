@@ -53,12 +53,12 @@ class _Lists:
     limits: NDArray[np.float32]
 
     @classmethod
-    def empty(cls, n_queries: int, length: int) -> "_Lists":
+    def empty(cls, n_queries: int, length: int, limits: NDArray[np.float32] | None = None) -> "_Lists":
         """Room for ``2 length + 64`` candidates a query: ``16 length + 528`` bytes each."""
         return cls(
             entries=np.empty((n_queries, 2 * length + _SPARE), dtype=np.int64),
             counts=np.zeros(n_queries, dtype=np.int64),
-            limits=np.full(n_queries, np.inf, dtype=np.float32),
+            limits=np.full(n_queries, np.inf, dtype=np.float32) if limits is None else limits.copy(),
         )
 
     def part(self, queries: slice) -> "_Lists":
@@ -85,24 +85,35 @@ def candidates_within(bounds: LowerBounds, length: int, *, threads: int = 1) -> 
     return _search(bounds, length, [diagonal, *rounds], threads)
 
 
-def candidates_between(bounds: LowerBounds, split: int, length: int, *, threads: int = 1) -> Candidates:
-    """The same where rows before ``split`` look for rows from ``split`` on, and those for these."""
+def candidates_between(
+    bounds: LowerBounds, split: int, length: int, *, limits: NDArray[np.float32] | None = None, threads: int = 1
+) -> Candidates:
+    """The same where rows before ``split`` look for rows from ``split`` on, and those for these.
+
+    Rows whose bound is not below a query's ``limits`` (float32 [N]) are not listed, so that a list may be shorter.
+    """
     ones, others = _tiles(0, split), _tiles(split, len(bounds.rows))
     seats = max(len(ones), len(others))
     rounds = (
         [(ones[i], others[(i + turn) % seats]) for i in range(len(ones)) if (i + turn) % seats < len(others)]
         for turn in range(seats)
     )
-    return _search(bounds, length, rounds, threads)
+    return _search(bounds, length, rounds, threads, limits)
 
 
 def _tiles(start: int, stop: int) -> list[slice]:
     return [slice(first, min(first + TILE_ROWS, stop)) for first in range(start, stop, TILE_ROWS)]
 
 
-def _search(bounds: LowerBounds, length: int, rounds: Iterable[list[Tile]], threads: int) -> Candidates:
+def _search(
+    bounds: LowerBounds,
+    length: int,
+    rounds: Iterable[list[Tile]],
+    threads: int,
+    limits: NDArray[np.float32] | None = None,
+) -> Candidates:
     """Work through rounds of tiles; no two tiles of a round share rows."""
-    lists = _Lists.empty(len(bounds.rows), length)
+    lists = _Lists.empty(len(bounds.rows), length, limits)
     # New memory for every product would cost as much time as the product of short rows.
     rooms = [np.empty(TILE_ROWS**2, dtype=np.float32) for _ in range(threads)]
 

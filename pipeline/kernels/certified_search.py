@@ -86,7 +86,14 @@ class PreparedSearch:
         return "projected" if self.components else "tiles"
 
 
-def prepare_search(vectors: Vectors, k: int, *, split: int | None = None, method: Method = "auto") -> PreparedSearch:
+def prepare_search(
+    vectors: Vectors,
+    k: int,
+    *,
+    split: int | None = None,
+    reach: NDArray[np.float64] | None = None,
+    method: Method = "auto",
+) -> PreparedSearch:
     """Choose how to search the ``k`` nearest rows, from 128 rows searched in full.
 
     Parameters
@@ -94,7 +101,7 @@ def prepare_search(vectors: Vectors, k: int, *, split: int | None = None, method
     vectors : float32 or float64 [N, D]
     k : int
         At least 1.
-    split : int, optional
+    split, reach : optional
         As in `certified_neighbours`.
     method : {"auto", "projected", "tiles", "direct"}
         Anything but ``"auto"`` is taken as it is.
@@ -125,11 +132,17 @@ def prepare_search(vectors: Vectors, k: int, *, split: int | None = None, method
         return PreparedSearch(frame, bounds, min(2 * k + 64, n_rows), components)
     if split is not None:
         k = min(k * -(-n_rows // columns), n_rows - 1)  # so many of all rows are as near as k of the smaller part
-    return _cheapest(vectors, k, frame, choices)
+    return _cheapest(vectors, k, frame, choices, reach)
 
 
 def certified_neighbours(
-    vectors: Vectors, k: int, prepared: PreparedSearch, *, split: int | None = None, threads: int = 1
+    vectors: Vectors,
+    k: int,
+    prepared: PreparedSearch,
+    *,
+    split: int | None = None,
+    reach: NDArray[np.float64] | None = None,
+    threads: int = 1,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Find the ``k`` nearest other rows of every row.
 
@@ -142,12 +155,15 @@ def certified_neighbours(
         `prepare_search` of these rows.
     split : int, optional
         If given, the rows before it look for rows from it on only, and those for these.
+    reach : float64 [N], optional
+        With a split: squared distances beyond which a row's neighbours need not be found, for as many nearer ones are
+        known. Rows at this very distance are found.
     threads : int
 
     Returns
     -------
     rows : int64 [N, k]
-        Nearest first, ties by row number; -1 where fewer than ``k`` rows may be found.
+        Nearest first, ties by row number; -1 where fewer than ``k`` rows may be, or need be, found.
     distances_sq : float64 [N, k]
         Infinity where the row is -1.
     """
@@ -160,8 +176,9 @@ def certified_neighbours(
     if split is None:
         lists = candidates_within(bounds, prepared.length, threads=threads)
     else:
-        lists = candidates_between(bounds, split, prepared.length, threads=threads)
-    return certify(vectors, k, prepared.frame, bounds, lists, order, split=split, threads=threads)
+        limits = None if reach is None else _limits(bounds, reach[order])
+        lists = candidates_between(bounds, split, prepared.length, limits=limits, threads=threads)
+    return certify(vectors, k, prepared.frame, bounds, lists, order, split=split, reach=reach, threads=threads)
 
 
 def certify(
@@ -173,13 +190,14 @@ def certify(
     order: NDArray[np.int64],
     *,
     split: int | None = None,
+    reach: NDArray[np.float64] | None = None,
     threads: int = 1,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Evaluate lists of candidates, whoever made them, prove them, and search in full what they leave open.
 
     Parameters
     ----------
-    vectors, k, split, threads
+    vectors, k, split, reach, threads
         As in `certified_neighbours`.
     frame, bounds
         Of the vectors; the lists hold bounds of this kind.
@@ -192,7 +210,8 @@ def certify(
     wanted = np.full(n_rows, min(k, n_rows - 1))
     if split is not None:
         wanted[:split], wanted[split:] = min(k, n_rows - split), min(k, split)
-    proven = _evaluated(vectors, lists, order, wanted, bounds, rows, distances_sq, threads)
+    within = np.full(n_rows, np.inf) if reach is None else reach
+    proven = _evaluated(vectors, lists, order, wanted, within, bounds, rows, distances_sq, threads)
     _search_in_full(vectors, k, frame, np.flatnonzero(~proven), split, rows, distances_sq)
     return rows, distances_sq
 
@@ -239,6 +258,7 @@ def _evaluated(
     lists: Candidates,
     order: NDArray[np.int64],
     wanted: NDArray[np.int64],
+    reach: NDArray[np.float64],
     bounds: LowerBounds,
     rows: NDArray[np.int64],
     distances_sq: NDArray[np.float64],
@@ -259,6 +279,7 @@ def _evaluated(
             order,
             order[part],
             wanted,
+            reach,
             bounds.slack,
             bounds.underflow,
             bounds.scale,
@@ -294,6 +315,14 @@ def _longest_list(k: int) -> int:
     return 4 * k + 256
 
 
+def _limits(bounds: LowerBounds, reach: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Bounds from which on `_least_distance_sq` exceeds the reach: its inverse, rounded away from zero."""
+    root = np.sqrt(reach) * bounds.scale / _FLOAT64_ALLOWANCE + bounds.slack
+    least = ((root / _FLOAT64_ALLOWANCE) ** 2 + bounds.underflow) * (1 + 2.0**-40)
+    with np.errstate(over="ignore"):
+        return np.nextafter(least.astype(np.float32), np.float32(np.inf)) + np.float32(2.0**-126)
+
+
 @compiled
 def _least_distance_sq(bound: float, slack: float, underflow: float, scale: float) -> float:
     """The smallest squared distance, as `squared_distance` computes it, that a lower bound allows."""
@@ -311,6 +340,7 @@ def _evaluate(
     order: NDArray[np.int64],
     queries: NDArray[np.int64],
     wanted: NDArray[np.int64],
+    reach: NDArray[np.float64],
     slack: float,
     underflow: float,
     scale: float,
@@ -321,27 +351,29 @@ def _evaluate(
     """Evaluate each list in the order of its bounds until they exceed the k-th distance; say which are proven."""
     for place in range(queries.shape[0]):
         query = queries[place]
-        count, k = counts[place], wanted[query]
-        if count < k or k == 0:
+        count, k, kth = counts[place], wanted[query], reach[queries[place]]
+        if k == 0 or (count < k and kth == np.inf):
             continue
         own = vectors[query].astype(np.float64)
         by_bound = np.argsort(bounds[place, :count])
         found = np.empty(count, dtype=np.int64)
         exact = np.empty(count)
-        done, kth = 0, np.inf
+        done = 0
         while done < count:
-            stop = k if done == 0 else min(done + _EVALUATIONS_AT_A_TIME, count)
-            if done and _least_distance_sq(bounds[place, by_bound[done]], slack, underflow, scale) > kth:
+            stop = min(k, count) if done == 0 else min(done + _EVALUATIONS_AT_A_TIME, count)
+            if _least_distance_sq(bounds[place, by_bound[done]], slack, underflow, scale) > kth:
                 break
             for i in range(done, stop):
                 found[i] = order[listed[place, by_bound[i]]]
             squared_distances(own, vectors, found[done:stop], exact[done:stop])
             done = stop
-            kth = kth_smallest(exact[:done], k)
+            if done >= k:
+                kth = min(kth, kth_smallest(exact[:done], k))
         if not _least_distance_sq(limits[place], slack, underflow, scale) > kth:
             continue
         proven[query] = True
-        _write_sorted(found[:done], exact[:done], rows[query, :k], distances_sq[query, :k])
+        n_found = min(k, done)
+        _write_sorted(found[:done], exact[:done], rows[query, :n_found], distances_sq[query, :n_found])
 
 
 @compiled
@@ -367,11 +399,16 @@ def plain_length(k: int, n_rows: int) -> int:
     return min(k + k // 8 + 8, n_rows)
 
 
-def _cheapest(vectors: Vectors, k: int, frame: Frame, choices: list[int]) -> PreparedSearch:
+def _cheapest(
+    vectors: Vectors, k: int, frame: Frame, choices: list[int], reach: NDArray[np.float64] | None
+) -> PreparedSearch:
     """Weigh the ways by what a sample of rows would have needed; costs are multiply-adds a row."""
     n_rows, width = vectors.shape
     sample = _evenly_spaced(n_rows, max(min(_SAMPLE_ROWS, (1 << 24) // n_rows), 16))
-    nearest, within = _nearest_of_sample(vectors, k, frame, sample)
+    if reach is not None and np.isfinite(reach[sample]).all():
+        nearest, within = reach[sample] * frame.scale**2, np.full(len(sample), k)
+    else:
+        nearest, within = _nearest_of_sample(vectors, k, frame, sample)
 
     def cost(features: float, needed: NDArray[np.int64], length: int) -> float:
         products = 0.5 * n_rows * (features + _TILE_COST)

@@ -16,8 +16,10 @@ from pipeline.kernels.certified_search import certified_neighbours, memory_bytes
 from pipeline.kernels.compiled import compiled
 from pipeline.kernels.exact_search import squared_distances
 
-Search = Callable[[Vectors, int, int | None], tuple[NDArray[np.int64], NDArray[np.float64]]]
-"""``(vectors, k, split)`` to rows and squared distances, as `certified_neighbours` gives them."""
+Search = Callable[
+    [Vectors, int, int | None, NDArray[np.float64] | None], tuple[NDArray[np.int64], NDArray[np.float64]]
+]
+"""``(vectors, k, split, reach)`` to rows and squared distances, as `certified_neighbours` gives them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,12 @@ class NeighbourLists:
         return cls(np.full((n_rows, k), -1, dtype=np.int64), np.full((n_rows, k), np.inf))
 
 
-def search_exactly(vectors: Vectors, k: int, split: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def search_exactly(
+    vectors: Vectors, k: int, split: int | None = None, reach: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Search in the way that suits the rows, on one thread: a `Search`."""
-    return certified_neighbours(vectors, k, prepare_search(vectors, k, split=split), split=split)
+    prepared = prepare_search(vectors, k, split=split, reach=reach)
+    return certified_neighbours(vectors, k, prepared, split=split, reach=reach)
 
 
 def lists_within(
@@ -61,7 +66,7 @@ def lists_within(
     """
     if len(vectors) < 2:
         return NeighbourLists.empty(len(vectors), k)
-    return _named(*search(vectors, k, None), ids)
+    return _named(*search(vectors, k, None, None), ids)
 
 
 def lists_between(
@@ -71,9 +76,13 @@ def lists_between(
     other_ids: NDArray[np.int64],
     k: int,
     *,
+    reach: NDArray[np.float64] | None = None,
     search: Search = search_exactly,
 ) -> tuple[NeighbourLists, NeighbourLists]:
     """The nearest rows of two sets in each other, computing each pair once.
+
+    ``reach`` (float64, of the one set's rows and then of the other's) are squared distances within which each row knows
+    ``k`` others already: what is farther may be left out. It decides the speed, never what lists merge to.
 
     Both sets' ids ascend; a row of one set that has a higher id than one of the other may come before it.
 
@@ -86,7 +95,7 @@ def lists_between(
     if len(ones) == 0 or len(others) == 0:
         return NeighbourLists.empty(len(ones), k), NeighbourLists.empty(len(others), k)
     split = len(ones)
-    rows, distances_sq = search(np.concatenate([ones, others]), k, split)
+    rows, distances_sq = search(np.concatenate([ones, others]), k, split, reach)
     found = _named(rows, distances_sq, np.concatenate([one_ids, other_ids]))
     return (
         NeighbourLists(found.ids[:split], found.distances_sq[:split]),

@@ -49,7 +49,7 @@ class TorchSearch:
         self._device = torch.device(device)
 
     def __call__(
-        self, vectors: Vectors, k: int, split: int | None = None
+        self, vectors: Vectors, k: int, split: int | None = None, reach: NDArray[np.float64] | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Find the ``k`` nearest rows of every row: see `pipeline.kernels.certified_search.certified_neighbours`."""
         frame = find_frame(vectors)
@@ -62,7 +62,7 @@ class TorchSearch:
             else:
                 one, other = slice(0, split), slice(split, n_rows)
                 lists = _joined(self._lists(bounds, one, other, length), self._lists(bounds, other, one, length))
-        return certify(vectors, k, frame, bounds, lists, np.arange(n_rows), split=split)
+        return certify(vectors, k, frame, bounds, lists, np.arange(n_rows), split=split, reach=reach)
 
     def _lists(self, bounds: LowerBounds, queries: slice, columns: slice, length: int) -> Candidates:
         parts = [

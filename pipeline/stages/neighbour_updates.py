@@ -121,6 +121,12 @@ def _write(group: Any, piece: slice, lists: NeighbourLists) -> None:
     group["distances_sq"][piece] = lists.distances_sq
 
 
+def known_reach(root: zarr.Group, name: str, positions: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The squared distance of the k-th neighbour that each of some rows has so far: infinity where it has fewer."""
+    group: Any = root[name]
+    return np.asarray(group["distances_sq"].oindex[positions])[:, -1]
+
+
 def merge_into(root: zarr.Group, name: str, positions: NDArray[np.int64], found: NeighbourLists) -> None:
     """Merge lists into the rows of the table at some ascending positions."""
     group: Any = root[name]

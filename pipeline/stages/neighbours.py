@@ -1,7 +1,8 @@
 """neighbours: the nearest neighbours of every vector, computed once and shared by all that follows.
 
 A task finds the neighbours of two blocks of vectors in each other, from the store, and the driver merges what comes
-back into the table. So each pair is looked at once, m new vectors cost m x N, a worker holds two blocks
+back into the table. Blocks are searched within themselves first: the distances found there are the reach of all tasks
+that follow. So each pair is looked at once, m new vectors cost m x N, a worker holds two blocks
 (`pipeline.kernels.neighbour_lists.pair_memory_bytes`), and the driver the lists of one step: at most 2 GiB, or those of
 8 tasks. Above `neighbours.approximate_above` vectors one task searches all of them approximately instead.
 """
@@ -30,6 +31,7 @@ from pipeline.stages.neighbour_tables import (
 from pipeline.stages.neighbour_updates import (
     Rows,
     block_pairs,
+    known_reach,
     lay_out,
     merge_into,
     settle,
@@ -152,15 +154,17 @@ def _comparing(context: Context, vectors: VectorSet, search: _Search) -> Plan:
     done = _done(context.root, search, settings.block_rows)
     pairs = block_pairs(len(blocks), n_settled)
     missing = [pair for pair in pairs if pair not in done]
+    within = [pair for pair in missing if pair[0] == pair[1]]
     most = max(_STEP_BYTES // (32 * settings.block_rows * search.k), _FEWEST_TASKS)
-    last = len(missing) <= most
+    chosen = (within or missing)[:most]
+    last = len(chosen) == len(missing)
     n_tasks = len(pairs)
     first = n_tasks - len(missing)
     width = context.root[f"{vectors.group}/vectors"].shape[1]  # type: ignore[union-attr]
     gpu = settings.device == "cuda"
     return Plan(
-        step=vectors.name if n_tasks <= most else f"{vectors.name}, tasks {first + 1} to {first + len(missing[:most])}",
-        tasks=[_task(search.name, pair, blocks, n_settled) for pair in missing[:most]],
+        step=vectors.name if n_tasks == 1 else f"{vectors.name}, tasks {first + 1} to {first + len(chosen)} of {n_tasks}",
+        tasks=[_task(search.name, pair, blocks, n_settled) for pair in chosen],
         job=Job(f"neighbours {vectors.name} {search.key}", partial(_worker, context.recipe, search)),
         layout=partial(_layout, old=context.root, search=search, images=vectors.rows, rows=rows, restart=not done),
         merge=partial(_merge, search=search, block_rows=settings.block_rows, pairs=frozenset(pairs)),
@@ -206,7 +210,8 @@ def _worker(recipe: Recipe, search: _Search, root: zarr.Group) -> Worker:
         if task.pair[0] == task.pair[1]:
             return PairFound(task, None, lists_within(others, other, search.k, search=find))
         one, ones = vectors.rows[task.one], _values(root, vectors, task.one, search)
-        return PairFound(task, *lists_between(ones, one, others, other, search.k, search=find))
+        reach = np.concatenate([known_reach(root, search.group, positions) for positions in (task.one, task.other)])
+        return PairFound(task, *lists_between(ones, one, others, other, search.k, reach=reach, search=find))
 
     return worker
 

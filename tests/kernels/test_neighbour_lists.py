@@ -58,7 +58,8 @@ def test_merging_is_associative_commutative_and_idempotent(seed: int, k: int, le
 
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("k", [1, 30])
-def test_pairs_of_blocks_merge_to_the_search_of_all_rows(name: str, k: int) -> None:
+@pytest.mark.parametrize("known", [True, False])
+def test_pairs_of_blocks_merge_to_the_search_of_all_rows(name: str, k: int, known: bool) -> None:
     vectors = SETS[name](np.random.default_rng(7)).astype(np.float64 if name == "random_float64" else np.float32)
     ids = 3 * np.arange(len(vectors)) + 5
     rng = np.random.default_rng(0)
@@ -69,7 +70,9 @@ def test_pairs_of_blocks_merge_to_the_search_of_all_rows(name: str, k: int) -> N
         if one == other:
             found[one] = merge_lists(found[one], lists_within(vectors[parts[one]], ids[parts[one]], k))
             continue
-        a, b = lists_between(vectors[parts[one]], ids[parts[one]], vectors[parts[other]], ids[parts[other]], k)
+        reach = np.concatenate([found[i].distances_sq[:, -1] for i in (one, other)]) if known else None
+        mine, theirs = (vectors[parts[one]], ids[parts[one]]), (vectors[parts[other]], ids[parts[other]])
+        a, b = lists_between(*mine, *theirs, k, reach=reach)
         found[one], found[other] = merge_lists(found[one], a), merge_lists(found[other], b)
     rows, distances_sq = certified_neighbours(vectors, k, prepare_search(vectors, k))
     for part, lists in zip(parts, found, strict=True):

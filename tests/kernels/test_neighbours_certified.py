@@ -65,6 +65,24 @@ def test_two_parts_find_each_other_by_every_way(name: str, method: Method, split
 
 
 @pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("method", METHODS)
+def test_nothing_within_reach_is_left_out(name: str, method: Method) -> None:
+    vectors = SETS[name](np.random.default_rng(7)).astype(np.float64 if name == "random_float64" else np.float32)
+    k, split, rng = 20, 100, np.random.default_rng(1)
+    whole = certified_neighbours(vectors, k, prepare_search(vectors, k, split=split, method="direct"), split=split)
+    chosen = rng.integers(0, k, len(vectors))
+    reach = whole[1][np.arange(len(vectors)), chosen]  # the very distance of one of the neighbours
+    reach[rng.random(len(vectors)) < 0.2] = np.inf
+    reach[rng.random(len(vectors)) < 0.1] = 0.0
+    prepared = prepare_search(vectors, k, split=split, reach=reach, method=method)
+    rows, distances_sq = certified_neighbours(vectors, k, prepared, split=split, reach=reach)
+    wanted = (whole[1] <= reach[:, None]) & (whole[0] >= 0)
+    np.testing.assert_array_equal(rows[wanted], whole[0][wanted])
+    np.testing.assert_array_equal(distances_sq[wanted], whole[1][wanted])
+
+
+@pytest.mark.usefixtures("small_tiles")
 def test_all_ways_and_threads_give_the_same_bits() -> None:
     vectors = _curved(np.random.default_rng(0), 1500)
     direct = certified_neighbours(vectors, 9, prepare_search(vectors, 9, method="direct"))
