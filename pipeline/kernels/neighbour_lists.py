@@ -16,9 +16,7 @@ from pipeline.kernels.certified_search import certified_neighbours, memory_bytes
 from pipeline.kernels.compiled import compiled
 from pipeline.kernels.exact_search import squared_distances
 
-Search = Callable[
-    [Vectors, int, int | None, NDArray[np.float64] | None], tuple[NDArray[np.int64], NDArray[np.float64]]
-]
+Search = Callable[[Vectors, int, int | None, NDArray[np.float64] | None], tuple[NDArray[np.int64], NDArray[np.float64]]]
 """``(vectors, k, split, reach)`` to rows and squared distances, as `certified_neighbours` gives them."""
 
 

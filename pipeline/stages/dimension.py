@@ -1,8 +1,8 @@
 """dimension: intrinsic dimension, spectrum, distance maps and what codes keep, of every set of vectors.
 
 A set is measured in parts, each a task of its own: the fits on all points, every random subsample, the spectrum, each
-label set and, for a code, its neighbourhoods. What the parts find is put together in their order. Before that, the sums that
-the spectrum of a large set needs are made piece by piece (`pipeline.stages.moments`).
+label set and, for a code, its neighbourhoods. What the parts find is put together in their order. Before that, the sums
+that the spectrum of a large set needs are made piece by piece (`pipeline.stages.moments`).
 """
 
 from collections.abc import Sequence

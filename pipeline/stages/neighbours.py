@@ -160,10 +160,11 @@ def _comparing(context: Context, vectors: VectorSet, search: _Search) -> Plan:
     last = len(chosen) == len(missing)
     n_tasks = len(pairs)
     first = n_tasks - len(missing)
+    which = f", tasks {first + 1} to {first + len(chosen)} of {n_tasks}" if n_tasks > 1 else ""
     width = context.root[f"{vectors.group}/vectors"].shape[1]  # type: ignore[union-attr]
     gpu = settings.device == "cuda"
     return Plan(
-        step=vectors.name if n_tasks == 1 else f"{vectors.name}, tasks {first + 1} to {first + len(chosen)} of {n_tasks}",
+        step=f"{vectors.name}{which}",
         tasks=[_task(search.name, pair, blocks, n_settled) for pair in chosen],
         job=Job(f"neighbours {vectors.name} {search.key}", partial(_worker, context.recipe, search)),
         layout=partial(_layout, old=context.root, search=search, images=vectors.rows, rows=rows, restart=not done),
