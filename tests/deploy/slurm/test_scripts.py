@@ -1,11 +1,12 @@
 """What the batch scripts themselves do on a real SLURM, with a `ray` and a `semcorpus` that only stand in for them."""
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.deploy.slurm.two_nodes import TwoNodes
+from tests.deploy.slurm.two_nodes import ROOT, TwoNodes
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -13,6 +14,11 @@ SMALL = ("--nodes=2", "--cpus-per-task=1", "--mem=1G", "--time=5", "--signal=B:U
 
 _RAY = """#!/bin/bash
 echo "ray $*"
+head=$(grep --only-matching -e '--address=[^ ]*' <<<"$*" | cut -d= -f2 | tr : /)
+if [ -n "$head" ]; then
+  while timeout 3 bash -c "true </dev/tcp/$head" 2>/dev/null; do sleep 0.5; done
+  exit 1  # as Ray does when its head is gone
+fi
 exec python3 -c '
 import socket, sys, time
 ports = [word.partition("=")[2] for word in sys.argv if word.startswith("--port=")]
@@ -23,8 +29,8 @@ time.sleep(300)' "$@"
 
 @pytest.fixture
 def tools(slurm: TwoNodes, tmp_path: Path) -> Path:
-    """A folder of stand-ins, first on the path of jobs; both nodes are up."""
-    slurm.wait_until("both nodes", lambda: all(slurm.node_state(n) == "idle" for n in (1, 2)))
+    """A folder of stand-ins, first on the path of jobs; both nodes are free."""
+    slurm.clear()
     stand_in(tmp_path, "ray", _RAY)
     return tmp_path
 
@@ -52,10 +58,12 @@ def test_words_memory_and_gpus_arrive(slurm: TwoNodes, tools: Path) -> None:
         SEMCORPUS_CORPUS="/share/my sem",
         SEMCORPUS_INDEX="/indexes/sem",
         SEMCORPUS_OPTIONS="--labels 'a=/share/a b'",
+        SEMCORPUS_INTERFACE="eth0",
     )
     assert slurm.wait(job)["ExitCode"] == "0:0"
     said = slurm.output(job)
     assert said.count("--num-cpus=1") == 2
+    assert re.search(r"--node-ip-address=10\.77\.0\.[12] ", said)
     assert said.count("--num-gpus=1") == 2
     assert said.count(f"--memory={1024 * 838861}") == 2
     assert "--workers 2 /share/my sem /indexes/sem --labels a=/share/a b" in said
@@ -64,6 +72,18 @@ def test_words_memory_and_gpus_arrive(slurm: TwoNodes, tools: Path) -> None:
 def test_the_jobs_exit_status_is_the_runs(slurm: TwoNodes, tools: Path) -> None:
     ended = slurm.wait(submit(slurm, tools, "exit 3"))
     assert (ended["JobState"], ended["ExitCode"]) == ("FAILED", "3:0")
+
+
+def test_submit_sends_the_job_shows_its_log_and_returns_its_status(slurm: TwoNodes, tools: Path) -> None:
+    stand_in(tools, "semcorpus", '#!/bin/bash\necho "semcorpus $*"; exit 3\n')
+    (tools / "corpus").mkdir()
+    values = ["nodes=1", "cpus=1", 'memory="1G"', 'time="5"', 'sbatch=["--signal=B:USR1@30"]']
+    words = ["submit", "slurm", str(tools / "corpus"), str(tools / "index"), *(f"--set={value}" for value in values)]
+    environment = {"PATH": f"{tools}:{slurm.environment['PATH']}", "SEMCORPUS": "semcorpus"}
+    found = slurm.call(sys.executable, "-m", "jobs", *words, "--", "--sample", "5", environment=environment)
+    assert found.returncode == 3, found.stdout + found.stderr
+    assert f"--workers 1 {tools}/corpus {tools}/index --sample 5" in found.stdout
+    assert "FAILED" in found.stdout
 
 
 def test_before_the_time_limit_the_job_is_queued_again(slurm: TwoNodes, tools: Path) -> None:
@@ -118,6 +138,20 @@ def test_the_job_outlives_a_node(slurm: TwoNodes, tools: Path) -> None:
     assert "done" in slurm.output(job)
 
 
+def test_a_lost_first_node_has_the_job_queued_again(slurm: TwoNodes, tools: Path) -> None:
+    """SLURM itself would leave it as running, with nothing in it, until its time is over."""
+    job = submit(slurm, tools, "[ -e begun ] && { echo it goes on; exit 0; }; touch begun; sleep 300")
+    slurm.wait_until("the run", lambda: (tools / "begun").exists())
+    head = int(slurm.job(job)["BatchHost"][-1])
+    slurm.kill_node(head)
+    try:
+        slurm.wait_until("the queue", lambda: slurm.job(job)["Restarts"] == "1", seconds=90, job=job)
+    finally:
+        slurm.start_node(head)
+    assert slurm.wait(job)["ExitCode"] == "0:0"
+    assert "it goes on" in slurm.output(job)
+
+
 _HOSTS = """#!{python}
 import socket, sys
 from distributed import Client
@@ -129,7 +163,7 @@ print("workers on", *sorted(client.run(socket.gethostname).values()), "by", clie
 
 @pytest.mark.parametrize("script", ["dask.sbatch", "array.sbatch"])
 def test_dask_has_workers_on_both_nodes(script: str, slurm: TwoNodes, tools: Path) -> None:
-    """Real schedulers and workers, found by a file and with the job's own key; nothing is left behind but a mark."""
+    """Real schedulers and workers, found by a file and with the job's own key; nothing is left behind."""
     stand_in(tools, "semcorpus", _HOSTS.format(python=sys.executable))
     array = script == "array.sbatch"
     options = ("--array=0-1", "--exclusive", *SMALL[1:]) if array else SMALL
@@ -137,8 +171,7 @@ def test_dask_has_workers_on_both_nodes(script: str, slurm: TwoNodes, tools: Pat
     tasks = [f"{job}_0", f"{job}_1"] if array else [job]
     assert [slurm.wait(task)["ExitCode"] for task in tasks] == ["0:0"] * len(tasks), slurm.output(tasks[0])
     assert "workers on node1 node2 by tls" in slurm.output(tasks[0])
-    left = {path.name for path in (slurm.base / "jobs").glob(".semcorpus-*")}
-    assert left == ({f".semcorpus-{job}.over"} if array else set())
+    assert list((slurm.base / "jobs").glob(".semcorpus-*")) == []
 
 
 def test_night_after_night(slurm: TwoNodes, tools: Path) -> None:
@@ -161,6 +194,16 @@ def test_night_after_night(slurm: TwoNodes, tools: Path) -> None:
     slurm.command("scancel", "--name=zeiss-nightly")
     slurm.command("scancel", "--name=zeiss-run")
     assert set(runs.read_text().splitlines()) == {"begins /corpus /index a b", "over"}
+
+
+def test_a_night_by_cron(slurm: TwoNodes, tools: Path) -> None:
+    """Outside of any job the script finds the others beside itself."""
+    night = (str(ROOT / "deploy" / "slurm" / "nightly.sbatch"), "/corpus", "/index")
+    settings = {"SEMCORPUS_AGAIN": "", "SEMCORPUS_SBATCH": f"--hold --mem=100M --output={tools}/%j.out"}
+    job = slurm.command(*night, environment=settings).split()[-1]
+    assert slurm.job(job)["Command"] == str(ROOT / "deploy" / "slurm" / "ray.sbatch")
+    assert f"Skipped: the last run is still there (job {job}, PENDING" in slurm.command(*night, environment=settings)
+    assert slurm.command("squeue", "--noheader", "--format=%i").split() == [job]
 
 
 def test_scripts_say_what_is_missing(slurm: TwoNodes, tools: Path) -> None:

@@ -78,6 +78,7 @@ class TwoNodes:
         self._names = {number: f"sc{os.getpid()}n{number}" for number in (0, *NODES)}  # 0 is the hub
         self._processes: list[subprocess.Popen[bytes]] = []
         self._nodes: dict[int, subprocess.Popen[bytes]] = {}
+        self._scratch: dict[int, Path] = {}
         self.environment = {
             "PATH": _PATH,
             "HOME": str(base),
@@ -154,7 +155,7 @@ class TwoNodes:
 
     def start_node(self, number: int) -> None:
         """Start a node, also one that was killed, and wait until it is idle."""
-        scratch = Path(tempfile.mkdtemp(dir=self.base, prefix=f"node{number}."))
+        scratch = self._scratch[number] = Path(tempfile.mkdtemp(dir=self.base, prefix=f"node{number}."))
         # The shell is the namespace's first process: it reaps what others leave behind.
         script = f"""
             hostname node{number}
@@ -167,11 +168,12 @@ class TwoNodes:
         self.wait_until(f"node{number}", lambda: self.node_state(number) in ("idle", "mixed"))
 
     def kill_node(self, number: int) -> None:
-        """As if the power failed: all its processes end at once."""
+        """As if the power failed: all its processes end at once, and its own folder is lost."""
         process = self._nodes.pop(number)
         for child in psutil.Process(process.pid).children():
             child.send_signal(signal.SIGKILL)
         process.wait(timeout=30)
+        shutil.rmtree(self._scratch.pop(number), ignore_errors=True)
 
     def stop(self) -> None:
         """End everything that was started."""
@@ -187,8 +189,16 @@ class TwoNodes:
     # -- using it
 
     def command(self, *words: str, environment: Mapping[str, str] | None = None, timeout: float = 120) -> str:
-        """Run a program on the hub and return what it prints."""
-        found = subprocess.run(
+        """Run a program on the hub and return what it prints; it has to succeed."""
+        found = self.call(*words, environment=environment, timeout=timeout)
+        assert found.returncode == 0, f"{words}: {found.stdout} {found.stderr}"
+        return found.stdout
+
+    def call(
+        self, *words: str, environment: Mapping[str, str] | None = None, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program on the hub."""
+        return subprocess.run(
             self._on(0, *words),
             env={**self.environment, **(environment or {})},
             cwd=self.base / "jobs",
@@ -197,8 +207,6 @@ class TwoNodes:
             check=False,
             timeout=timeout,
         )
-        assert found.returncode == 0, f"{words}: {found.stdout} {found.stderr}"
-        return found.stdout
 
     @contextmanager
     def server(self, *words: str) -> Iterator[None]:
@@ -231,6 +239,12 @@ class TwoNodes:
         path = Path(self.job(job)["StdOut"])
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def clear(self) -> None:
+        """Cancel whatever is left in the queue; returns when both nodes are free."""
+        self.command("scancel", "--user=root")
+        self.wait_until("an empty queue", lambda: not self.command("squeue", "--noheader"))
+        self.wait_until("both nodes", lambda: all(self.node_state(number) == "idle" for number in NODES))
+
     def wait(self, job: str, *, seconds: float = 400) -> dict[str, str]:
         """Wait for a job's end."""
         self.wait_until(f"job {job}", lambda: self.job(job)["JobState"] in OVER, seconds=seconds, job=job)
@@ -252,6 +266,7 @@ class TwoNodes:
 
     def _logs(self, job: str) -> str:
         logs = [path.read_text(errors="replace")[-2000:] for path in sorted(self.base.glob("*.log"))]
+        logs += [self.call(program).stdout for program in ("squeue", "sinfo")]
         return "\n".join([self.output(job)[-6000:], str(self.job(job)), *logs] if job else logs)
 
 
