@@ -1,5 +1,6 @@
 """The stage of neighbours: equal to one search of all vectors, whatever came, went or was interrupted in between."""
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -295,3 +296,29 @@ def test_a_vector_of_zeros_has_no_cosine(
 def test_density_peaks_want_euclidean_neighbours() -> None:
     with pytest.raises(RecipeError, match="density_peaks"):
         load_recipe(assignments=["neighbours.metric=cosine"])
+
+
+@pytest.mark.skipif(importlib.util.find_spec("faiss") is None, reason="FAISS (faiss-cpu) is not installed")
+def test_above_a_size_neighbours_are_approximate_and_say_so(new_index: Callable[[str], Index], tmp_path: Path) -> None:
+    made = np.random.default_rng(3).standard_normal((1200, WIDTH)).astype(np.float32)
+    few = ("neighbours.approximate_links=2", "neighbours.approximate_breadth=8")
+    large = "neighbours.block_rows=600"
+    approximate, exact = _recipe("neighbours.approximate_above=1000", large, *few), _recipe(large)
+    index, fresh = new_index("index"), new_index("fresh")
+    for each in (index, fresh):
+        _store(each, exact, made, np.ones(len(made), bool))
+    assert _run(index, approximate, tmp_path) == len(made)
+    assert _run(index, approximate, tmp_path) == 0
+    told: Any = index.read()["neighbours/made"].attrs
+    assert "HNSW" in told["method"]
+    found = _arrays(index)
+    _run(fresh, exact, tmp_path)
+    true = _arrays(fresh)
+    shares = [len(np.intersect1d(a, b)) / 7 for a, b in zip(found["indices"], true["indices"], strict=True)]
+    assert 0.3 < np.mean(shares) < 1, "a graph of so few links misses some"
+    assert told["recall"] == pytest.approx(np.mean(shares), abs=0.05)
+    assert (found["distances"] >= true["distances"]).all(), "what is found lies where it is said to lie"
+
+    _run(index, exact, tmp_path)
+    _assert_same(index, fresh)
+    assert index.read()["neighbours/made"].attrs["method"] == "exact"
