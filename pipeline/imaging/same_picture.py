@@ -65,12 +65,15 @@ class Comparison:
         Pixels that differ at all, in the part and at the size that both have.
     max_difference : int
         Largest difference there, in gray levels.
+    mean_difference : float
+        Mean of the differences there, in gray levels.
     """
 
     relation: Relation
     evidence: Evidence
     differing_pixels: int
     max_difference: int
+    mean_difference: float
 
 
 def compare_pictures(first: Copy, second: Copy) -> Comparison:
@@ -78,8 +81,9 @@ def compare_pictures(first: Copy, second: Copy) -> Comparison:
 
     Of one size they are ``same_picture`` (within what the JPEGs among them explain), ``near`` (within 2 gray levels)
     or ``other_bar`` (so in the upper three quarters). Of one width and different heights the lower may be a ``crop`` of
-    the higher with its data bar cut off. Of one shape and different sizes the smaller may be a ``thumbnail``. Anything
-    else is two pictures.
+    the higher with its data bar cut off. Of one shape and different sizes the smaller may be a ``thumbnail``: of two
+    scans of one field it looks like both, and the smaller ``mean_difference`` tells whose it is. Anything else is two
+    pictures.
 
     Cost: a decoded picture of 1 megapixel a side takes some 30 ms.
     """
@@ -97,7 +101,7 @@ def compare_pictures(first: Copy, second: Copy) -> Comparison:
         # The shrunk pixels are nobody's file: of a flat picture only the small JPEG's own loss can explain the rest.
         evidence = "resampled" if _looks_the_same(shrunk, small.gray) else _one_picture(Copy(b"", shrunk), small)
         return _measured("thumbnail" if evidence else "", evidence, shrunk, small.gray)
-    return Comparison("", "", 0, 0)
+    return Comparison("", "", 0, 0, 0.0)
 
 
 def _same_size(a: Copy, b: Copy) -> Comparison:
@@ -135,7 +139,9 @@ def _has_detail(gray: NDArray[np.uint8]) -> bool:
 
 def _measured(relation: Relation, evidence: Evidence, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Comparison:
     difference = cv2.absdiff(a, b)
-    return Comparison(relation, evidence, int(np.count_nonzero(difference)), int(difference.max()))
+    return Comparison(
+        relation, evidence, int(np.count_nonzero(difference)), int(difference.max()), float(difference.mean())
+    )
 
 
 def _is_near(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:

@@ -261,5 +261,6 @@ def _merge_comparisons(root: zarr.Group, results: Sequence[list[Compared]], *, k
         "evidence": text_array([c.evidence for _, _, c in found]),
         "differing_pixels": np.array([c.differing_pixels for _, _, c in found], np.int64),
         "max_difference": np.array([c.max_difference for _, _, c in found], np.int64),
+        "mean_difference": np.array([c.mean_difference for _, _, c in found], np.float64),
     }
     write_stored(root, COMPARISONS, {k: np.concatenate([old[k], new[k]]) if old else new[k] for k in new})

@@ -91,10 +91,30 @@ def _links(root: zarr.Group, images: dict[str, NDArray[Any]]) -> Iterator[Link]:
             yield first, row, "same_pixels", "equal_pixels", 0, 0
     compared = read_stored(root, COMPARISONS)
     if compared:
+        there = present[compared["first"]] & present[compared["second"]] & (compared["relation"] != "")
+        there &= ~_of_another_scan(compared, there, images["width_px"].astype(np.int64) * images["height_px"])
         names = ("first", "second", "relation", "evidence", "differing_pixels", "max_difference")
-        for link in zip(*(compared[name].tolist() for name in names), strict=True):
-            if link[2] and present[link[0]] and present[link[1]]:
-                yield link
+        yield from zip(*(compared[name][there].tolist() for name in names), strict=True)
+
+
+def _of_another_scan(
+    compared: dict[str, NDArray[Any]], there: NDArray[np.bool_], area: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Comparisons by which a thumbnail resembles a picture, but another one more.
+
+    At a small size two scans of one field look alike. A thumbnail is of that picture from which it differs least in the
+    mean, the first of equal ones; what is proven by encoding it again stays anyhow.
+    """
+    thumbnails = np.flatnonzero(there & (compared["relation"] == "thumbnail"))
+    first, second = compared["first"][thumbnails], compared["second"][thumbnails]
+    smaller = np.where(area[first] < area[second], first, second)
+    proven = compared["evidence"][thumbnails] == "re_encoded"
+    order = np.lexsort((first + second - smaller, compared["mean_difference"][thumbnails], ~proven, smaller))
+    best = order[np.unique(smaller[order], return_index=True)[1]]
+    others = np.setdiff1d(np.arange(len(thumbnails)), best)
+    found = np.zeros(len(there), bool)
+    found[thumbnails[others[~proven[others]]]] = True
+    return found
 
 
 def _components(n: int, edges: Sequence[tuple[int, int]]) -> NDArray[np.int64]:

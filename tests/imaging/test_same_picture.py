@@ -78,7 +78,7 @@ def test_a_step_of_one_in_a_few_pixels_is_near() -> None:
 
 def test_equal_pixels_differ_nowhere() -> None:
     gray = _specimen(5)
-    assert compare_pictures(_tiff(gray), _tiff(gray)) == Comparison("near", "levels", 0, 0)
+    assert compare_pictures(_tiff(gray), _tiff(gray)) == Comparison("near", "levels", 0, 0, 0.0)
 
 
 @pytest.mark.parametrize("cut", [40, 96, 120])

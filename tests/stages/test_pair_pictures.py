@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
+from benchmarks.false_pairs import frames, groups_of, texture
 from pipeline.config import load_recipe
 from pipeline.engine import EngineChoice
 from pipeline.job import open_runner, run_stages
 from pipeline.progress import Silent
 from pipeline.stages import look_alikes
-from pipeline.stages.ledger import read_files, read_images
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index, open_index
 from pipeline.storage.tables import read_table
@@ -31,50 +32,24 @@ def _run(corpus: Path, place: Path, *assignments: str) -> Index:
     return open_index(place)
 
 
-def _groups(index: Index) -> set[frozenset[str]]:
-    """Paths of different contents that show one picture, of groups of more than one."""
-    files, picture = read_files(index.read()), read_images(index.read(), "picture")["picture"]
-    members: dict[int, set[str]] = {}
-    for path, status, image in zip(*(files[name].tolist() for name in ("path", "status", "image")), strict=True):
-        if status == "ok":
-            members.setdefault(int(picture[image]), set()).add(path)
-    return {frozenset(paths) for paths in members.values() if len(paths) > 1}
-
-
-def _surface(rng: np.random.Generator, size: int = 320) -> NDArray[np.float32]:
-    """A specimen larger than any frame of it: broad relief and a finely repeated texture."""
-    coarse = cv2.resize(rng.normal(size=(10, 10)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
-    y, x = np.mgrid[:size, :size]
-    period = rng.uniform(5, 9)
-    mesh = np.sin(2 * np.pi * x / period) * np.sin(2 * np.pi * y / period)
-    return np.asarray(120 + rng.uniform(0, 30) * coarse + rng.uniform(10, 40) * mesh, np.float32)
-
-
-def _frames(rng: np.random.Generator, count: int) -> list[Gray]:
-    """Frames of one specimen: the same place again, and places a few pixels to one periods away."""
-    surface = _surface(rng)
-    found = []
-    for number in range(count):
-        top, left = (0, 0) if number < 2 else rng.integers(0, 60, 2)
-        frame = surface[top : top + 120, left : left + 160] + rng.normal(0, rng.uniform(3, 10), (120, 160))
-        found.append(np.clip(np.rint(frame), 0, 255).astype(np.uint8))
-    return found
-
-
-def test_no_false_pair_among_frames_of_one_sample_and_repeated_texture(tmp_path: Path) -> None:
-    """1,500 frames of 150 specimens, of which every specimen's first two are of the very same place."""
+@pytest.mark.parametrize("filter_", [Image.Resampling.BOX, Image.Resampling.LANCZOS])
+def test_a_thumbnail_of_one_of_two_scans_of_a_field_is_of_that_scan(tmp_path: Path, filter_: Image.Resampling) -> None:
+    """At half their size the scans correlate so well that the thumbnail looks like both: the better match counts."""
     corpus = tmp_path / "corpus"
-    for specimen in range(150):
-        rng = np.random.default_rng(specimen)
-        folder = corpus / f"{specimen:03d}"
-        folder.mkdir(parents=True)
-        for number, frame in enumerate(_frames(rng, 10)):
-            suffix = "jpg" if number % 3 == 2 else "tif"
-            assert cv2.imwrite(str(folder / f"{number}.{suffix}"), frame)
+    expected = set()
+    for field in range(3):
+        rng = np.random.default_rng(field)
+        (corpus / str(field)).mkdir(parents=True)
+        relief = cv2.resize(rng.normal(size=(9, 12)).astype(np.float32), (512, 384), interpolation=cv2.INTER_CUBIC)
+        for scan in range(3):
+            frame = np.clip(np.rint(120 + 40 * relief + rng.normal(0, 6, relief.shape)), 0, 255).astype(np.uint8)
+            assert cv2.imwrite(str(corpus / f"{field}/{scan}.tif"), frame)
+            Image.fromarray(frame).resize((256, 192), filter_).save(corpus / f"{field}/{scan}.jpg", quality=85)
+            expected.add(frozenset((f"{field}/{scan}.tif", f"{field}/{scan}.jpg")))
     index = _run(corpus, tmp_path / "index")
-    compared = read_table(index.read(), "comparisons")["relation"]
-    assert len(compared) >= 100, "the frames look alike enough to be compared"
-    assert _groups(index) == set()
+    relations = read_table(index.read(), "comparisons")["relation"].tolist()
+    assert relations.count("thumbnail") == 27, "each thumbnail looks like all three scans"
+    assert groups_of(index) == expected
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +63,7 @@ def real_pairs(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> t
 
 def test_real_pictures_have_the_known_pairs_and_no_other(real_pairs: tuple[Index, set[frozenset[str]]]) -> None:
     index, known = real_pairs
-    assert _groups(index) == known
+    assert groups_of(index) == known
 
 
 @pytest.fixture
@@ -102,7 +77,8 @@ def corpus(tmp_path: Path) -> Path:
 
 
 def _write_pair(folder: Path, seed: int) -> None:
-    frame = _frames(np.random.default_rng(1000 + seed), 1)[0]
+    rng = np.random.default_rng(1000 + seed)
+    frame = next(frames(rng, texture(rng)))
     for suffix in ("png", "jpg"):
         assert cv2.imwrite(str(folder / f"{seed}.{suffix}"), frame)
 
@@ -124,7 +100,7 @@ def test_only_new_pictures_are_searched_for(corpus: Path, tmp_path: Path, monkey
     _write_pair(corpus, 6)
     index = _run(corpus, tmp_path / "index")
     assert set(searched) == {2}
-    assert _groups(index) == {frozenset((f"{n}.png", f"{n}.jpg")) for n in range(7)}
+    assert groups_of(index) == {frozenset((f"{n}.png", f"{n}.jpg")) for n in range(7)}
     searched.clear()
     _run(corpus, tmp_path / "index", "pair.signature_tolerance=7")
     assert set(searched) == {14}, "another tolerance finds other pairs"
@@ -141,11 +117,11 @@ def test_a_file_that_cannot_be_read_meanwhile_is_compared_later(
     expected = {frozenset((f"{n}.png", f"{n}.jpg")) for n in range(6)}
     _run_walk_then_pair(corpus, tmp_path / "index", monkeypatch, swap)
     index = open_index(tmp_path / "index")
-    assert _groups(index) == expected - {frozenset(("3.png", "3.jpg"))}
+    assert groups_of(index) == expected - {frozenset(("3.png", "3.jpg"))}
     monkeypatch.undo()
     _write_pair(corpus, 6)
     index = _run(corpus, tmp_path / "index")
-    assert _groups(index) == expected | {frozenset(("6.png", "6.jpg"))}
+    assert groups_of(index) == expected | {frozenset(("6.png", "6.jpg"))}
 
 
 def _run_walk_then_pair(corpus: Path, place: Path, monkeypatch: pytest.MonkeyPatch, read: Any) -> None:
@@ -177,9 +153,9 @@ def test_empty_frames_cost_few_comparisons_and_their_copies_are_found(tmp_path: 
             assert cv2.imwrite(str(folder / f"{number} near.tif"), frame)
             expected.add(frozenset((f"{number}.tif", f"{number} near.tif")))
     index = _run(folder, tmp_path / "index")
-    assert _groups(index) == expected
+    assert groups_of(index) == expected
     assert len(read_table(index.read(), "comparisons")["first"]) < 420
     new = _empty_frame(np.random.default_rng(1000))
     for suffix in ("tif", "jpg"):
         assert cv2.imwrite(str(folder / f"new.{suffix}"), new, [cv2.IMWRITE_JPEG_QUALITY, 90])
-    assert _groups(_run(folder, tmp_path / "index")) == expected | {frozenset(("new.tif", "new.jpg"))}
+    assert groups_of(_run(folder, tmp_path / "index")) == expected | {frozenset(("new.tif", "new.jpg"))}
