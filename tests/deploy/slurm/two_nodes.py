@@ -46,7 +46,7 @@ AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 JobCompType=jobcomp/none
 ReturnToService=2
-SlurmdTimeout=15
+SlurmdTimeout=30
 KillWait=5
 SchedulerParameters=sched_interval=1,bf_interval=2
 MailProg=/bin/true
@@ -243,7 +243,8 @@ class TwoNodes:
         """Cancel whatever is left in the queue; returns when both nodes are free."""
         self.command("scancel", "--user=root")
         self.wait_until("an empty queue", lambda: not self.command("squeue", "--noheader"))
-        self.wait_until("both nodes", lambda: all(self.node_state(number) == "idle" for number in NODES))
+        # A node that a busy machine kept from answering in time is `idle*` until SLURM has asked it again.
+        self.wait_until("both nodes", lambda: all(self.node_state(n) == "idle" for n in NODES), seconds=120)
 
     def wait(self, job: str, *, seconds: float = 400) -> dict[str, str]:
         """Wait for a job's end."""
