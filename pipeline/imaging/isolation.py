@@ -285,4 +285,4 @@ def _environment() -> dict[str, str]:
     """This process' own, with its module path; one thread, since the other cores have workers of their own."""
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     kept = {"MALLOC_TRIM_THRESHOLD_": str(_KEPT_FREE_BYTES), "MALLOC_MMAP_THRESHOLD_": str(_LARGEST_IN_HEAP)}
-    return kept | {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **kept}
