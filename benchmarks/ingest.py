@@ -6,7 +6,8 @@
 The walk's seconds are those of the stage as its user sees them: listing, digesting in isolated processes, the ledger
 and the commits; the engine is opened, and its workers have decoded a file, before the clock starts. The bare loop does
 every eighth of the same files, before and after the walks, and the better rate counts; for several workers, as many
-bare loops at once say what the machine has to give: no walk can pass them. Then 1% of the files change and
+bare loops at once say what the machine has to give: no walk can pass them. Processor time a file, of all processes that
+take part, is less at the mercy of what else the machine does. Then 1% of the files change and
 the same index is brought up to date by all stages of ingest; its start-up is what the same command takes on an index
 of one file with nothing to do.
 """
@@ -19,6 +20,8 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -26,6 +29,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import psutil
 
 from benchmarks.machine import describe_machine
 from pipeline.config import Recipe, load_recipe
@@ -64,9 +68,17 @@ def _write_picture(place: Path, seed: int, noise: np.ndarray[Any, np.dtype[np.fl
         raise OSError(f"{place} cannot be written")
 
 
-def bare_loop(folder: Path, paths: Sequence[str], recipe: Recipe) -> float:
-    """Seconds that one process on one thread takes for these files, with nothing around the work."""
-    began = time.perf_counter()
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds on the clock, and of processors."""
+
+    seconds: float
+    cpu_seconds: float
+
+
+def bare_loop(folder: Path, paths: Sequence[str], recipe: Recipe) -> Cost:
+    """What one process on one thread takes for these files, with nothing around the work."""
+    began, spent = time.perf_counter(), time.process_time()
     for path in paths:
         data = (folder / path).read_bytes()
         hashlib.md5(data, usedforsecurity=False).digest()
@@ -74,16 +86,17 @@ def bare_loop(folder: Path, paths: Sequence[str], recipe: Recipe) -> float:
             summarise_picture(data, max_pixels=recipe.walk.max_pixels)
         except ImageError:
             continue
-    return time.perf_counter() - began
+    return Cost(time.perf_counter() - began, time.process_time() - spent)
 
 
-def bare_loops_at_once(folder: Path, paths: Sequence[str], recipe: Recipe, processes: int) -> float:
-    """Seconds of as many bare loops side by side, each over its share of the files; from the first's start on."""
+def bare_loops_at_once(folder: Path, paths: Sequence[str], recipe: Recipe, processes: int) -> Cost:
+    """As many bare loops side by side, each over its share of the files, from when all are ready to the last's end."""
     spawn = multiprocessing.get_context("spawn")
     together = spawn.Barrier(processes)
     with spawn.Pool(processes, _start_together, (together,)) as pool:
         loops = [pool.apply_async(_bare_share, (folder, paths[n::processes], recipe)) for n in range(processes)]
-        return max(loop.get() for loop in loops)
+        costs = [loop.get() for loop in loops]
+    return Cost(max(cost.seconds for cost in costs), sum(cost.cpu_seconds for cost in costs))
 
 
 _together: Barrier
@@ -95,7 +108,7 @@ def _start_together(together: Barrier) -> None:
     cv2.setNumThreads(1)
 
 
-def _bare_share(folder: Path, paths: Sequence[str], recipe: Recipe) -> float:
+def _bare_share(folder: Path, paths: Sequence[str], recipe: Recipe) -> Cost:
     bare_loop(folder, paths[:8], recipe)
     _together.wait()
     return bare_loop(folder, paths, recipe)
@@ -107,11 +120,11 @@ def measure(folder: Path, scratch: Path, recipe: Recipe, *, workers: Sequence[in
     Returns
     -------
     dict
-        ``machine``; ``files``; files a second of ``bare``, of as many bare loops at once (by workers, where there are
-        several) and of ``walk`` (by workers), the last two with their ``ratio`` to the bare loop;
-        ``one_file_seconds``, the walk of one file into a new index; and of all stages of ingest the
-        seconds of the ``first`` run, of the ``start_up``, of the run with 1% of the files ``changed`` and of one that
-        finds ``nothing``, and ``changed_share``: the changed run beyond its start-up, over the first run.
+        ``machine``; ``files``; of ``bare``, of as many bare loops at once (``bare_at_once``, by workers where there are
+        several) and of ``walk`` (by workers): ``files_per_second``, its ``ratio`` to the bare loop's, and
+        ``cpu_ms_per_file``; ``one_file_seconds``, the walk of one file into a new index; and of all stages of ingest
+        the seconds of the ``first`` run, of the ``start_up``, of the run with 1% of the files ``changed`` and of one
+        that finds ``nothing``, and ``changed_share``: the changed run beyond its start-up, over the first run.
     """
     cv2.setNumThreads(1)
     paths = [entry.path for entry in Corpus(str(folder)).listing().files]
@@ -120,31 +133,47 @@ def measure(folder: Path, scratch: Path, recipe: Recipe, *, workers: Sequence[in
     walks = {count: _walk(folder, scratch / f"walk-{count}", recipe, count) for count in workers}
     at_once = {count: bare_loops_at_once(folder, some, recipe, count) for count in workers if count > 1}
     bare.append(bare_loop(folder, some, recipe))
-    rate = len(some) / min(bare)
+    best = min(bare, key=lambda cost: cost.seconds)
+    rate = len(some) / best.seconds
     return {
         "machine": describe_machine(),
         "files": len(paths),
-        "bare_files_per_second": round(rate, 1),
-        "bare_at_once": {count: _speed(len(some), seconds, rate) for count, seconds in at_once.items()},
-        "walk": {count: _speed(len(paths), seconds, rate) for count, seconds in walks.items()},
-        **_runs(folder, scratch, recipe, paths, walked=walks.get(1)),
+        "bare": _speed(len(some), best, rate),
+        "bare_at_once": {count: _speed(len(some), cost, rate) for count, cost in at_once.items()},
+        "walk": {count: _speed(len(paths), cost, rate) for count, cost in walks.items()},
+        **_runs(folder, scratch, recipe, paths, walked=walks[1].seconds if 1 in walks else None),
     }
 
 
-def _speed(files: int, seconds: float, bare_rate: float) -> dict[str, float]:
-    rate = files / seconds
-    return {"seconds": round(seconds, 2), "files_per_second": round(rate, 1), "ratio": round(rate / bare_rate, 3)}
+def _speed(files: int, cost: Cost, bare_rate: float) -> dict[str, float]:
+    rate = files / cost.seconds
+    return {
+        "seconds": round(cost.seconds, 2),
+        "files_per_second": round(rate, 1),
+        "ratio": round(rate / bare_rate, 3),
+        "cpu_ms_per_file": round(cost.cpu_seconds / files * 1000, 2),
+    }
 
 
-def _walk(folder: Path, index: Path, recipe: Recipe, workers: int) -> float:
-    """Seconds of the walk into a new index."""
+def _walk(folder: Path, index: Path, recipe: Recipe, workers: int) -> Cost:
+    """The walk into a new index."""
     choice = EngineChoice.parse("dask" if workers > 1 else "local", workers=workers)
     with Engines(choice, Silent()) as engines:
         _warm(engines, folder, recipe, workers)
         create_index(index, attributes={"shard_rows": 128})
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), _cpu_seconds_of_all()
         Runner(open_index(index), Corpus(str(folder), recipe.corpus), recipe, engines, Silent()).run(walk.STAGE)
-        return time.perf_counter() - began
+        return Cost(time.perf_counter() - began, _cpu_seconds_of_all() - spent)
+
+
+def _cpu_seconds_of_all() -> float:
+    """Of this process and all that it has started and that live: engines, workers and decoding children."""
+    total = 0.0
+    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 def _warm(engines: Engines, folder: Path, recipe: Recipe, workers: int) -> None:
@@ -215,20 +244,19 @@ def _change(folder: Path, paths: Sequence[str]) -> None:
 def show(found: dict[str, Any]) -> str:
     """The measurement as a table for people."""
     machine = found["machine"]
-    rows = [("bare loop, 1 process", found["bare_files_per_second"], 1.0, "")]
+    rows = [("bare loop, 1 process", found["bare"], "")]
     for workers, loops in found["bare_at_once"].items():
-        rows.append((f"bare loops, {workers} at once", loops["files_per_second"], loops["ratio"], "what there is"))
+        rows.append((f"bare loops, {workers} at once", loops, "what there is"))
     for workers, walked in found["walk"].items():
         goal = {1: "goal 0.85", 2: "goal 1.70"}.get(workers, "")
-        name = f"walk, {workers} process{'es' if workers > 1 else ''}"
-        rows.append((name, walked["files_per_second"], walked["ratio"], goal))
+        rows.append((f"walk, {workers} process{'es' if workers > 1 else ''}", walked, goal))
     return "\n".join(
         [
             f"{found['files']:,} files; {machine['processor']}, {machine['cores']} cores, load {machine['load']}, "
             f"commit {machine['commit']}",
             "",
-            f"{'':<32}{'files/s':>10}{'ratio':>8}",
-            *(f"{name:<32}{rate:>10.1f}{ratio:>8.3f}  {goal}" for name, rate, ratio, goal in rows),
+            f"{'':<32}{'files/s':>10}{'ratio':>8}{'CPU ms a file':>15}",
+            *(_row(*row) for row in rows),
             "",
             f"{'walk, pair, labels in 1 process':<32}{'seconds':>10}",
             *(
@@ -244,6 +272,11 @@ def show(found: dict[str, Any]) -> str:
             f"second run beyond the start-up: {found['changed_share']:.2%} of the first run  (goal 3%)",
         ]
     )
+
+
+def _row(name: str, cost: dict[str, float], goal: str) -> str:
+    rate, ratio, cpu_ms = (cost[key] for key in ("files_per_second", "ratio", "cpu_ms_per_file"))
+    return f"{name:<32}{rate:>10.1f}{ratio:>8.3f}{cpu_ms:>15.2f}  {goal}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

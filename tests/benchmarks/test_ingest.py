@@ -10,7 +10,8 @@ def test_measures_the_walk_and_the_bare_loop(tmp_path: Path) -> None:
     write_corpus(tmp_path / "corpus", 31)
     found = measure(tmp_path / "corpus", tmp_path, load_recipe(), workers=[1, 2])
     assert found["files"] == 31
-    assert found["bare_files_per_second"] > 0
+    assert found["bare"]["files_per_second"] > 0
+    assert found["walk"][2]["cpu_ms_per_file"] > 0.5 * found["bare"]["cpu_ms_per_file"] > 0
     assert 0 < found["walk"][1]["ratio"] < 2
     assert 0 < found["start_up_seconds"] < found["first_seconds"]
     assert found["nothing_seconds"] < found["first_seconds"]
