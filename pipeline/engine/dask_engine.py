@@ -2,6 +2,7 @@
 
 import ctypes
 import itertools
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -26,7 +27,11 @@ _KEPT_FREE_BYTES = 64 << 20
 _LARGEST_IN_HEAP = 32 << 20
 
 _JOINING_SECONDS = 60
+_COUNTING_SECONDS = 1.0
 _MOST_DEATHS = 10
+
+# What the performance report tells of, the newest; each costs it 400 bytes.
+_REMEMBERED_TASKS = 20_000
 
 
 class DaskEngine:
@@ -37,6 +42,7 @@ class DaskEngine:
     def __init__(self, client: Client, cluster: SpecCluster | None, report: ReportPlace | None = None) -> None:
         self._client = client
         self._report = PerformanceReport(client, report) if report else None
+        self._counted, self._count_again = 0, 0.0
         self._cluster = cluster
         self._names = (f"{uuid.uuid4().hex}-{number}" for number in itertools.count())
         self.dashboard: str | None = client.dashboard_link
@@ -71,7 +77,9 @@ class DaskEngine:
 
     def _room(self, given: dict[str, Item]) -> int:
         """How many more items may be in flight."""
-        return max(0, _AHEAD * max(1, self.workers) - len(given))
+        if time.monotonic() >= self._count_again:  # the scheduler's answer tells all of every worker
+            self._counted, self._count_again = self.workers, time.monotonic() + _COUNTING_SECONDS
+        return max(0, _AHEAD * max(1, self._counted) - len(given))
 
     def _submit(
         self,
@@ -115,6 +123,7 @@ def configure_dask() -> None:
             "distributed.scheduler.allowed-failures": _MOST_DEATHS,
             # Every 10 ms, as by default, looking at the stacks takes 5% of a core in each worker and in the scheduler.
             "distributed.worker.profile.interval": "100ms",
+            "distributed.scheduler.dashboard.tasks.task-stream-length": _REMEMBERED_TASKS,
         }
     )
 
