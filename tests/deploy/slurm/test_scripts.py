@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(400)
 SMALL = ("--nodes=2", "--cpus-per-task=1", "--mem=1G", "--time=5", "--signal=B:USR1@30")
 
 _RAY = """#!/bin/bash
-echo "ray $*"
+echo "ray $*" >&2
 head=$(grep --only-matching -e '--address=[^ ]*' <<<"$*" | cut -d= -f2 | tr : /)
 if [ -n "$head" ]; then
   while timeout 3 bash -c "true </dev/tcp/$head" 2>/dev/null; do sleep 0.5; done
