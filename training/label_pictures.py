@@ -21,8 +21,11 @@ from pipeline.imaging.label_text import text_crop
 
 _USUAL: Final = ("1", "2", "3", "4", "5", "10", "20", "25", "30", "40", "50", "100", "200", "250", "300", "400", "500")
 _POINTED: Final = ("1.00", "2.00", "3.00", "4.00", "5.00", "10.0", "20.0", "30.0", "40.0", "50.0", "0.5", "0.2", "1.0")
-_UNITS: Final = ("nm", "\N{MICRO SIGN}m", "\N{GREEK SMALL LETTER MU}m", "um", "mm")
-_UNIT_SHARES: Final = (0.32, 0.2, 0.15, 0.18, 0.15)
+_UNITS: Final = ("nm", "\N{MICRO SIGN}m", "\N{GREEK SMALL LETTER MU}m", "um", "mm", "pm", "microns")
+_UNIT_SHARES: Final = (0.31, 0.2, 0.15, 0.17, 0.13, 0.03, 0.01)
+_TEXTURE_SHARE: Final = 0.04
+_NOT_IN_ALL_FONTS: Final = "\N{MICRO SIGN}\N{GREEK SMALL LETTER MU}"
+_IN_NO_FONT: Final = "\ufffe"
 _OTHER: Final = ("WD", "Mag", "EHT", "kV", "KX", "SE", "HV", "det", "spot", "mode", "Signal A", "InLens", "ETD", "pA")
 
 
@@ -46,9 +49,13 @@ def samples(fonts: Sequence[Path], seed: int, count: int) -> Iterator[Sample]:
 
 
 def _sample(rng: np.random.Generator, font_path: str) -> Sample | None:
-    text = _length(rng) if rng.random() < 0.72 else _other(rng)
+    if rng.random() < _TEXTURE_SHARE:
+        return Sample(_page(_texture(rng)), "")
+    text = _length(rng) if rng.random() < 0.76 else _other(rng)
     try:
         letters = _font(font_path, int(rng.integers(11, 44)))
+        if not all(_draws(font_path, character) for character in text if character in _NOT_IN_ALL_FONTS):
+            return None
         page = _printed(rng, text, letters)
     except OSError:
         return None
@@ -60,7 +67,24 @@ def _sample(rng: np.random.Generator, font_path: str) -> Sample | None:
         return None
     plain = text.replace("\N{GREEK SMALL LETTER MU}", MICRO)
     plain = "".join(c for c in plain if c in ALPHABET)
-    return Sample(np.rint(net_input(crop)[0, 0] * 255).astype(np.uint8), plain)
+    return Sample(_page(crop), plain) if plain else None
+
+
+def _page(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.rint(net_input(crop)[0, 0] * 255).astype(np.uint8)
+
+
+def _texture(rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Specimen that passes for print: the brightest (darkest) pieces of a rough ground, cut out as a label would be."""
+    height, width = int(rng.integers(12, 48)), int(rng.integers(30, 200))
+    grain = float(rng.uniform(1.0, 5.0))
+    rough = cv2.GaussianBlur(rng.normal(0, 1, (height, width)).astype(np.float32), (0, 0), grain)
+    rough = (rough - rough.min()) / max(1e-6, float(rough.max() - rough.min()))
+    gray = np.rint(255 * rough**rng.uniform(0.5, 2.0)).astype(np.uint8)
+    level = 255 if rng.random() < 0.5 else 0
+    reach = int(rng.integers(60, 140))
+    ink = (np.abs(gray.astype(np.int16) - level) <= reach).astype(np.uint8)
+    return text_crop(gray, (0, 0, width, height), ink, fringe_px=int(rng.integers(0, 2)))
 
 
 def _length(rng: np.random.Generator) -> str:
@@ -100,6 +124,13 @@ def _font(path: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size)
 
 
+@lru_cache(maxsize=4000)
+def _draws(path: str, character: str) -> bool:
+    """Whether a font has a character; one that it lacks looks like any other that it lacks."""
+    letters = _font(path, 24)
+    return bytes(letters.getmask(character)) != bytes(letters.getmask(_IN_NO_FONT))
+
+
 def _printed(rng: np.random.Generator, text: str, letters: ImageFont.FreeTypeFont) -> NDArray[np.uint8]:
     """White text on black with a wide margin, with or without smooth edges, tight or spaced."""
     width = int(letters.getlength(text)) + 16 * len(text) + 60
@@ -107,7 +138,7 @@ def _printed(rng: np.random.Generator, text: str, letters: ImageFont.FreeTypeFon
     page = Image.new("L", (width, height))
     pen = ImageDraw.Draw(page)
     pen.fontmode = "1" if rng.random() < 0.3 else "L"
-    tracking = float(rng.uniform(-0.04, 0.12)) * letters.size if rng.random() < 0.35 else 0.0
+    tracking = float(rng.uniform(-0.07, 0.12)) * letters.size if rng.random() < 0.35 else 0.0
     if tracking:
         x = 30.0
         for character in text:
@@ -117,7 +148,22 @@ def _printed(rng: np.random.Generator, text: str, letters: ImageFont.FreeTypeFon
         pen.text((30, 15), text, fill=255, font=letters)
     array = np.asarray(page, dtype=np.uint8)
     columns = np.flatnonzero(array.any(axis=0))
-    return array[:, : int(columns[-1]) + 31] if columns.size else array
+    array = array[:, : int(columns[-1]) + 31] if columns.size else array
+    return _restyled(rng, array, int(letters.size))
+
+
+def _restyled(rng: np.random.Generator, page: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """The print slanted, wider or narrower, bolder or thinner: fonts that are not at hand."""
+    if rng.random() < 0.3:
+        slant = float(rng.uniform(-0.06, 0.3)) if rng.random() < 0.6 else 0.0
+        wider = float(rng.uniform(0.72, 1.3))
+        width = int(page.shape[1] * wider + abs(slant) * page.shape[0]) + 8
+        shear = np.array([[wider, -slant, max(0.0, slant) * page.shape[0]], [0.0, 1.0, 0.0]])
+        page = np.asarray(cv2.warpAffine(page, shear, (width, page.shape[0])), dtype=np.uint8)
+    if size >= 22 and rng.random() < 0.15:
+        change = cv2.dilate if rng.random() < 0.6 else cv2.erode
+        page = np.asarray(change(page, np.ones((2, 2), np.uint8)), dtype=np.uint8)
+    return page
 
 
 def _on_paper(rng: np.random.Generator, ink: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int | None]:
@@ -134,7 +180,18 @@ def _on_paper(rng: np.random.Generator, ink: NDArray[np.uint8]) -> tuple[NDArray
     level = 255 if rng.random() < 0.75 else 0
     if level == 0:
         ground = np.clip(ground + 50, 60, 255)
+    elif rng.random() < 0.25:
+        ground = np.where(_beside(rng, ink) > 0, rng.integers(0, 40), ground)
     return np.rint(ground + (level - ground) * cover).astype(np.uint8), level
+
+
+def _beside(rng: np.random.Generator, ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Where white letters have a black outline or a shadow."""
+    if rng.random() < 0.5:
+        width = int(rng.choice([3, 3, 5]))
+        return np.asarray(cv2.dilate(ink, np.ones((width, width), np.uint8)) > 110, dtype=np.uint8)
+    step = int(rng.integers(1, 3))
+    return np.asarray(np.roll(ink, (step, step), axis=(0, 1)) > 110, dtype=np.uint8)
 
 
 def _bent(
@@ -179,8 +236,9 @@ def _cut(
         ink = np.abs(gray.astype(np.int16) - level) <= reach
         fringe = 0 if reach <= 12 else 1
     printed = cover > 110
-    if ink[printed].mean() < 0.6:
+    if not printed.any() or ink[printed].mean() < 0.6:
         return None
+    everywhere = ink.copy()
     ink &= cv2.dilate(printed.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     rows, columns = np.flatnonzero(ink.sum(axis=1) > 0), np.flatnonzero(ink.sum(axis=0) > 0)
     if rows.size < 6 or columns.size < 6:
@@ -188,5 +246,6 @@ def _cut(
     off = rng.integers(-1, 2, 4) if rng.random() < 0.3 else np.zeros(4, int)
     y0, y1 = max(0, int(rows[0] + off[0])), min(gray.shape[0], int(rows[-1] + 1 + off[1]))
     x0, x1 = max(0, int(columns[0] + off[2])), min(gray.shape[1], int(columns[-1] + 1 + off[3]))
-    cut = ink[y0:y1, x0:x1].astype(np.uint8)
+    # Specimen as bright as the print stays in a crop when it lies between the letters.
+    cut = (everywhere if rng.random() < 0.3 else ink)[y0:y1, x0:x1].astype(np.uint8)
     return text_crop(gray, (x0, y0, x1 - x0, y1 - y0), cut, fringe_px=fringe)

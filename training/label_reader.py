@@ -29,8 +29,9 @@ def label_network() -> nn.Sequential:
     def step(inside: int, outside: int, kernel: tuple[int, int], pool: tuple[int, int] | None) -> list[nn.Module]:
         padding = (kernel[0] // 2 if pool is not None else 0, kernel[1] // 2)
         layers: list[nn.Module] = [nn.Conv2d(inside, outside, kernel, padding=padding, bias=False)]
-        layers += [nn.BatchNorm2d(outside), nn.ReLU(inplace=True)]
-        return [*layers, nn.MaxPool2d(pool)] if pool is not None else layers
+        layers += [nn.BatchNorm2d(outside)]
+        # The rectifier after the pool gives the same, from fewer values.
+        return [*layers, *([nn.MaxPool2d(pool)] if pool is not None else []), nn.ReLU(inplace=True)]
 
     return nn.Sequential(
         *step(1, 16, (3, 3), (2, 2)),

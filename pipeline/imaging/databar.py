@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.imaging.ink_pieces import label_pieces
+from pipeline.imaging.gray_levels import median_level, near_level, row_shares, share_near
+from pipeline.imaging.ink_pieces import label_pieces, piece_boxes
 
 _SAMPLED_COLUMNS: Final = 128
 _FIRST_LOOK: Final = 4
@@ -41,7 +42,7 @@ _RULE_SHARE: Final = 0.8
 _RULE_SHARE_IN_BOX: Final = 0.97
 _OVERLAY_FRACTION: Final = 0.18
 _OVERLAY_CORE: Final = 12
-_OVERLAY_TOLERANCES: Final = (4, 30, 60)
+OVERLAY_TOLERANCES: Final = (4, 30, 60)
 _OVERLAY_CORE_SHARE: Final = 0.25
 _OVERLAY_LEAST_PX: Final = 60
 """The shortest bar of two rows with the smallest label has more ink than that."""
@@ -145,8 +146,8 @@ def _level_and_share(rows: NDArray[np.uint8]) -> tuple[NDArray[np.int16], NDArra
     half = rows.shape[1] // 2
     # numpy's median takes three times as long.
     medians = np.partition(rows, half, axis=1)[:, half]
-    is_near = cv2.absdiff(rows, np.repeat(medians[:, None], rows.shape[1], axis=1)) <= _PAPER_TOLERANCE
-    return medians.astype(np.int16), is_near.mean(axis=1)
+    distance = cv2.absdiff(rows, np.repeat(medians[:, None], rows.shape[1], axis=1))
+    return medians.astype(np.int16), row_shares(near_level(distance, 0, _PAPER_TOLERANCE))
 
 
 def overlay_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
@@ -164,16 +165,16 @@ def overlay_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
     cut = gray[top:]
     if height < 32 or width < 32:
         return []
-    median = int(np.median(cut[::4, ::4]))
+    median = median_level(cut[::4, ::4])
     levels = []
     for extreme in (int(cut.max()), int(cut.min())):
-        core = np.count_nonzero(cv2.absdiff(cut, np.full_like(cut, extreme)) <= _OVERLAY_CORE)
+        core = cv2.countNonZero(near_level(cut, extreme, _OVERLAY_CORE))
         is_print = _OVERLAY_LEAST_PX <= core <= _INK_SHARE[1] * cut.size
         if abs(extreme - median) >= _OVERLAY_CONTRAST and is_print:
             levels.append(extreme)
     return [
         DataBar(top, height, 0, width, "picture", level, tolerance)
-        for tolerance in _OVERLAY_TOLERANCES
+        for tolerance in OVERLAY_TOLERANCES
         for level in levels
     ]
 
@@ -211,11 +212,9 @@ def neighbourhood(
     left, right = max(0, x - reach_x), min(gray.shape[1], x + width + reach_x)
     top, bottom = max(0, y - reach_y), min(gray.shape[0], y + height + reach_y)
     window = gray[top:bottom, left:right]
-    contrast = abs(bar.level - int(np.median(window)))
-    tolerance = int(_PALER_SHARE * contrast)
-    distance = cv2.absdiff(window, np.full_like(window, bar.level))
+    tolerance = int(_PALER_SHARE * abs(bar.level - median_level(window)))
     region = DataBar(top, bottom, left, right, "picture", bar.level, max(_OVERLAY_CORE + 1, tolerance))
-    return region, (distance <= tolerance).astype(np.uint8)
+    return region, np.asarray(near_level(window, bar.level, tolerance) & 1, dtype=np.uint8)
 
 
 def thin_print(gray: NDArray[np.uint8], region: DataBar) -> NDArray[np.uint8]:
@@ -233,7 +232,7 @@ def thin_print(gray: NDArray[np.uint8], region: DataBar) -> NDArray[np.uint8]:
         1 where the picture stands out from its surroundings of nine pixels by a third of the ink's contrast.
     """
     window = gray[region.top : region.bottom, region.left : region.right]
-    median = int(np.median(window))
+    median = median_level(window)
     bright = window if region.level > median else np.asarray(255 - window, dtype=np.uint8)
     stands_out = cv2.morphologyEx(bright, cv2.MORPH_TOPHAT, np.ones((_THIN_PX, _THIN_PX), np.uint8))
     return np.asarray(stands_out > _THIN_CONTRAST * abs(region.level - median), dtype=np.uint8)
@@ -250,13 +249,21 @@ def ink_mask(gray: NDArray[np.uint8], bar: DataBar) -> NDArray[np.uint8]:
         its contrast. On a picture, the pieces brighter (darker) than all specimen, with their fringe. Rows
         and columns that are nearly all ink are cleared: a stripe's frame and its dividers.
     """
-    return _without_rules(_all_ink(gray, bar), bar.longest_share)
+    return ink_and_pieces(gray, bar)[0]
 
 
-def _all_ink(gray: NDArray[np.uint8], bar: DataBar) -> NDArray[np.uint8]:
+def ink_and_pieces(gray: NDArray[np.uint8], bar: DataBar) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """What is printed in a region (`ink_mask`), and its `pipeline.imaging.ink_pieces.piece_boxes`."""
     cut = gray[bar.top : bar.bottom, bar.left : bar.right]
-    if bar.paper == "picture":
-        return _overlay_ink(cut, bar.level, bar.tolerance)
+    if bar.paper != "picture":
+        ink = _without_rules(_ink_on_paper(cut, bar), bar.longest_share)
+        return ink, piece_boxes(ink)
+    ink, pieces = _overlay_ink(cut, bar.level, bar.tolerance)
+    cleared = _without_rules(ink, bar.longest_share)
+    return cleared, (piece_boxes(cleared) if pieces is None or cleared is not ink else pieces)
+
+
+def _ink_on_paper(cut: NDArray[np.uint8], bar: DataBar) -> NDArray[np.uint8]:
     difference = cv2.absdiff(cut, np.full_like(cut, bar.level))
     counts = cv2.calcHist([difference], [0], None, [256], [0, 256]).ravel().astype(np.int64)
     counts[:31] = 0
@@ -266,30 +273,34 @@ def _all_ink(gray: NDArray[np.uint8], bar: DataBar) -> NDArray[np.uint8]:
     return (difference > max(22.0, 0.3 * upper_quartile)).astype(np.uint8)
 
 
-def _overlay_ink(cut: NDArray[np.uint8], level: int, tolerance: int) -> NDArray[np.uint8]:
-    """Pieces near the ink's level that are right at it for a quarter of their area.
+def _overlay_ink(
+    cut: NDArray[np.uint8], level: int, tolerance: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None]:
+    """Pieces near the ink's level that are right at it for a quarter of their area; their boxes, where counted.
 
     Two thresholds, as for edges: the fringe of letters is kept, bright specimen without a core is not.
     """
-    distance = cv2.absdiff(cut, np.full_like(cut, level))
-    fringe = (distance <= tolerance).astype(np.uint8)
+    fringe = np.asarray(near_level(cut, level, tolerance) & 1, dtype=np.uint8)
     if tolerance <= _OVERLAY_CORE:
-        return fringe
-    if float(fringe.mean()) > _INK_SHARE[1]:
-        return np.zeros_like(cut)
+        return fringe, None
+    if cv2.countNonZero(fringe) > _INK_SHARE[1] * fringe.size:
+        return np.zeros_like(cut), None
     labels, stats = label_pieces(fringe)
-    core_area = np.bincount(labels[distance <= _OVERLAY_CORE], minlength=len(stats))
+    core_area = np.bincount(labels[near_level(cut, level, _OVERLAY_CORE) > 0], minlength=len(stats))
     kept = core_area >= _OVERLAY_CORE_SHARE * stats[:, cv2.CC_STAT_AREA]
     kept[0] = False
-    return np.asarray(kept[labels], dtype=np.uint8)
+    return np.take(kept.view(np.uint8), labels), stats[kept]
 
 
 def _without_rules(ink: NDArray[np.uint8], longest: float) -> NDArray[np.uint8]:
+    """The ink without rows and columns that are nearly all ink; itself where there are none."""
+    rows = cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() > longest * ink.shape[1]
+    columns = cv2.reduce(ink, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() > _RULE_SHARE * ink.shape[0]
+    if not rows.any() and not columns.any():
+        return ink
     cleared = ink.copy()
-    rows = cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
-    columns = cv2.reduce(ink, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
-    cleared[rows > longest * ink.shape[1]] = 0
-    cleared[:, columns > _RULE_SHARE * ink.shape[0]] = 0
+    cleared[rows] = 0
+    cleared[:, columns] = 0
     return cleared
 
 
@@ -319,8 +330,7 @@ def _is_bridge(rows: NDArray[np.uint8], levels: NDArray[np.int16], level: int) -
         return True
     if levels.size > _LONGEST_DENSE_GAP_PX:
         return False
-    is_paper = cv2.absdiff(rows, np.full_like(rows, level)) <= _PAPER_TOLERANCE
-    is_dense = is_paper.mean(axis=1) >= _DENSE_PAPER_SHARE
+    is_dense = row_shares(near_level(rows, level, _PAPER_TOLERANCE)) >= _DENSE_PAPER_SHARE
     return bool((is_dense | (np.abs(levels - level) <= _DENSE_DRIFT)).all())
 
 
@@ -353,10 +363,10 @@ def _edge_within(gray: NDArray[np.uint8], top: int, bottom: int, level: int) -> 
     start, stop = max(top + 3, top + higher), bottom - lowest
     if stop <= start:
         return None
-    is_paper = cv2.absdiff(gray[top:bottom], np.full_like(gray[top:bottom], level)) <= _PAPER_TOLERANCE
-    paper_share = is_paper.mean(axis=1)
+    is_paper = near_level(gray[top:bottom], level, _PAPER_TOLERANCE)
+    paper_share = row_shares(is_paper)
     before, after = is_paper[start - top - 2 : stop - top - 2], is_paper[start - top + 1 : stop - top + 1]
-    step = (~before & after).mean(axis=1)
+    step = row_shares(np.asarray(~before & after, dtype=np.uint8))
     rows = np.flatnonzero(step >= _EDGE_SHARE)
     for row in (start + rows[::-1]).tolist():
         above, below = paper_share[row - top - higher : row - top], paper_share[row - top :]
@@ -367,9 +377,9 @@ def _edge_within(gray: NDArray[np.uint8], top: int, bottom: int, level: int) -> 
 
 def _paper_columns(stripe: NDArray[np.uint8], level: int) -> tuple[int, int]:
     """First and last column that are mostly paper: a few columns of picture may flank the stripe."""
-    is_paper = (cv2.absdiff(stripe, np.full_like(stripe, level)) <= _PAPER_TOLERANCE).astype(np.uint8)
-    inked = cv2.reduce(is_paper, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
-    columns = np.flatnonzero(inked >= _PAPER_SHARE * len(stripe))
+    is_paper = near_level(stripe, level, _PAPER_TOLERANCE)
+    papered = cv2.reduce(is_paper, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() // 255
+    columns = np.flatnonzero(papered >= _PAPER_SHARE * len(stripe))
     if not columns.size:
         return 0, 0
     left, right = int(columns[0]), int(columns[-1]) + 1
@@ -380,29 +390,25 @@ def _paper_columns(stripe: NDArray[np.uint8], level: int) -> tuple[int, int]:
 
 def _is_clean(stripe: NDArray[np.uint8], level: int, tolerance: int) -> bool:
     """Whether the paper is of one level, not of a smooth specimen's many."""
-    difference = cv2.absdiff(stripe, np.full_like(stripe, level))
-    paper = int(np.count_nonzero(difference <= 20))
-    return paper > 0 and int(np.count_nonzero(difference <= tolerance)) >= _CLEAN_SHARE * paper
+    paper = cv2.countNonZero(near_level(stripe, level, 20))
+    return paper > 0 and cv2.countNonZero(near_level(stripe, level, tolerance)) >= _CLEAN_SHARE * paper
 
 
 def _has_print(stripe: NDArray[np.uint8], level: int) -> bool:
-    difference = cv2.absdiff(stripe, np.full_like(stripe, level))
-    share = np.count_nonzero(difference > _INK_CONTRAST) / max(1, difference.size)
-    return bool(_INK_SHARE[0] <= share <= _INK_SHARE[1])
+    return _INK_SHARE[0] <= 1.0 - share_near(stripe, level, _INK_CONTRAST) <= _INK_SHARE[1]
 
 
 def _has_sharp_edge(gray: NDArray[np.uint8], top: int, left: int, right: int) -> bool:
     """Whether the picture ends at ``top`` all at once, as no specimen does."""
-    above = gray[max(0, top - 4), left:right].astype(np.int16)
-    inside = gray[min(gray.shape[0] - 1, top + 1), left:right].astype(np.int16)
-    return float((np.abs(above - inside) > _EDGE_STEP).mean()) >= _EDGE_SHARE
+    above, inside = gray[max(0, top - 4), left:right], gray[min(gray.shape[0] - 1, top + 1), left:right]
+    return 1.0 - share_near(np.asarray(cv2.absdiff(above, inside), np.uint8), 0, _EDGE_STEP) >= _EDGE_SHARE
 
 
 def _with_frame(gray: NDArray[np.uint8], top: int, level: int) -> int:
     """Move the top up over a frame of one or two rows in another constant level."""
     for row in range(top - 1, max(-1, top - 4), -1):
-        median = int(np.median(gray[row]))
-        share = float((np.abs(gray[row].astype(np.int16) - median) <= 12).mean())
+        median = median_level(gray[row])
+        share = share_near(gray[row], median, _EDGE_STEP)
         if share < 0.97 or abs(median - level) <= _EDGE_STEP:
             return row + 1
     return max(0, top - 3)

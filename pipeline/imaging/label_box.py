@@ -48,7 +48,9 @@ class LabelBox:
     distance: float
 
 
-def find_label_boxes(ink: NDArray[np.uint8], bar: DataBar, segment: Segment) -> list[LabelBox]:
+def find_label_boxes(
+    ink: NDArray[np.uint8], bar: DataBar, segment: Segment, *, pieces: NDArray[np.int32] | None = None
+) -> list[LabelBox]:
     """Find the texts that may be the label of a segment.
 
     Parameters
@@ -58,6 +60,8 @@ def find_label_boxes(ink: NDArray[np.uint8], bar: DataBar, segment: Segment) -> 
     bar : DataBar
         The region.
     segment : Segment
+    pieces : int32 ndarray, [pieces, 5], optional
+        `pipeline.imaging.ink_pieces.piece_boxes` of the ink, where the caller has them already.
 
     Returns
     -------
@@ -67,9 +71,8 @@ def find_label_boxes(ink: NDArray[np.uint8], bar: DataBar, segment: Segment) -> 
     """
     if segment.kind == "inside":
         return _inside(ink, bar, segment)
-    text_ink = ink.copy()
-    _erase(text_ink, segment, bar)
-    boxes = [_shifted(box, bar) for box in text_boxes(text_ink)]
+    letters = _without_segment(ink, piece_boxes(ink) if pieces is None else pieces, _erased(segment, bar))
+    boxes = [_shifted(box, bar) for box in _lines_of_text(letters)]
     labels = [label for box in boxes if (label := _as_label(box, segment)) is not None]
     return sorted(labels, key=lambda label: (label.distance, label.box))
 
@@ -121,7 +124,11 @@ def text_boxes(ink: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
     list of (x, y, width, height)
         Tight boxes; at most the 400 largest components are looked at.
     """
-    letters = piece_boxes(ink).astype(np.int64)
+    return _lines_of_text(piece_boxes(ink))
+
+
+def _lines_of_text(pieces: NDArray[np.int32]) -> list[tuple[int, int, int, int]]:
+    letters = pieces.astype(np.int64)
     letters = letters[
         (letters[:, 3] <= _TALLEST_TEXT_PX) & (letters[:, 2] <= 3 * _TALLEST_TEXT_PX) & (letters[:, 4] >= 2)
     ]
@@ -165,22 +172,55 @@ def _are_neighbours(letters: NDArray[np.int32]) -> NDArray[np.bool_]:
     return np.asarray(near, dtype=np.bool_)
 
 
-def _erase(ink: NDArray[np.uint8], segment: Segment, bar: DataBar) -> None:
-    """Take the segment itself off the mask, so that no tick joins the text."""
+def _without_segment(
+    ink: NDArray[np.uint8], pieces: NDArray[np.int32], erased: list[tuple[int, int, int, int]]
+) -> NDArray[np.int32]:
+    """The pieces of the ink with the segment taken off it, so that no tick joins the text.
+
+    Only the window of those pieces that the segment touches is counted again.
+    """
+    x0, y0, x1, y1 = pieces[:, 0], pieces[:, 1], pieces[:, 0] + pieces[:, 2], pieces[:, 1] + pieces[:, 3]
+    left, top = min(box[0] for box in erased), min(box[1] for box in erased)
+    right, bottom = max(box[2] for box in erased), max(box[3] for box in erased)
+    touched = np.zeros(len(pieces), np.bool_)
+    while True:
+        now = (x0 < right) & (x1 > left) & (y0 < bottom) & (y1 > top)
+        if not now.any():
+            return pieces
+        if np.array_equal(now, touched):
+            break
+        # What lies in the window must lie there as a whole.
+        touched = now
+        left, top = min(left, int(x0[now].min())), min(top, int(y0[now].min()))
+        right, bottom = max(right, int(x1[now].max())), max(bottom, int(y1[now].max()))
+    left, top = max(0, left), max(0, top)
+    window = ink[top:bottom, left:right].copy()
+    for first_x, first_y, last_x, last_y in erased:
+        window[max(0, first_y - top) : max(0, last_y - top), max(0, first_x - left) : max(0, last_x - left)] = 0
+    again = piece_boxes(window)
+    again[:, :2] += (left, top)
+    return np.concatenate([pieces[~touched], again])
+
+
+def _erased(segment: Segment, bar: DataBar) -> list[tuple[int, int, int, int]]:
+    """The rectangles that a segment covers in its region: left, top, right, bottom."""
     x, y, width, height = segment.box
     x, y = x - bar.left, y - bar.top
     if segment.kind == "ruler":
-        ink[y : y + height, x : x + width] = 0
-        return
+        return [(x, y, x + width, y + height)]
     line_y, thickness = segment.line_box[1] - bar.top, segment.line_box[3]
+    top, bottom = max(0, line_y - 1), line_y + thickness + 1
     if segment.gap is None:
-        ink[max(0, line_y - 1) : line_y + thickness + 1, x : x + width] = 0
+        erased = [(x, top, x + width, bottom)]
     else:
-        for first, last in ((x, segment.gap[0] - bar.left), (segment.gap[1] - bar.left, x + width)):
-            ink[max(0, line_y - 1) : line_y + thickness + 1, first : last + 1] = 0
+        erased = [
+            (first, top, last + 1, bottom)
+            for first, last in ((x, segment.gap[0] - bar.left), (segment.gap[1] - bar.left, x + width))
+        ]
     tick = max(1, round(width - segment.length_px)) + 1
     for column in (x, x + width - tick):
-        ink[y : y + height, max(0, column - 1) : column + tick + 1] = 0
+        erased.append((max(0, column - 1), y, column + tick + 1, y + height))
+    return erased
 
 
 def _shifted(box: tuple[int, int, int, int], bar: DataBar) -> tuple[int, int, int, int]:

@@ -23,14 +23,14 @@ from pipeline.imaging.colour_print import colour_print, printed_region
 from pipeline.imaging.databar import (
     DataBar,
     find_data_bar,
-    ink_mask,
+    ink_and_pieces,
     is_drawing,
     neighbourhood,
     overlay_regions,
     thin_print,
 )
 from pipeline.imaging.decode import decode_image
-from pipeline.imaging.ink_pieces import piece_boxes
+from pipeline.imaging.flat_strokes import flat_stroke_regions
 from pipeline.imaging.label_box import LabelBox, find_label_boxes, label_ink
 from pipeline.imaging.label_evidence import LabelReading, as_micrometres
 from pipeline.imaging.label_memory import LabelMemory
@@ -143,6 +143,9 @@ def read_scale(
         accepted, seen = _search(gray, bar, memory, key)
     if accepted is None and coloured is not None:
         accepted = _coloured(coloured, memory)
+    if accepted is None and not any(_speaks_of_print(one) for one in seen):
+        accepted, further = _first_certain(_candidates(gray, _flat_strokes(gray), memory), gray.shape[1])
+        seen = [*seen, *further]
     if accepted is not None and is_drawing(gray, bar):
         seen, accepted = [_in_doubt(accepted, "the picture is mostly blank, as charts are")], None
     if accepted is not None:
@@ -172,6 +175,32 @@ def _search(
     if not held:
         return None, seen
     return (held[0], seen) if _all_agree(held) else (None, [_in_doubt(one) for one in held])
+
+
+def _speaks_of_print(candidate: ScaleCandidate) -> bool:
+    """Whether a candidate is unmistakably print, though it could not be read beyond doubt."""
+    return candidate.bar.is_stripe or candidate.nm_per_px is not None
+
+
+def _flat_strokes(gray: NDArray[np.uint8]) -> Iterator[tuple[DataBar, NDArray[np.uint8], NDArray[np.int32]]]:
+    for region in flat_stroke_regions(gray):
+        yield region, *ink_and_pieces(gray, region)
+
+
+def _first_certain(
+    candidates: Iterator[ScaleCandidate], width: int
+) -> tuple[ScaleCandidate | None, list[ScaleCandidate]]:
+    """The first candidate that needs no other beside it; else the first certain one where all agree, or all in doubt."""
+    held: list[ScaleCandidate] = []
+    for candidate in candidates:
+        if not _is_certain(candidate, width):
+            continue
+        held.append(candidate)
+        if not _needs_more(candidate):
+            break
+    if held and not _all_agree(held):
+        return None, [_in_doubt(one) for one in held]
+    return (held[0], []) if held else (None, [])
 
 
 def _coloured(print_alone: NDArray[np.uint8], memory: LabelMemory) -> ScaleCandidate | None:
@@ -273,7 +302,7 @@ def _candidates(
     for region, ink, pieces in regions:
         for rough in find_segments(ink, region, pieces=pieces)[:_MOST_SEGMENTS]:
             segment = with_exact_length(gray, rough)
-            labels = _labels(gray, region, ink, segment)
+            labels = _labels(gray, region, ink, pieces, segment)
             first = next(labels, None)
             if first is None and segment.kind != "inside":
                 yield ScaleCandidate(region, segment)
@@ -286,10 +315,10 @@ def _candidates(
 
 
 def _labels(
-    gray: NDArray[np.uint8], region: DataBar, ink: NDArray[np.uint8], segment: Segment
+    gray: NDArray[np.uint8], region: DataBar, ink: NDArray[np.uint8], pieces: NDArray[np.int32], segment: Segment
 ) -> Iterator[tuple[DataBar, NDArray[np.uint8], LabelBox]]:
     """The texts near a segment; on a picture, paler and thinner print is looked for when that was not enough."""
-    for label in find_label_boxes(ink, region, segment)[:_MOST_LABELS]:
+    for label in find_label_boxes(ink, region, segment, pieces=pieces)[:_MOST_LABELS]:
         yield region, ink, label
     if region.paper != "picture" or segment.kind == "inside":
         return
@@ -306,16 +335,13 @@ def _regions(
 ) -> Iterator[tuple[DataBar, NDArray[np.uint8], NDArray[np.int32]]]:
     """The regions to search, their ink and its pieces; the stripe first, boxes on the picture before print on it."""
     if bar is not None:
-        ink = ink_mask(gray, bar)
-        yield bar, ink, piece_boxes(ink)
+        yield bar, *ink_and_pieces(gray, bar)
         if bar.is_stripe:
             return
     for region in overlay_regions(gray):
-        ink = ink_mask(gray, region)
-        pieces = piece_boxes(ink)
+        ink, pieces = ink_and_pieces(gray, region)
         for box in find_boxes(gray, ink, region, pieces):
-            box_ink = ink_mask(gray, box)
-            yield box, box_ink, piece_boxes(box_ink)
+            yield box, *ink_and_pieces(gray, box)
         yield region, ink, pieces
 
 

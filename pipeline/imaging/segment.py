@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.databar import DataBar
-from pipeline.imaging.ink_pieces import piece_boxes
+from pipeline.imaging.gray_levels import median_level
+from pipeline.imaging.ink_pieces import long_runs, piece_boxes
 
 SegmentKind = Literal["ticked", "broken", "inside", "ruler", "solid", "line"]
 
@@ -140,7 +141,7 @@ def find_boxes(
         x, y, width, height = block.box
         x, y = x + bar.left + 2, y + bar.top + 2
         inside = gray[y : y + height - 4, x : x + width - 4]
-        regions.append(DataBar(y, y + height - 4, x, x + width - 4, "box", int(np.median(inside))))
+        regions.append(DataBar(y, y + height - 4, x, x + width - 4, "box", median_level(inside)))
     return sorted(regions, key=lambda region: (region.left - region.right, region.left, region.top))
 
 
@@ -173,34 +174,35 @@ def with_exact_length(gray: NDArray[np.uint8], segment: Segment) -> Segment:
 
 
 def _half_way(profile: NDArray[np.float64], inside: float) -> float | None:
-    """Position, in pixels from the start, of the edge in a profile that begins on the ground."""
+    """Position, in pixels from the start, of the edge in a profile that begins on the ground and ends inside.
+
+    Of several crossings the innermost: a bright speck beside a bar is none of its.
+    """
     ground = float(np.median(profile[:3]))
     if abs(inside - ground) < 30:
         return None
     rise = (profile - ground) / (inside - ground)
-    beyond = np.flatnonzero(rise >= 0.5)
-    if not beyond.size or beyond[0] == 0:
+    before = np.flatnonzero(rise < 0.5)
+    if not before.size or before[-1] == rise.size - 1:
         return None
-    last = int(beyond[0])
+    last = int(before[-1]) + 1
     # A pixel's value is its centre's; an ideal edge between two pixels lies half way between their centres.
     return last - 1 + float((0.5 - rise[last - 1]) / (rise[last] - rise[last - 1])) + 0.5
 
 
 def _long_lines(ink: NDArray[np.uint8], *, longest: float) -> list[_Line]:
     """All horizontal strokes of at least 19 px, with what their ends look like."""
-    runs = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, _SHORTEST_PX), np.uint8))
     lines: list[_Line] = []
-    with_runs = np.flatnonzero(cv2.reduce(runs, 1, cv2.REDUCE_MAX).ravel())
-    if not with_runs.size:
+    top, runs = long_runs(ink, _SHORTEST_PX)
+    if not runs.size:
         return lines
-    top = int(with_runs[0])
-    pieces = piece_boxes(np.asarray(runs[top : int(with_runs[-1]) + 1], dtype=np.uint8))
-    pieces[:, 1] += top
+    pieces = piece_boxes(runs)
     width, height = pieces[:, 2], pieces[:, 3]
     flat = (width >= _SHORTEST_PX) & (width <= longest) & (height <= _THICKEST_FRACTION * width)
     pieces = pieces[flat]
     for x, y, line_width, thickness, area in pieces[np.argsort(-pieces[:, 2], kind="stable")].tolist():
         inked = cv2.reduce(runs[y : y + thickness, x : x + line_width], 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
+        y += top
         whole = np.flatnonzero(inked.ravel() >= _WHOLE_ROW * line_width)
         if area >= 0.9 * line_width * thickness or whole.size >= max(1, thickness - 2):
             # The blurred edge of a thin line may be inked in a part of its length only: ends are judged without.

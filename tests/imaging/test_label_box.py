@@ -6,7 +6,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.imaging.databar import DataBar
-from pipeline.imaging.label_box import _groups, find_label_boxes, text_boxes
+from pipeline.imaging.ink_pieces import piece_boxes
+from pipeline.imaging.label_box import _erased, _groups, _without_segment, find_label_boxes, text_boxes
 from pipeline.imaging.segment import Segment
 
 BAR = DataBar(100, 200, 0, 600, "stripe", 0)
@@ -79,3 +80,22 @@ def test_groups_are_the_connected_components(share: float) -> None:
     found = _groups(adjacent)
     assert np.array_equal(found[:, None] == found[None], expected[:, None] == expected[None])
     assert all(found[first] == first for first in found)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_pieces_without_the_segment_are_those_of_the_ink_without_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    ink = (rng.random((100, 600)) < rng.choice([0.02, 0.1, 0.3])).astype(np.uint8)
+    ink[50:54, 200:320] = 1
+    ink[44:60, [200, 201, 318, 319]] = 1
+    segment = (Segment("ticked", (200, 144, 120, 16), 118.0, LINE), SOLID)[seed % 2]
+    erased = ink.copy()
+    for left, top, right, bottom in _erased(segment, BAR):
+        erased[top:bottom, left:right] = 0
+    found = _without_segment(ink, piece_boxes(ink), _erased(segment, BAR))
+    assert sorted(found.tolist()) == sorted(piece_boxes(erased).tolist())
+
+
+def test_no_piece_at_the_segment_leaves_all_as_they_are() -> None:
+    pieces = np.array([[5, 5, 10, 10, 100]], np.int32)
+    assert _without_segment(np.zeros((100, 600), np.uint8), pieces, _erased(SOLID, BAR)) is pieces

@@ -132,6 +132,14 @@ def test_a_blurred_solid_bar_is_measured_between_half_levels(left: float, right:
     assert segment.length_px == pytest.approx(100 + left + right, abs=0.5)
 
 
+def test_a_bright_speck_beside_a_bar_is_none_of_its() -> None:
+    gray = np.full((HEIGHT, WIDTH), 130, dtype=np.uint8)
+    gray[20:28, 100:200] = 230
+    gray[22:26, 97], gray[22:26, 203] = 255, 255
+    segment = with_exact_length(gray, Segment("solid", (100, 20, 100, 8), 100.0, (100, 20, 100, 8)))
+    assert segment.length_px == pytest.approx(100, abs=0.2)
+
+
 def test_a_ticked_segment_is_left_as_it_is() -> None:
     box = (99, 20, 102, 8)
     segment = Segment("ticked", box, 100.0, box)

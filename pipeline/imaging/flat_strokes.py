@@ -1,0 +1,89 @@
+"""Bars of any gray level, anywhere in the lower half of a picture: straight strokes of one level with sharp edges.
+
+The brightest and the darkest level of a picture's foot are looked at first (`databar.overlay_regions`). What that
+misses is print of another level, such as light gray letters on a specimen with white spots, and print further up.
+"""
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.imaging.databar import OVERLAY_TOLERANCES, DataBar
+from pipeline.imaging.gray_levels import median_level, near_level
+from pipeline.imaging.ink_pieces import long_runs, piece_boxes
+
+_SEARCHED_FRACTION: Final = 0.5
+_EVEN: Final = 5
+_EDGE: Final = 28
+_SHORTEST_PX: Final = 21
+_LONGEST_SHARE: Final = 0.8
+_THICKEST_SHARE: Final = 0.25
+_CONTRAST: Final = 35
+_APART_PX: Final = 3
+_EDGED_SHARE: Final = 0.8
+_MOST_STROKES: Final = 4
+_AROUND: Final = (0.18, 0.1)
+
+
+def flat_stroke_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
+    """Find straight, level strokes of one gray level that end at once above and below.
+
+    Parameters
+    ----------
+    gray : uint8 ndarray, [height, width]
+
+    Returns
+    -------
+    list of DataBar
+        Windows around at most four strokes, the longest first, with growing tolerance; ``paper`` is ``picture``,
+        ``level`` that of the stroke. Empty for a picture smaller than 32 px to a side.
+    """
+    height, width = gray.shape
+    if height < 32 or width < 32:
+        return []
+    top = int(height * (1 - _SEARCHED_FRACTION))
+    strokes = [(x, y + top, w, h) for x, y, w, h in _strokes(gray[top:])]
+    return [
+        _window(gray, stroke, tolerance) for stroke in strokes[:_MOST_STROKES] for tolerance in OVERLAY_TOLERANCES[1:]
+    ]
+
+
+def _strokes(gray: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
+    """Boxes of the strokes, the longest first."""
+    even = near_level(np.asarray(cv2.absdiff(gray[:, 1:], gray[:, :-1]), np.uint8), 0, _EVEN)
+    # A row belongs to what is below it: a stroke on smooth ground would be one piece with it.
+    step = near_level(np.asarray(cv2.absdiff(gray[1:], gray[:-1]), np.uint8), 0, _EDGE)
+    even[1:] &= step[:, 1:]
+    top, runs = long_runs(np.asarray(even & 1, dtype=np.uint8), _SHORTEST_PX)
+    if not runs.size:
+        return []
+    pieces = piece_boxes(runs)
+    pieces[:, 1] += top
+    width, height = pieces[:, 2], pieces[:, 3]
+    flat = (width <= _LONGEST_SHARE * gray.shape[1]) & (height <= np.maximum(2, _THICKEST_SHARE * width))
+    flat &= pieces[:, 4] >= 0.85 * width * height
+    found = pieces[flat][np.argsort(-width[flat], kind="stable")][:60, :4].tolist()
+    return [(x, y, w, h) for x, y, w, h in found if _is_edged(gray, x, y, w, h)]
+
+
+def _is_edged(gray: NDArray[np.uint8], x: int, y: int, width: int, height: int) -> bool:
+    """Whether the picture has another level right above and right below, all along."""
+    rows = y - _APART_PX, y + height - 1 + _APART_PX
+    if rows[0] < 0 or rows[1] >= gray.shape[0]:
+        return False
+    level = median_level(gray[y : y + height, x : x + width])
+    # A label may touch the stroke on one side, its ends may carry ticks.
+    inner = slice(x + width // 12, x + width - width // 12)
+    differs = [float((np.abs(gray[row, inner].astype(np.int16) - level) >= _CONTRAST).mean()) for row in rows]
+    return min(differs) >= _EDGED_SHARE
+
+
+def _window(gray: NDArray[np.uint8], stroke: tuple[int, int, int, int], tolerance: int) -> DataBar:
+    x, y, width, height = stroke
+    reach_x, reach_y = max(60, int(_AROUND[0] * gray.shape[1])), max(40, int(_AROUND[1] * gray.shape[1]))
+    level = median_level(gray[y : y + height, x : x + width])
+    top, bottom = max(0, y - reach_y), min(gray.shape[0], y + height + reach_y)
+    left, right = max(0, x - reach_x), min(gray.shape[1], x + width + reach_x)
+    return DataBar(top, bottom, left, right, "picture", level, tolerance)

@@ -1,0 +1,39 @@
+"""Counts of gray levels, where NumPy's own median and mean take several times as long."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def median_level(values: NDArray[np.uint8]) -> int:
+    """The median of gray levels, rounded down; 0 for none.
+
+    Examples
+    --------
+    >>> median_level(np.array([9, 1, 4, 6], np.uint8))
+    5
+    """
+    if not values.size:
+        return 0
+    counts = cv2.calcHist([np.ascontiguousarray(values)], [0], None, [256], [0, 256]).ravel()
+    below = np.cumsum(counts, dtype=np.float64)
+    lower, upper = np.searchsorted(below, ((values.size - 1) // 2 + 0.5, values.size // 2 + 0.5))
+    return int(lower + upper) // 2
+
+
+def share_near(values: NDArray[np.uint8], level: int, tolerance: int) -> float:
+    """The share of pixels no further than ``tolerance`` from a level; 0 for none."""
+    return cv2.countNonZero(near_level(values, level, tolerance)) / max(1, values.size)
+
+
+def near_level(values: NDArray[np.uint8], level: int, tolerance: int) -> NDArray[np.uint8]:
+    """255 where a pixel is no further than ``tolerance`` from a level, else 0."""
+    if not values.size:
+        return np.zeros_like(values)
+    return np.asarray(cv2.inRange(values, max(0, level - tolerance), min(255, level + tolerance)), dtype=np.uint8)
+
+
+def row_shares(mask: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The share of each row of a mask of 0 and 255 that is 255."""
+    sums = cv2.reduce(mask, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
+    return np.asarray(sums / (255.0 * mask.shape[1]), dtype=np.float64)
