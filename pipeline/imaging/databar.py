@@ -42,7 +42,7 @@ _RULE_SHARE: Final = 0.8
 _RULE_SHARE_IN_BOX: Final = 0.97
 _OVERLAY_FRACTION: Final = 0.18
 _OVERLAY_CORE: Final = 12
-OVERLAY_TOLERANCES: Final = (4, 30, 60)
+_OVERLAY_TOLERANCES: Final = (4, 30, 60)
 _OVERLAY_CORE_SHARE: Final = 0.25
 _OVERLAY_LEAST_PX: Final = 60
 """The shortest bar of two rows with the smallest label has more ink than that."""
@@ -174,7 +174,7 @@ def overlay_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
             levels.append(extreme)
     return [
         DataBar(top, height, 0, width, "picture", level, tolerance)
-        for tolerance in OVERLAY_TOLERANCES
+        for tolerance in _OVERLAY_TOLERANCES
         for level in levels
     ]
 

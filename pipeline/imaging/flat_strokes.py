@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.imaging.databar import OVERLAY_TOLERANCES, DataBar
+from pipeline.imaging.databar import DataBar
 from pipeline.imaging.gray_levels import median_level, near_level
 from pipeline.imaging.ink_pieces import long_runs, piece_boxes
 
@@ -24,6 +24,7 @@ _CONTRAST: Final = 35
 _APART_PX: Final = 3
 _EDGED_SHARE: Final = 0.8
 _MOST_STROKES: Final = 4
+_TOLERANCES: Final = (12, 30, 60)
 _AROUND: Final = (0.18, 0.1)
 
 
@@ -46,7 +47,7 @@ def flat_stroke_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
     top = int(height * (1 - _SEARCHED_FRACTION))
     strokes = [(x, y + top, w, h) for x, y, w, h in _strokes(gray[top:])]
     return [
-        _window(gray, stroke, tolerance) for stroke in strokes[:_MOST_STROKES] for tolerance in OVERLAY_TOLERANCES[1:]
+        _window(gray, stroke, tolerance) for stroke in strokes[:_MOST_STROKES] for tolerance in _TOLERANCES
     ]
 
 

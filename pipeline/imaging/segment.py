@@ -263,7 +263,19 @@ def _whole_segments(ink: NDArray[np.uint8], lines: list[_Line]) -> list[Segment]
                 continue
             kind: SegmentKind = "solid" if line.thickness >= _SOLID_THICKNESS_PX else "line"
             found.append(Segment(kind, box, float(line.width), box))
-    return found
+    return [one for one in found if not any(_are_outline(one, other) for other in found)]
+
+
+def _are_outline(one: Segment, other: Segment) -> bool:
+    """Whether two brackets, back to back, are the upper and the lower outline of a bar between them."""
+    if one.kind != "ticked" or other.kind != "ticked" or one is other:
+        return False
+    upper, lower = (one, other) if one.line_box[1] < other.line_box[1] else (other, one)
+    apart = lower.line_box[1] - upper.line_box[1] - upper.line_box[3]
+    alike = abs(one.box[0] - other.box[0]) <= 1 and abs(one.box[2] - other.box[2]) <= 1
+    # The ticks of the upper one point up, those of the lower one down.
+    outwards = upper.box[1] < upper.line_box[1] - 2 and lower.box[1] >= lower.line_box[1] - 2
+    return alike and outwards and 0 < apart <= upper.box[3] + lower.box[3]
 
 
 def _broken_segments(lines: list[_Line]) -> list[Segment]:
