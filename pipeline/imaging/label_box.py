@@ -26,6 +26,7 @@ _ASIDE: Final = 0.6
 _SHORTEST_FOR_TEXT: Final = 0.35
 """Microscopes choose a bar that is not much shorter than its label; dashes and underscores are."""
 
+_WIDEST_LETTER_PX: Final = 3 * _TALLEST_TEXT_PX
 _MOST_COMPONENTS: Final = 400
 
 
@@ -106,9 +107,10 @@ def _inside(ink: NDArray[np.uint8], bar: DataBar, segment: Segment) -> list[Labe
 
 
 def _has_dash(letters: NDArray[np.uint8], text_height: int) -> bool:
-    """Whether a flat piece, such as a bar, stands among letters."""
+    """Whether a flat piece, such as a bar, stands among letters, or something wider than letters are."""
     _, _, width, height, _ = piece_boxes(letters).T
-    return bool(((width >= 0.8 * text_height) & (height < 0.45 * text_height)).any())
+    is_flat = (width >= 0.8 * text_height) & (height < 0.45 * text_height)
+    return bool((is_flat | (width > _WIDEST_LETTER_PX)).any())
 
 
 def text_boxes(ink: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
@@ -130,7 +132,7 @@ def text_boxes(ink: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
 def _lines_of_text(pieces: NDArray[np.int32]) -> list[tuple[int, int, int, int]]:
     letters = pieces.astype(np.int64)
     letters = letters[
-        (letters[:, 3] <= _TALLEST_TEXT_PX) & (letters[:, 2] <= 3 * _TALLEST_TEXT_PX) & (letters[:, 4] >= 2)
+        (letters[:, 3] <= _TALLEST_TEXT_PX) & (letters[:, 2] <= _WIDEST_LETTER_PX) & (letters[:, 4] >= 2)
     ]
     letters = letters[np.argsort(-letters[:, 4], kind="stable")][:_MOST_COMPONENTS]
     if not len(letters):

@@ -47,6 +47,7 @@ _SHORTEST_BAR_FRACTION: Final = 0.015
 _MOST_SEGMENTS: Final = 6
 _MOST_LABELS: Final = 3
 _MOST_READINGS: Final = 12
+_AS_COLOURED: Final = 0.6
 _CROPS_DIFFER: Final = "something else in another crop of the same print"
 
 
@@ -204,9 +205,20 @@ def _first_certain(
 
 
 def _coloured(print_alone: NDArray[np.uint8], memory: LabelMemory) -> ScaleCandidate | None:
-    """The first certain candidate in coloured print."""
+    """The first certain candidate in coloured print, if its bar is as strongly coloured as its label.
+
+    JPEGs keep colours in blocks of two pixels, which pales a thin line and lengthens it.
+    """
     candidates = _candidates(print_alone, _regions(print_alone, printed_region(print_alone)), memory)
-    return next((one for one in candidates if _is_certain(one, print_alone.shape[1])), None)
+    for one in candidates:
+        if _is_certain(one, print_alone.shape[1]) and one.label is not None:
+            bar, label = (_cut_out(print_alone, box) for box in (one.segment.line_box, one.label.box))
+            return one if np.median(bar) >= _AS_COLOURED * np.percentile(label, 95) else None
+    return None
+
+
+def _cut_out(gray: NDArray[np.uint8], box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    return gray[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
 
 
 @cache

@@ -44,6 +44,7 @@ _RULER_TICKS: Final = 11
 _RULER_SEEN: Final = 8
 _LOWEST_LETTERED_PX: Final = 11
 _LETTERED_SHARE: Final = (0.55, 0.98)
+_BLOCK_PROPORTION: Final = 0.35
 _WHOLE_ROW: Final = 0.97
 _THIN_PX: Final = 4
 _MOST_LINES: Final = 60
@@ -119,7 +120,9 @@ def find_segments(ink: NDArray[np.uint8], bar: DataBar, *, pieces: NDArray[np.in
     """
     lines = _long_lines(ink, longest=bar.longest_share * ink.shape[1])
     pieces = piece_boxes(ink) if pieces is None else pieces
-    found = [*_whole_segments(ink, lines), *_broken_segments(lines), *_lettered(ink, pieces), *_rulers(pieces)]
+    # A block at the region's edge goes on beyond it: its text may be the label of a bar that cannot be seen here.
+    lettered = [block for block in _lettered(ink, pieces) if block.box[1] > 0]
+    found = [*_whole_segments(ink, lines), *_broken_segments(lines), *lettered, *_rulers(pieces)]
     found.sort(key=lambda segment: (_KIND_ORDER[segment.kind], -segment.length_px, segment.box))
     return [_moved(segment, bar.left, bar.top) for segment in found]
 
@@ -267,12 +270,17 @@ def _whole_segments(ink: NDArray[np.uint8], lines: list[_Line]) -> list[Segment]
 
 
 def _are_outline(one: Segment, other: Segment) -> bool:
-    """Whether two brackets, back to back, are the upper and the lower outline of a bar between them."""
-    if one.kind != "ticked" or other.kind != "ticked" or one is other:
+    """Whether two strokes are the upper and the lower outline of something between them.
+
+    Of a bar with ticks: two brackets back to back. Of a block, such as a bar with its label inside: two equal bars.
+    """
+    if one.kind != other.kind or one is other:
         return False
     upper, lower = (one, other) if one.line_box[1] < other.line_box[1] else (other, one)
     apart = lower.line_box[1] - upper.line_box[1] - upper.line_box[3]
     alike = abs(one.box[0] - other.box[0]) <= 1 and abs(one.box[2] - other.box[2]) <= 1
+    if one.kind != "ticked":
+        return alike and 0 < apart <= _BLOCK_PROPORTION * one.box[2]
     # The ticks of the upper one point up, those of the lower one down.
     outwards = upper.box[1] < upper.line_box[1] - 2 and lower.box[1] >= lower.line_box[1] - 2
     return alike and outwards and 0 < apart <= upper.box[3] + lower.box[3]
