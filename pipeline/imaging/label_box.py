@@ -75,6 +75,7 @@ def find_label_boxes(
     letters = _without_segment(ink, piece_boxes(ink) if pieces is None else pieces, _erased(segment, bar))
     boxes = [_shifted(box, bar) for box in _lines_of_text(letters)]
     labels = [label for box in boxes if (label := _as_label(box, segment)) is not None]
+    labels = [label for label in labels if not _goes_on(ink, bar, segment, label)]
     return sorted(labels, key=lambda label: (label.distance, label.box))
 
 
@@ -223,6 +224,17 @@ def _erased(segment: Segment, bar: DataBar) -> list[tuple[int, int, int, int]]:
     for column in (x, x + width - tick):
         erased.append((max(0, column - 1), y, column + tick + 1, y + height))
     return erased
+
+
+def _goes_on(ink: NDArray[np.uint8], bar: DataBar, segment: Segment, label: LabelBox) -> bool:
+    """Whether the stroke goes on behind a label beside it: half a bar, broken by its label."""
+    if label.place not in ("left", "right") or segment.kind not in ("solid", "line"):
+        return False
+    x, y, width, height = segment.line_box
+    first = label.box[0] + label.box[2] if label.place == "right" else label.box[0] - round(1.3 * width)
+    left, right = max(0, first - bar.left), max(0, first - bar.left + round(1.3 * width))
+    beyond = ink[max(0, y - 1 - bar.top) : y + height + 1 - bar.top, left:right]
+    return bool(beyond.size) and float(beyond.mean(axis=1).max()) >= 0.5
 
 
 def _shifted(box: tuple[int, int, int, int], bar: DataBar) -> tuple[int, int, int, int]:

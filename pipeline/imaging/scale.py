@@ -7,6 +7,7 @@ into a status. A value is given only with enough evidence: one wrong scale is wo
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -31,11 +32,12 @@ from pipeline.imaging.databar import (
 )
 from pipeline.imaging.decode import decode_image
 from pipeline.imaging.flat_strokes import flat_stroke_regions
+from pipeline.imaging.hidden_point import may_hide_a_point
 from pipeline.imaging.label_box import LabelBox, find_label_boxes, label_ink
 from pipeline.imaging.label_evidence import LabelReading, as_micrometres
 from pipeline.imaging.label_memory import LabelMemory
 from pipeline.imaging.label_text import TextReader, text_crop
-from pipeline.imaging.segment import Segment, find_boxes, find_segments, with_exact_length
+from pipeline.imaging.segment import Segment, find_boxes, find_segments, is_frame_side, with_exact_length
 from pipeline.imaging.tilt import find_tilt, straightened, tilted_box
 from pipeline.records import SCALE_AGREEMENT, DecodedImage, ScaleReading, ScaleStatus
 
@@ -48,6 +50,7 @@ _MOST_SEGMENTS: Final = 6
 _MOST_LABELS: Final = 3
 _MOST_READINGS: Final = 12
 _AS_COLOURED: Final = 0.6
+_POINT_LOST: Final = "something paler at the feet of two digits may be a decimal point"
 _CROPS_DIFFER: Final = "something else in another crop of the same print"
 
 
@@ -143,7 +146,8 @@ def read_scale(
     else:
         accepted, seen = _search(gray, bar, memory, key)
     if accepted is None and coloured is not None:
-        accepted = _coloured(coloured, memory)
+        accepted, further = _coloured(coloured, memory)
+        seen = [*seen, *further]
     if accepted is None and not any(_speaks_of_print(one) for one in seen):
         accepted, further = _first_certain(_candidates(gray, _flat_strokes(gray), memory), gray.shape[1])
         seen = [*seen, *further]
@@ -165,7 +169,7 @@ def _search(
             break
         if _is_certain(candidate, gray.shape[1]):
             if not _needs_more(candidate):
-                if not _all_agree([*held, candidate]):
+                if _is_disputed(candidate, seen) or not _all_agree([*held, candidate]):
                     return None, [_in_doubt(one) for one in (*held, candidate)]
                 # What was read after turning the picture rests on more than the stripe.
                 if key is not None and is_straight:
@@ -175,7 +179,8 @@ def _search(
         seen.append(candidate)
     if not held:
         return None, seen
-    return (held[0], seen) if _all_agree(held) else (None, [_in_doubt(one) for one in held])
+    agreed = _all_agree(held) and not _is_disputed(held[0], seen)
+    return (held[0], seen) if agreed else (None, [_in_doubt(one) for one in held])
 
 
 def _speaks_of_print(candidate: ScaleCandidate) -> bool:
@@ -191,30 +196,33 @@ def _flat_strokes(gray: NDArray[np.uint8]) -> Iterator[tuple[DataBar, NDArray[np
 def _first_certain(
     candidates: Iterator[ScaleCandidate], width: int
 ) -> tuple[ScaleCandidate | None, list[ScaleCandidate]]:
-    """The first candidate that needs no other beside it; else the first certain one where all agree, or all in doubt."""
-    held: list[ScaleCandidate] = []
-    for candidate in candidates:
-        if not _is_certain(candidate, width):
-            continue
-        held.append(candidate)
-        if not _needs_more(candidate):
-            break
-    if held and not _all_agree(held):
+    """The first certain candidate where all certain ones agree, else those that may be what is printed."""
+    seen = list(candidates)
+    held = [one for one in seen if _is_certain(one, width)]
+    if not held:
+        return None, [one for one in seen if one.nm_per_px is not None]
+    if not _all_agree(held) or _is_disputed(held[0], seen):
         return None, [_in_doubt(one) for one in held]
-    return (held[0], []) if held else (None, [])
+    return held[0], []
 
 
-def _coloured(print_alone: NDArray[np.uint8], memory: LabelMemory) -> ScaleCandidate | None:
+def _coloured(
+    print_alone: NDArray[np.uint8], memory: LabelMemory
+) -> tuple[ScaleCandidate | None, list[ScaleCandidate]]:
     """The first certain candidate in coloured print, if its bar is as strongly coloured as its label.
 
     JPEGs keep colours in blocks of two pixels, which pales a thin line and lengthens it.
     """
     candidates = _candidates(print_alone, _regions(print_alone, printed_region(print_alone)), memory)
+    seen = []
     for one in candidates:
+        seen.append(one)
         if _is_certain(one, print_alone.shape[1]) and one.label is not None:
             bar, label = (_cut_out(print_alone, box) for box in (one.segment.line_box, one.label.box))
-            return one if np.median(bar) >= _AS_COLOURED * np.percentile(label, 95) else None
-    return None
+            if np.median(bar) >= _AS_COLOURED * np.percentile(label, 95) and not _is_disputed(one, seen):
+                return one, []
+            return None, [_in_doubt(one, "the bar is paler than its label, or another crop shows a point")]
+    return None, [one for one in seen if one.nm_per_px is not None]
 
 
 def _cut_out(gray: NDArray[np.uint8], box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
@@ -244,6 +252,25 @@ def _needs_more(candidate: ScaleCandidate) -> bool:
     """Whether other crops of the same print must be heard first: on a specimen a faint stroke may be lost in one."""
     assert candidate.reading is not None
     return candidate.bar.paper == "picture" and candidate.reading.on_readers_alone
+
+
+def _has_no_point(reading: LabelReading) -> bool:
+    """Whether a number of two digits or more was read without a point: what a crop from a specimen loses first."""
+    digits = re.sub(r"[^0-9.,]", "", reading.text)
+    return len(digits) >= 2 and digits.isdigit()
+
+
+def _is_disputed(candidate: ScaleCandidate, others: Iterable[ScaleCandidate]) -> bool:
+    """Whether another crop of the same print shows a decimal point where this one shows none."""
+    assert candidate.reading is not None
+    if candidate.bar.paper != "picture" or not _has_no_point(candidate.reading):
+        return False
+    number = re.sub(r"[^0-9]", "", candidate.reading.text)
+    for other in others:
+        seen = re.match(r"[^0-9]{0,2}([0-9]+[.,][0-9]+)", other.reading.text) if other.reading is not None else None
+        if seen is not None and re.sub(r"[^0-9]", "", seen[1]) == number:
+            return True
+    return False
 
 
 def _all_agree(candidates: list[ScaleCandidate]) -> bool:
@@ -314,6 +341,8 @@ def _candidates(
     for region, ink, pieces in regions:
         for rough in find_segments(ink, region, pieces=pieces)[:_MOST_SEGMENTS]:
             segment = with_exact_length(gray, rough)
+            if region.paper == "picture" and segment.kind in ("solid", "line") and is_frame_side(gray, segment):
+                continue
             labels = _labels(gray, region, ink, pieces, segment)
             first = next(labels, None)
             if first is None and segment.kind != "inside":
@@ -321,8 +350,11 @@ def _candidates(
             for place, place_ink, label in islice(chain([first] if first else [], labels), budget):
                 budget -= 1
                 fringe_px = None if label.place == "inside" else place.fringe_px
-                crop = text_crop(gray, label.box, label_ink(place_ink, place, label), fringe_px=fringe_px)
-                digest, reading = memory.read(crop)
+                printed = label_ink(place_ink, place, label)
+                digest, reading = memory.read(text_crop(gray, label.box, printed, fringe_px=fringe_px))
+                if fringe_px is not None and reading.is_certain and _has_no_point(reading):
+                    if may_hide_a_point(_cut_out(gray, label.box), printed, place.level):
+                        reading = replace(reading, is_certain=False, reason=f"{reading.text!r}: {_POINT_LOST}")
                 yield ScaleCandidate(region, segment, label, reading, digest)
 
 

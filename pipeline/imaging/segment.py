@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.databar import DataBar
-from pipeline.imaging.gray_levels import median_level
+from pipeline.imaging.gray_levels import median_level, share_near
 from pipeline.imaging.ink_pieces import long_runs, piece_boxes
 
 SegmentKind = Literal["ticked", "broken", "inside", "ruler", "solid", "line"]
@@ -45,6 +45,9 @@ _RULER_SEEN: Final = 8
 _LOWEST_LETTERED_PX: Final = 11
 _LETTERED_SHARE: Final = (0.55, 0.98)
 _BLOCK_PROPORTION: Final = 0.35
+_BLOCK_REACH_PX: Final = 9
+_SMOOTH_SHARE: Final = 0.9
+_FRAME_STEP: Final = 40
 _WHOLE_ROW: Final = 0.97
 _THIN_PX: Final = 4
 _MOST_LINES: Final = 60
@@ -174,6 +177,23 @@ def with_exact_length(gray: NDArray[np.uint8], segment: Segment) -> Segment:
     if left is None or right is None:
         return segment
     return replace(segment, length_px=round(profile.size - left - right, 2))
+
+
+def is_frame_side(gray: NDArray[np.uint8], segment: Segment) -> bool:
+    """Whether a stroke on a picture is the side of a frame: smooth paper of a block on one side, specimen on the other.
+
+    A shadow is smooth too, but thin.
+    """
+    x, y, width, height = segment.line_box
+    inner = slice(x + width // 10, x + width - width // 10)
+    sides = []
+    for near, far in ((y - 3, y - _BLOCK_REACH_PX), (y + height + 2, y + height - 1 + _BLOCK_REACH_PX)):
+        rows = [gray[row, inner] for row in (near, far) if 0 <= row < gray.shape[0]]
+        levels = [median_level(row) for row in rows]
+        smooth = len(rows) == 2 and all(share_near(row, levels[0], 6) >= _SMOOTH_SHARE for row in rows)
+        sides.append((smooth, levels[0] if levels else 0))
+    (above, above_level), (below, below_level) = sides
+    return above != below and abs(above_level - below_level) >= _FRAME_STEP
 
 
 def _half_way(profile: NDArray[np.float64], inside: float) -> float | None:

@@ -1,0 +1,63 @@
+"""A decimal point that a crop from a specimen lost: is there paler print between two letters, at their feet?"""
+
+from itertools import pairwise
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.imaging.gray_levels import median_level
+from pipeline.imaging.ink_pieces import piece_boxes
+
+_TALL: Final = 0.6
+_FOOT: Final = 0.3
+_WIDEST_GAP: Final = 0.75
+_TOWARDS_INK: Final = 0.6
+_POINT_SHARE: Final = 0.5
+_CLEAR_SHARE: Final = 0.12
+_LEAST_CONTRAST: Final = 20
+
+
+def may_hide_a_point(gray: NDArray[np.uint8], ink: NDArray[np.uint8], level: int) -> bool:
+    """Look between neighbouring letters for print that is paler than theirs.
+
+    Parameters
+    ----------
+    gray : uint8 ndarray, [height, width]
+        The picture in the tight box of a label.
+    ink : uint8 ndarray, [height, width]
+        1 where the label's crop has ink.
+    level : int
+        The ink's gray level.
+
+    Returns
+    -------
+    bool
+        Whether some gap between two letters is clear above and has something of two pixels or more at its foot that
+        is nearer to the ink's level than to the ground's. False where the ground hardly differs from the ink.
+    """
+    tall = [piece for piece in piece_boxes(ink).tolist() if piece[3] >= _TALL * ink.shape[0]]
+    tall.sort()
+    around = gray[cv2.dilate(ink, np.ones((3, 3), np.uint8)) == 0]
+    contrast = abs(level - median_level(around))
+    if len(tall) < 2 or contrast < _LEAST_CONTRAST:
+        return False
+    distance = cv2.absdiff(gray, np.full_like(gray, level))
+    pale = (distance <= _TOWARDS_INK * contrast) & (ink == 0)
+    return any(_is_point(pale, left, right) for left, right in pairwise(tall))
+
+
+def _is_point(pale: NDArray[np.bool_], left: list[int], right: list[int]) -> bool:
+    """Whether the gap between two letters is clear but for its foot."""
+    baseline, height = left[1] + left[3], left[3]
+    # The letters' own blurred edges are a pixel wide.
+    gap = slice(left[0] + left[2] + 1, right[0] - 1)
+    foot = baseline - max(2, round(_FOOT * height))
+    if not 1 <= gap.stop - gap.start <= _WIDEST_GAP * height:
+        return False
+    above, below = pale[left[1] : foot, gap], pale[foot:baseline, gap]
+    if not above.size or not below.size or float(above.mean()) > _CLEAR_SHARE:
+        return False
+    columns = below.sum(axis=0)
+    return bool(below.sum() >= 2 and columns.max() >= max(2, _POINT_SHARE * min(below.shape[0], below.shape[1] + 1)))
