@@ -46,9 +46,7 @@ def flat_stroke_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
         return []
     top = int(height * (1 - _SEARCHED_FRACTION))
     strokes = [(x, y + top, w, h) for x, y, w, h in _strokes(gray[top:])]
-    return [
-        _window(gray, stroke, tolerance) for stroke in strokes[:_MOST_STROKES] for tolerance in _TOLERANCES
-    ]
+    return [_window(gray, stroke, tolerance) for stroke in strokes[:_MOST_STROKES] for tolerance in _TOLERANCES]
 
 
 def _strokes(gray: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:

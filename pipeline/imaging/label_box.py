@@ -132,9 +132,7 @@ def text_boxes(ink: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
 
 def _lines_of_text(pieces: NDArray[np.int32]) -> list[tuple[int, int, int, int]]:
     letters = pieces.astype(np.int64)
-    letters = letters[
-        (letters[:, 3] <= _TALLEST_TEXT_PX) & (letters[:, 2] <= _WIDEST_LETTER_PX) & (letters[:, 4] >= 2)
-    ]
+    letters = letters[(letters[:, 3] <= _TALLEST_TEXT_PX) & (letters[:, 2] <= _WIDEST_LETTER_PX) & (letters[:, 4] >= 2)]
     letters = letters[np.argsort(-letters[:, 4], kind="stable")][:_MOST_COMPONENTS]
     if not len(letters):
         return []
@@ -230,7 +228,7 @@ def _goes_on(ink: NDArray[np.uint8], bar: DataBar, segment: Segment, label: Labe
     """Whether the stroke goes on behind a label beside it: half a bar, broken by its label."""
     if label.place not in ("left", "right") or segment.kind not in ("solid", "line"):
         return False
-    x, y, width, height = segment.line_box
+    _, y, width, height = segment.line_box
     first = label.box[0] + label.box[2] if label.place == "right" else label.box[0] - round(1.3 * width)
     left, right = max(0, first - bar.left), max(0, first - bar.left + round(1.3 * width))
     beyond = ink[max(0, y - 1 - bar.top) : y + height + 1 - bar.top, left:right]

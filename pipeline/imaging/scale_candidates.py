@@ -1,0 +1,194 @@
+"""The places of a picture where a scale may be printed, their segments, and the text read beside each.
+
+Lazy: the caller stops when a candidate satisfies. A picture without a stripe of its own is searched for print on the
+specimen too. At most twelve labels are read.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, islice, tee
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.imaging.databar import (
+    DataBar,
+    find_data_bar,
+    ink_and_pieces,
+    neighbourhood,
+    overlay_regions,
+    thin_print,
+)
+from pipeline.imaging.flat_strokes import flat_stroke_regions
+from pipeline.imaging.hidden_point import may_hide_a_point
+from pipeline.imaging.label_box import LabelBox, find_label_boxes, label_ink
+from pipeline.imaging.label_evidence import LabelReading
+from pipeline.imaging.label_memory import LabelMemory
+from pipeline.imaging.label_text import text_crop
+from pipeline.imaging.segment import Segment, find_boxes, find_segments, is_frame_side, with_exact_length
+from pipeline.imaging.tilt import find_tilt, straightened, tilted_box
+
+_MOST_SEGMENTS: Final = 6
+_MOST_LABELS: Final = 3
+_MOST_RIVALS: Final = 3
+_SAME_THICKNESS_PX: Final = 2
+_MOST_READINGS: Final = 12
+_POINT_LOST: Final = "something paler at the feet of two digits may be a decimal point"
+
+Region = tuple[DataBar, NDArray[np.uint8], NDArray[np.int32]]
+"""A region, its ink and the ink's pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleCandidate:
+    """One segment with one text read as its label; `reading` is None where no text was found near it.
+
+    `crop` is the digest of the text's crop (`pipeline.imaging.label_memory.crop_digest`), `rivals` are the region's
+    other segments of the same kind.
+    """
+
+    bar: DataBar
+    segment: Segment
+    label: LabelBox | None = None
+    reading: LabelReading | None = None
+    crop: str = ""
+    rivals: tuple[Segment, ...] = ()
+
+    @property
+    def nm_per_px(self) -> float | None:
+        """Nanometres a pixel, if the text is a length."""
+        if self.reading is None or self.reading.value is None:
+            return None
+        return self.reading.value.scale_nm / self.segment.length_px
+
+
+def straight_or_tilted(
+    gray: NDArray[np.uint8], bar: DataBar | None, memory: LabelMemory
+) -> Iterator[tuple[ScaleCandidate, bool]]:
+    """The candidates of the picture as it is, then those of the picture set straight where print is tilted."""
+    regions, again = tee(searched_regions(gray, bar))
+    for candidate in read_candidates(gray, regions, memory):
+        yield candidate, True
+    tilts = (find_tilt(ink, pieces) for _, ink, pieces in again)
+    tilt = next((angle for angle in tilts if angle is not None), None)
+    if tilt is None:
+        return
+    straight = straightened(gray, tilt)
+    straight_bar = find_data_bar(straight) or bar
+    for candidate in read_candidates(straight, searched_regions(straight, straight_bar), memory):
+        box = tilted_box(candidate.segment.box, tilt, gray.shape)
+        label = candidate.label
+        if label is not None:
+            label = replace(label, box=tilted_box(label.box, tilt, gray.shape))
+        yield replace(candidate, segment=replace(candidate.segment, box=box), label=label), False
+
+
+def read_candidates(
+    gray: NDArray[np.uint8],
+    regions: Iterable[Region],
+    memory: LabelMemory,
+) -> Iterator[ScaleCandidate]:
+    budget = _MOST_READINGS
+    for region, ink, pieces in regions:
+        segments = find_segments(ink, region, pieces=pieces)[:_MOST_SEGMENTS]
+        for rough in segments:
+            segment = with_exact_length(gray, rough)
+            if region.paper == "picture" and segment.kind in ("solid", "line") and is_frame_side(gray, segment):
+                continue
+            labels = _labels(gray, region, ink, pieces, segment)
+            first = next(labels, None)
+            if first is None and segment.kind != "inside":
+                yield ScaleCandidate(region, segment)
+            for place, place_ink, label in islice(chain([first] if first else [], labels), budget):
+                budget -= 1
+                fringe_px = None if label.place == "inside" else place.fringe_px
+                printed = label_ink(place_ink, place, label)
+                digest, reading = memory.read(text_crop(gray, label.box, printed, fringe_px=fringe_px))
+                is_risky = fringe_px is not None and reading.is_certain and has_no_point(reading)
+                if is_risky and may_hide_a_point(cut_out(gray, label.box), printed, place.level):
+                    reading = replace(reading, is_certain=False, reason=f"{reading.text!r}: {_POINT_LOST}")
+                yield ScaleCandidate(region, segment, label, reading, digest, _rivals(segment, segments))
+
+
+def _labels(
+    gray: NDArray[np.uint8], region: DataBar, ink: NDArray[np.uint8], pieces: NDArray[np.int32], segment: Segment
+) -> Iterator[tuple[DataBar, NDArray[np.uint8], LabelBox]]:
+    """The texts near a segment; on a picture, paler and thinner print is looked for when that was not enough."""
+    for label in find_label_boxes(ink, region, segment, pieces=pieces)[:_MOST_LABELS]:
+        yield region, ink, label
+    if region.paper != "picture" or segment.kind == "inside":
+        return
+    near, near_ink = neighbourhood(gray, region, segment.box)
+    for label in find_label_boxes(near_ink, near, segment)[:_MOST_LABELS]:
+        yield near, near_ink, label
+    thin = thin_print(gray, near)
+    for label in find_label_boxes(thin, near, segment)[:_MOST_LABELS]:
+        yield near, thin, label
+
+
+def searched_regions(gray: NDArray[np.uint8], bar: DataBar | None) -> Iterator[Region]:
+    """The regions to search, their ink and its pieces; the stripe first, boxes on the picture before print on it."""
+    if bar is not None:
+        yield bar, *ink_and_pieces(gray, bar)
+        if bar.is_stripe:
+            return
+    for region in overlay_regions(gray):
+        ink, pieces = ink_and_pieces(gray, region)
+        for box in find_boxes(gray, ink, region, pieces):
+            yield box, *ink_and_pieces(gray, box)
+        yield region, ink, pieces
+
+
+def stroke_regions(gray: NDArray[np.uint8]) -> Iterator[Region]:
+    for region in flat_stroke_regions(gray):
+        yield region, *ink_and_pieces(gray, region)
+
+
+def _rivals(segment: Segment, segments: list[Segment]) -> tuple[Segment, ...]:
+    """The other segments of a segment's kind and thickness that do not overlap it."""
+    x, y, width, height = segment.box
+    return tuple(
+        other
+        for other in segments
+        if other.kind == segment.kind
+        and abs(other.line_box[3] - segment.line_box[3]) <= _SAME_THICKNESS_PX
+        and (
+            other.box[0] >= x + width
+            or x >= other.box[0] + other.box[2]
+            or other.box[1] >= y + height
+            or y >= other.box[1] + other.box[3]
+        )
+    )
+
+
+def another_bar(gray: NDArray[np.uint8], accepted: ScaleCandidate, memory: LabelMemory) -> ScaleCandidate | None:
+    """Look whether a bar like the accepted one, with a label of its own, states another scale.
+
+    Figures of several panels look like that, where each panel has a bar.
+    """
+    if not accepted.rivals or accepted.label is None:
+        return None
+    region = accepted.bar
+    ink, pieces = ink_and_pieces(gray, region)
+    for segment in accepted.rivals[:_MOST_RIVALS]:
+        for label in find_label_boxes(ink, region, segment, pieces=pieces)[:1]:
+            if label.place != accepted.label.place or label.box == accepted.label.box:
+                continue
+            crop = text_crop(gray, label.box, label_ink(ink, region, label), fringe_px=region.fringe_px)
+            digest, reading = memory.read(crop)
+            other = ScaleCandidate(region, with_exact_length(gray, segment), label, reading, digest)
+            if reading.is_certain and other.nm_per_px is not None:
+                return other
+    return None
+
+
+def cut_out(gray: NDArray[np.uint8], box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    return gray[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
+
+
+def has_no_point(reading: LabelReading) -> bool:
+    """Whether a number of two digits or more was read without a point: what a crop from a specimen loses first."""
+    digits = re.sub(r"[^0-9.,]", "", reading.text)
+    return len(digits) >= 2 and digits.isdigit()
