@@ -34,7 +34,7 @@ from pipeline.imaging.databar import find_data_bar, ink_mask
 from pipeline.imaging.decode import decode_image
 from pipeline.imaging.label_box import find_label_boxes, label_ink
 from pipeline.imaging.label_memory import LabelMemory
-from pipeline.imaging.label_net import label_net_reader
+from pipeline.imaging.label_net import label_net_readers
 from pipeline.imaging.label_text import network_reader, text_crop
 from pipeline.imaging.scale import read_scale
 from pipeline.imaging.segment import find_segments
@@ -174,7 +174,7 @@ def _read(spent: Counter[str], case: Case, tally: Tally) -> None:
     """Read a case three times: from scratch, with the crops of its labels known, with its whole stripe known."""
     memory = LabelMemory()
     # The readers remember crops for the whole process: a label that came before would look cheap.
-    for reader in (network_reader(), label_net_reader()):
+    for reader in (network_reader(), *label_net_readers()):
         reader.forget()
     reading = _timed(spent, "first_look", partial(read_scale, labels=memory), case.gray)
     memory.stripes.clear()
@@ -209,7 +209,7 @@ def _steps(spent: Counter[str], gray: NDArray[np.uint8]) -> None:
     labels = _timed(spent, "step_label_boxes", find_label_boxes, ink, bar, segments[0]) if segments else []
     if labels:
         crop = _timed(spent, "step_crop", text_crop, gray, labels[0].box, label_ink(ink, bar, labels[0]))
-        for name, reader in (("step_small_network", label_net_reader()), ("step_large_network", network_reader())):
+        for name, reader in (("step_small_network", label_net_readers()[0]), ("step_large_network", network_reader())):
             reader.forget()
             _timed(spent, name, reader.read, crop)
 

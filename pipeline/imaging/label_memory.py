@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.label_evidence import LabelReading, read_label
-from pipeline.imaging.label_net import label_net_reader
+from pipeline.imaging.label_net import label_net_readers
 from pipeline.imaging.label_text import TextReader, network_reader
 from pipeline.imaging.label_value import LabelValue
 
@@ -72,7 +72,7 @@ class LabelMemory:
                 crop,
                 self._reader or network_reader(),
                 # A reader that was asked for by name is asked alone.
-                quick_reader=label_net_reader() if self._reader is None else None,
+                quick_readers=label_net_readers() if self._reader is None else (),
                 further_reader=self._further_reader,
             )
             if len(self._fresh) >= _MOST_KEPT:

@@ -26,6 +26,7 @@ _STAR_ABOVE: Final = 0.25
 _DESCENT: Final = 0.1
 _DIGIT_GAP: Final = 0.38
 _GAP_BESIDE_1: Final = 0.48
+_POINT_WIDTH: Final = 0.15
 _HOLES: Final = {"0": 1, "1": 0, "2": 0, "3": 0, "5": 0, "6": 1, "7": 0, "8": 2, "9": 1}
 _SMALLEST_HOLE: Final = 0.008
 _SMALLEST_FOR_HOLES_PX: Final = 11
@@ -126,7 +127,13 @@ def _check_point(points: list[_Glyph], letters: list[_Glyph], number: str) -> Sh
 
 
 def _has_wide_gap(letters: list[_Glyph], points: list[_Glyph], digits: list[str], digit_height: int) -> bool:
-    """Whether two neighbouring digits without a point between them stand so far apart that one was lost."""
+    """Whether two neighbouring digits without a point between them stand so far apart that one was lost.
+
+    A number has one point at most: where all digits stand equally far apart, the font is wide.
+    """
+    steps = [second.x - first.x - first.width for first, second in pairwise(letters)]
+    if len(steps) > 1 and sorted(steps)[-1] - sorted(steps)[-2] < _POINT_WIDTH * digit_height:
+        return False
     for (first, second), pair in zip(pairwise(letters), pairwise(digits), strict=False):
         # A narrow 1 has wide margins of its own.
         widest = _GAP_BESIDE_1 if "1" in pair else _DIGIT_GAP

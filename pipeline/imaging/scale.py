@@ -39,6 +39,7 @@ from pipeline.imaging.scale_candidates import (
 from pipeline.imaging.scale_verdict import agree, from_certain, from_uncertain, implausible
 from pipeline.records import DecodedImage, ScaleReading
 
+_DISSENT: Final = 0.7
 _AS_COLOURED: Final = 0.6
 _CROPS_DIFFER: Final = "something else in another crop of the same print"
 
@@ -236,9 +237,14 @@ def _needs_more(candidate: ScaleCandidate) -> bool:
 
 
 def _is_disputed(candidate: ScaleCandidate, others: Iterable[ScaleCandidate]) -> bool:
-    """Whether another crop of the same print shows a decimal point where this one shows none."""
+    """Whether another crop of print on a specimen shows a point where this one shows none, or another number."""
     assert candidate.reading is not None
-    if candidate.bar.paper != "picture" or not has_no_point(candidate.reading):
+    if candidate.bar.paper != "picture":
+        return False
+    others = list(others)
+    if candidate.reading.on_readers_alone and any(_states_other(one, candidate) for one in others):
+        return True
+    if not has_no_point(candidate.reading):
         return False
     number = re.sub(r"[^0-9]", "", candidate.reading.text)
     for other in others:
@@ -246,6 +252,14 @@ def _is_disputed(candidate: ScaleCandidate, others: Iterable[ScaleCandidate]) ->
         if seen is not None and re.sub(r"[^0-9]", "", seen[1]) == number:
             return True
     return False
+
+
+def _states_other(other: ScaleCandidate, candidate: ScaleCandidate) -> bool:
+    """Whether the same segment was read as another length, nearly surely."""
+    if other.reading is None or other.nm_per_px is None or candidate.nm_per_px is None:
+        return False
+    is_same_bar = other.segment.box == candidate.segment.box
+    return is_same_bar and other.reading.confidence >= _DISSENT and not agree(other.nm_per_px, candidate.nm_per_px)
 
 
 def _all_agree(candidates: list[ScaleCandidate]) -> bool:

@@ -22,7 +22,7 @@ from pipeline.imaging.databar import (
     thin_print,
 )
 from pipeline.imaging.flat_strokes import flat_stroke_regions
-from pipeline.imaging.hidden_point import may_hide_a_point
+from pipeline.imaging.hidden_print import Hidden, hidden_print
 from pipeline.imaging.label_box import LabelBox, find_label_boxes, label_ink
 from pipeline.imaging.label_evidence import LabelReading
 from pipeline.imaging.label_memory import LabelMemory
@@ -35,7 +35,7 @@ _MOST_LABELS: Final = 3
 _MOST_RIVALS: Final = 3
 _SAME_THICKNESS_PX: Final = 2
 _MOST_READINGS: Final = 12
-_POINT_LOST: Final = "something paler at the feet of two digits may be a decimal point"
+_POINT_LOST: Final = "something paler at the feet of two letters may be a decimal point"
 
 Region = tuple[DataBar, NDArray[np.uint8], NDArray[np.int32]]
 """A region, its ink and the ink's pieces."""
@@ -106,10 +106,16 @@ def read_candidates(
                 fringe_px = None if label.place == "inside" else place.fringe_px
                 printed = label_ink(place_ink, place, label)
                 digest, reading = memory.read(text_crop(gray, label.box, printed, fringe_px=fringe_px))
-                is_risky = fringe_px is not None and reading.is_certain and has_no_point(reading)
-                if is_risky and may_hide_a_point(cut_out(gray, label.box), printed, place.level):
-                    reading = replace(reading, is_certain=False, reason=f"{reading.text!r}: {_POINT_LOST}")
+                if fringe_px is not None and reading.is_certain:
+                    reading = _with_doubt(reading, hidden_print(cut_out(gray, label.box), printed, place.level))
                 yield ScaleCandidate(region, segment, label, reading, digest, _rivals(segment, segments))
+
+
+def _with_doubt(reading: LabelReading, hidden: Hidden) -> LabelReading:
+    """A point that may have been lost makes a number without one uncertain; a letter needs other crops to be heard."""
+    if hidden == "point" and has_no_point(reading):
+        return replace(reading, is_certain=False, reason=f"{reading.text!r}: {_POINT_LOST}")
+    return replace(reading, on_readers_alone=True) if hidden == "letter" else reading
 
 
 def _labels(

@@ -77,31 +77,55 @@ def test_other_text_and_no_text() -> None:
 
 def test_a_sure_quick_reader_and_the_shapes_need_nobody_else(shapes: Verdict) -> None:
     slow = Scripted([("500 nm", 0.99)])
-    reading = read_label(CROP, slow, quick_reader=Scripted([("200nm", 0.995)]))
+    reading = read_label(CROP, slow, quick_readers=(Scripted([("200nm", 0.995)]), Scripted([("200nm", 0.75)])))
     assert reading.is_certain == (shapes != "contradicts")
     assert reading.on_readers_alone == (shapes == "silent")
     assert slow.asked == (1 if shapes == "contradicts" else 0)
 
 
 def test_two_readers_that_agree_outweigh_the_shapes(shapes: Verdict) -> None:
-    reading = read_label(CROP, Scripted([("200 nm", 0.95)]), quick_reader=Scripted([("200nm", 0.8)]))
+    reading = read_label(CROP, Scripted([("200 nm", 0.95)]), quick_readers=[Scripted([("200nm", 0.8)])])
     assert (reading.is_certain, reading.reason) == (True, "two readers agree")
-    unsure = read_label(CROP, Scripted([("200 nm", 0.8)]), quick_reader=Scripted([("200nm", 0.8)]))
+    unsure = read_label(CROP, Scripted([("200 nm", 0.8)]), quick_readers=[Scripted([("200nm", 0.8)])])
     assert not unsure.is_certain
 
 
 def test_two_readers_that_differ_leave_it_uncertain(shapes: Verdict) -> None:
-    reading = read_label(CROP, Scripted([("200 nm", 0.99)]), quick_reader=Scripted([("20nm", 0.85)]))
+    reading = read_label(CROP, Scripted([("200 nm", 0.99)]), quick_readers=[Scripted([("20nm", 0.85)])])
     assert not reading.is_certain
 
 
 def test_the_quick_reader_is_heard_on_picometres(shapes: Verdict) -> None:
-    reading = read_label(CROP, Scripted([("2 pm", 0.95)]), quick_reader=Scripted([("2\N{MICRO SIGN}m", 0.9)]))
+    reading = read_label(CROP, Scripted([("2 pm", 0.95)]), quick_readers=[Scripted([("2\N{MICRO SIGN}m", 0.9)])])
     assert reading.value is not None
     assert (reading.is_certain, reading.value.scale_nm) == (True, 2000.0)
 
 
 def test_a_quick_reader_that_surely_sees_other_text_spares_the_slow_one() -> None:
     slow = Scripted([("200 nm", 0.99)])
-    reading = read_label(CROP, slow, quick_reader=Scripted([("WD=10.1mm", 0.97)]))
+    reading = read_label(CROP, slow, quick_readers=[Scripted([("WD=10.1mm", 0.97)])])
     assert (reading.value, reading.is_certain, slow.asked) == (None, False, 0)
+
+
+@pytest.mark.parametrize(("first", "second"), [(0.95, 0.65), (0.85, 0.85)])
+def test_two_quick_readers_that_are_not_sure_enough_ask_the_slow_one(first: float, second: float) -> None:
+    slow = Scripted([("200 nm", 0.99)])
+    read_label(CROP, slow, quick_readers=[Scripted([("200nm", first)]), Scripted([("200nm", second)])])
+    assert slow.asked >= 1
+
+
+def test_a_quick_reader_that_differs_is_heard_before_one_that_agrees(shapes: Verdict) -> None:
+    quick = [Scripted([("200nm", 0.97)]), Scripted([("20nm", 0.6)])]
+    reading = read_label(CROP, Scripted([("200 nm", 0.99)]), quick_readers=quick)
+    assert not reading.is_certain
+
+
+def test_two_quick_readers_that_see_nothing_spare_the_slow_one() -> None:
+    slow = Scripted([("200 nm", 0.99)])
+    reading = read_label(CROP, slow, quick_readers=[Scripted([None]), Scripted([None])])
+    assert (reading.text, reading.is_certain, slow.asked) == ("", False, 0)
+
+
+def test_picometres_that_all_readers_see_are_not_turned_into_micrometres() -> None:
+    reading = read_label(CROP, Scripted([("200 pm", 0.99)]), quick_readers=[Scripted([("200pm", 0.9)])] * 2)
+    assert reading.value is None or not (reading.is_certain and reading.value.unit == "um")
