@@ -80,7 +80,7 @@ def _texture(rng: np.random.Generator) -> NDArray[np.uint8]:
     grain = float(rng.uniform(1.0, 5.0))
     rough = cv2.GaussianBlur(rng.normal(0, 1, (height, width)).astype(np.float32), (0, 0), grain)
     rough = (rough - rough.min()) / max(1e-6, float(rough.max() - rough.min()))
-    gray = np.rint(255 * rough**rng.uniform(0.5, 2.0)).astype(np.uint8)
+    gray = np.rint(255 * rough ** rng.uniform(0.5, 2.0)).astype(np.uint8)
     level = 255 if rng.random() < 0.5 else 0
     reach = int(rng.integers(60, 140))
     ink = (np.abs(gray.astype(np.int16) - level) <= reach).astype(np.uint8)

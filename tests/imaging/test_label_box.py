@@ -99,3 +99,13 @@ def test_the_pieces_without_the_segment_are_those_of_the_ink_without_it(seed: in
 def test_no_piece_at_the_segment_leaves_all_as_they_are() -> None:
     pieces = np.array([[5, 5, 10, 10, 100]], np.int32)
     assert _without_segment(np.zeros((100, 600), np.uint8), pieces, _erased(SOLID, BAR)) is pieces
+
+
+@pytest.mark.parametrize("place", ["right", "left"])
+def test_a_stroke_that_goes_on_behind_its_label_is_half_a_bar(place: str) -> None:
+    x = 335 if place == "right" else 145
+    ink = with_text((x, 142))
+    assert [label.place for label in find_label_boxes(ink, BAR, SOLID)] == [place]
+    beyond = slice(410, 520) if place == "right" else slice(10, 115)
+    ink[50:54, beyond] = 1
+    assert find_label_boxes(ink, BAR, SOLID) == []

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.imaging.databar import DataBar
-from pipeline.imaging.segment import Segment, find_segments, with_exact_length
+from pipeline.imaging.segment import Segment, find_segments, is_frame_side, with_exact_length
 
 WIDTH, HEIGHT = 400, 60
 BAR = DataBar(0, HEIGHT, 0, WIDTH, "stripe", 255)
@@ -153,3 +153,45 @@ def test_the_paper_between_the_ticks_of_a_bracket_is_no_bar() -> None:
     ink[24:, 42:200] = 0
     bar = DataBar(0, 40, 0, 300, "picture", 255, 30)
     assert [s for s in find_segments(ink, bar) if s.kind in ("solid", "line")] == []
+
+
+def test_two_brackets_back_to_back_are_the_outline_of_a_bar() -> None:
+    ink = blank()
+    for row, ticks in ((10, slice(2, 10)), (18, slice(19, 27))):
+        ink[row, 50:150] = 1
+        ink[ticks, [50, 149]] = 1
+    assert [s for s in find_segments(ink, BAR) if s.kind == "ticked"] == []
+
+
+def test_two_equal_strokes_below_each_other_are_the_sides_of_a_block() -> None:
+    ink = blank()
+    ink[5:9, 50:250], ink[30:34, 50:250] = 1, 1
+    assert find_segments(ink, BAR) == []
+    ink[30:34, 50:250] = 0
+    assert [s.kind for s in find_segments(ink, BAR)] == ["solid"]
+
+
+def test_a_block_that_the_regions_edge_cuts_is_no_bar() -> None:
+    ink = np.zeros((60, 400), dtype=np.uint8)
+    ink[0:30, 50:250] = 1
+    ink[10:20, 120:126], ink[10:20, 140:146] = 0, 0
+    assert [s for s in find_segments(ink, BAR) if s.kind == "inside"] == []
+
+
+@pytest.mark.parametrize(("above", "below", "side"), [(255, None, True), (None, 255, True), (None, None, False)])
+def test_a_stroke_between_paper_and_specimen_is_the_side_of_a_frame(
+    above: int | None, below: int | None, side: bool
+) -> None:
+    gray = np.random.default_rng(2).integers(60, 150, (80, 300), dtype=np.uint8)
+    for part, level in ((slice(0, 40), above), (slice(46, 80), below)):
+        if level is not None:
+            gray[part, 40:260] = level
+    gray[40:46, 50:250] = 0
+    box = (50, 40, 200, 6)
+    assert is_frame_side(gray, Segment("solid", box, 200.0, box)) is side
+
+
+def test_a_bar_with_a_thin_shadow_is_no_frame() -> None:
+    gray = np.random.default_rng(2).integers(60, 150, (80, 300), dtype=np.uint8)
+    gray[40:46, 50:250], gray[46:48, 52:252] = 255, 0
+    assert not is_frame_side(gray, Segment("solid", (50, 40, 200, 6), 200.0, (50, 40, 200, 6)))

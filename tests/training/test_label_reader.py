@@ -44,6 +44,19 @@ def test_training_learns_something() -> None:
     assert _loss(network, crops) < 0.5 * before
 
 
+def test_training_can_set_out_from_weights(tmp_path: Path) -> None:
+    crops = [crop for crop in samples(FONTS, 5, 60) if crop.text]
+    first = train(crops, epochs=3, batch=12)
+    torch.save(first.state_dict(), tmp_path / "first.pt")
+    further = train(crops, epochs=1, batch=12, start=tmp_path / "first.pt")
+    assert _loss(further, crops) < _loss(label_network().eval(), crops)
+
+
+def test_some_crops_are_texture_and_say_nothing() -> None:
+    texts = [crop.text for crop in samples(FONTS, 6, 120)]
+    assert 1 <= texts.count("") <= 20
+
+
 def _loss(network: torch.nn.Module, crops: list) -> float:
     pages, flat, lengths = next(batches(crops, len(crops), np.random.default_rng(1)))
     with torch.no_grad():
