@@ -23,7 +23,7 @@ _CLEAR_SHARE: Final = 0.12
 _LEAST_CONTRAST: Final = 20
 
 
-def hidden_print(gray: NDArray[np.uint8], ink: NDArray[np.uint8], level: int) -> Hidden:
+def hidden_print(gray: NDArray[np.uint8], ink: NDArray[np.uint8], level: int, *, letters: int | None = None) -> Hidden:
     """Look between neighbouring letters for print that is paler than theirs.
 
     Parameters
@@ -34,6 +34,8 @@ def hidden_print(gray: NDArray[np.uint8], ink: NDArray[np.uint8], level: int) ->
         1 where the label's crop has ink.
     level : int
         The ink's gray level.
+    letters : int, optional
+        How many letters from the left are looked at: the digits. Default: all.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def hidden_print(gray: NDArray[np.uint8], ink: NDArray[np.uint8], level: int) ->
         differs from the ink.
     """
     tall = [piece for piece in piece_boxes(ink).tolist() if piece[3] >= _TALL * ink.shape[0]]
-    tall.sort()
+    tall = sorted(tall)[:letters]
     around = gray[cv2.dilate(ink, np.ones((3, 3), np.uint8)) == 0]
     contrast = abs(level - median_level(around))
     if len(tall) < 2 or contrast < _LEAST_CONTRAST:

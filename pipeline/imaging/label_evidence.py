@@ -21,9 +21,6 @@ _QUICK_SURE: Final = (0.7, 0.85)
 contradict, none was wrong but one that had lost a digit before (`pipeline.imaging.hidden_print`); of the less sure ones
 two were. One reader alone was wrong at 0.98."""
 
-_QUICK_SURE_AGAINST_SHAPES: Final = 0.85
-"""None of 350 was wrong whose letters were counted otherwise, as specks and broken letters are; a point is no speck."""
-
 _SURE_OF_OTHER_TEXT: Final = 0.9
 _BOTH_SURE: Final = 0.5
 _DISSENT: Final = 0.5
@@ -54,6 +51,8 @@ class LabelReading:
     on_readers_alone : bool
         Whether two readers agree on what the shapes of the letters do not show: enough where the crop is whole, too
         little where print was told from a specimen by its level, and a faint stroke or point may be left out.
+    point_in_doubt : bool
+        Whether the shapes speak of a decimal point that no reader saw, or the other way round.
     """
 
     text: str
@@ -62,6 +61,7 @@ class LabelReading:
     confidence: float
     reason: str
     on_readers_alone: bool = False
+    point_in_doubt: bool = False
 
 
 def read_label(
@@ -136,10 +136,10 @@ def _settled_quickly(crop: NDArray[np.uint8], quick: list[_Understood]) -> Label
     if sure < _QUICK_SURE[0] or surer < _QUICK_SURE[1] or first.value.doubt or not is_usual_value(first.value.value):
         return None
     shapes = check_shapes(crop, first.text, first.value)
-    if shapes.verdict == "contradicts" and (shapes.on_point or sure < _QUICK_SURE_AGAINST_SHAPES):
+    if shapes.verdict == "contradicts":
         return None
     reason = f"two quick readers agree; {shapes.reason}"
-    return LabelReading(first.text, first.value, True, surer, reason, on_readers_alone=shapes.verdict != "confirms")
+    return LabelReading(first.text, first.value, True, surer, reason, on_readers_alone=shapes.verdict == "silent")
 
 
 def _compared(crop: NDArray[np.uint8], first: _Understood, quick: list[_Understood]) -> LabelReading | None:
@@ -174,8 +174,8 @@ def _agreed(crop: NDArray[np.uint8], first: _Understood, quick: _Understood) -> 
     shapes = check_shapes(crop, first.text, first.value)
     if shapes.verdict == "contradicts" and shapes.on_point and sure < _SURE_OF_POINT:
         return LabelReading(first.text, first.value, False, sure, f"{first.text!r}: {shapes.reason}")
-    is_shown = shapes.verdict == "confirms"
-    return LabelReading(first.text, first.value, True, _DISCOUNT * sure, "two readers agree", not is_shown)
+    is_shown, against = shapes.verdict == "confirms", shapes.verdict == "contradicts" and shapes.on_point
+    return LabelReading(first.text, first.value, True, _DISCOUNT * sure, "two readers agree", not is_shown, against)
 
 
 def _no_length(seen: _Understood) -> LabelReading:

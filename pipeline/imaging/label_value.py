@@ -17,6 +17,7 @@ NM_PER_UNIT: Final[dict[Unit, float]] = {"pm": 1e-3, "nm": 1.0, "um": 1e3, "mm":
 
 SHORTEST_NM: Final = 1e-3
 LONGEST_NM: Final = 1e7
+_LARGEST_NUMBER: Final = 1000.0
 
 # Leading digits of the lengths that microscopes choose for their bars (1-2-5, rulers, Zeiss's 3, FEI's 4).
 USUAL_MANTISSAS: Final = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
@@ -105,8 +106,8 @@ def parse_label(text: str) -> LabelValue | None:
 
 
 def is_usual_value(value: float) -> bool:
-    """Tell whether microscopes print this number on a bar (1-2-5 and a few more, times a power of ten)."""
-    if not math.isfinite(value) or value <= 0:
+    """Tell whether microscopes print this number on a bar (1-2-5 and a few more, times a power of ten, up to 1,000)."""
+    if not math.isfinite(value) or not 0 < value <= _LARGEST_NUMBER:
         return False
     mantissa = value / 10.0 ** math.floor(math.log10(value) + 1e-9)
     return any(math.isclose(mantissa, usual, rel_tol=1e-6) for usual in USUAL_MANTISSAS)
@@ -144,4 +145,5 @@ def _unit(printed: str) -> tuple[Unit | None, str]:
 
 
 def _value_doubt(number: float) -> str:
+    # Above 1,000 makers take the next unit: a stroke before the number was taken for a digit.
     return "" if is_usual_value(number) else f"{number:g} is no usual length of a scale bar"

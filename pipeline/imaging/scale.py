@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -136,11 +137,13 @@ def _search(
     """The first candidate that stands alone, or else all that were seen."""
     seen: list[ScaleCandidate] = []
     held: list[ScaleCandidate] = []
-    for candidate, is_straight in straight_or_tilted(gray, bar, memory):
+    found = straight_or_tilted(gray, bar, memory)
+    for candidate, is_straight in found:
         if held and not is_straight:
             break
         if _is_certain(candidate, gray.shape[1]):
             if not _needs_more(candidate):
+                seen += _other_crops(candidate, found)
                 if _is_disputed(candidate, seen) or not _all_agree([*held, candidate]):
                     return None, [_in_doubt(one) for one in (*held, candidate)]
                 other = another_bar(gray, candidate, memory) if is_straight else None
@@ -157,6 +160,14 @@ def _search(
         return None, seen
     agreed = _all_agree(held) and not _is_disputed(held[0], seen)
     return (held[0], seen) if agreed else (None, [_in_doubt(one) for one in held])
+
+
+def _other_crops(candidate: ScaleCandidate, further: Iterator[tuple[ScaleCandidate, bool]]) -> list[ScaleCandidate]:
+    """The other crops of a label on a specimen, in which a stroke may show that one lacks."""
+    if candidate.bar.paper != "picture":
+        return []
+    same = takewhile(lambda one: one[0].segment is candidate.segment, further)
+    return [one for one, _ in same]
 
 
 def _other_panel(gray: NDArray[np.uint8], accepted: ScaleCandidate, memory: LabelMemory) -> str:
@@ -242,11 +253,11 @@ def _is_disputed(candidate: ScaleCandidate, others: Iterable[ScaleCandidate]) ->
     if candidate.bar.paper != "picture":
         return False
     others = list(others)
-    if candidate.reading.on_readers_alone and any(_states_other(one, candidate) for one in others):
+    if any(_states_other(one, candidate) for one in others):
         return True
     if not has_no_point(candidate.reading):
         return False
-    number = re.sub(r"[^0-9]", "", candidate.reading.text)
+    number = _digits(candidate)
     for other in others:
         seen = re.match(r"[^0-9]{0,2}([0-9]+[.,][0-9]+)", other.reading.text) if other.reading is not None else None
         if seen is not None and re.sub(r"[^0-9]", "", seen[1]) == number:
@@ -256,10 +267,16 @@ def _is_disputed(candidate: ScaleCandidate, others: Iterable[ScaleCandidate]) ->
 
 def _states_other(other: ScaleCandidate, candidate: ScaleCandidate) -> bool:
     """Whether the same segment was read as another length, nearly surely."""
-    if other.reading is None or other.nm_per_px is None or candidate.nm_per_px is None:
+    if other.reading is None or candidate.reading is None or other.nm_per_px is None or candidate.nm_per_px is None:
         return False
     is_same_bar = other.segment.box == candidate.segment.box
+    if has_no_point(other.reading) and not has_no_point(candidate.reading) and _digits(other) == _digits(candidate):
+        return False  # it lost the point that the candidate shows
     return is_same_bar and other.reading.confidence >= _DISSENT and not agree(other.nm_per_px, candidate.nm_per_px)
+
+
+def _digits(candidate: ScaleCandidate) -> str:
+    return re.sub(r"[^0-9]", "", candidate.reading.text) if candidate.reading is not None else ""
 
 
 def _all_agree(candidates: list[ScaleCandidate]) -> bool:

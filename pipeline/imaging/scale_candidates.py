@@ -22,12 +22,19 @@ from pipeline.imaging.databar import (
     thin_print,
 )
 from pipeline.imaging.flat_strokes import flat_stroke_regions
-from pipeline.imaging.hidden_print import Hidden, hidden_print
+from pipeline.imaging.hidden_print import hidden_print
 from pipeline.imaging.label_box import LabelBox, find_label_boxes, label_ink
 from pipeline.imaging.label_evidence import LabelReading
 from pipeline.imaging.label_memory import LabelMemory
 from pipeline.imaging.label_text import text_crop
-from pipeline.imaging.segment import Segment, find_boxes, find_segments, is_frame_side, with_exact_length
+from pipeline.imaging.segment import (
+    Segment,
+    find_boxes,
+    find_segments,
+    has_paler_ticks,
+    is_frame_side,
+    with_exact_length,
+)
 from pipeline.imaging.tilt import find_tilt, straightened, tilted_box
 
 _MOST_SEGMENTS: Final = 6
@@ -95,7 +102,7 @@ def read_candidates(
         segments = find_segments(ink, region, pieces=pieces)[:_MOST_SEGMENTS]
         for rough in segments:
             segment = with_exact_length(gray, rough)
-            if region.paper == "picture" and segment.kind in ("solid", "line") and is_frame_side(gray, segment):
+            if region.paper == "picture" and _is_no_bar(gray, region, segment):
                 continue
             labels = _labels(gray, region, ink, pieces, segment)
             first = next(labels, None)
@@ -107,13 +114,22 @@ def read_candidates(
                 printed = label_ink(place_ink, place, label)
                 digest, reading = memory.read(text_crop(gray, label.box, printed, fringe_px=fringe_px))
                 if fringe_px is not None and reading.is_certain:
-                    reading = _with_doubt(reading, hidden_print(cut_out(gray, label.box), printed, place.level))
+                    reading = _on_specimen(reading, cut_out(gray, label.box), printed, place.level)
                 yield ScaleCandidate(region, segment, label, reading, digest, _rivals(segment, segments))
 
 
-def _with_doubt(reading: LabelReading, hidden: Hidden) -> LabelReading:
-    """A point that may have been lost makes a number without one uncertain; a letter needs other crops to be heard."""
-    if hidden == "point" and has_no_point(reading):
+def _is_no_bar(gray: NDArray[np.uint8], region: DataBar, segment: Segment) -> bool:
+    return is_frame_side(gray, segment) or has_paler_ticks(gray, segment, region.level)
+
+
+def _on_specimen(reading: LabelReading, gray: NDArray[np.uint8], ink: NDArray[np.uint8], level: int) -> LabelReading:
+    """A certain reading of print on a specimen, in doubt where the crop may have lost some of it.
+
+    A point that may have been lost makes a number without one uncertain; a letter needs other crops to be heard.
+    """
+    digits = sum(character.isdigit() for character in reading.text)
+    hidden = "point" if reading.point_in_doubt else hidden_print(gray, ink, level, letters=digits)
+    if hidden == "point" and (reading.point_in_doubt or has_no_point(reading)):
         return replace(reading, is_certain=False, reason=f"{reading.text!r}: {_POINT_LOST}")
     return replace(reading, on_readers_alone=True) if hidden == "letter" else reading
 
@@ -140,11 +156,14 @@ def searched_regions(gray: NDArray[np.uint8], bar: DataBar | None) -> Iterator[R
         yield bar, *ink_and_pieces(gray, bar)
         if bar.is_stripe:
             return
-    for region in overlay_regions(gray):
-        ink, pieces = ink_and_pieces(gray, region)
-        for box in find_boxes(gray, ink, region, pieces):
-            yield box, *ink_and_pieces(gray, box)
-        yield region, ink, pieces
+    overlays = overlay_regions(gray)
+    # Within a box all print is whole: boxes of either level go before print of either level.
+    for tolerance in sorted({region.tolerance for region in overlays}):
+        alike = [(one, *ink_and_pieces(gray, one)) for one in overlays if one.tolerance == tolerance]
+        for region, ink, pieces in alike:
+            for box in find_boxes(gray, ink, region, pieces):
+                yield box, *ink_and_pieces(gray, box)
+        yield from alike
 
 
 def stroke_regions(gray: NDArray[np.uint8]) -> Iterator[Region]:

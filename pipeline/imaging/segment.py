@@ -44,10 +44,14 @@ _RULER_TICKS: Final = 11
 _RULER_SEEN: Final = 8
 _LOWEST_LETTERED_PX: Final = 11
 _LETTERED_SHARE: Final = (0.55, 0.98)
+_BOX_PROPORTION: Final = 0.8
 _BLOCK_PROPORTION: Final = 0.35
 _BLOCK_REACH_PX: Final = 9
 _SMOOTH_SHARE: Final = 0.9
-_FRAME_STEP: Final = 40
+_FRAME_STEP: Final = 12
+_PALE_TOLERANCE: Final = 70
+_TICK_SHARE: Final = 0.7
+_INNER_SHARE: Final = 0.3
 _WHOLE_ROW: Final = 0.97
 _THIN_PX: Final = 4
 _MOST_LINES: Final = 60
@@ -143,7 +147,7 @@ def find_boxes(
         Their insides as regions of paper ``plain``, the widest first.
     """
     regions = []
-    for block in _lettered(ink, pieces):
+    for block in _lettered(ink, pieces, proportion=_BOX_PROPORTION):
         x, y, width, height = block.box
         x, y = x + bar.left + 2, y + bar.top + 2
         inside = gray[y : y + height - 4, x : x + width - 4]
@@ -182,18 +186,42 @@ def with_exact_length(gray: NDArray[np.uint8], segment: Segment) -> Segment:
 def is_frame_side(gray: NDArray[np.uint8], segment: Segment) -> bool:
     """Whether a stroke on a picture is the side of a frame: smooth paper of a block on one side, specimen on the other.
 
-    A shadow is smooth too, but thin.
+    A shadow is smooth too, but thin. False for anything but solid bars and plain lines.
     """
+    if segment.kind not in ("solid", "line"):
+        return False
     x, y, width, height = segment.line_box
     inner = slice(x + width // 10, x + width - width // 10)
     sides = []
     for near, far in ((y - 3, y - _BLOCK_REACH_PX), (y + height + 2, y + height - 1 + _BLOCK_REACH_PX)):
         rows = [gray[row, inner] for row in (near, far) if 0 <= row < gray.shape[0]]
         levels = [median_level(row) for row in rows]
-        smooth = len(rows) == 2 and all(share_near(row, levels[0], 6) >= _SMOOTH_SHARE for row in rows)
+        smooth = len(rows) == 2 and all(share_near(row, levels[0], 4) >= _SMOOTH_SHARE for row in rows)
         sides.append((smooth, levels[0] if levels else 0))
     (above, above_level), (below, below_level) = sides
     return above != below and abs(above_level - below_level) >= _FRAME_STEP
+
+
+def has_paler_ticks(gray: NDArray[np.uint8], segment: Segment, level: int) -> bool:
+    """Whether a bar on a picture has ticks that are too pale for its mask, at both ends and to the same side.
+
+    Its length is from tick to tick then, which a looser mask will show.
+    """
+    if segment.kind not in ("solid", "line"):
+        return False
+    x, y, width, height = segment.line_box
+    reach = max(_TICK_TALLER_PX, height)
+    sides = ((max(0, y - 1 - reach), y - 1), (y + height + 1, y + height + 1 + reach))
+    for top, bottom in sides:
+        near = [_is_near(gray[top:bottom, at : at + 2], level) for at in (x, x + width - 2)]
+        inner = _is_near(gray[top:bottom, x + width // 4 : x + width - width // 4], level)
+        if bottom - top == reach and min(near) >= _TICK_SHARE and inner <= _INNER_SHARE:
+            return True
+    return False
+
+
+def _is_near(part: NDArray[np.uint8], level: int) -> float:
+    return share_near(part, level, _PALE_TOLERANCE)
 
 
 def _half_way(profile: NDArray[np.float64], inside: float) -> float | None:
@@ -378,10 +406,14 @@ def _stands_alone(ink: NDArray[np.uint8], line: _Line) -> bool:
     return around <= 0.1 * line.width and not corners.any() and is_whole
 
 
-def _lettered(ink: NDArray[np.uint8], pieces: NDArray[np.int32]) -> list[Segment]:
+def _lettered(ink: NDArray[np.uint8], pieces: NDArray[np.int32], *, proportion: float = 2.0) -> list[Segment]:
     """Solid bars with letters left out of them: whole along all four sides, and not without holes."""
     _, _, width, height, area = pieces.T
-    large = (height >= _LOWEST_LETTERED_PX) & (width >= 2 * height) & (width <= _LONGEST_BLOCK_FRACTION * ink.shape[1])
+    large = (
+        (height >= _LOWEST_LETTERED_PX)
+        & (width >= proportion * height)
+        & (width <= _LONGEST_BLOCK_FRACTION * ink.shape[1])
+    )
     covered = area / np.maximum(1, width * height)
     found = []
     for x, y, w, h, _ in pieces[large & (covered >= _LETTERED_SHARE[0]) & (covered <= _LETTERED_SHARE[1])].tolist():

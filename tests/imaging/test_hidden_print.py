@@ -42,6 +42,7 @@ def test_nothing_is_seen_between_letters_that_were_all_kept(text: str, ground: i
 def test_a_pale_digit_is_seen() -> None:
     gray, ink = print_and_ink("1807 nm", pale="8")
     assert hidden_print(gray, ink, 255) == "letter"
+    assert hidden_print(gray, ink, 255, letters=1) == ""
 
 
 def test_a_ground_like_the_ink_and_a_single_letter_say_nothing() -> None:

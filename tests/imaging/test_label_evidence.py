@@ -107,7 +107,7 @@ def test_a_quick_reader_that_surely_sees_other_text_spares_the_slow_one() -> Non
     assert (reading.value, reading.is_certain, slow.asked) == (None, False, 0)
 
 
-@pytest.mark.parametrize(("first", "second"), [(0.95, 0.65), (0.85, 0.85)])
+@pytest.mark.parametrize(("first", "second"), [(0.95, 0.65), (0.84, 0.84)])
 def test_two_quick_readers_that_are_not_sure_enough_ask_the_slow_one(first: float, second: float) -> None:
     slow = Scripted([("200 nm", 0.99)])
     read_label(CROP, slow, quick_readers=[Scripted([("200nm", first)]), Scripted([("200nm", second)])])
