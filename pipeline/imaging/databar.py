@@ -146,7 +146,7 @@ def _level_and_share(rows: NDArray[np.uint8]) -> tuple[NDArray[np.int16], NDArra
     half = rows.shape[1] // 2
     # numpy's median takes three times as long.
     medians = np.partition(rows, half, axis=1)[:, half]
-    distance = cv2.absdiff(rows, np.repeat(medians[:, None], rows.shape[1], axis=1))
+    distance = np.asarray(cv2.absdiff(rows, np.repeat(medians[:, None], rows.shape[1], axis=1)), dtype=np.uint8)
     return medians.astype(np.int16), row_shares(near_level(distance, 0, _PAPER_TOLERANCE))
 
 
