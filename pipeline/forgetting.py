@@ -13,6 +13,7 @@ from pipeline.lookup import row_of_md5
 from pipeline.remembered import stored_corpus
 from pipeline.stages.label_matches import is_match
 from pipeline.stages.ledger import FILES, IMAGES, read_files, read_images
+from pipeline.stages.scale_answers import forget_answers
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index
 from pipeline.storage.location import Location
@@ -34,7 +35,9 @@ class Forgotten:
 
 
 def forget(index: Index, md5: str) -> Forgotten:
-    """Remove an image, named by its MD5 (or its first digits), its ledger rows, its labels and all older commits.
+    """Remove an image, named by its MD5 (or its first digits), all that the index says of it, and all older commits.
+
+    That is its ledger rows, its labels and what people entered about it.
 
     The row number stays, empty, since other arrays count on it. What was computed over all pictures (neighbours,
     clusters) and the reports, which are deleted, are made anew by the next run; networks that were trained with the
@@ -59,6 +62,7 @@ def forget(index: Index, md5: str) -> Forgotten:
         transaction.commit("forget an image", {"stage": "forget", "kind": "layout"})
         commits = index.drop_history(datetime.now(UTC)).commits
         delete_reports(index.location)
+        forget_answers(index.location, digest.tobytes().hex())
     return Forgotten(row, paths, commits)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 
 from jobs.main import call
 from pipeline.stages.ledger import hex_md5, read_files, read_images, representatives, sources_of
+from pipeline.stages.scale_answers import Answer, enter_answers, entered_answers
 from pipeline.storage.index import open_index
+from pipeline.storage.location import Location
 from pipeline.verification import verify_index
 from tests.stages.conftest import cheap_recipe, run_job
 
@@ -44,7 +47,10 @@ def test_an_image_is_forgotten_for_good(place: Path, capsys: pytest.CaptureFixtu
     row = hex_md5(read_images(open_index(index).read(), "md5")["md5"]).index(md5)
     for path in files:
         path.unlink()
+    crop = Answer("crop", "ab" * 16, "200 nm", images=("cd" * 16, md5))
+    enter_answers(Location.parse(index), [crop, Answer("image", md5, "no bar")])
     assert call(["forget", str(index), md5, "--yes", "--quiet"]) == 0
+    assert entered_answers(Location.parse(index)) == [replace(crop, images=("cd" * 16,))]
     root = open_index(index).read()
     images = read_images(root)
     assert md5 not in hex_md5(images["md5"])

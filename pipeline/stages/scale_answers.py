@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from pipeline.errors import StorageError, UsageError
 from pipeline.records import SCALE_AGREEMENT, ScaleReading
-from pipeline.storage.annotations import append_annotations, read_annotations
+from pipeline.storage.annotations import append_annotations, erase_from_annotations, read_annotations
 from pipeline.storage.location import Location
 
 KIND: Final = "scale"
@@ -169,6 +169,21 @@ def entered_answers(location: Location) -> list[Answer]:
 def enter_answers(location: Location, answers: Sequence[Answer]) -> None:
     """Keep answers for good."""
     append_annotations(location, KIND, [asdict(answer) for answer in answers])
+
+
+def forget_answers(location: Location, md5: str) -> None:
+    """Take a picture out of what was entered: the answers about it, and its name in those about its crop.
+
+    An answer about a crop stays: it says what a label says, not whose.
+    """
+
+    def without(record: dict[str, Any]) -> dict[str, Any] | None:
+        if record.get("kind") == "image" and record.get("key") == md5:
+            return None
+        images = [image for image in record.get("images", ()) if image != md5]
+        return record | {"images": images} if "images" in record else record
+
+    erase_from_annotations(location, KIND, without)
 
 
 def resolved(reading: ScaleReading, answer: Answer | None, inherited: bool = False) -> ScaleReading:

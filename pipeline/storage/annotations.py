@@ -9,7 +9,8 @@ only where none of its name exists.
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Final
 
 from pipeline.errors import StorageError
@@ -43,13 +44,13 @@ def append_annotations(location: Location, kind: str, records: Sequence[Mapping[
     """
     if not records:
         return
-    data = "".join(json.dumps(record, sort_keys=True, ensure_ascii=False) + "\n" for record in records).encode()
+    data = _lines(records)
     place = location.child(FOLDER, kind)
     with storage_failures("entering annotations into", location.url):
         if location.is_local:
             place.path.mkdir(parents=True, exist_ok=True)
             with writer_lock(location.child(FOLDER)):
-                _write_durably(place, _numbers(place), data)
+                _write_durably(place, _next(_numbers(place)), data)
         else:
             _create_object(place, data)
 
@@ -72,9 +73,55 @@ def read_annotations(location: Location, kind: str) -> list[dict[str, Any]]:
     return found
 
 
+def erase_from_annotations(
+    location: Location, kind: str, without: Callable[[dict[str, Any]], dict[str, Any] | None]
+) -> None:
+    """Rewrite the records of a kind: the one exception to their being append-only, for what must be forgotten.
+
+    Parameters
+    ----------
+    location : Location
+        The index.
+    kind : str
+        As in `append_annotations`.
+    without : callable
+        Gives a record without what must go, or None where nothing of it stays. Files whose records it leaves as they
+        are, are left as they are.
+
+    Raises
+    ------
+    IndexLockedError
+        Somebody else is entering something at this moment.
+    StorageError
+        A file cannot be read or written, or is damaged.
+    """
+    place = location.child(FOLDER, kind)
+    with storage_failures("forgetting in the annotations of", location.url):
+        if not _numbers(place):
+            return
+        lock = writer_lock(location.child(FOLDER)) if location.is_local else nullcontext()
+        with lock:
+            for number in _numbers(place):
+                name = f"{number:06d}.jsonl"
+                records = _parse(place.filesystem().cat_file(place.child(name).url), name)
+                kept = [left for record in records if (left := without(record)) is not None]
+                if kept == records:
+                    continue
+                if location.is_local:
+                    _write_durably(place, name, _lines(kept))
+                else:
+                    place.filesystem().pipe_file(place.child(name).url, _lines(kept))
+
+
+def _lines(records: Sequence[Mapping[str, Any]]) -> bytes:
+    # A file of no records is an empty line: one of no bytes is damaged.
+    lines = [json.dumps(record, sort_keys=True, ensure_ascii=False) + "\n" for record in records]
+    return ("".join(lines) or "\n").encode()
+
+
 def _parse(data: bytes, name: str) -> list[dict[str, Any]]:
     try:
-        records = [json.loads(line) for line in data.decode().splitlines()]
+        records = [json.loads(line) for line in data.decode().splitlines() if line]
     except ValueError as error:
         raise StorageError(f"{name} is damaged ({error}). Bring it back from a backup: people entered it.") from error
     if not data.endswith(b"\n") or not all(isinstance(record, dict) for record in records):
@@ -96,9 +143,9 @@ def _next(numbers: Sequence[int]) -> str:
     return f"{numbers[-1] + 1 if numbers else 1:06d}.jsonl"
 
 
-def _write_durably(place: Location, numbers: Sequence[int], data: bytes) -> None:
+def _write_durably(place: Location, name: str, data: bytes) -> None:
     """Aside, to the disk, then renamed: the file is there as a whole, also after a loss of power."""
-    final = place.path / _next(numbers)
+    final = place.path / name
     aside = final.with_name(f".{final.name}.new")
     with open(aside, "wb") as handle:
         handle.write(data)

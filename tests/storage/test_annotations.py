@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import IndexLockedError, StorageError
-from pipeline.storage.annotations import append_annotations, read_annotations
+from pipeline.storage.annotations import append_annotations, erase_from_annotations, read_annotations
 from pipeline.storage.location import Location
 from pipeline.storage.lock import writer_lock
 
@@ -65,3 +65,21 @@ def test_damage_is_said_and_never_passed_over(tmp_path: Path, harm) -> None:  # 
     file.write_bytes(harm(file.read_bytes()))
     with pytest.raises(StorageError, match=r"000001\.jsonl is damaged"):
         read_annotations(place, "scale")
+
+
+def test_what_must_be_forgotten_is_erased_and_the_rest_stays(place: Location) -> None:
+    erase_from_annotations(place, "scale", lambda record: None)
+    append_annotations(place, "scale", [{"n": 1}, {"n": 2}])
+    append_annotations(place, "scale", [{"n": 1}])
+    append_annotations(place, "scale", [{"n": 3}])
+    erase_from_annotations(place, "scale", lambda record: None if record["n"] == 1 else record)
+    assert read_annotations(place, "scale") == [{"n": 2}, {"n": 3}]
+    append_annotations(place, "scale", [{"n": 4}])
+    assert read_annotations(place, "scale") == [{"n": 2}, {"n": 3}, {"n": 4}]
+
+
+def test_a_file_of_no_bytes_is_damaged(tmp_path: Path) -> None:
+    append_annotations(Location.parse(tmp_path), "scale", [{"n": 1}])
+    (tmp_path / "annotations/scale/000001.jsonl").write_bytes(b"")
+    with pytest.raises(StorageError, match="damaged"):
+        read_annotations(Location.parse(tmp_path), "scale")
