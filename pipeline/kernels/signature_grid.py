@@ -36,7 +36,6 @@ _LITTLE_WORK: Final = 1 << 18  # pairs
 _HARDLY_FEWER: Final = 0.7
 _DEEPEST: Final = 6
 
-
 Found = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Pairs, int64 [pairs, 2], of a row that was asked and is not crowded with its partner; and the crowded rows."""
 
@@ -74,9 +73,7 @@ class _Grid:
     probed: NDArray[np.uint64]
 
 
-def find_partners(
-    search: Search, rows: NDArray[np.int64], asked: NDArray[np.bool_]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def find_partners(search: Search, rows: NDArray[np.int64], asked: NDArray[np.bool_]) -> Iterator[Found]:
     """The partners among ``rows`` of those that are ``asked``.
 
     Parameters
