@@ -141,6 +141,7 @@ def test_the_job_outlives_a_node(slurm: TwoNodes, tools: Path) -> None:
 def test_a_lost_first_node_has_the_job_queued_again(slurm: TwoNodes, tools: Path) -> None:
     """SLURM itself would leave it as running, with nothing in it, until its time is over."""
     job = submit(slurm, tools, "[ -e begun ] && { echo it goes on; exit 0; }; touch begun; sleep 300")
+    slurm.wait_until("Ray on both nodes", lambda: slurm.output(job).count("ray start") == 2, job=job)
     slurm.wait_until("the run", lambda: (tools / "begun").exists())
     head = int(slurm.job(job)["BatchHost"][-1])
     slurm.kill_node(head)

@@ -243,8 +243,9 @@ class TwoNodes:
         """Cancel whatever is left in the queue; returns when both nodes are free."""
         self.command("scancel", "--user=root")
         self.wait_until("an empty queue", lambda: not self.command("squeue", "--noheader"))
-        # A node that a busy machine kept from answering in time is `idle*` until SLURM has asked it again.
-        self.wait_until("both nodes", lambda: all(self.node_state(n) == "idle" for n in NODES), seconds=120)
+        # A node whose answer came too late, on a busy machine, is `idle*` or `completing` until SLURM asks it again,
+        # which takes up to two minutes.
+        self.wait_until("both nodes", lambda: all(self.node_state(n) == "idle" for n in NODES), seconds=200)
 
     def wait(self, job: str, *, seconds: float = 400) -> dict[str, str]:
         """Wait for a job's end."""
