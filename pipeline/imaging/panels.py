@@ -30,28 +30,30 @@ def find_panels(gray: NDArray[np.uint8]) -> list[Panel]:
         picture, to a side: what is smaller, such as a data bar or a caption, stays with its neighbour.
     """
     height, width = gray.shape
-    rows = _cuts(gray)
-    across = [(top, bottom, left, right) for top, bottom in rows for left, right in _cuts(gray[top:bottom].T)]
+    rows = _cuts(gray, axis=0)
+    across = [(top, bottom, left, right) for top, bottom in rows for left, right in _cuts(gray[top:bottom], axis=1)]
     if len(rows) == 1 and len(across) == 1:
         return [(0, height, 0, width)]
     if len(rows) == 1:
         panels = [
-            (top, bottom, left, right) for _, _, left, right in across for top, bottom in _cuts(gray[:, left:right])
+            (top, bottom, left, right)
+            for _, _, left, right in across
+            for top, bottom in _cuts(gray[:, left:right], axis=0)
         ]
         return panels[:_MOST_PANELS]
     return across[:_MOST_PANELS]
 
 
-def _cuts(gray: NDArray[np.uint8]) -> list[tuple[int, int]]:
-    """The parts between the gutters along the first axis."""
-    length, breadth = gray.shape
+def _cuts(gray: NDArray[np.uint8], *, axis: int) -> list[tuple[int, int]]:
+    """The parts between the gutters along an axis."""
+    length, breadth = gray.shape[axis], gray.shape[1 - axis]
     smallest = max(_SMALLEST_PX, int(_SMALLEST_SHARE * length))
     if length < 2 * smallest or breadth < _SMALLEST_PX:
         return [(0, length)]
-    sampled = np.ascontiguousarray(gray[:, :: max(1, breadth // _SAMPLED)])
+    step = max(1, breadth // _SAMPLED)
     # A margin may close the figure on all sides: the gutter need not reach the picture's very edge.
-    inner = np.ascontiguousarray(sampled[:, 1:-1])
-    most, least = inner.max(axis=1), inner.min(axis=1)
+    inner = gray[:, ::step][:, 1:-1] if axis == 0 else gray[::step][1:-1]
+    most, least = inner.max(axis=1 - axis), inner.min(axis=1 - axis)
     is_gutter = (most <= _GUTTER_LEVELS[0]) | (least >= _GUTTER_LEVELS[1])
     edges = np.flatnonzero(np.diff(np.r_[False, is_gutter, False].astype(np.int8)))
     starts = [0]

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
-from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -166,8 +165,12 @@ def _other_crops(candidate: ScaleCandidate, further: Iterator[tuple[ScaleCandida
     """The other crops of a label on a specimen, in which a stroke may show that one lacks."""
     if candidate.bar.paper != "picture":
         return []
-    same = takewhile(lambda one: one[0].segment is candidate.segment, further)
-    return [one for one, _ in same]
+    crops: list[ScaleCandidate] = []
+    last = candidate
+    while not last.is_last:
+        last = next(further)[0]
+        crops.append(last)
+    return crops
 
 
 def _other_panel(gray: NDArray[np.uint8], accepted: ScaleCandidate, memory: LabelMemory) -> str:

@@ -53,7 +53,7 @@ class ScaleCandidate:
     """One segment with one text read as its label; `reading` is None where no text was found near it.
 
     `crop` is the digest of the text's crop (`pipeline.imaging.label_memory.crop_digest`), `rivals` are the region's
-    other segments of the same kind.
+    other segments of the same kind; `is_last` says that no further crop of the same segment and region follows.
     """
 
     bar: DataBar
@@ -62,6 +62,7 @@ class ScaleCandidate:
     reading: LabelReading | None = None
     crop: str = ""
     rivals: tuple[Segment, ...] = ()
+    is_last: bool = True
 
     @property
     def nm_per_px(self) -> float | None:
@@ -108,14 +109,17 @@ def read_candidates(
             first = next(labels, None)
             if first is None and segment.kind != "inside":
                 yield ScaleCandidate(region, segment)
-            for place, place_ink, label in islice(chain([first] if first else [], labels), budget):
+            following = islice(chain([first] if first else [], labels), budget)
+            ahead = next(following, None)
+            while ahead is not None:
+                (place, place_ink, label), ahead = ahead, next(following, None)
                 budget -= 1
                 fringe_px = None if label.place == "inside" else place.fringe_px
                 printed = label_ink(place_ink, place, label)
                 digest, reading = memory.read(text_crop(gray, label.box, printed, fringe_px=fringe_px))
                 if fringe_px is not None and reading.is_certain:
                     reading = _on_specimen(reading, cut_out(gray, label.box), printed, place.level)
-                yield ScaleCandidate(region, segment, label, reading, digest, _rivals(segment, segments))
+                yield ScaleCandidate(region, segment, label, reading, digest, _rivals(segment, segments), ahead is None)
 
 
 def _is_no_bar(gray: NDArray[np.uint8], region: DataBar, segment: Segment) -> bool:
