@@ -25,8 +25,10 @@ _SURE_OF_OTHER_TEXT: Final = 0.9
 _BOTH_SURE: Final = 0.5
 _DISSENT: Final = 0.5
 _SURE_OF_POINT: Final = 0.85
-_LIKE_A_LENGTH: Final = re.compile(r"^.{0,2}[0-9OoIliSZBst].{0,6}[mnu\N{MICRO SIGN}rw]")
-"""A digit, or what one may be taken for, and a letter of a unit after it: what texture is read as seldom has both."""
+_LIKE_A_LENGTH: Final = re.compile(r"^.{0,2}[0-9OoIliSZBst].{0,6}[mnu\N{MICRO SIGN}rw]|^[0-9]+[.,][0-9]+$")
+"""A digit, or what one may be taken for, and a letter of a unit after it: what texture is read as seldom has both. Or a
+number with a point, whose unit a bright specimen may hide.
+"""
 
 _SECOND_LOOK_SCALE: Final = 1.5
 _DISCOUNT: Final = 0.95
