@@ -4,8 +4,9 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,15 +92,23 @@ def scheduler(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
             part.wait()
 
 
+def _wait_until(true: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
 def test_a_scheduler_that_is_gone_is_said_and_no_failure(
     place: Place, scheduler: tuple[str, subprocess.Popen[bytes]]
 ) -> None:
     address, process = scheduler
     with Engines(EngineChoice.parse("dask", workers=1, dask=address), Silent(), report=place.report()) as engines:
-        assert list(engines.pick("dask", seconds=1).map(add_one, [1], retries=0)) == [2]
+        engine: Any = engines.pick("dask", seconds=1)
+        assert list(engine.map(add_one, [1], retries=0)) == [2]
         process.kill()
         process.wait()
-        time.sleep(1)  # until the client has noticed; before that it would ask, and wait
+        _wait_until(lambda: engine._client.status != "running")  # before that it would ask, and wait
     assert place.pages == {}
     assert len(place.notes) == 1
     assert place.notes[0].startswith("Dask's report of this run could not be made: ConnectionError: ")
