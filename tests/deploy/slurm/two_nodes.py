@@ -216,6 +216,7 @@ class TwoNodes:
             yield
         finally:
             process.kill()
+            process.wait(timeout=30)  # a zombie would stay until the cluster is taken down
 
     def submit(self, script: str, *words: str, options: tuple[str, ...] = (), **environment: str) -> str:
         """Submit a script of deploy/slurm; its number."""
