@@ -1,6 +1,7 @@
 """Dask bags over a LocalCluster or an outside scheduler."""
 
 import ctypes
+import importlib.metadata
 import itertools
 import time
 import uuid
@@ -137,7 +138,7 @@ def open_dask(address: str | None, workers: int, report: ReportPlace | None = No
     Raises
     ------
     EngineError
-        The scheduler does not answer, or has no workers.
+        The scheduler does not answer, or has no workers, or some on which this version is not installed.
     """
     configure_dask()
     if address is None:
@@ -160,7 +161,23 @@ def open_dask(address: str | None, workers: int, report: ReportPlace | None = No
         raise EngineError(f"The Dask scheduler {address} does not answer or has no workers: {error}.") from error
     with suppress(TimeoutError):
         client.wait_for_workers(max(1, workers), timeout=_JOINING_SECONDS)
+    _refuse_strangers(client, address)
     return DaskEngine(client, None, report)
+
+
+def _refuse_strangers(client: Client, address: str) -> None:
+    """Workers without this package would end at its first task, one after the other, and the run wait for ever."""
+    # A lambda travels by value.
+    found = client.run(lambda: importlib.metadata.version("semcorpus"), on_error="return")
+    own = importlib.metadata.version("semcorpus")
+    for worker, version in found.items():
+        if version != own:
+            client.close()
+            has = f"has semcorpus {version}" if isinstance(version, str) else "cannot import semcorpus"
+            raise EngineError(
+                f"Worker {worker} of the Dask scheduler {address} {has}, and this is semcorpus {own}; "
+                "install the same on all of them, best from one image."
+            )
 
 
 def _on_item(named: tuple[str, Item], function: Callable[[Item], Result]) -> Result:

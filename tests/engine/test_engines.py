@@ -126,6 +126,24 @@ def test_an_absent_scheduler_is_named(tmp_path: Path) -> None:
         engines.pick("dask", seconds=1.0)
 
 
+@pytest.fixture
+def other_version(tmp_path: Path) -> None:
+    """What `importlib.metadata` finds first in a process that runs there."""
+    about = tmp_path / "semcorpus-9.9.dist-info" / "METADATA"
+    about.parent.mkdir()
+    about.write_text("Metadata-Version: 2.1\nName: semcorpus\nVersion: 9.9\n")
+
+
+def test_workers_with_another_version_are_refused(
+    other_version: None, scheduler: tuple[str, subprocess.Popen[bytes]]
+) -> None:
+    with (
+        pytest.raises(EngineError, match=r"has semcorpus 9\.9, and this is semcorpus"),
+        Engines(EngineChoice(dask=scheduler[0]), Silent()) as engines,
+    ):
+        engines.pick("dask", seconds=1)
+
+
 def test_dask_hands_out_no_gpus(cluster: Engines) -> None:
     with pytest.raises(EngineError, match="run it on Ray"):
         list(cluster.pick("dask", seconds=1e9).map(_square, [1], retries=0, gpus=1.0))
