@@ -5,6 +5,7 @@ node's memory, so that Ray accounts for both. When Ray's own stages need the pro
 """
 
 import asyncio
+import math
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
@@ -33,11 +34,11 @@ _MEMORY_SHARE = 0.98
 class _Host:
     """The actor in which a nanny, and below it a worker process, runs."""
 
-    async def start(self, scheduler: str, options: dict[str, Any]) -> str:
-        """Start the worker on this node's address, and return the worker's."""
+    async def start(self, scheduler: str, options: dict[str, Any]) -> tuple[str, str]:
+        """Start the worker on this node's address; returns the worker's, and the node's name in Ray."""
         address = _own_address()
         self._nanny = await Nanny(scheduler, host=address, dashboard_address=f"{address}:0", **options)
-        return str(self._nanny.worker_address)
+        return str(self._nanny.worker_address), ray.get_runtime_context().get_node_id()
 
     async def finished(self) -> None:
         """Return when the nanny ends by itself; a call that fails is how the cluster learns of a lost node."""
@@ -69,11 +70,8 @@ class RayWorker(ProcessInterface):
         self._options, self._nanny, self._lost = actor, nanny | {"name": name}, lost
         self.reason = ""
         self.over = False  # the actor has ended, or never began
-
-    @property
-    def waits_for_bytes(self) -> int:
-        """Memory that Ray has yet to find for it; 0 once it runs."""
-        return 0 if self.address is not None else int(self._options["memory"])
+        self.node: str | None = None  # where Ray has put it, by Ray's name; None while it waits for a place
+        self.bytes = int(actor["memory"])
 
     async def start(self) -> None:
         """Ask Ray for the actor."""
@@ -83,7 +81,7 @@ class RayWorker(ProcessInterface):
 
     async def _live(self) -> None:
         try:
-            self.address = await self._actor.start.remote(self._scheduler, self._nanny)
+            self.address, self.node = await self._actor.start.remote(self._scheduler, self._nanny)
             await self._actor.finished.remote()
         except ray.exceptions.RayError as error:  # actor or node died, or the nanny does not start there
             self.reason = str(error).strip().splitlines()[-1]
@@ -156,10 +154,13 @@ class RayNodesCluster(SpecCluster):
         """Ask for the workers that are missing; those that Ray has no room for yet wait there."""
         if self._resting or self.status != Status.running:
             return
-        most = _memory_per_worker()
+        shares = _memory_per_processor()
+        least = min(shares.values(), default=0.0)
         for worker in list(self.workers.values()):
-            # One that asks for more memory than a processor comes with now would wait for ever.
-            if worker.over or worker.waits_for_bytes > most:
+            # One that asks for more memory than a processor comes with now would wait for ever; one that was asked for
+            # at such a time and has found a place leaves its node's other processors without memory.
+            share = least if worker.node is None else shares.get(worker.node, math.inf)
+            if worker.over or worker.bytes > share:
                 await self._forget(worker)
         if len(self.workers) < self.capacity:
             self.scale(max(self.capacity, len(self.worker_spec)))
@@ -194,11 +195,15 @@ def _living_nodes() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
 
 
+def _memory_per_processor() -> dict[str, float]:
+    """Bytes, by node; nodes without a processor are left out."""
+    nodes = [node for node in _living_nodes() if node["Resources"].get("CPU", 0) >= 1]
+    return {node["NodeID"]: float(node["Resources"]["memory"]) / int(node["Resources"]["CPU"]) for node in nodes}
+
+
 def _memory_per_worker() -> int:
     """Bytes; by the node with the least for a processor, so that every processor of every node can have a worker."""
-    nodes = [node["Resources"] for node in _living_nodes()]
-    shares = [float(node["memory"]) / int(node["CPU"]) for node in nodes if node.get("CPU", 0) >= 1]
-    return int(_MEMORY_SHARE * min(shares, default=0))
+    return int(_MEMORY_SHARE * min(_memory_per_processor().values(), default=0.0))
 
 
 class DaskOnRayEngine(DaskEngine):

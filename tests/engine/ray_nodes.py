@@ -15,6 +15,7 @@ from ray.cluster_utils import Cluster
 
 from pipeline import run
 from pipeline.engine import Engine, EngineChoice, Engines
+from pipeline.engine.dask_on_ray import RayNodesCluster
 from pipeline.progress import Silent
 from tests.stages.conftest import cheap_recipe
 
@@ -44,6 +45,22 @@ def lose_a_node(cluster: Cluster, engine: Engine) -> tuple[int, int]:
     return len(set(came)), engine.workers
 
 
+def late_look(cluster: Cluster, engine: Any) -> tuple[int, int]:
+    """Workers on a node that came with less memory: while those asked for before take it, and after a look."""
+    nodes: RayNodesCluster = engine._nodes
+    nodes._looking.stop()
+    cluster.remove_node(cluster.list_all_nodes()[-1], allow_graceful=False)
+    wait_until(lambda: engine.workers == 1 and nodes.capacity == 1)
+    nodes.scale(1)
+    nodes.scale(3)  # two wait, with as much memory as the node that is left has for one
+    cluster.add_node(num_cpus=2, object_store_memory=STORE_BYTES, memory=3_000_000_000)
+    wait_until(lambda: engine.workers == 2)
+    before = engine.workers
+    nodes.sync(nodes._begin_looking)
+    wait_until(lambda: engine.workers == 3)
+    return before, engine.workers
+
+
 def engines_on_two_nodes(cluster: Cluster) -> dict[str, Any]:
     """Dask, Ray, Dask, each with all processors; then a node is lost and replaced."""
     seen: dict[str, Any] = {}
@@ -64,6 +81,7 @@ def engines_on_two_nodes(cluster: Cluster) -> dict[str, Any]:
         cluster.add_node(num_cpus=2, object_store_memory=STORE_BYTES, memory=3_000_000_000)
         wait_until(lambda: dask.workers == 3)
         seen["workers_after_loss"] = dask.workers
+        seen["workers_after_a_late_look"] = late_look(cluster, dask)
         on_ray = engines.pick("ray", seconds=1)
         seen["ray_after_loss"] = lose_a_node(cluster, on_ray)[0]
     return seen

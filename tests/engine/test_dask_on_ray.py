@@ -68,6 +68,10 @@ def test_a_lost_nodes_workers_are_replaced(seen: dict[str, Any]) -> None:
     assert seen["workers_after_loss"] == 3
 
 
+def test_a_worker_with_too_much_of_its_nodes_memory_makes_room(seen: dict[str, Any]) -> None:
+    assert seen["workers_after_a_late_look"] == [2, 3]
+
+
 def test_the_whole_job_stores_the_same_bits(seen: dict[str, Any], index: Path, reference_index: Path) -> None:  # noqa: F811
     assert differing_arrays(index, reference_index) == []
     (page,) = index.glob("reports/runs/*/dask.html")
