@@ -27,6 +27,11 @@ _DESCENT: Final = 0.1
 _DIGIT_GAP: Final = 0.38
 _GAP_BESIDE_1: Final = 0.48
 _POINT_WIDTH: Final = 0.15
+_SAME_TOP: Final = 0.2
+"""Digits reach this near to the first one's top; the letters of a unit, m, n, u and p, stay a quarter lower."""
+
+_FIRST_HALF: Final = 0.3
+_DIGIT_WIDTH: Final = 0.5
 _HOLES: Final = {"0": 1, "1": 0, "2": 0, "3": 0, "5": 0, "6": 1, "7": 0, "8": 2, "9": 1}
 _SMALLEST_HOLE: Final = 0.008
 _SMALLEST_FOR_HOLES_PX: Final = 11
@@ -94,18 +99,21 @@ def _check_at(crop: NDArray[np.uint8], threshold: int, text: str, value: LabelVa
     glyphs = _without_star(_glyphs(crop, threshold))
     if len(glyphs) < 2:
         return ShapeVerdict("silent", "the letters touch each other")
-    digit_height = glyphs[0].height
-    baseline = glyphs[0].bottom
-    points = [g for g in glyphs if _is_point(g, digit_height, baseline)]
+    first = _first_letter(glyphs)
+    digit_height, baseline = first.height, first.bottom
     letters = [g for g in glyphs if g.height >= _STAR_HEIGHT * digit_height]
     digits = [character for character in number if character.isdigit()]
+    last = _last_digit(letters, len(digits))
+    specks = [g for g in glyphs if _is_point(g, digit_height, baseline) and g.x < letters[last].x]
+    points = [speck for speck in specks if not _is_tail(speck, first, glyphs)]
     point_verdict = _check_point(points, letters, number)
     if point_verdict is not None:
         return point_verdict
     # Where digits touch, they are fewer than were read; the last two letters are the unit's, after a space.
     separate = len(digits) if len(letters) >= len(digits) + 2 else max(0, len(letters) - 2)
-    if _has_wide_gap(letters[:separate], points, digits, digit_height):
-        return ShapeVerdict("contradicts", "a gap between two digits is as wide as a lost decimal point", True)
+    if _has_wide_gap(letters[: min(separate, last + 1)], points, digits, digit_height):
+        reason = "a gap between two digits is as wide as a lost decimal point"
+        return ShapeVerdict("contradicts", reason, len(digits) == len(number))
     if len(letters) < len(digits) + 2:
         return ShapeVerdict("silent", f"{len(letters)} separate letters for {len(digits)} digits and a unit")
     if len(letters) > len(digits) + 2:
@@ -116,12 +124,11 @@ def _check_at(crop: NDArray[np.uint8], threshold: int, text: str, value: LabelVa
 def _check_point(points: list[_Glyph], letters: list[_Glyph], number: str) -> ShapeVerdict | None:
     """A printed point must have been read, and a read point be printed, after as many digits; None if so."""
     read = [place for place, character in enumerate(number) if character in ".,"]
-    inside = [p for p in points if letters and p.x < letters[-1].x]
-    if len(inside) != len(read):
-        return ShapeVerdict(
-            "contradicts", f"{len(inside)} decimal points printed, {len(read)} read", len(inside) > len(read)
-        )
-    if read and sum(letter.x < inside[0].x for letter in letters) != read[0]:
+    if len(points) != len(read):
+        # A number has one point at most: beside one that was read none is lost.
+        reason = f"{len(points)} decimal points printed, {len(read)} read"
+        return ShapeVerdict("contradicts", reason, bool(points) and not read)
+    if read and sum(letter.x < points[0].x for letter in letters) != read[0]:
         return ShapeVerdict("silent", "the decimal point's place cannot be counted")
     return None
 
@@ -141,6 +148,34 @@ def _has_wide_gap(letters: list[_Glyph], points: list[_Glyph], digits: list[str]
         if not has_point and second.x - first.x - first.width > widest * digit_height:
             return True
     return False
+
+
+def _first_letter(glyphs: list[_Glyph]) -> _Glyph:
+    """The leftmost piece that is no speck: what digits are as high as, and stand on."""
+    tallest = max(glyph.height for glyph in glyphs)
+    return next(glyph for glyph in glyphs if glyph.height >= _STAR_HEIGHT * tallest)
+
+
+def _last_digit(letters: list[_Glyph], count: int) -> int:
+    """Place of the last letter that reaches the digits' top: a unit has none such, but may break into any number.
+
+    The very last letter where what reaches the top is too narrow to be that many digits.
+    """
+    height, top = letters[0].height, letters[0].top
+    high = [place for place, letter in enumerate(letters) if letter.top - top <= _SAME_TOP * height]
+    width = sum(letters[place].width for place in high)
+    is_enough = len(high) >= count or width >= _DIGIT_WIDTH * height * count
+    return high[-1] if is_enough else len(letters) - 1
+
+
+def _is_tail(speck: _Glyph, first: _Glyph, glyphs: list[_Glyph]) -> bool:
+    """Whether a speck is the lower end of the first digit, torn off where the stroke is thin, as serif fonts' 3 and 5.
+
+    A point before the digit would leave a column free, and have nothing above it.
+    """
+    is_under = speck.x + speck.width / 2 <= first.x + min(first.width / 2, _FIRST_HALF * first.height)
+    above = (g for g in glyphs if g.bottom <= speck.top and g.x < speck.x + speck.width and speck.x < g.x + g.width)
+    return is_under and (speck.x + speck.width >= first.x or any(above))
 
 
 def _check_letters(letters: list[_Glyph], digits: list[str], value: LabelValue, baseline: int) -> ShapeVerdict:
