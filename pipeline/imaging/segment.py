@@ -42,6 +42,7 @@ _WIDEST_TICK_PX: Final = 8
 _LETTER_PROPORTION: Final = 3
 _RULER_TICKS: Final = 11
 _RULER_SEEN: Final = 8
+_WHOLE_COLUMNS: Final = 0.95
 _LOWEST_LETTERED_PX: Final = 11
 _LETTERED_SHARE: Final = (0.55, 0.98)
 _BOX_PROPORTION: Final = 0.8
@@ -54,6 +55,8 @@ _TICK_SHARE: Final = 0.7
 _INNER_SHARE: Final = 0.3
 _WHOLE_ROW: Final = 0.97
 _THIN_PX: Final = 4
+_TOUCHED_SHARE: Final = 0.1
+_ROUGH_SHARE: Final = 0.4
 _MOST_LINES: Final = 60
 _PROFILE_PX: Final = 6
 _BEYOND_PX: Final = 5
@@ -393,8 +396,11 @@ def _stands_alone(ink: NDArray[np.uint8], line: _Line) -> bool:
     if x0 < 0 or y0 < 0 or x1 > ink.shape[1] or y1 > ink.shape[0]:
         return False
     inside = ink[line.y : line.y + line.thickness, line.x : line.x + line.width]
-    # A piece of a tilted or curved stroke goes on in its corners.
     around = int(ink[y0:y1, x0:x1].sum()) - int(inside.sum())
+    near = int(ink[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1].sum()) - int(inside.sum())
+    # A blurred edge may pass the threshold in places: a row of a thick bar, if nothing goes on behind it.
+    is_rough = line.thickness > _THIN_PX and near <= _ROUGH_SHARE * line.width and around == near
+    # A piece of a tilted or curved stroke goes on in its corners.
     corners = ink[y0:y1, [x0, x0 + 1, x1 - 2, x1 - 1]]
     core = inside[1:-1] if line.thickness > _THIN_PX else inside
     is_whole = float(core.mean()) >= 0.95 and float(inside.mean()) >= 0.85
@@ -403,7 +409,7 @@ def _stands_alone(ink: NDArray[np.uint8], line: _Line) -> bool:
     beyond = ink[rows, max(0, x0 - _BEYOND_PX) : x0], ink[rows, x1 : x1 + _BEYOND_PX]
     if any(part.size and float(part.mean()) > 0.5 for part in beyond):
         return False
-    return around <= 0.1 * line.width and not corners.any() and is_whole
+    return (is_rough or around <= _TOUCHED_SHARE * line.width) and not corners.any() and is_whole
 
 
 def _lettered(ink: NDArray[np.uint8], pieces: NDArray[np.int32], *, proportion: float = 2.0) -> list[Segment]:
@@ -428,7 +434,10 @@ def _lettered(ink: NDArray[np.uint8], pieces: NDArray[np.int32], *, proportion: 
 def _rulers(pieces: NDArray[np.int32]) -> list[Segment]:
     """Rows of eleven equal, even marks; up to three inner ones may be lost in a bright specimen."""
     _, _, width, height, area = pieces.T
-    mark = (height >= 3) & (height <= 40) & (width >= 1) & (width <= 0.8 * height) & (area >= 0.8 * width * height)
+    # Of a blurred mark a column may be inked in a part of its length only.
+    whole_columns = np.maximum(1, width - 1)
+    is_even = (area >= 0.8 * width * height) | (area >= _WHOLE_COLUMNS * whole_columns * height)
+    mark = (height >= 3) & (height <= 40) & (width >= 1) & (width <= 0.8 * height) & is_even
     marks = pieces[mark]
     found = []
     for anchor_y, anchor_h in sorted({(int(m[1]), int(m[3])) for m in marks}):

@@ -41,6 +41,18 @@ def test_a_solid_bar_of_any_width_is_its_outer_width(width: int) -> None:
     assert (segment.kind, segment.length_px, segment.box) == ("solid", width, (200, 10, width, 6))
 
 
+def test_a_bar_whose_blurred_edge_is_inked_in_places() -> None:
+    """As a picture set straight has it; what goes on for more than a row is another thing."""
+    ink = blank()
+    ink[20:26, 100:250] = 1
+    for x in (120, 160, 200):
+        ink[19, x : x + 15] = 1
+    segment = only(ink)
+    assert (segment.kind, segment.length_px, segment.box) == ("solid", 150, (100, 20, 150, 6))
+    ink[18, 165:170] = 1
+    assert find_segments(ink, BAR) == []
+
+
 def test_a_line_broken_by_its_label() -> None:
     ink = blank()
     ink[29:32, 40:120] = 1
@@ -70,6 +82,17 @@ def test_a_ruler_spans_from_its_first_to_its_last_tick(missing: tuple[int, ...])
 @pytest.mark.parametrize("missing", [(0,), (10,), (0, 1)])
 def test_a_ruler_that_lost_an_end_says_nothing(missing: tuple[int, ...]) -> None:
     assert find_segments(ruler(missing), BAR) == []
+
+
+def test_a_ruler_of_blurred_marks() -> None:
+    ink = blank()
+    for tick in range(11):
+        ink[20:36, 30 + 30 * tick : 33 + 30 * tick] = 1
+        ink[20:23, 33 + 30 * tick] = 1
+    segment = only(ink)
+    assert (segment.kind, segment.length_px) == ("ruler", 300)
+    ink[20:36:3] = 0
+    assert find_segments(ink, BAR) == []
 
 
 @pytest.mark.parametrize("ticks", [9, 10, 12])
