@@ -1,4 +1,4 @@
-"""Print that a crop from a specimen lost: is there a paler point or letter between two letters that it kept?"""
+"""Print that a crop from a specimen lost: a paler point or letter between two letters, or a point before the first."""
 
 from itertools import pairwise
 from typing import Final, Literal
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.imaging.gray_levels import median_level
 from pipeline.imaging.ink_pieces import piece_boxes
 
-Hidden = Literal["", "point", "letter"]
+Hidden = Literal["", "point", "letter", "first point"]
 
 _TALL: Final = 0.6
 _FOOT: Final = 0.3
@@ -21,40 +21,64 @@ _TOWARDS_INK: Final = 0.6
 _POINT_SHARE: Final = 0.5
 _CLEAR_SHARE: Final = 0.12
 _LEAST_CONTRAST: Final = 20
+_SMALLEST_POINT: Final = 0.08
+_LARGEST_POINT: Final = 0.3
+_SOLID_SHARE: Final = 0.7
 
 
-def hidden_print(gray: NDArray[np.uint8], ink: NDArray[np.uint8], level: int, *, letters: int | None = None) -> Hidden:
-    """Look between neighbouring letters for print that is paler than theirs.
+def hidden_print(
+    gray: NDArray[np.uint8], ink: NDArray[np.uint8], level: int, *, letters: int | None = None, before: int = 0
+) -> Hidden:
+    """Look between neighbouring letters, and before the first, for print that is paler than theirs.
 
     Parameters
     ----------
     gray : uint8 ndarray, [height, width]
-        The picture in the tight box of a label.
+        The picture in the tight box of a label, and ``before`` columns left of it.
     ink : uint8 ndarray, [height, width]
         1 where the label's crop has ink.
     level : int
         The ink's gray level.
     letters : int, optional
         How many letters from the left are looked at: the digits. Default: all.
+    before : int, optional
+        Columns of the picture left of the label. Default: none, and no point is looked for there.
 
     Returns
     -------
     str
         ``point`` where some gap between two letters is clear above and has something of two pixels or more at its foot
         that is nearer to the ink's level than to the ground's; ``letter`` where a gap is wide enough for a letter and
-        a fifth of it is so, as a specimen behind the label may be too; else empty, also where the ground hardly
-        differs from the ink.
+        a fifth of it is so, as a specimen behind the label may be too; ``first point`` where a small and solid one
+        stands alone before the first letter; else empty, also where the ground hardly differs from the ink.
     """
     tall = [piece for piece in piece_boxes(ink).tolist() if piece[3] >= _TALL * ink.shape[0]]
     tall = sorted(tall)[:letters]
     around = gray[cv2.dilate(ink, np.ones((3, 3), np.uint8)) == 0]
     contrast = abs(level - median_level(around))
-    if len(tall) < 2 or contrast < _LEAST_CONTRAST:
+    if not tall or contrast < _LEAST_CONTRAST:
         return ""
     distance = cv2.absdiff(gray, np.full_like(gray, level))
     pale = (distance <= _TOWARDS_INK * contrast) & (ink == 0)
     found = [_between(pale, left, right) for left, right in pairwise(tall)]
-    return "point" if "point" in found else "letter" if "letter" in found else ""
+    if "point" in found or "letter" in found:
+        return "point" if "point" in found else "letter"
+    return "first point" if before and _is_point_before(pale, tall[0]) else ""
+
+
+def _is_point_before(pale: NDArray[np.bool_], first: list[int]) -> bool:
+    """Whether a small, solid piece stands at the foot of the first letter's left side, hardly anything beside it."""
+    left, top, _, height = first[:4]
+    window = pale[top + height // 2 : top + height + 1, max(0, left - round(_WIDEST_GAP * height)) : left - 1]
+    around = int(window.sum())
+    if not around:
+        return False
+    for x, y, width, tall, area in piece_boxes(window.astype(np.uint8)).tolist():
+        is_small = max(2, _SMALLEST_POINT * height) <= tall <= max(3, _LARGEST_POINT * height) and width <= 1.5 * tall
+        is_foot = y + tall >= height - height // 2 - _LARGEST_POINT * height / 2 and x > 0
+        if is_small and is_foot and area >= _SOLID_SHARE * width * tall and around <= 2 * area:
+            return True
+    return False
 
 
 def _between(pale: NDArray[np.bool_], left: list[int], right: list[int]) -> Hidden:

@@ -25,7 +25,7 @@ _SURE_OF_OTHER_TEXT: Final = 0.9
 _BOTH_SURE: Final = 0.5
 _DISSENT: Final = 0.5
 _SURE_OF_POINT: Final = 0.85
-_LIKE_A_LENGTH: Final = re.compile(r"^.{0,2}[0-9OoIliSZBst].{0,6}[mnu\N{MICRO SIGN}rw]|^[0-9]+[.,][0-9]+$")
+LIKE_A_LENGTH: Final = re.compile(r"^.{0,2}[0-9OoIliSZBst].{0,6}[mnu\N{MICRO SIGN}rw]|^[0-9]+[.,][0-9]+$")
 """A digit, or what one may be taken for, and a letter of a unit after it: what texture is read as seldom has both. Or a
 number with a point, whose unit a bright specimen may hide.
 """
@@ -127,7 +127,7 @@ def _settled_quickly(crop: NDArray[np.uint8], quick: list[_Understood]) -> Label
     """The reading where the quick readers that were asked so far need no other opinion; None where they do."""
     if len(quick) == 1:
         seen = quick[0]
-        is_other = seen.confidence >= _SURE_OF_OTHER_TEXT or not _LIKE_A_LENGTH.search(seen.text)
+        is_other = seen.confidence >= _SURE_OF_OTHER_TEXT or not LIKE_A_LENGTH.search(seen.text)
         return _no_length(seen) if seen.text and seen.value is None and is_other else None
     first, second = quick
     if not first.text and second.value is None:
@@ -175,7 +175,8 @@ def _agreed(crop: NDArray[np.uint8], first: _Understood, quick: _Understood) -> 
         return None
     shapes = check_shapes(crop, first.text, first.value)
     if shapes.verdict == "contradicts" and shapes.on_point and sure < _SURE_OF_POINT:
-        return LabelReading(first.text, first.value, False, sure, f"{first.text!r}: {shapes.reason}")
+        reason = f"{first.text!r}: {shapes.reason}"
+        return LabelReading(first.text, first.value, False, sure, reason, point_in_doubt=True)
     is_shown, against = shapes.verdict == "confirms", shapes.verdict == "contradicts" and shapes.on_point
     return LabelReading(first.text, first.value, True, _DISCOUNT * sure, "two readers agree", not is_shown, against)
 

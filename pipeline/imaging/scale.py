@@ -41,6 +41,10 @@ from pipeline.records import DecodedImage, ScaleReading
 
 _DISSENT: Final = 0.7
 _AS_COLOURED: Final = 0.6
+_NUMBER_WITH_POINT: Final = re.compile(r"[^0-9]{0,2}([0-9]+(?:[.,]|(?<!1) (?!1))[0-9]+)")
+"""A space between two digits is what a reader sees of a point that is too pale; a 1 has wide margins."""
+
+_FIRST_POINT: Final = re.compile(r"[^0-9]{0,2}[.,] ?([0-9]+)[^0-9.,]")
 _CROPS_DIFFER: Final = "something else in another crop of the same print"
 
 
@@ -109,8 +113,8 @@ def read_scale(
     accepted: ScaleCandidate | None
     seen: list[ScaleCandidate] = []
     if known is not None:
-        for asked in known:
-            memory.use(asked.crop, asked.reading)
+        for digest, reading in (asked for one in known for asked in one.asked):
+            memory.use(digest, reading)
         accepted = known[-1]
     else:
         accepted, seen = _search(gray, bar, memory, key)
@@ -258,14 +262,15 @@ def _is_disputed(candidate: ScaleCandidate, others: Iterable[ScaleCandidate]) ->
     others = list(others)
     if any(_states_other(one, candidate) for one in others):
         return True
+    number = _digits(candidate)
+    if not re.search(r"[.,]", candidate.reading.text):
+        with_first = (_FIRST_POINT.match(_text(one)) for one in others)
+        if any(seen is not None and seen[1] == number for seen in with_first):
+            return True
     if not has_no_point(candidate.reading):
         return False
-    number = _digits(candidate)
-    for other in others:
-        seen = re.match(r"[^0-9]{0,2}([0-9]+[.,][0-9]+)", other.reading.text) if other.reading is not None else None
-        if seen is not None and re.sub(r"[^0-9]", "", seen[1]) == number:
-            return True
-    return False
+    with_point = (_NUMBER_WITH_POINT.match(_text(one)) for one in others)
+    return any(seen is not None and re.sub(r"[^0-9]", "", seen[1]) == number for seen in with_point)
 
 
 def _states_other(other: ScaleCandidate, candidate: ScaleCandidate) -> bool:
@@ -279,7 +284,11 @@ def _states_other(other: ScaleCandidate, candidate: ScaleCandidate) -> bool:
 
 
 def _digits(candidate: ScaleCandidate) -> str:
-    return re.sub(r"[^0-9]", "", candidate.reading.text) if candidate.reading is not None else ""
+    return re.sub(r"[^0-9]", "", _text(candidate))
+
+
+def _text(candidate: ScaleCandidate) -> str:
+    return candidate.reading.text if candidate.reading is not None else ""
 
 
 def _all_agree(candidates: list[ScaleCandidate]) -> bool:

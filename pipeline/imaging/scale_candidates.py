@@ -21,6 +21,7 @@ from pipeline.imaging.databar import (
     overlay_regions,
     thin_print,
 )
+from pipeline.imaging.faint_print import Asked, read_again
 from pipeline.imaging.flat_strokes import flat_stroke_regions
 from pipeline.imaging.hidden_print import hidden_print
 from pipeline.imaging.label_box import LabelBox, find_label_boxes, label_ink
@@ -43,6 +44,7 @@ _MOST_RIVALS: Final = 3
 _SAME_THICKNESS_PX: Final = 2
 _MOST_READINGS: Final = 12
 _POINT_LOST: Final = "something paler at the feet of two letters may be a decimal point"
+_FIRST_POINT_LOST: Final = "something paler at the foot of the first letter may be a decimal point"
 
 Region = tuple[DataBar, NDArray[np.uint8], NDArray[np.int32]]
 """A region, its ink and the ink's pieces."""
@@ -53,7 +55,8 @@ class ScaleCandidate:
     """One segment with one text read as its label; `reading` is None where no text was found near it.
 
     `crop` is the digest of the text's crop (`pipeline.imaging.label_memory.crop_digest`), `rivals` are the region's
-    other segments of the same kind; `is_last` says that no further crop of the same segment and region follows.
+    other segments of the same kind; `is_last` says that no further crop of the same segment and region follows; `asked`
+    are all crops of the text that were read.
     """
 
     bar: DataBar
@@ -63,6 +66,7 @@ class ScaleCandidate:
     crop: str = ""
     rivals: tuple[Segment, ...] = ()
     is_last: bool = True
+    asked: tuple[Asked, ...] = ()
 
     @property
     def nm_per_px(self) -> float | None:
@@ -116,25 +120,41 @@ def read_candidates(
                 budget -= 1
                 fringe_px = None if label.place == "inside" else place.fringe_px
                 printed = label_ink(place_ink, place, label)
-                digest, reading = memory.read(text_crop(gray, label.box, printed, fringe_px=fringe_px))
+                asked: tuple[Asked, ...] = (memory.read(text_crop(gray, label.box, printed, fringe_px=fringe_px)),)
+                if label.place != "inside":
+                    asked = read_again(gray, label.box, printed, asked[0], memory)
+                digest, reading = asked[-1]
                 if fringe_px is not None and reading.is_certain:
-                    reading = _on_specimen(reading, cut_out(gray, label.box), printed, place.level)
-                yield ScaleCandidate(region, segment, label, reading, digest, _rivals(segment, segments), ahead is None)
+                    reading = _on_specimen(reading, gray, label.box, printed, place.level)
+                rivals = _rivals(segment, segments)
+                yield ScaleCandidate(region, segment, label, reading, digest, rivals, ahead is None, asked)
 
 
 def _is_no_bar(gray: NDArray[np.uint8], region: DataBar, segment: Segment) -> bool:
     return is_frame_side(gray, segment) or has_paler_ticks(gray, segment, region.level)
 
 
-def _on_specimen(reading: LabelReading, gray: NDArray[np.uint8], ink: NDArray[np.uint8], level: int) -> LabelReading:
+def _on_specimen(
+    reading: LabelReading,
+    gray: NDArray[np.uint8],
+    box: tuple[int, int, int, int],
+    ink: NDArray[np.uint8],
+    level: int,
+) -> LabelReading:
     """A certain reading of print on a specimen, in doubt where the crop may have lost some of it.
 
     A point that may have been lost makes a number without one uncertain; a letter needs other crops to be heard.
     """
+    x, y, width, height = box
+    before = min(x, height)
+    wide = cut_out(gray, (x - before, y, width + before, height))
     digits = sum(character.isdigit() for character in reading.text)
-    hidden = "point" if reading.point_in_doubt else hidden_print(gray, ink, level, letters=digits)
+    hidden = hidden_print(wide, np.pad(ink, ((0, 0), (before, 0))), level, letters=digits, before=before)
+    hidden = "point" if reading.point_in_doubt else hidden
     if hidden == "point" and (reading.point_in_doubt or has_no_point(reading)):
         return replace(reading, is_certain=False, reason=f"{reading.text!r}: {_POINT_LOST}")
+    if hidden == "first point" and not re.search(r"[.,]", reading.text):
+        return replace(reading, is_certain=False, reason=f"{reading.text!r}: {_FIRST_POINT_LOST}")
     return replace(reading, on_readers_alone=True) if hidden == "letter" else reading
 
 

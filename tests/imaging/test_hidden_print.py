@@ -8,11 +8,13 @@ from pipeline.imaging.hidden_print import hidden_print
 from tests.imaging.scale_drawings import font
 
 
-def print_and_ink(text: str, *, pale: str = "", ground: int = 60, size: int = 30) -> tuple[np.ndarray, np.ndarray]:
-    """White letters in their tight box, those of ``pale`` half as bright, and the ink of the others."""
+def print_and_ink(
+    text: str, *, pale: str = "", ground: int = 60, size: int = 30, before: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """White letters in their tight box and ``before`` columns, those of ``pale`` half as bright; the others' ink."""
     letters = font(size)
     gray, kept = (Image.new("L", (30 * size, 3 * size), level) for level in (ground, 0))
-    x = 10.0
+    x = 10.0 + before
     for character in text:
         level = ground + int(0.55 * (255 - ground)) if character in pale else 255
         ImageDraw.Draw(gray).text((round(x), 10), character, fill=level, font=letters)
@@ -21,7 +23,7 @@ def print_and_ink(text: str, *, pale: str = "", ground: int = 60, size: int = 30
         x += letters.getlength(character)
     ink = (np.asarray(kept) > 200).astype(np.uint8)
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    box = (slice(rows[0], rows[-1] + 1), slice(columns[0] - before, columns[-1] + 1))
     return np.ascontiguousarray(np.asarray(gray, dtype=np.uint8)[box]), np.ascontiguousarray(ink[box])
 
 
@@ -43,6 +45,22 @@ def test_a_pale_digit_is_seen() -> None:
     gray, ink = print_and_ink("1807 nm", pale="8")
     assert hidden_print(gray, ink, 255) == "letter"
     assert hidden_print(gray, ink, 255, letters=1) == ""
+
+
+@pytest.mark.parametrize("text", [".5 nm", ".25 um"])
+@pytest.mark.parametrize("size", [18, 30, 50])
+def test_a_pale_point_before_the_first_letter_is_seen(text: str, size: int) -> None:
+    gray, ink = print_and_ink(text, pale=".", size=size, before=size)
+    assert hidden_print(gray, ink, 255, before=size) == "first point"
+    assert hidden_print(gray[:, size:], ink[:, size:], 255) == ""
+
+
+@pytest.mark.parametrize("text", ["100 nm", "5 um"])
+def test_clear_ground_or_a_bright_specimen_before_the_first_letter_is_no_point(text: str) -> None:
+    gray, ink = print_and_ink(text, before=30)
+    assert hidden_print(gray, ink, 255, before=30) == ""
+    gray[:, :27] = 200
+    assert hidden_print(gray, ink, 255, before=30) == ""
 
 
 def test_a_ground_like_the_ink_and_a_single_letter_say_nothing() -> None:

@@ -2,7 +2,10 @@
 
 from collections import Counter
 
+import numpy as np
+
 from pipeline.imaging.label_memory import LabelMemory
+from pipeline.imaging.label_text import TextCandidate
 from pipeline.imaging.scale import read_scale
 from tests.imaging.scale_drawings import Drawing, draw, sample
 
@@ -48,6 +51,31 @@ def test_what_was_seen_before_saves_time_only() -> None:
     assert [read_scale(gray, labels=backwards) for gray in reversed(pictures)] == alone[::-1]
     assert memory.used == backwards.used
     assert len(memory.stripes) == len({gray.tobytes() for gray in pictures}) - _same_stripes(pictures)
+
+
+class _Hesitant:
+    """Sees the same text in every crop, surely in all but the first."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.asked = text, 0
+
+    def read(self, crop: np.ndarray) -> list[TextCandidate]:
+        self.asked += 1
+        return [TextCandidate(self.text, 0.6 if self.asked == 1 else 0.99)]
+
+
+def test_a_stripe_that_was_seen_before_counts_both_crops_of_its_label_as_asked_for() -> None:
+    reader = _Hesitant("200 nm")
+    memory = LabelMemory(reader=reader)
+    drawing = draw("jeol", number="200", unit="nm", length=150)
+    first = read_scale(drawing.gray, labels=memory)
+    used, asked = dict(memory.used), reader.asked
+    memory.used.clear()
+    assert read_scale(drawing.gray, labels=memory) == first
+    assert first.status == "read"
+    assert memory.used == used
+    assert reader.asked == asked
+    assert [reading.is_certain for reading in used.values()] == [False, True]
 
 
 def _same_stripes(pictures: list) -> int:

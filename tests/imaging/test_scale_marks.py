@@ -2,13 +2,17 @@
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from pipeline.imaging.databar import DataBar, find_data_bar
 from pipeline.imaging.ink_pieces import label_pieces, piece_boxes
-from pipeline.imaging.scale import read_scale
-from pipeline.imaging.segment import find_segments
+from pipeline.imaging.label_evidence import LabelReading
+from pipeline.imaging.label_value import parse_label
+from pipeline.imaging.scale import _is_disputed, read_scale
+from pipeline.imaging.scale_candidates import ScaleCandidate
+from pipeline.imaging.segment import Segment, find_segments
 from pipeline.imaging.tilt import find_tilt, straightened, tilted_box
-from tests.imaging.scale_drawings import SPOILS, Style, draw, specimen, spoil
+from tests.imaging.scale_drawings import SPOILS, Style, draw, font, specimen, spoil
 
 OVERLAYS: tuple[Style, ...] = ("panel", "boxed", "inside", "bracket", "tescan")
 
@@ -146,3 +150,38 @@ def test_a_wedge_is_less_than_a_stroke_that_is_turned() -> None:
 def test_a_bar_that_nearly_fills_its_box_is_read(style: Style) -> None:
     drawing = draw(style, number="5", unit="nm", length=145, text_px=12, width=512, height=384)
     assert read_scale(drawing.gray).scale_nm == 5
+
+
+@pytest.mark.parametrize("pale", [140, 170, 210])
+@pytest.mark.parametrize("text", [".5 nm", "2.5 nm", "50.0um"])
+def test_a_number_that_may_have_lost_its_point_is_not_believed(text: str, pale: int) -> None:
+    """The letters are white; the point is nearer to them than to the ground, and too pale for their mask."""
+    gray = Image.fromarray(specimen(768, 1024, 7) // 2)
+    letters, x = font(28), 700.0
+    pen = ImageDraw.Draw(gray)
+    pen.rectangle((640, 640, 859, 647), fill=255)
+    for character in text:
+        pen.text((round(x), 660), character, fill=pale if character == "." else 255, font=letters)
+        x += letters.getlength(character)
+    reading = read_scale(np.asarray(gray, dtype=np.uint8))
+    stated = float(text[:-2]) * (1000 if text.endswith("um") else 1)
+    assert reading.nm_per_px is None or reading.scale_nm == stated, reading
+
+
+@pytest.mark.parametrize(
+    ("number", "others"), [("25 nm", "2 5 nm"), ("25 nm", "2.5nm"), ("5 nm", ". 5nm"), ("5 nm", ".5 nm")]
+)
+def test_another_crop_that_shows_a_point_or_its_gap_disputes(number: str, others: str) -> None:
+    one, other = (_candidate(text) for text in (number, others))
+    assert _is_disputed(one, [other])
+    assert not _is_disputed(one, [_candidate(number), _candidate("nm"), _candidate("1 5 nm")])
+
+
+def test_the_margin_of_a_1_is_no_gap() -> None:
+    assert not _is_disputed(_candidate("100 nm"), [_candidate("1 00 nm")])
+
+
+def _candidate(text: str) -> ScaleCandidate:
+    on_picture = DataBar(0, 100, 0, 400, "picture", 255, 4)
+    segment = Segment("solid", (10, 10, 100, 5), 100.0, (10, 10, 100, 5))
+    return ScaleCandidate(on_picture, segment, reading=LabelReading(text, parse_label(text), True, 0.6, ""))
