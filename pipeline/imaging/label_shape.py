@@ -27,6 +27,7 @@ _DESCENT: Final = 0.1
 _DIGIT_GAP: Final = 0.38
 _GAP_BESIDE_1: Final = 0.48
 _POINT_WIDTH: Final = 0.15
+_ONE_POINT: Final = "1 decimal points printed, 0 read"
 _SAME_TOP: Final = 0.2
 """Digits reach this near to the first one's top; the letters of a unit, m, n, u and p, stay a quarter lower."""
 
@@ -86,12 +87,11 @@ def check_shapes(crop: NDArray[np.uint8], text: str, value: LabelValue) -> Shape
     ShapeVerdict
         ``confirms`` only if every digit, point and unit letter was looked at, at one of three thresholds.
     """
-    verdicts = []
-    for threshold in _INK_BELOW:
-        verdicts.append(_check_at(crop, threshold, text, value))
-        if verdicts[-1].verdict == "confirms":
-            return verdicts[-1]
-    return verdicts[0]
+    verdicts = [_check_at(crop, threshold, text, value) for threshold in _INK_BELOW]
+    # A point may be paler than the strokes: where one threshold shows it, that another does not is no comfort.
+    shown = next((one for one in verdicts if one.reason == _ONE_POINT), None)
+    confirming = next((one for one in verdicts if one.verdict == "confirms"), None)
+    return shown or confirming or verdicts[0]
 
 
 def _check_at(crop: NDArray[np.uint8], threshold: int, text: str, value: LabelValue) -> ShapeVerdict:

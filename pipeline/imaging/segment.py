@@ -44,7 +44,9 @@ _RULER_TICKS: Final = 11
 _RULER_SEEN: Final = 8
 _WHOLE_COLUMNS: Final = 0.95
 _LOWEST_LETTERED_PX: Final = 11
-_LETTERED_SHARE: Final = (0.55, 0.98)
+_LETTERED_SHARE: Final = (0.55, 0.995)
+"""Two thin letters in a long bar leave out a hundredth of it."""
+
 _BOX_PROPORTION: Final = 0.8
 _BLOCK_PROPORTION: Final = 0.35
 _BLOCK_REACH_PX: Final = 9

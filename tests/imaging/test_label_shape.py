@@ -105,6 +105,15 @@ def test_a_point_before_the_first_digit_is_seen(printed: str, font_name: str, si
     assert checked(np.asarray(page, dtype=np.uint8), printed[1:]).on_point
 
 
+@pytest.mark.parametrize("level", [100, 160])
+def test_a_point_that_one_threshold_shows_is_not_overruled_by_another(level: int) -> None:
+    # Between the digits, in columns 18 to 21, and no wider than the space that any two digits may have.
+    crop = np.insert(page_with("25 nm"), [18, 18], 255, axis=1)
+    assert checked(crop, "25 nm").verdict == "confirms"
+    crop[18:21, 18:20] = level
+    assert checked(crop, "25 nm").on_point
+
+
 def test_a_speck_at_the_feet_of_the_unit_is_no_point() -> None:
     whole = page_with("300 nm")
     inked = np.flatnonzero((whole < 140).any(axis=0))

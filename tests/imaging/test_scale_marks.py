@@ -185,3 +185,12 @@ def _candidate(text: str) -> ScaleCandidate:
     on_picture = DataBar(0, 100, 0, 400, "picture", 255, 4)
     segment = Segment("solid", (10, 10, 100, 5), 100.0, (10, 10, 100, 5))
     return ScaleCandidate(on_picture, segment, reading=LabelReading(text, parse_label(text), True, 0.6, ""))
+
+
+@pytest.mark.parametrize("font_name", ["cmr10", "DejaVuSans"])
+@pytest.mark.parametrize("number", ["1", "2"])
+def test_a_short_label_in_a_long_bar_is_read(number: str, font_name: str) -> None:
+    drawing = draw("inside", number=number, length=600, width=2048, height=1536, text_px=37, font_name=font_name)
+    reading = read_scale(drawing.gray)
+    assert (reading.status, reading.scale_nm) == ("read", drawing.scale_nm)
+    assert reading.bar_length_px == pytest.approx(600, abs=1)
