@@ -4,6 +4,8 @@ The brightest and the darkest level of a picture's foot are looked at first (`da
 misses is print of another level, such as light gray letters on a specimen with white spots, and print further up.
 """
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 import cv2
@@ -11,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.databar import DataBar
-from pipeline.imaging.gray_levels import median_level, near_level
+from pipeline.imaging.gray_levels import median_level, near_level, share_near
 from pipeline.imaging.ink_pieces import long_runs, piece_boxes
 
 _SEARCHED_FRACTION: Final = 0.5
@@ -45,11 +47,11 @@ def flat_stroke_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
     if height < 32 or width < 32:
         return []
     top = int(height * (1 - _SEARCHED_FRACTION))
-    strokes = [(x, y + top, w, h) for x, y, w, h in _strokes(gray[top:])]
-    return [_window(gray, stroke, tolerance) for stroke in strokes[:_MOST_STROKES] for tolerance in _TOLERANCES]
+    strokes = [(x, y + top, w, h) for x, y, w, h in islice(_strokes(gray[top:]), _MOST_STROKES)]
+    return [_window(gray, stroke, tolerance) for stroke in strokes for tolerance in _TOLERANCES]
 
 
-def _strokes(gray: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
+def _strokes(gray: NDArray[np.uint8]) -> Iterator[tuple[int, int, int, int]]:
     """Boxes of the strokes, the longest first."""
     even = near_level(np.asarray(cv2.absdiff(gray[:, 1:], gray[:, :-1]), np.uint8), 0, _EVEN)
     # A row belongs to what is below it: a stroke on smooth ground would be one piece with it.
@@ -57,14 +59,14 @@ def _strokes(gray: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
     even[1:] &= step[:, 1:]
     top, runs = long_runs(np.asarray(even & 1, dtype=np.uint8), _SHORTEST_PX)
     if not runs.size:
-        return []
+        return
     pieces = piece_boxes(runs)
     pieces[:, 1] += top
     width, height = pieces[:, 2], pieces[:, 3]
     flat = (width <= _LONGEST_SHARE * gray.shape[1]) & (height <= np.maximum(2, _THICKEST_SHARE * width))
     flat &= pieces[:, 4] >= 0.85 * width * height
     found = pieces[flat][np.argsort(-width[flat], kind="stable")][:60, :4].tolist()
-    return [(x, y, w, h) for x, y, w, h in found if _is_edged(gray, x, y, w, h)]
+    yield from ((x, y, w, h) for x, y, w, h in found if _is_edged(gray, x, y, w, h))
 
 
 def _is_edged(gray: NDArray[np.uint8], x: int, y: int, width: int, height: int) -> bool:
@@ -75,8 +77,7 @@ def _is_edged(gray: NDArray[np.uint8], x: int, y: int, width: int, height: int) 
     level = median_level(gray[y : y + height, x : x + width])
     # A label may touch the stroke on one side, its ends may carry ticks.
     inner = slice(x + width // 12, x + width - width // 12)
-    differs = [float((np.abs(gray[row, inner].astype(np.int16) - level) >= _CONTRAST).mean()) for row in rows]
-    return min(differs) >= _EDGED_SHARE
+    return all(1.0 - share_near(gray[row, inner], level, _CONTRAST - 1) >= _EDGED_SHARE for row in rows)
 
 
 def _window(gray: NDArray[np.uint8], stroke: tuple[int, int, int, int], tolerance: int) -> DataBar:
