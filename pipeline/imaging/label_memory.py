@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.imaging.label_evidence import LabelReading, read_label
+from pipeline.imaging.label_evidence import LabelReading, read_label, read_quickly
 from pipeline.imaging.label_net import label_net_readers
 from pipeline.imaging.label_text import TextReader, network_reader
 from pipeline.imaging.label_value import LabelValue
@@ -60,12 +61,18 @@ class LabelMemory:
         self._known = known or {}
         self._fresh: dict[str, LabelReading] = {}
         self._reader, self._further_reader = reader, further_reader
+        self._held: LabelValue | None = None
         self.used: dict[str, LabelReading] = {}
         self.stripes: dict[bytes, list[Any]] = {}
 
     def read(self, crop: NDArray[np.uint8]) -> tuple[str, LabelReading]:
         """The digest of a crop, and what it says."""
         digest = crop_digest(crop)
+        if self._held is not None:
+            # Always asked first: whether a crop was read before must not change what is answered.
+            glance = read_quickly(crop, label_net_readers(), self._held)
+            if glance is not None:
+                return digest, glance
         reading = self._known.get(digest) or self._fresh.get(digest)
         if reading is None:
             reading = read_label(
@@ -80,6 +87,18 @@ class LabelMemory:
             self._fresh[digest] = reading
         self.use(digest, reading)
         return digest, reading
+
+    @contextmanager
+    def hearing_against(self, value: LabelValue) -> Iterator[None]:
+        """Within this, `read` looks for what speaks against a value that was read already.
+
+        A crop that a quick reader reads as this value is not given to the others, nor remembered.
+        """
+        self._held = value if self._reader is None else None
+        try:
+            yield
+        finally:
+            self._held = None
 
     def use(self, digest: str, reading: LabelReading) -> None:
         """Count a crop as asked for."""

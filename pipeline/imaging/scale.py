@@ -146,7 +146,7 @@ def _search(
             break
         if _is_certain(candidate, gray.shape[1]):
             if not _needs_more(candidate):
-                seen += _other_crops(candidate, found)
+                seen += _other_crops(candidate, found, memory)
                 if _is_disputed(candidate, seen) or not _all_agree([*held, candidate]):
                     return None, [_in_doubt(one) for one in (*held, candidate)]
                 other = another_bar(gray, candidate, memory) if is_straight else None
@@ -165,15 +165,20 @@ def _search(
     return (held[0], seen) if agreed else (None, [_in_doubt(one) for one in held])
 
 
-def _other_crops(candidate: ScaleCandidate, further: Iterator[tuple[ScaleCandidate, bool]]) -> list[ScaleCandidate]:
+def _other_crops(
+    candidate: ScaleCandidate, further: Iterator[tuple[ScaleCandidate, bool]], memory: LabelMemory
+) -> list[ScaleCandidate]:
     """The other crops of a label on a specimen, in which a stroke may show that one lacks."""
+    assert candidate.reading is not None
+    assert candidate.reading.value is not None
     if candidate.bar.paper != "picture":
         return []
     crops: list[ScaleCandidate] = []
     last = candidate
-    while not last.is_last:
-        last = next(further)[0]
-        crops.append(last)
+    with memory.hearing_against(candidate.reading.value):
+        while not last.is_last:
+            last = next(further)[0]
+            crops.append(last)
     return crops
 
 
