@@ -75,7 +75,7 @@ def find_label_boxes(
     letters = _without_segment(ink, piece_boxes(ink) if pieces is None else pieces, _erased(segment, bar))
     boxes = [_shifted(box, bar) for box in _lines_of_text(letters)]
     labels = [label for box in boxes if (label := _as_label(box, segment)) is not None]
-    labels = [label for label in labels if not _goes_on(ink, bar, segment, label)]
+    labels = [label for label in labels if not stroke_goes_on(ink, bar, segment, label)]
     return sorted(labels, key=lambda label: (label.distance, label.box))
 
 
@@ -224,7 +224,7 @@ def _erased(segment: Segment, bar: DataBar) -> list[tuple[int, int, int, int]]:
     return erased
 
 
-def _goes_on(ink: NDArray[np.uint8], bar: DataBar, segment: Segment, label: LabelBox) -> bool:
+def stroke_goes_on(ink: NDArray[np.uint8], bar: DataBar, segment: Segment, label: LabelBox) -> bool:
     """Whether the stroke goes on behind a label beside it: half a bar, broken by its label."""
     if label.place not in ("left", "right") or segment.kind not in ("solid", "line"):
         return False

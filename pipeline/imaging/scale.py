@@ -32,6 +32,7 @@ from pipeline.imaging.scale_candidates import (
     cut_out,
     has_no_point,
     read_candidates,
+    read_in_gray,
     searched_regions,
     straight_or_tilted,
     stroke_regions,
@@ -119,7 +120,7 @@ def read_scale(
     else:
         accepted, seen = _search(gray, bar, memory, key)
     if accepted is None and coloured is not None:
-        accepted, further = _coloured(coloured, memory)
+        accepted, further = _coloured(coloured, gray, memory)
         seen = [*seen, *further]
     if accepted is None and not any(_speaks_of_print(one) for one in seen):
         accepted, further = _first_certain(read_candidates(gray, stroke_regions(gray), memory), gray.shape[1])
@@ -216,11 +217,12 @@ def _first_certain(
 
 
 def _coloured(
-    print_alone: NDArray[np.uint8], memory: LabelMemory
+    print_alone: NDArray[np.uint8], gray: NDArray[np.uint8], memory: LabelMemory
 ) -> tuple[ScaleCandidate | None, list[ScaleCandidate]]:
     """The first certain candidate in coloured print, if its bar is as strongly coloured as its label.
 
-    JPEGs keep colours in blocks of two pixels, which pales a thin line and lengthens it.
+    JPEGs keep colours in blocks of two pixels, which pales a thin line and lengthens it, and takes a point away: the
+    gray picture, which has all pixels, must not show one.
     """
     candidates = read_candidates(print_alone, searched_regions(print_alone, printed_region(print_alone)), memory)
     seen = []
@@ -228,10 +230,17 @@ def _coloured(
         seen.append(one)
         if _is_certain(one, print_alone.shape[1]) and one.label is not None:
             bar, label = (cut_out(print_alone, box) for box in (one.segment.line_box, one.label.box))
-            if np.median(bar) >= _AS_COLOURED * np.percentile(label, 95) and not _is_disputed(one, seen):
-                return one, []
-            return None, [_in_doubt(one, "the bar is paler than its label, or another crop shows a point")]
+            if np.median(bar) < _AS_COLOURED * np.percentile(label, 95) or _is_disputed(one, seen):
+                return None, [_in_doubt(one, "the bar is paler than its label, or another crop shows a point")]
+            in_gray = read_in_gray(one, gray, memory)
+            if in_gray.nm_per_px is not None and not agree(in_gray.nm_per_px, one.nm_per_px or 0.0):
+                return None, [_in_doubt(one, f"without its colour it looks like {_text(in_gray)!r}")]
+            return one, []
     return None, [one for one in seen if one.nm_per_px is not None]
+
+
+def _text(candidate: ScaleCandidate) -> str:
+    return candidate.reading.text if candidate.reading is not None else ""
 
 
 @cache

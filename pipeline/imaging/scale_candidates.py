@@ -24,7 +24,7 @@ from pipeline.imaging.databar import (
 from pipeline.imaging.faint_print import Asked, read_again
 from pipeline.imaging.flat_strokes import flat_stroke_regions
 from pipeline.imaging.hidden_print import hidden_print
-from pipeline.imaging.label_box import LabelBox, find_label_boxes, label_ink
+from pipeline.imaging.label_box import LabelBox, find_label_boxes, label_ink, stroke_goes_on
 from pipeline.imaging.label_evidence import LabelReading
 from pipeline.imaging.label_memory import LabelMemory
 from pipeline.imaging.label_text import text_crop
@@ -167,11 +167,17 @@ def _labels(
     if region.paper != "picture" or segment.kind == "inside":
         return
     near, near_ink = neighbourhood(gray, region, segment.box)
-    for label in find_label_boxes(near_ink, near, segment)[:_MOST_LABELS]:
-        yield near, near_ink, label
-    thin = thin_print(gray, near)
-    for label in find_label_boxes(thin, near, segment)[:_MOST_LABELS]:
-        yield near, thin, label
+    for paler in (near_ink, thin_print(gray, near)):
+        for label in find_label_boxes(paler, near, segment)[:_MOST_LABELS]:
+            # The window ends somewhere: what it cuts is no label, and the other half of a bar may lie beyond it.
+            if not _is_cut(label, near, gray.shape[1]) and not stroke_goes_on(ink, region, segment, label):
+                yield near, paler, label
+
+
+def _is_cut(label: LabelBox, window: DataBar, width: int) -> bool:
+    """Whether a text touches the left or right edge of a window within a picture of some width."""
+    left, right = label.box[0], label.box[0] + label.box[2]
+    return (left <= window.left > 0) or (right >= window.right < width)
 
 
 def searched_regions(gray: NDArray[np.uint8], bar: DataBar | None) -> Iterator[Region]:
@@ -231,6 +237,15 @@ def another_bar(gray: NDArray[np.uint8], accepted: ScaleCandidate, memory: Label
             if reading.is_certain and other.nm_per_px is not None:
                 return other
     return None
+
+
+def read_in_gray(candidate: ScaleCandidate, gray: NDArray[np.uint8], memory: LabelMemory) -> ScaleCandidate:
+    """The same label of coloured print, read where it has lost its colour: with all pixels, and the specimen behind."""
+    assert candidate.label is not None
+    x, y, width, height = candidate.label.box
+    all_paper = np.zeros((height, width), np.uint8)  # a line of text covers less than half of its box
+    digest, reading = memory.read(text_crop(gray, (x, y, width, height), all_paper))
+    return replace(candidate, reading=reading, crop=digest)
 
 
 def cut_out(gray: NDArray[np.uint8], box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
