@@ -4,7 +4,7 @@ The brightest and the darkest level of a picture's foot are looked at first (`da
 misses is print of another level, such as light gray letters on a specimen with white spots, and print further up.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -26,6 +26,8 @@ _CONTRAST: Final = 35
 _APART_PX: Final = 3
 _EDGED_SHARE: Final = 0.8
 _MOST_STROKES: Final = 4
+_GOES_ON: Final = 30
+_SAME_PX: Final = 8
 _TOLERANCES: Final = (12, 30, 60)
 _AROUND: Final = (0.18, 0.1)
 
@@ -47,7 +49,9 @@ def flat_stroke_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
     if height < 32 or width < 32:
         return []
     top = int(height * (1 - _SEARCHED_FRACTION))
-    strokes = [(x, y + top, w, h) for x, y, w, h in islice(_strokes(gray[top:]), _MOST_STROKES)]
+    lower = gray[top:]
+    whole = _once(_as_a_whole(lower, *stroke) for stroke in _strokes(lower))
+    strokes = [(x, y + top, w, h) for x, y, w, h in islice(whole, _MOST_STROKES)]
     return [_window(gray, stroke, tolerance) for stroke in strokes for tolerance in _TOLERANCES]
 
 
@@ -78,6 +82,26 @@ def _is_edged(gray: NDArray[np.uint8], x: int, y: int, width: int, height: int) 
     # A label may touch the stroke on one side, its ends may carry ticks.
     inner = slice(x + width // 12, x + width - width // 12)
     return all(1.0 - share_near(gray[row, inner], level, _CONTRAST - 1) >= _EDGED_SHARE for row in rows)
+
+
+def _as_a_whole(gray: NDArray[np.uint8], x: int, y: int, width: int, height: int) -> tuple[int, int, int, int]:
+    """The stroke with what goes on beside it at about its level: JPEG coding breaks a long even one to pieces."""
+    level = median_level(gray[y : y + height, x : x + width])
+    other = np.flatnonzero(near_level(gray[y + height // 2], level, _GOES_ON) == 0)
+    before, after = other[other < x], other[other >= x + width]
+    left = int(before[-1]) + 1 if before.size else 0
+    right = int(after[0]) if after.size else gray.shape[1]
+    is_longer = _SAME_PX < right - left - width and right - left <= _LONGEST_SHARE * gray.shape[1]
+    return (left, y, right - left, height) if is_longer else (x, y, width, height)
+
+
+def _once(strokes: Iterable[tuple[int, int, int, int]]) -> Iterator[tuple[int, int, int, int]]:
+    """Those that are not a part of one before them."""
+    seen: list[tuple[int, int, int, int]] = []
+    for x, y, width, height in strokes:
+        if not any(X <= x and x + width <= X + W and abs(y - Y) <= 1 for X, Y, W, _ in seen):
+            seen.append((x, y, width, height))
+            yield x, y, width, height
 
 
 def _window(gray: NDArray[np.uint8], stroke: tuple[int, int, int, int], tolerance: int) -> DataBar:
