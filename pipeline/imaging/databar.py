@@ -48,6 +48,9 @@ _OVERLAY_LEAST_PX: Final = 60
 """The shortest bar of two rows with the smallest label has more ink than that."""
 
 _OVERLAY_CONTRAST: Final = 60
+_OVERSHOOT: Final = 30
+_PEAK_LEVELS: Final = 5
+_PEAK_TO_TAIL: Final = 2
 _AROUND: Final = (0.15, 0.07)
 _DRAWING_STEP: Final = 7
 _WHITE: Final = 240
@@ -168,15 +171,37 @@ def overlay_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
     median = median_level(cut[::4, ::4])
     levels = []
     for extreme in (int(cut.max()), int(cut.min())):
-        core = cv2.countNonZero(near_level(cut, extreme, _OVERLAY_CORE))
-        is_print = _OVERLAY_LEAST_PX <= core <= _INK_SHARE[1] * cut.size
-        if abs(extreme - median) >= _OVERLAY_CONTRAST and is_print:
-            levels.append(extreme)
+        level = _print_level(cut, extreme, median)
+        if level is not None:
+            levels.append(level)
     return [
         DataBar(top, height, 0, width, "picture", level, tolerance)
         for tolerance in _OVERLAY_TOLERANCES
         for level in levels
     ]
+
+
+def _print_level(cut: NDArray[np.uint8], extreme: int, median: int) -> int | None:
+    """The level of print that is the brightest or darkest of a picture; None where there is too little or too much.
+
+    The extreme itself, or, where next to nothing is at it, as where JPEG coding overshoots at the edges of gray print,
+    the level near it that most pixels have.
+    """
+    most = _INK_SHARE[1] * cut.size
+    if abs(extreme - median) < _OVERLAY_CONTRAST:
+        return None
+    core = cv2.countNonZero(near_level(cut, extreme, _OVERLAY_CORE))
+    if core >= _OVERLAY_LEAST_PX:
+        return extreme if core <= most else None
+    counts = cv2.calcHist([np.ascontiguousarray(cut)], [0], None, [256], [0, 256]).ravel()
+    smooth = np.convolve(counts, np.ones(_PEAK_LEVELS), "same")
+    first = max(0, extreme - _OVERSHOOT)
+    level = first + int(smooth[first : extreme + _OVERSHOOT + 1].argmax())
+    # The tail of a specimen's levels only falls.
+    tail = smooth[level + (_OVERLAY_CORE if level < median else -_OVERLAY_CORE)]
+    core = cv2.countNonZero(near_level(cut, level, _OVERLAY_CORE))
+    is_print = _OVERLAY_LEAST_PX <= core <= most and abs(level - median) >= _OVERLAY_CONTRAST
+    return level if is_print and smooth[level] >= _PEAK_TO_TAIL * tail else None
 
 
 def is_drawing(gray: NDArray[np.uint8], bar: DataBar | None) -> bool:
