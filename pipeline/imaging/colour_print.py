@@ -7,10 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.databar import DataBar
+from pipeline.imaging.segment import Segment
 
 _COLOURED: Final = 60
 _SHARE: Final = (0.0003, 0.1)
 _SEARCHED_FRACTION: Final = 0.5
+_BESIDE_PX: Final = 12
+_WITHIN_PX: Final = 8
+_GROUND_PX: Final = 6
+_LEAST_CONTRAST: Final = 25
+_EDGE: Final = (0.25, 0.75)
+_EDGE_PX: Final = 2
+_LARGE_PX: Final = 24
+_BLURRED_STEP: Final = 0.8
+_LONG_PX: Final = 200
+"""Colours that are kept in blocks of two pixels lengthen or shorten a bar by up to four."""
 
 
 def colour_print(pixels: NDArray[Any]) -> NDArray[np.uint8] | None:
@@ -43,3 +54,61 @@ def printed_region(print_alone: NDArray[np.uint8]) -> DataBar:
     """Where in coloured print a bar is looked for: the lower half, as a region of constant paper."""
     height, width = print_alone.shape
     return DataBar(int(height * (1 - _SEARCHED_FRACTION)), height, 0, width, "plain", 0)
+
+
+def is_blurred(label: NDArray[np.uint8]) -> bool:
+    """Whether a label's colour is so blurred, and the label so small, that a point or a digit may be lost in it.
+
+    Parameters
+    ----------
+    label : uint8 ndarray, [height, width]
+        The label in `colour_print`.
+    """
+    if label.shape[0] >= _LARGE_PX or label.shape[1] < 2:
+        return False
+    steepest = np.percentile(cv2.absdiff(label[:, 1:], label[:, :-1]), 99)
+    return bool(steepest < _BLURRED_STEP * label.max())
+
+
+def length_of_coloured_bar(print_alone: NDArray[np.uint8], gray: NDArray[np.uint8], segment: Segment) -> float | None:
+    """Measure a bar of coloured print by its edges, in its colour or, where a JPEG blurred that, in the gray picture.
+
+    Returns
+    -------
+    float or None
+        Pixels; None where neither picture shows both ends within two pixels and the bar is so short that it matters.
+    """
+    if segment.kind not in ("solid", "line"):
+        return segment.length_px
+    for picture in (print_alone, gray):
+        ends = _sharp_ends(picture, segment)
+        if ends is not None:
+            return round(ends[1] - ends[0], 2)
+    return segment.length_px if segment.length_px >= _LONG_PX else None
+
+
+def _sharp_ends(picture: NDArray[np.uint8], segment: Segment) -> tuple[float, float] | None:
+    """Columns at which a bar begins and ends; None unless both its edges are sharp."""
+    x, y, width, height = segment.line_box
+    left, right = x - _BESIDE_PX, x + width + _BESIDE_PX
+    if left < 0 or right > picture.shape[1] or width < 2 * _WITHIN_PX:
+        return None
+    rows = picture[y + height // 4 : y + height - height // 4, left:right]
+    profile = rows.mean(axis=0, dtype=np.float64)
+    edge = _BESIDE_PX + _WITHIN_PX
+    inside = float(np.median(profile[edge - _WITHIN_PX // 2 : _WITHIN_PX // 2 - edge]))
+    first, last = _sharp_edge(profile[:edge], inside), _sharp_edge(profile[::-1][:edge], inside)
+    return None if first is None or last is None else (left + first, right - last)
+
+
+def _sharp_edge(profile: NDArray[np.float64], inside: float) -> float | None:
+    """Where a profile that comes from the ground reaches half of the bar's level; None where it takes its time."""
+    ground = float(np.median(profile[:_GROUND_PX]))
+    if abs(inside - ground) < _LEAST_CONTRAST:
+        return None
+    rise = (profile - ground) / (inside - ground)
+    low, middle, high = (int(np.flatnonzero(rise < share)[-1]) for share in (_EDGE[0], 0.5, _EDGE[1]))
+    if high - low > _EDGE_PX or high == rise.size - 1:
+        return None
+    # A pixel's value is its centre's; an ideal edge between two pixels lies half way between their centres.
+    return middle + float((0.5 - rise[middle]) / (rise[middle + 1] - rise[middle])) + 0.5

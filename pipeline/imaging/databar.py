@@ -49,7 +49,7 @@ _OVERLAY_LEAST_PX: Final = 60
 
 _OVERLAY_CONTRAST: Final = 60
 _OVERSHOOT: Final = 30
-_PEAK_LEVELS: Final = 5
+_PEAK: Final = (1, 2, 3, 2, 1)
 _PEAK_TO_TAIL: Final = 2
 _AROUND: Final = (0.15, 0.07)
 _DRAWING_STEP: Final = 7
@@ -194,7 +194,7 @@ def _print_level(cut: NDArray[np.uint8], extreme: int, median: int) -> int | Non
     if core >= _OVERLAY_LEAST_PX:
         return extreme if core <= most else None
     counts = cv2.calcHist([np.ascontiguousarray(cut)], [0], None, [256], [0, 256]).ravel()
-    smooth = np.convolve(counts, np.ones(_PEAK_LEVELS), "same")
+    smooth = np.convolve(counts, _PEAK, "same")
     first = max(0, extreme - _OVERSHOOT)
     level = first + int(smooth[first : extreme + _OVERSHOOT + 1].argmax())
     # The tail of a specimen's levels only falls.

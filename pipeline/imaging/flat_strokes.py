@@ -91,7 +91,7 @@ def _as_a_whole(gray: NDArray[np.uint8], x: int, y: int, width: int, height: int
     before, after = other[other < x], other[other >= x + width]
     left = int(before[-1]) + 1 if before.size else 0
     right = int(after[0]) if after.size else gray.shape[1]
-    is_longer = _SAME_PX < right - left - width and right - left <= _LONGEST_SHARE * gray.shape[1]
+    is_longer = right - left > width + _SAME_PX and right - left <= _LONGEST_SHARE * gray.shape[1]
     return (left, y, right - left, height) if is_longer else (x, y, width, height)
 
 
@@ -99,7 +99,8 @@ def _once(strokes: Iterable[tuple[int, int, int, int]]) -> Iterator[tuple[int, i
     """Those that are not a part of one before them."""
     seen: list[tuple[int, int, int, int]] = []
     for x, y, width, height in strokes:
-        if not any(X <= x and x + width <= X + W and abs(y - Y) <= 1 for X, Y, W, _ in seen):
+        is_part = (abs(y - one[1]) <= 1 and x >= one[0] and x + width <= one[0] + one[2] for one in seen)
+        if not any(is_part):
             seen.append((x, y, width, height))
             yield x, y, width, height
 

@@ -225,7 +225,10 @@ def _erased(segment: Segment, bar: DataBar) -> list[tuple[int, int, int, int]]:
 
 
 def stroke_goes_on(ink: NDArray[np.uint8], bar: DataBar, segment: Segment, label: LabelBox) -> bool:
-    """Whether the stroke goes on behind a label beside it: half a bar, broken by its label."""
+    """Whether the stroke goes on behind a label beside it: half a bar, broken by its label.
+
+    ``ink`` is that of the region ``bar``, [bar height, bar width].
+    """
     if label.place not in ("left", "right") or segment.kind not in ("solid", "line"):
         return False
     _, y, width, height = segment.line_box

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
 from pipeline.imaging.canonical import to_gray8
-from pipeline.imaging.colour_print import colour_print, printed_region
+from pipeline.imaging.colour_print import colour_print, is_blurred, length_of_coloured_bar, printed_region
 from pipeline.imaging.databar import DataBar, find_data_bar, is_drawing
 from pipeline.imaging.decode import decode_image
 from pipeline.imaging.label_memory import LabelMemory
@@ -229,18 +229,42 @@ def _coloured(
     for one in candidates:
         seen.append(one)
         if _is_certain(one, print_alone.shape[1]) and one.label is not None:
-            bar, label = (cut_out(print_alone, box) for box in (one.segment.line_box, one.label.box))
-            if np.median(bar) < _AS_COLOURED * np.percentile(label, 95) or _is_disputed(one, seen):
-                return None, [_in_doubt(one, "the bar is paler than its label, or another crop shows a point")]
-            in_gray = read_in_gray(one, gray, memory)
-            if in_gray.nm_per_px is not None and not agree(in_gray.nm_per_px, one.nm_per_px or 0.0):
-                return None, [_in_doubt(one, f"without its colour it looks like {_text(in_gray)!r}")]
-            return one, []
+            why = _doubt_of_colour(one, one.label.box, seen, print_alone, gray, memory)
+            length = length_of_coloured_bar(print_alone, gray, one.segment)
+            if why or length is None:
+                return None, [_in_doubt(one, why or "the ends of the bar are too blurred to measure it")]
+            return replace(one, segment=replace(one.segment, length_px=length)), []
     return None, [one for one in seen if one.nm_per_px is not None]
 
 
-def _text(candidate: ScaleCandidate) -> str:
-    return candidate.reading.text if candidate.reading is not None else ""
+def _doubt_of_colour(
+    candidate: ScaleCandidate,
+    box: tuple[int, int, int, int],
+    seen: list[ScaleCandidate],
+    print_alone: NDArray[np.uint8],
+    gray: NDArray[np.uint8],
+    memory: LabelMemory,
+) -> str:
+    """Why a reading of coloured print may not be believed; empty if it may."""
+    bar, label = cut_out(print_alone, candidate.segment.line_box), cut_out(print_alone, box)
+    if np.median(bar) < _AS_COLOURED * np.percentile(label, 95) or _is_disputed(candidate, seen):
+        return "the bar is paler than its label, or another crop shows a point"
+    in_gray = read_in_gray(candidate, gray, print_alone, memory)
+    other = next((one for one in in_gray if _states_another(one, candidate)), None)
+    if other is not None and other.reading is not None:
+        return f"without its colour it looks like {other.reading.text!r}"
+    if is_blurred(label) and not any(_is_beyond_doubt(one, gray.shape[1]) for one in in_gray):
+        return "in small and blurred colour, which may have lost a digit or point"
+    return ""
+
+
+def _states_another(candidate: ScaleCandidate, than: ScaleCandidate) -> bool:
+    one, other = candidate.nm_per_px, than.nm_per_px
+    return one is not None and other is not None and not agree(one, other)
+
+
+def _is_beyond_doubt(candidate: ScaleCandidate, width: int) -> bool:
+    return _is_certain(candidate, width) and candidate.reading is not None and not candidate.reading.point_in_doubt
 
 
 @cache

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.imaging.colour_print import is_blurred
 from pipeline.imaging.databar import (
     DataBar,
     find_data_bar,
@@ -43,6 +44,7 @@ _MOST_LABELS: Final = 3
 _MOST_RIVALS: Final = 3
 _SAME_THICKNESS_PX: Final = 2
 _MOST_READINGS: Final = 12
+_TRACE: Final = 0.15
 _POINT_LOST: Final = "something paler at the feet of two letters may be a decimal point"
 _FIRST_POINT_LOST: Final = "something paler at the foot of the first letter may be a decimal point"
 
@@ -239,13 +241,25 @@ def another_bar(gray: NDArray[np.uint8], accepted: ScaleCandidate, memory: Label
     return None
 
 
-def read_in_gray(candidate: ScaleCandidate, gray: NDArray[np.uint8], memory: LabelMemory) -> ScaleCandidate:
-    """The same label of coloured print, read where it has lost its colour: with all pixels, and the specimen behind."""
+def read_in_gray(
+    candidate: ScaleCandidate, gray: NDArray[np.uint8], print_alone: NDArray[np.uint8], memory: LabelMemory
+) -> list[ScaleCandidate]:
+    """The same label of coloured print, read where it has lost its colour, which a JPEG keeps with all pixels.
+
+    Once with the specimen behind it, and once with only what has the least trace of colour. Beside a blurred one there
+    is room for a letter that may be missing as a whole.
+    """
     assert candidate.label is not None
     x, y, width, height = candidate.label.box
-    all_paper = np.zeros((height, width), np.uint8)  # a line of text covers less than half of its box
-    digest, reading = memory.read(text_crop(gray, (x, y, width, height), all_paper))
-    return replace(candidate, reading=reading, crop=digest)
+    margin = height if is_blurred(cut_out(print_alone, candidate.label.box)) else 0
+    left, right = max(0, x - margin), min(gray.shape[1], x + width + margin)
+    box = left, y, right - left, height
+    colour = cut_out(print_alone, box)
+    trace = np.asarray(colour > _TRACE * colour.max(), dtype=np.uint8)
+    # A line of text covers less than half of its box: its paper is the median.
+    crops = text_crop(gray, box, np.zeros_like(trace)), text_crop(gray, box, trace, fringe_px=1)
+    read = [memory.read(crop) for crop in crops]
+    return [replace(candidate, reading=reading, crop=digest) for digest, reading in read]
 
 
 def cut_out(gray: NDArray[np.uint8], box: tuple[int, int, int, int]) -> NDArray[np.uint8]:

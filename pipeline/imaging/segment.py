@@ -325,10 +325,13 @@ def _whole_segments(ink: NDArray[np.uint8], lines: list[_Line]) -> list[Segment]
 def _are_outline(one: Segment, other: Segment) -> bool:
     """Whether two strokes are the upper and the lower outline of something between them.
 
-    Of a bar with ticks: two brackets back to back. Of a block, such as a bar with its label inside: two equal bars.
+    Of a bar with ticks: two brackets back to back, or one within the other. Of a block, such as a bar with its label
+    inside: two equal bars.
     """
     if one.kind != other.kind or one is other:
         return False
+    if one.kind == "ticked" and _are_nested(one.box, other.box):
+        return True
     upper, lower = (one, other) if one.line_box[1] < other.line_box[1] else (other, one)
     apart = lower.line_box[1] - upper.line_box[1] - upper.line_box[3]
     alike = abs(one.box[0] - other.box[0]) <= 1 and abs(one.box[2] - other.box[2]) <= 1
@@ -337,6 +340,13 @@ def _are_outline(one: Segment, other: Segment) -> bool:
     # The ticks of the upper one point up, those of the lower one down.
     outwards = upper.box[1] < upper.line_box[1] - 2 and lower.box[1] >= lower.line_box[1] - 2
     return alike and outwards and 0 < apart <= upper.box[3] + lower.box[3]
+
+
+def _are_nested(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
+    """Whether one box sticks out of another by as much, a few pixels, to the left and to the right."""
+    left, right = other[0] - one[0], one[0] + one[2] - other[0] - other[2]
+    overlap = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    return 0 < abs(left) <= _WIDEST_TICK_PX and abs(left - right) <= 1 and overlap > 0
 
 
 def _broken_segments(lines: list[_Line]) -> list[Segment]:

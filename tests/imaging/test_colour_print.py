@@ -4,10 +4,12 @@ import io
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from pipeline.imaging.colour_print import colour_print
+from pipeline.imaging.colour_print import colour_print, length_of_coloured_bar
 from pipeline.imaging.scale import read_scale
+from pipeline.imaging.segment import Segment
 from tests.imaging.scale_drawings import font, specimen
 
 
@@ -37,3 +39,46 @@ def test_gray_pictures_and_coloured_specimens_have_no_coloured_print() -> None:
     assert colour_print(np.dstack([gray, gray // 3, gray // 4])) is None
     assert colour_print(np.dstack([gray] * 3).astype(np.uint16)) is None
     assert colour_print(np.zeros((3, 3, 3), np.uint8)) is None
+
+
+def small_print(x: int, *, colour: tuple[int, int, int], text_px: int) -> bytes:
+    """A bar with a label above it, coded so that a colour holds for four pixels."""
+    page = Image.fromarray(np.dstack([specimen(480, 640, 3) // 3] * 3))
+    pen = ImageDraw.Draw(page)
+    pen.rectangle((x, 420, x + 99, 424), fill=colour)
+    pen.text((x + 50, 414), "2.5 um", fill=colour, font=font(text_px), anchor="mb")
+    content = io.BytesIO()
+    page.save(content, "JPEG", quality=80, subsampling=2)
+    return content.getvalue()
+
+
+def test_a_point_that_the_colours_lost_is_seen_in_the_gray_picture() -> None:
+    for x in range(200, 232):
+        reading = read_scale(small_print(x, colour=(0, 90, 255), text_px=13))
+        assert reading.nm_per_px is None or reading.scale_nm == 2500.0
+    readings = [read_scale(small_print(x, colour=(0, 255, 0), text_px=18)) for x in range(200, 208)]
+    assert [reading.scale_nm for reading in readings if reading.nm_per_px is not None] == [2500.0] * 8
+
+
+def a_row(*, first: int, last: int, step: int) -> NDArray[np.uint8]:
+    """A bar whose level rises and falls by so much a pixel."""
+    columns = np.arange(640)
+    ramp = np.clip(np.minimum(columns - first + 1, last - columns) * step, 0, 255)
+    return np.repeat(ramp[None].astype(np.uint8), 9, axis=0)
+
+
+@pytest.mark.parametrize(("length", "in_gray", "expected"), [(74, True, 74), (74, False, None), (300, False, 304)])
+def test_a_bar_whose_colour_is_blurred_is_measured_in_the_gray_picture(
+    length: int, in_gray: bool, expected: int | None
+) -> None:
+    blurred = a_row(first=100, last=100 + length, step=30)
+    gray = a_row(first=100, last=100 + length, step=255) if in_gray else np.zeros_like(blurred)
+    box = (98, 2, length + 4, 5)
+    assert length_of_coloured_bar(blurred, gray, Segment("solid", box, length + 4.0, box)) == expected
+    sharp = a_row(first=100, last=100 + length, step=255)
+    assert length_of_coloured_bar(sharp, np.zeros_like(sharp), Segment("solid", box, length + 4.0, box)) == length
+
+
+def test_a_bar_with_ticks_keeps_its_length() -> None:
+    segment = Segment("ticked", (0, 2, 50, 5), 48.0, (0, 4, 50, 2))
+    assert length_of_coloured_bar(np.zeros((9, 90), np.uint8), np.zeros((9, 90), np.uint8), segment) == 48.0

@@ -86,3 +86,11 @@ def test_all_styles_are_covered() -> None:
     for style in STYLES:
         bar = find_data_bar(draw(style).gray)
         assert (bar is not None) == (draw(style).stripe_top is not None)
+
+
+def test_gray_print_is_found_where_coding_overshoots_it() -> None:
+    gray = np.random.default_rng(3).normal(120, 15, (512, 640)).clip(70, 170).astype(np.uint8)
+    assert overlay_regions(gray) == []
+    gray[480:488, 300:400] = 225
+    gray[480:488, 300:303] = 246  # few pixels
+    assert {region.level for region in overlay_regions(gray)} == {225}

@@ -63,3 +63,12 @@ def test_small_and_constant_pictures_have_none(shape: tuple[int, int]) -> None:
 def test_a_bar_without_a_length_beside_it_gives_no_value() -> None:
     reading = read_scale(printed(level=230, y=500, text="sample B"))
     assert reading.nm_per_px is None
+
+
+def test_a_stroke_that_coding_broke_is_windowed_once_and_whole() -> None:
+    gray = printed(level=225, y=500, length=280).copy()
+    gray[500:506, 740:960:60] -= 12
+    regions = flat_stroke_regions(gray)
+    assert len({(region.left, region.right) for region in regions}) == 1
+    assert regions[0].left < 700
+    assert regions[0].right > 980

@@ -66,3 +66,28 @@ def test_readings_survive_being_written(text: str) -> None:
 def test_labels_bring_their_own_readers() -> None:
     with pytest.raises(UsageError, match="labels have their own"):
         read_scale(np.zeros((40, 40), np.uint8), reader=_Counting(), labels=LabelMemory())
+
+
+def test_what_a_quick_reader_sees_too_does_not_speak_against_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    value = parse_label("200 nm")
+    assert value is not None
+    quick, slow = _Counting(), _Counting()
+    monkeypatch.setattr("pipeline.imaging.label_memory.label_net_readers", lambda: (quick, quick))
+    monkeypatch.setattr("pipeline.imaging.label_memory.network_reader", lambda: slow)
+    memory = LabelMemory()
+    with memory.hearing_against(value):
+        _, reading = memory.read(_crop(1))
+    assert (reading.value, reading.is_certain, quick.calls, slow.calls) == (value, False, 1, 0)
+    assert memory.used == {}
+    _, reading = memory.read(_crop(1))
+    assert (quick.calls, list(memory.used.values())) == (3, [reading])  # all as if it had never been looked at
+
+
+def test_another_value_is_heard_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = parse_label("300 nm")
+    assert other is not None
+    monkeypatch.setattr("pipeline.imaging.label_memory.label_net_readers", lambda: (_Counting(), _Counting()))
+    memory = LabelMemory()
+    with memory.hearing_against(other):
+        digest, reading = memory.read(_crop(1))
+    assert memory.used == {digest: reading}

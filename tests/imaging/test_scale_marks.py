@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from pipeline.imaging.databar import DataBar, find_data_bar
+from pipeline.imaging.databar import DataBar, find_data_bar, ink_and_pieces, neighbourhood
 from pipeline.imaging.ink_pieces import label_pieces, piece_boxes
 from pipeline.imaging.label_evidence import LabelReading
 from pipeline.imaging.label_value import parse_label
 from pipeline.imaging.scale import _is_disputed, read_scale
-from pipeline.imaging.scale_candidates import ScaleCandidate
+from pipeline.imaging.scale_candidates import ScaleCandidate, _labels
 from pipeline.imaging.segment import Segment, find_segments
 from pipeline.imaging.tilt import find_tilt, straightened, tilted_box
 from tests.imaging.scale_drawings import SPOILS, Style, draw, font, specimen, spoil
@@ -194,3 +194,33 @@ def test_a_short_label_in_a_long_bar_is_read(number: str, font_name: str) -> Non
     reading = read_scale(drawing.gray)
     assert (reading.status, reading.scale_nm) == ("read", drawing.scale_nm)
     assert reading.bar_length_px == pytest.approx(600, abs=1)
+
+
+def test_a_text_that_the_window_around_a_bar_cuts_is_no_label() -> None:
+    gray = np.full((384, 512), 120, np.uint8)
+    gray[333:335, 293:331] = 0
+    for x in range(152, 275, 15):
+        gray[326:342, x : x + 10] = 0
+    region = DataBar(315, 384, 0, 512, "picture", 0, 4)
+    ink, pieces = ink_and_pieces(gray, region)
+    (segment,) = [one for one in find_segments(ink, region) if one.kind == "line"]
+    assert neighbourhood(gray, region, segment.box)[0].left == 217
+    places = [label.box[0] for _, _, label in _labels(gray, region, ink, pieces, segment)]
+    assert 217 not in places
+
+
+def test_a_stroke_beyond_the_window_makes_half_a_bar() -> None:
+    gray = np.full((384, 512), 120, np.uint8)
+    gray[333:335, 293:331] = 0
+    for x in range(232, 284, 15):
+        gray[326:342, x : x + 10] = 0
+    region = DataBar(315, 384, 0, 512, "picture", 0, 4)
+    labels = []
+    for left in (None, 184):  # a bar of its own; one whose other half is to the left of the label
+        if left is not None:
+            gray[333:335, left:212] = 0
+        ink, pieces = ink_and_pieces(gray, region)
+        segment = next(one for one in find_segments(ink, region) if one.box[0] == 293)
+        labels.append([label.place for _, _, label in _labels(gray, region, ink, pieces, segment)])
+    assert set(labels[0]) == {"left"}
+    assert labels[1] == []

@@ -218,3 +218,12 @@ def test_a_bar_with_a_thin_shadow_is_no_frame() -> None:
     gray = np.random.default_rng(2).integers(60, 150, (80, 300), dtype=np.uint8)
     gray[40:46, 50:250], gray[46:48, 52:252] = 255, 0
     assert not is_frame_side(gray, Segment("solid", (50, 40, 200, 6), 200.0, (50, 40, 200, 6)))
+
+
+def test_two_brackets_one_within_the_other_are_the_outline_of_a_bar() -> None:
+    ink = blank()
+    for grow in (0, 3):
+        left, right, bottom = 50 - grow, 149 + grow, 30 + grow
+        ink[bottom, left : right + 1] = 1
+        ink[20:bottom, [left, right]] = 1
+    assert [s for s in find_segments(ink, BAR) if s.kind == "ticked"] == []
