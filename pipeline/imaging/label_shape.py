@@ -87,11 +87,16 @@ def check_shapes(crop: NDArray[np.uint8], text: str, value: LabelValue) -> Shape
     ShapeVerdict
         ``confirms`` only if every digit, point and unit letter was looked at, at one of three thresholds.
     """
-    verdicts = [_check_at(crop, threshold, text, value) for threshold in _INK_BELOW]
-    # A point may be paler than the strokes: where one threshold shows it, that another does not is no comfort.
-    shown = next((one for one in verdicts if one.reason == _ONE_POINT), None)
-    confirming = next((one for one in verdicts if one.verdict == "confirms"), None)
-    return shown or confirming or verdicts[0]
+    verdicts: list[ShapeVerdict] = []
+    for threshold in _INK_BELOW:
+        verdicts.append(_check_at(crop, threshold, text, value))
+        # A point may be paler than the strokes: where one threshold shows it, that another does not is no comfort.
+        if verdicts[-1].reason == _ONE_POINT:
+            return verdicts[-1]
+        confirming = next((one for one in verdicts if one.verdict == "confirms"), None)
+        if confirming is not None and len(verdicts) > 1:
+            return confirming
+    return verdicts[0]
 
 
 def _check_at(crop: NDArray[np.uint8], threshold: int, text: str, value: LabelValue) -> ShapeVerdict:
