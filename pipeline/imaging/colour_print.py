@@ -18,6 +18,8 @@ _GROUND_PX: Final = 6
 _LEAST_CONTRAST: Final = 25
 _EDGE: Final = (0.25, 0.75)
 _EDGE_PX: Final = 2
+_BLUR_PX: Final = 5
+_OVERSHOOT: Final = 1.5
 _LARGE_PX: Final = 24
 _BLURRED_STEP: Final = 0.8
 _LONG_PX: Final = 200
@@ -108,7 +110,9 @@ def _sharp_edge(profile: NDArray[np.float64], inside: float) -> float | None:
         return None
     rise = (profile - ground) / (inside - ground)
     low, middle, high = (int(np.flatnonzero(rise < share)[-1]) for share in (_EDGE[0], 0.5, _EDGE[1]))
-    if high - low > _EDGE_PX or high == rise.size - 1:
+    # An outline of a third level, or the edge of a box around the bar, is another edge than the bar's.
+    is_other = float(rise.max()) > _OVERSHOOT or abs(middle + 1 - _BESIDE_PX) > _BLUR_PX
+    if is_other or high - low > _EDGE_PX or high == rise.size - 1:
         return None
     # A pixel's value is its centre's; an ideal edge between two pixels lies half way between their centres.
     return middle + float((0.5 - rise[middle]) / (rise[middle + 1] - rise[middle])) + 0.5

@@ -51,6 +51,7 @@ _BOX_PROPORTION: Final = 0.8
 _BLOCK_PROPORTION: Final = 0.35
 _BLOCK_REACH_PX: Final = 9
 _SMOOTH_SHARE: Final = 0.9
+_SAME_PAPER: Final = 8
 _FRAME_STEP: Final = 12
 _PALE_TOLERANCE: Final = 70
 _TICK_SHARE: Final = 0.7
@@ -191,12 +192,20 @@ def with_exact_length(gray: NDArray[np.uint8], segment: Segment) -> Segment:
 def is_frame_side(gray: NDArray[np.uint8], segment: Segment) -> bool:
     """Whether a stroke on a picture is the side of a frame: smooth paper of a block on one side, specimen on the other.
 
-    A shadow is smooth too, but thin. False for anything but solid bars and plain lines.
+    A shadow is smooth too, but thin. So is the margin of a block that the bar itself, a thin line, parts from the rest
+    of it. False for anything but solid bars and plain lines.
     """
     if segment.kind not in ("solid", "line"):
         return False
     x, y, width, height = segment.line_box
     inner = slice(x + width // 10, x + width - width // 10)
+    own_level = median_level(gray[y : y + height, inner])
+    around = (y - _BLOCK_REACH_PX, y + height - 1 + _BLOCK_REACH_PX)
+    if any(
+        0 <= row < gray.shape[0] and share_near(gray[row, inner], own_level, _SAME_PAPER) >= _SMOOTH_SHARE
+        for row in around
+    ):
+        return True
     sides = []
     for near, far in ((y - 3, y - _BLOCK_REACH_PX), (y + height + 2, y + height - 1 + _BLOCK_REACH_PX)):
         rows = [gray[row, inner] for row in (near, far) if 0 <= row < gray.shape[0]]

@@ -79,6 +79,16 @@ def test_a_bar_whose_colour_is_blurred_is_measured_in_the_gray_picture(
     assert length_of_coloured_bar(sharp, np.zeros_like(sharp), Segment("solid", box, length + 4.0, box)) == length
 
 
+@pytest.mark.parametrize(("beside", "level"), [(1, 0), (9, 40)])
+def test_the_edge_of_an_outline_or_box_is_not_the_bars(beside: int, level: int) -> None:
+    gray = np.full((9, 640), 180, np.uint8)
+    gray[:, 100 - beside : 174 + beside] = level
+    gray[:, 100:174] = 110
+    box = (98, 2, 78, 5)
+    blurred = a_row(first=100, last=174, step=30)
+    assert length_of_coloured_bar(blurred, gray, Segment("solid", box, 78.0, box)) is None
+
+
 def test_a_bar_with_ticks_keeps_its_length() -> None:
     segment = Segment("ticked", (0, 2, 50, 5), 48.0, (0, 4, 50, 2))
     assert length_of_coloured_bar(np.zeros((9, 90), np.uint8), np.zeros((9, 90), np.uint8), segment) == 48.0

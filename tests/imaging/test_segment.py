@@ -227,3 +227,13 @@ def test_two_brackets_one_within_the_other_are_the_outline_of_a_bar() -> None:
         ink[bottom, left : right + 1] = 1
         ink[20:bottom, [left, right]] = 1
     assert [s for s in find_segments(ink, BAR) if s.kind == "ticked"] == []
+
+
+def test_the_margin_of_a_block_beside_a_thin_bar_is_the_side_of_a_frame() -> None:
+    gray = np.random.default_rng(2).integers(60, 150, (90, 300), dtype=np.uint8)
+    gray[20:60, 50:250] = 255
+    gray[48:50, 58:242] = 150  # the bar, and below it the block's margin
+    margin = Segment("solid", (50, 50, 200, 10), 200.0, (50, 50, 200, 10))
+    assert is_frame_side(gray, margin)
+    gray[20:48, 50:250] = np.random.default_rng(3).integers(60, 150, (28, 200), dtype=np.uint8)
+    assert not is_frame_side(gray, margin)
