@@ -35,6 +35,7 @@ from pipeline.imaging.segment import (
     find_segments,
     has_paler_ticks,
     is_frame_side,
+    is_outline,
     with_exact_length,
 )
 from pipeline.imaging.tilt import find_tilt, straightened, tilted_box
@@ -133,7 +134,8 @@ def read_candidates(
 
 
 def _is_no_bar(gray: NDArray[np.uint8], region: DataBar, segment: Segment) -> bool:
-    return is_frame_side(gray, segment) or has_paler_ticks(gray, segment, region.level)
+    level = region.level
+    return is_frame_side(gray, segment) or has_paler_ticks(gray, segment, level) or is_outline(gray, segment, level)
 
 
 def _on_specimen(

@@ -52,6 +52,11 @@ _BLOCK_PROPORTION: Final = 0.35
 _BLOCK_REACH_PX: Final = 9
 _SMOOTH_SHARE: Final = 0.9
 _SAME_PAPER: Final = 8
+_THICKEST_OUTLINE_PX: Final = 3
+_THICKEST_INSIDE_PX: Final = 12
+_OUTLINE_TOLERANCE: Final = 40
+_OUTLINE_CONTRAST: Final = 60
+_OUTLINED: Final = 0.8
 _FRAME_STEP: Final = 12
 _PALE_TOLERANCE: Final = 70
 _TICK_SHARE: Final = 0.7
@@ -232,6 +237,39 @@ def has_paler_ticks(gray: NDArray[np.uint8], segment: Segment, level: int) -> bo
         if bottom - top == reach and min(near) >= _TICK_SHARE and inner <= _INNER_SHARE:
             return True
     return False
+
+
+def is_outline(gray: NDArray[np.uint8], segment: Segment, level: int) -> bool:
+    """Whether a thin stroke on a picture is one side of a bar's outline, drawn in another level than the bar itself.
+
+    Within a few pixels an equal stroke runs along it, no further than it does, and what is between is of one level. The
+    outline of letters misleads as well: an n in outline has the stems of an m.
+    """
+    x, y, width, height = segment.line_box
+    if segment.kind == "inside" or height > _THICKEST_OUTLINE_PX:
+        return False
+    inner = slice(x + width // 10, segment.gap[0] if segment.gap else x + width - width // 10)
+    for edge, step in ((y - 1, -1), (y + height, 1)):
+        row = _parallel_row(gray[:, inner], edge, step, level)
+        if row is None:
+            continue
+        fill = gray[min(edge, row - step) : max(edge, row - step) + 1, inner]
+        own = median_level(fill)
+        is_even = abs(own - level) >= _OUTLINE_CONTRAST and share_near(fill, own, _OUTLINE_TOLERANCE) >= _OUTLINED
+        ends = np.r_[gray[row, max(0, x - 8) : max(0, x - 4)], gray[row, x + width + 4 : x + width + 8]]
+        if is_even and share_near(ends, level, _OUTLINE_TOLERANCE) < 0.5:
+            return True
+    return False
+
+
+def _parallel_row(gray: NDArray[np.uint8], edge: int, step: int, level: int) -> int | None:
+    """The first row of a level beyond ``edge``, upwards (-1) or downwards (1), within what a bar is thick."""
+    for row in range(edge + step, edge + step * (_THICKEST_INSIDE_PX + 1), step):
+        if not 0 <= row < gray.shape[0]:
+            return None
+        if share_near(gray[row], level, _OUTLINE_TOLERANCE) >= _OUTLINED:
+            return row
+    return None
 
 
 def _is_near(part: NDArray[np.uint8], level: int) -> float:

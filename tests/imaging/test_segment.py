@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.imaging.databar import DataBar
-from pipeline.imaging.segment import Segment, find_segments, is_frame_side, with_exact_length
+from pipeline.imaging.segment import Segment, find_segments, is_frame_side, is_outline, with_exact_length
 
 WIDTH, HEIGHT = 400, 60
 BAR = DataBar(0, HEIGHT, 0, WIDTH, "stripe", 255)
@@ -237,3 +237,31 @@ def test_the_margin_of_a_block_beside_a_thin_bar_is_the_side_of_a_frame() -> Non
     assert is_frame_side(gray, margin)
     gray[20:48, 50:250] = np.random.default_rng(3).integers(60, 150, (28, 200), dtype=np.uint8)
     assert not is_frame_side(gray, margin)
+
+
+def outlined(*, thickness: int) -> tuple[np.ndarray, Segment]:
+    """A light bar in a black outline, and the outline's upper side as a segment."""
+    gray = np.random.default_rng(5).integers(90, 160, (80, 300), dtype=np.uint8)
+    gray[39 : 41 + thickness, 49:251] = 0
+    gray[40 : 40 + thickness, 50:250] = 225
+    return gray, Segment("line", (49, 39, 202, 1), 202.0, (49, 39, 202, 1))
+
+
+@pytest.mark.parametrize("thickness", [1, 3, 8])
+def test_the_side_of_an_outline_is_no_bar(thickness: int) -> None:
+    gray, side = outlined(thickness=thickness)
+    assert is_outline(gray, side, 0)
+    lower = (49, 40 + thickness, 202, 1)
+    assert is_outline(gray, Segment("line", lower, 202.0, lower), 0)
+    inside = (50, 40, 200, thickness)
+    assert not is_outline(gray, Segment("line", inside, 200.0, inside), 225)
+
+
+def test_a_bar_along_the_border_of_its_box_is_no_outline() -> None:
+    gray, side = outlined(thickness=6)
+    gray[46, 20:280] = 0  # the border goes on where the bar ends
+    assert not is_outline(gray, side, 0)
+    gray, side = outlined(thickness=20)
+    assert not is_outline(gray, side, 0)
+    gray[side.line_box[1] + 1 :] = np.random.default_rng(6).integers(90, 160, (40, 300), dtype=np.uint8)
+    assert not is_outline(gray, side, 0)
