@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.databar import DataBar
-from pipeline.imaging.segment import Segment
+from pipeline.imaging.segment import Segment, half_way_after
 
 _COLOURED: Final = 60
 _SHARE: Final = (0.0003, 0.1)
@@ -114,5 +114,4 @@ def _sharp_edge(profile: NDArray[np.float64], inside: float) -> float | None:
     is_other = float(rise.max()) > _OVERSHOOT or abs(middle + 1 - _BESIDE_PX) > _BLUR_PX
     if is_other or high - low > _EDGE_PX or high == rise.size - 1:
         return None
-    # A pixel's value is its centre's; an ideal edge between two pixels lies half way between their centres.
-    return middle + float((0.5 - rise[middle]) / (rise[middle + 1] - rise[middle])) + 0.5
+    return half_way_after(rise, middle)

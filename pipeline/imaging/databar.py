@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.imaging.gray_levels import median_level, near_level, row_shares, share_near
+from pipeline.imaging.gray_levels import level_counts, median_level, near_level, row_shares, share_near
 from pipeline.imaging.ink_pieces import label_pieces, piece_boxes
 
 _SAMPLED_COLUMNS: Final = 128
@@ -193,8 +193,7 @@ def _print_level(cut: NDArray[np.uint8], extreme: int, median: int) -> int | Non
     core = cv2.countNonZero(near_level(cut, extreme, _OVERLAY_CORE))
     if core >= _OVERLAY_LEAST_PX:
         return extreme if core <= most else None
-    counts = cv2.calcHist([np.ascontiguousarray(cut)], [0], None, [256], [0, 256]).ravel()
-    smooth = np.convolve(counts, _PEAK, "same")
+    smooth = np.convolve(level_counts(cut), _PEAK, "same")
     first = max(0, extreme - _OVERSHOOT)
     level = first + int(smooth[first : extreme + _OVERSHOOT + 1].argmax())
     # The tail of a specimen's levels only falls.
@@ -290,7 +289,7 @@ def ink_and_pieces(gray: NDArray[np.uint8], bar: DataBar) -> tuple[NDArray[np.ui
 
 def _ink_on_paper(cut: NDArray[np.uint8], bar: DataBar) -> NDArray[np.uint8]:
     difference = cv2.absdiff(cut, np.full_like(cut, bar.level))
-    counts = cv2.calcHist([difference], [0], None, [256], [0, 256]).ravel().astype(np.int64)
+    counts = level_counts(np.asarray(difference, dtype=np.uint8)).astype(np.int64)
     counts[:31] = 0
     if counts.sum() < 20:
         return np.zeros_like(cut)

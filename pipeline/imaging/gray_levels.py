@@ -24,10 +24,16 @@ def median_level(values: NDArray[np.uint8]) -> int:
     if values.size <= _FEW:
         middle = np.partition(values, (first, last), axis=None)
         return (int(middle[first]) + int(middle[last])) // 2
-    counts = cv2.calcHist([np.ascontiguousarray(values)], [0], None, [256], [0, 256]).ravel()
+    counts = level_counts(values)
     below = np.cumsum(counts, dtype=np.float64)
     lower, upper = np.searchsorted(below, (first + 0.5, last + 0.5))
     return int(lower + upper) // 2
+
+
+def level_counts(values: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How many pixels have each of the 256 levels."""
+    counts = cv2.calcHist([np.ascontiguousarray(values)], [0], None, [256], [0, 256])
+    return np.asarray(counts, dtype=np.float32).ravel()
 
 
 def share_near(values: NDArray[np.uint8], level: int, tolerance: int) -> float:

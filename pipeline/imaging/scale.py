@@ -249,11 +249,12 @@ def _doubt_of_colour(
     bar, label = cut_out(print_alone, candidate.segment.line_box), cut_out(print_alone, box)
     if np.median(bar) < _AS_COLOURED * np.percentile(label, 95) or _is_disputed(candidate, seen):
         return "the bar is paler than its label, or another crop shows a point"
-    in_gray = read_in_gray(candidate, gray, print_alone, memory)
+    blurred = is_blurred(label)
+    in_gray = read_in_gray(candidate, gray, print_alone, memory, blurred=blurred)
     other = next((one for one in in_gray if _states_another(one, candidate)), None)
     if other is not None and other.reading is not None:
         return f"without its colour it looks like {other.reading.text!r}"
-    if is_blurred(label) and not any(_is_beyond_doubt(one, gray.shape[1]) for one in in_gray):
+    if blurred and not any(_is_beyond_doubt(one, gray.shape[1]) for one in in_gray):
         return "in small and blurred colour, which may have lost a digit or point"
     return ""
 

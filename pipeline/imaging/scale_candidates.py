@@ -13,7 +13,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.imaging.colour_print import is_blurred
 from pipeline.imaging.databar import (
     DataBar,
     find_data_bar,
@@ -244,7 +243,12 @@ def another_bar(gray: NDArray[np.uint8], accepted: ScaleCandidate, memory: Label
 
 
 def read_in_gray(
-    candidate: ScaleCandidate, gray: NDArray[np.uint8], print_alone: NDArray[np.uint8], memory: LabelMemory
+    candidate: ScaleCandidate,
+    gray: NDArray[np.uint8],
+    print_alone: NDArray[np.uint8],
+    memory: LabelMemory,
+    *,
+    blurred: bool,
 ) -> list[ScaleCandidate]:
     """The same label of coloured print, read where it has lost its colour, which a JPEG keeps with all pixels.
 
@@ -253,7 +257,7 @@ def read_in_gray(
     """
     assert candidate.label is not None
     x, y, width, height = candidate.label.box
-    margin = height if is_blurred(cut_out(print_alone, candidate.label.box)) else 0
+    margin = height if blurred else 0
     left, right = max(0, x - margin), min(gray.shape[1], x + width + margin)
     box = left, y, right - left, height
     colour = cut_out(print_alone, box)

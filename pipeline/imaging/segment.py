@@ -288,9 +288,15 @@ def _half_way(profile: NDArray[np.float64], inside: float) -> float | None:
     before = np.flatnonzero(rise < 0.5)
     if not before.size or before[-1] == rise.size - 1:
         return None
-    last = int(before[-1]) + 1
-    # A pixel's value is its centre's; an ideal edge between two pixels lies half way between their centres.
-    return last - 1 + float((0.5 - rise[last - 1]) / (rise[last] - rise[last - 1])) + 0.5
+    return half_way_after(rise, int(before[-1]))
+
+
+def half_way_after(rise: NDArray[np.float64], pixel: int) -> float:
+    """Where a profile reaches one half between a pixel and the next, in pixels from the profile's start.
+
+    A pixel's value is its centre's; an ideal edge between two pixels lies half way between their centres.
+    """
+    return pixel + float((0.5 - rise[pixel]) / (rise[pixel + 1] - rise[pixel])) + 0.5
 
 
 def _long_lines(ink: NDArray[np.uint8], *, longest: float) -> list[_Line]:

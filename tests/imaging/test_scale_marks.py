@@ -196,12 +196,20 @@ def test_a_short_label_in_a_long_bar_is_read(number: str, font_name: str) -> Non
     assert reading.bar_length_px == pytest.approx(600, abs=1)
 
 
-def test_a_text_that_the_window_around_a_bar_cuts_is_no_label() -> None:
+ON_GRAY = DataBar(315, 384, 0, 512, "picture", 0, 4)
+
+
+def bar_behind_letters(columns: range) -> np.ndarray:
+    """A black bar of 38 px on gray, and blocks for letters to the left of it."""
     gray = np.full((384, 512), 120, np.uint8)
     gray[333:335, 293:331] = 0
-    for x in range(152, 275, 15):
+    for x in columns:
         gray[326:342, x : x + 10] = 0
-    region = DataBar(315, 384, 0, 512, "picture", 0, 4)
+    return gray
+
+
+def test_a_text_that_the_window_around_a_bar_cuts_is_no_label() -> None:
+    gray, region = bar_behind_letters(range(152, 275, 15)), ON_GRAY
     ink, pieces = ink_and_pieces(gray, region)
     (segment,) = [one for one in find_segments(ink, region) if one.kind == "line"]
     assert neighbourhood(gray, region, segment.box)[0].left == 217
@@ -210,11 +218,7 @@ def test_a_text_that_the_window_around_a_bar_cuts_is_no_label() -> None:
 
 
 def test_a_stroke_beyond_the_window_makes_half_a_bar() -> None:
-    gray = np.full((384, 512), 120, np.uint8)
-    gray[333:335, 293:331] = 0
-    for x in range(232, 284, 15):
-        gray[326:342, x : x + 10] = 0
-    region = DataBar(315, 384, 0, 512, "picture", 0, 4)
+    gray, region = bar_behind_letters(range(232, 284, 15)), ON_GRAY
     labels = []
     for left in (None, 184):  # a bar of its own; one whose other half is to the left of the label
         if left is not None:
