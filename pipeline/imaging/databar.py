@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.gray_levels import level_counts, median_level, near_level, row_shares, share_near
-from pipeline.imaging.ink_pieces import label_pieces, piece_boxes
+from pipeline.imaging.ink_pieces import piece_boxes
+from pipeline.kernels.ink_runs import pieces_with_core, runs
+from pipeline.kernels.level_counts import row_levels
 
 _SAMPLED_COLUMNS: Final = 128
 _FIRST_LOOK: Final = 4
@@ -126,11 +128,11 @@ def find_data_bar(gray: NDArray[np.uint8]) -> DataBar | None:
     start = int(height * (1 - _SEARCHED_FRACTION))
     sampled = np.ascontiguousarray(gray[start:, :: max(1, width // _SAMPLED_COLUMNS)])
     # A few columns tell most rows of specimen from paper; only what may be paper is looked at closely.
-    levels, shares = _level_and_share(np.ascontiguousarray(sampled[:, ::_FIRST_LOOK]))
+    levels, shares = row_levels(sampled[:, ::_FIRST_LOOK], _PAPER_TOLERANCE)
     close = np.flatnonzero(shares >= _PAPER_SHARE / 2)
     if not close.size:
         return None
-    levels[close], shares[close] = _level_and_share(sampled[close])
+    levels[close], shares[close] = row_levels(sampled[close], _PAPER_TOLERANCE)
     runs = _constant_runs(sampled, levels, shares >= _PAPER_SHARE)
     lowest = max(_LOWEST_STRIPE_PX, _LOWEST_STRIPE_FRACTION * height)
     tall_enough = [(first + start, last + start) for first, last in runs if last - first >= lowest]
@@ -142,15 +144,6 @@ def find_data_bar(gray: NDArray[np.uint8]) -> DataBar | None:
             if bar is not None:
                 return bar
     return None
-
-
-def _level_and_share(rows: NDArray[np.uint8]) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
-    """The median of each row, and the share of the row that is near it."""
-    half = rows.shape[1] // 2
-    # numpy's median takes three times as long.
-    medians = np.partition(rows, half, axis=1)[:, half]
-    distance = np.asarray(cv2.absdiff(rows, np.repeat(medians[:, None], rows.shape[1], axis=1)), dtype=np.uint8)
-    return medians.astype(np.int16), row_shares(near_level(distance, 0, _PAPER_TOLERANCE))
 
 
 def overlay_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
@@ -209,7 +202,7 @@ def is_drawing(gray: NDArray[np.uint8], bar: DataBar | None) -> bool:
     Axes and the lines in a chart's legend look like scale bars, labels included.
     """
     bottom = bar.top if bar is not None and bar.is_stripe else gray.shape[0]
-    counts = np.bincount(gray[:bottom:_DRAWING_STEP, ::_DRAWING_STEP].ravel(), minlength=256)
+    counts = level_counts(gray[:bottom:_DRAWING_STEP, ::_DRAWING_STEP])
     return bool(counts[_WHITE:].max() > _DRAWING_SHARE * max(1, counts.sum()))
 
 
@@ -288,13 +281,14 @@ def ink_and_pieces(gray: NDArray[np.uint8], bar: DataBar) -> tuple[NDArray[np.ui
 
 
 def _ink_on_paper(cut: NDArray[np.uint8], bar: DataBar) -> NDArray[np.uint8]:
-    difference = cv2.absdiff(cut, np.full_like(cut, bar.level))
-    counts = level_counts(np.asarray(difference, dtype=np.uint8)).astype(np.int64)
+    difference = np.asarray(cv2.absdiff(cut, float(bar.level)), dtype=np.uint8)
+    counts = level_counts(difference).astype(np.int64)
     counts[:31] = 0
     if counts.sum() < 20:
         return np.zeros_like(cut)
     upper_quartile = int(np.searchsorted(np.cumsum(counts), 0.75 * counts.sum()))
-    return (difference > max(22.0, 0.3 * upper_quartile)).astype(np.uint8)
+    least = max(22.0, 0.3 * upper_quartile)
+    return np.asarray(cv2.threshold(difference, least, 1, cv2.THRESH_BINARY)[1], dtype=np.uint8)
 
 
 def _overlay_ink(
@@ -304,16 +298,13 @@ def _overlay_ink(
 
     Two thresholds, as for edges: the fringe of letters is kept, bright specimen without a core is not.
     """
-    fringe = np.asarray(near_level(cut, level, tolerance) & 1, dtype=np.uint8)
+    ink = np.asarray(near_level(cut, level, tolerance) & 1, dtype=np.uint8)
     if tolerance <= _OVERLAY_CORE:
-        return fringe, None
-    if cv2.countNonZero(fringe) > _INK_SHARE[1] * fringe.size:
+        return ink, None
+    if cv2.countNonZero(ink) > _INK_SHARE[1] * ink.size:
         return np.zeros_like(cut), None
-    labels, stats = label_pieces(fringe)
-    core_area = np.bincount(labels[near_level(cut, level, _OVERLAY_CORE) > 0], minlength=len(stats))
-    kept = core_area >= _OVERLAY_CORE_SHARE * stats[:, cv2.CC_STAT_AREA]
-    kept[0] = False
-    return np.take(kept.view(np.uint8), labels), stats[kept]
+    core = near_level(cut, level, _OVERLAY_CORE)
+    return ink, pieces_with_core(ink, runs(ink), core, _OVERLAY_CORE_SHARE)
 
 
 def _without_rules(ink: NDArray[np.uint8], longest: float) -> NDArray[np.uint8]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.imaging.databar import DataBar
 from pipeline.imaging.gray_levels import median_level, near_level, share_near
-from pipeline.imaging.ink_pieces import long_runs, piece_boxes
+from pipeline.imaging.ink_pieces import long_pieces
 
 _SEARCHED_FRACTION: Final = 0.5
 _EVEN: Final = 5
@@ -61,11 +61,7 @@ def _strokes(gray: NDArray[np.uint8]) -> Iterator[tuple[int, int, int, int]]:
     # A row belongs to what is below it: a stroke on smooth ground would be one piece with it.
     step = near_level(np.asarray(cv2.absdiff(gray[1:], gray[:-1]), np.uint8), 0, _EDGE)
     even[1:] &= step[:, 1:]
-    top, runs = long_runs(np.asarray(even & 1, dtype=np.uint8), _SHORTEST_PX)
-    if not runs.size:
-        return
-    pieces = piece_boxes(runs)
-    pieces[:, 1] += top
+    pieces = long_pieces(even, _SHORTEST_PX)
     width, height = pieces[:, 2], pieces[:, 3]
     flat = (width <= _LONGEST_SHARE * gray.shape[1]) & (height <= np.maximum(2, _THICKEST_SHARE * width))
     flat &= pieces[:, 4] >= 0.85 * width * height

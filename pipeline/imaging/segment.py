@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.imaging.databar import DataBar
 from pipeline.imaging.gray_levels import median_level, share_near
-from pipeline.imaging.ink_pieces import long_runs, piece_boxes
+from pipeline.imaging.ink_pieces import long_pieces, piece_boxes
 
 SegmentKind = Literal["ticked", "broken", "inside", "ruler", "solid", "line"]
 
@@ -302,16 +302,12 @@ def half_way_after(rise: NDArray[np.float64], pixel: int) -> float:
 def _long_lines(ink: NDArray[np.uint8], *, longest: float) -> list[_Line]:
     """All horizontal strokes of at least 19 px, with what their ends look like."""
     lines: list[_Line] = []
-    top, runs = long_runs(ink, _SHORTEST_PX)
-    if not runs.size:
-        return lines
-    pieces = piece_boxes(runs)
+    pieces = long_pieces(ink, _SHORTEST_PX)
     width, height = pieces[:, 2], pieces[:, 3]
     flat = (width >= _SHORTEST_PX) & (width <= longest) & (height <= _THICKEST_FRACTION * width)
     pieces = pieces[flat]
     for x, y, line_width, thickness, area in pieces[np.argsort(-pieces[:, 2], kind="stable")].tolist():
-        inked = cv2.reduce(runs[y : y + thickness, x : x + line_width], 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
-        y += top
+        inked = cv2.reduce(ink[y : y + thickness, x : x + line_width], 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
         whole = np.flatnonzero(inked.ravel() >= _WHOLE_ROW * line_width)
         if area >= 0.9 * line_width * thickness or whole.size >= max(1, thickness - 2):
             # The blurred edge of a thin line may be inked in a part of its length only: ends are judged without.
