@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.databar import DataBar
-from pipeline.imaging.gray_levels import median_level, near_level, share_near
+from pipeline.imaging.gray_levels import median_level, near_level
 from pipeline.imaging.ink_pieces import long_pieces
+from pipeline.kernels.strokes import is_edged
 
 _SEARCHED_FRACTION: Final = 0.5
 _EVEN: Final = 5
@@ -25,6 +26,7 @@ _THICKEST_SHARE: Final = 0.25
 _CONTRAST: Final = 35
 _APART_PX: Final = 3
 _EDGED_SHARE: Final = 0.8
+_MOST_TRIED: Final = 60
 _MOST_STROKES: Final = 4
 _GOES_ON: Final = 30
 _SAME_PX: Final = 8
@@ -65,19 +67,9 @@ def _strokes(gray: NDArray[np.uint8]) -> Iterator[tuple[int, int, int, int]]:
     width, height = pieces[:, 2], pieces[:, 3]
     flat = (width <= _LONGEST_SHARE * gray.shape[1]) & (height <= np.maximum(2, _THICKEST_SHARE * width))
     flat &= pieces[:, 4] >= 0.85 * width * height
-    found = pieces[flat][np.argsort(-width[flat], kind="stable")][:60, :4].tolist()
-    yield from ((x, y, w, h) for x, y, w, h in found if _is_edged(gray, x, y, w, h))
-
-
-def _is_edged(gray: NDArray[np.uint8], x: int, y: int, width: int, height: int) -> bool:
-    """Whether the picture has another level right above and right below, all along."""
-    rows = y - _APART_PX, y + height - 1 + _APART_PX
-    if rows[0] < 0 or rows[1] >= gray.shape[0]:
-        return False
-    level = median_level(gray[y : y + height, x : x + width])
-    # A label may touch the stroke on one side, its ends may carry ticks.
-    inner = slice(x + width // 12, x + width - width // 12)
-    return all(1.0 - share_near(gray[row, inner], level, _CONTRAST - 1) >= _EDGED_SHARE for row in rows)
+    for x, y, w, h, _ in pieces[flat][np.argsort(-width[flat], kind="stable")][:_MOST_TRIED].tolist():
+        if is_edged(gray, (x, y, w, h), _APART_PX, _CONTRAST, _EDGED_SHARE):
+            yield x, y, w, h
 
 
 def _as_a_whole(gray: NDArray[np.uint8], x: int, y: int, width: int, height: int) -> tuple[int, int, int, int]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipeline.imaging.databar import DataBar
 from pipeline.imaging.ink_pieces import piece_boxes
 from pipeline.imaging.segment import Segment
+from pipeline.kernels.text_lines import lines_of_text
 
 Place = Literal["gap", "inside", "above", "below", "right", "left"]
 
@@ -131,46 +132,10 @@ def text_boxes(ink: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
 
 
 def _lines_of_text(pieces: NDArray[np.int32]) -> list[tuple[int, int, int, int]]:
-    letters = pieces.astype(np.int64)
-    letters = letters[(letters[:, 3] <= _TALLEST_TEXT_PX) & (letters[:, 2] <= _WIDEST_LETTER_PX) & (letters[:, 4] >= 2)]
+    _, _, width, height, area = pieces.T
+    letters = pieces[(height <= _TALLEST_TEXT_PX) & (width <= _WIDEST_LETTER_PX) & (area >= 2)]
     letters = letters[np.argsort(-letters[:, 4], kind="stable")][:_MOST_COMPONENTS]
-    if not len(letters):
-        return []
-    group = _groups(_are_neighbours(letters.astype(np.int32)))
-    order = np.argsort(group, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(group[order]) != 0])
-    x0, y0, width, height, _ = letters[order].T
-    left, top = np.minimum.reduceat(x0, starts), np.minimum.reduceat(y0, starts)
-    right, bottom = np.maximum.reduceat(x0 + width, starts), np.maximum.reduceat(y0 + height, starts)
-    return list(zip(left.tolist(), top.tolist(), (right - left).tolist(), (bottom - top).tolist(), strict=True))
-
-
-def _groups(are_neighbours: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The first member of everyone's group; for so few members faster than a sparse matrix is built."""
-    first = list(range(len(are_neighbours)))
-
-    def root(member: int) -> int:
-        while first[member] != member:
-            first[member] = first[first[member]]
-            member = first[member]
-        return member
-
-    for one, other in np.argwhere(np.triu(are_neighbours, 1)).tolist():
-        low, high = sorted((root(one), root(other)))
-        first[high] = low
-    return np.array([root(member) for member in range(len(first))], dtype=np.int64)
-
-
-def _are_neighbours(letters: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Which components stand next to each other in one line of text."""
-    x0, y0, width, height = letters[:, 0], letters[:, 1], letters[:, 2], letters[:, 3]
-    x1, y1 = x0 + width, y0 + height
-    gap = np.maximum(x0[:, None], x0[None]) - np.minimum(x1[:, None], x1[None])
-    overlap = np.minimum(y1[:, None], y1[None]) - np.maximum(y0[:, None], y0[None])
-    taller = np.maximum(height[:, None], height[None])
-    shorter = np.minimum(height[:, None], height[None])
-    near = (gap <= _WORD_GAP * taller) & (overlap >= 0.5 * shorter) & (taller <= 12 * shorter)
-    return np.asarray(near, dtype=np.bool_)
+    return [(x, y, w, h) for x, y, w, h in lines_of_text(letters, _WORD_GAP).tolist()]
 
 
 def _without_segment(

@@ -21,6 +21,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from pipeline.errors import WeightsError
+from pipeline.imaging.gray_levels import median_level
 
 PAD_PX: Final = 4
 """White around the ink of a crop; more padding costs the network a quarter of its right answers."""
@@ -86,15 +87,16 @@ def text_crop(
     uint8 ndarray, [box height + 2 PAD_PX, box width + 2 PAD_PX]
     """
     x, y, width, height = box
-    cut = gray[y : y + height, x : x + width].astype(np.int16)
-    paper = cut[ink == 0]
-    difference = np.abs(cut - (int(np.median(paper)) if paper.size else 0))
+    cut = gray[y : y + height, x : x + width]
+    difference = np.asarray(cv2.absdiff(cut, float(median_level(cut[ink == 0]))), dtype=np.uint8)
     if fringe_px is not None:
         reach = 2 * fringe_px + 1
-        difference[cv2.dilate(ink, np.ones((reach, reach), np.uint8)) == 0] = 0
-    darkness = difference * (255.0 / max(1, int(difference.max(initial=0))))
-    page = np.rint(255.0 - np.minimum(darkness, 255.0)).astype(np.uint8)
-    return np.pad(page, PAD_PX, constant_values=255)
+        difference *= cv2.dilate(ink, np.ones((reach, reach), np.uint8))
+    darkest = max(1, int(difference.max(initial=0)))
+    levels = np.rint(255.0 - np.minimum(np.arange(256) * (255.0 / darkest), 255.0)).astype(np.uint8)
+    page = np.full((height + 2 * PAD_PX, width + 2 * PAD_PX), 255, np.uint8)
+    page[PAD_PX:-PAD_PX, PAD_PX:-PAD_PX] = levels[difference]
+    return page
 
 
 class RememberingReader:

@@ -5,6 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.kernels.level_counts import even_rows
+
 _SAMPLED: Final = 160
 _GUTTER_LEVELS: Final = (4, 251)
 _SMALLEST_SHARE: Final = 0.15
@@ -53,8 +55,7 @@ def _cuts(gray: NDArray[np.uint8], *, axis: int) -> list[tuple[int, int]]:
     step = max(1, breadth // _SAMPLED)
     # A margin may close the figure on all sides: the gutter need not reach the picture's very edge.
     inner = gray[:, ::step][:, 1:-1] if axis == 0 else gray[::step][1:-1]
-    most, least = inner.max(axis=1 - axis), inner.min(axis=1 - axis)
-    is_gutter = (most <= _GUTTER_LEVELS[0]) | (least >= _GUTTER_LEVELS[1])
+    is_gutter = even_rows(inner if axis == 0 else inner.T, *_GUTTER_LEVELS)
     edges = np.flatnonzero(np.diff(np.r_[False, is_gutter, False].astype(np.int8)))
     starts = [0]
     for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):

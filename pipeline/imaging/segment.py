@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from pipeline.imaging.databar import DataBar
 from pipeline.imaging.gray_levels import median_level, share_near
 from pipeline.imaging.ink_pieces import long_pieces, piece_boxes
+from pipeline.kernels.strokes import tick_at_end, whole_rows
+from pipeline.kernels.text_lines import count_in_row
 
 SegmentKind = Literal["ticked", "broken", "inside", "ruler", "solid", "line"]
 
@@ -307,11 +309,10 @@ def _long_lines(ink: NDArray[np.uint8], *, longest: float) -> list[_Line]:
     flat = (width >= _SHORTEST_PX) & (width <= longest) & (height <= _THICKEST_FRACTION * width)
     pieces = pieces[flat]
     for x, y, line_width, thickness, area in pieces[np.argsort(-pieces[:, 2], kind="stable")].tolist():
-        inked = cv2.reduce(ink[y : y + thickness, x : x + line_width], 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
-        whole = np.flatnonzero(inked.ravel() >= _WHOLE_ROW * line_width)
-        if area >= 0.9 * line_width * thickness or whole.size >= max(1, thickness - 2):
+        count, first, last = whole_rows(ink, x, y, line_width, thickness, _WHOLE_ROW)
+        if area >= 0.9 * line_width * thickness or count >= max(1, thickness - 2):
             # The blurred edge of a thin line may be inked in a part of its length only: ends are judged without.
-            core = (y + int(whole[0]), int(whole[-1] - whole[0]) + 1) if whole.size else (y, thickness)
+            core = (first, last - first + 1) if count else (y, thickness)
             above, below = core[0] - y, y + thickness - core[0] - core[1]
             left = _less(_end(ink, x, *core, inward=1), above, below)
             right = _less(_end(ink, x + line_width - 1, *core, inward=-1), above, below)
@@ -323,37 +324,13 @@ def _long_lines(ink: NDArray[np.uint8], *, longest: float) -> list[_Line]:
 
 def _end(ink: NDArray[np.uint8], column: int, y: int, thickness: int, *, inward: int) -> _End:
     """Describe the end of a line at ``column``; ``inward`` is the direction along the line."""
-    reach = min(_WIDEST_TICK_PX, ink.shape[1])
-    columns = [c for c in range(column - 2 * inward, column + reach * inward, inward) if 0 <= c < ink.shape[1]]
-    rises = _rises(ink, columns, y, thickness)
-    tallest = max((up + down for up, down in rises.values()), default=0)
-    if tallest < max(_TICK_TALLER_PX, thickness):
-        return _End(column, 0, 0, 0)
-    tick = [c for c, (up, down) in rises.items() if up + down >= 0.6 * tallest]
-    # A tick is at the very end; what rises further in is a letter that touches the line.
-    if abs(tick[0] - column) > 2 or len(tick) > _WIDEST_TICK_PX - 2 or abs(tick[-1] - tick[0]) >= len(tick):
-        return _End(column, 0, 0, 0)
-    up = max(rises[c][0] for c in tick)
-    down = max(rises[c][1] for c in tick)
-    return _End(tick[0], len(tick), up, down)
+    lowest = max(_TICK_TALLER_PX, thickness)
+    return _End(*tick_at_end(ink, column, y, thickness, inward, lowest, _WIDEST_TICK_PX))
 
 
 def _less(end: _End, above: int, below: int) -> _End:
     """The end as it rises over a line that is thicker than was looked at, by so many rows."""
     return end._replace(up=max(0, end.up - above), down=max(0, end.down - below))
-
-
-def _rises(ink: NDArray[np.uint8], columns: list[int], y: int, thickness: int) -> dict[int, tuple[int, int]]:
-    """How far ink goes on above and below a line, in those of some columns where the line is inked."""
-    middle, last = y + thickness // 2, y + thickness - 1
-    rises = {}
-    for c in columns:
-        if ink[middle, c]:
-            # Bytes are searched faster than an array of so few rows.
-            column = ink[:, c].tobytes()
-            above, below = column.rfind(0, 0, middle), column.find(0, middle)
-            rises[c] = max(0, y - above - 1), max(0, (below if below >= 0 else len(column)) - 1 - last)
-    return rises
 
 
 def _whole_segments(ink: NDArray[np.uint8], lines: list[_Line]) -> list[Segment]:
@@ -457,8 +434,9 @@ def _stands_alone(ink: NDArray[np.uint8], line: _Line) -> bool:
     if x0 < 0 or y0 < 0 or x1 > ink.shape[1] or y1 > ink.shape[0]:
         return False
     inside = ink[line.y : line.y + line.thickness, line.x : line.x + line.width]
-    around = int(ink[y0:y1, x0:x1].sum()) - int(inside.sum())
-    near = int(ink[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1].sum()) - int(inside.sum())
+    inked = cv2.countNonZero(inside)
+    around = cv2.countNonZero(ink[y0:y1, x0:x1]) - inked
+    near = cv2.countNonZero(ink[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1]) - inked
     # A blurred edge may pass the threshold in places: a row of a thick bar, if nothing goes on behind it.
     is_rough = line.thickness > _THIN_PX and near <= _ROUGH_SHARE * line.width and around == near
     # A piece of a tilted or curved stroke goes on in its corners.
@@ -500,8 +478,11 @@ def _rulers(pieces: NDArray[np.int32]) -> list[Segment]:
     is_even = (area >= 0.8 * width * height) | (area >= _WHOLE_COLUMNS * whole_columns * height)
     mark = (height >= 3) & (height <= 40) & (width >= 1) & (width <= 0.8 * height) & is_even
     marks = pieces[mark]
-    found = []
-    for anchor_y, anchor_h in sorted({(int(m[1]), int(m[3])) for m in marks}):
+    in_row = count_in_row(marks, 1, 2 * int(marks[:, 2].max(initial=0)), 1.0, 0.0)
+    found: list[Segment] = []
+    if in_row.max(initial=0) < _RULER_SEEN:
+        return found
+    for anchor_y, anchor_h in sorted({(y, h) for _, y, _, h, _ in marks.tolist()}):
         row = marks[(np.abs(marks[:, 1] - anchor_y) <= 1) & (np.abs(marks[:, 3] - anchor_h) <= 1)]
         if len(row) >= _RULER_SEEN:
             ruler = _ruler(row[np.argsort(row[:, 0])])

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.ink_pieces import label_pieces
+from pipeline.kernels.text_lines import count_in_row
 
 _SHORTEST_FRACTION: Final = 0.03
 _SHORTEST_PX: Final = 40
@@ -81,7 +82,9 @@ def _ruler_slope(pieces: NDArray[np.int32]) -> float | None:
     upright = (height >= 5) & (height <= 60) & (width <= 0.8 * height) & (area >= 0.55 * width * height)
     marks = pieces[upright].astype(np.float64)
     marks = marks[np.argsort(marks[:, 0], kind="stable")]
-    steepest = np.tan(np.radians(_STEEPEST_DEGREES))
+    steepest = float(np.tan(np.radians(_STEEPEST_DEGREES)))
+    if count_in_row(pieces[upright], 2, 2, 1.5, steepest).max(initial=0) < _RULER_MARKS:
+        return None
     for x, y, w, h, _ in marks.tolist():
         alike = (np.abs(marks[:, 3] - h) <= 2) & (np.abs(marks[:, 2] - w) <= 2)
         near = np.abs(marks[:, 1] - y) <= steepest * np.abs(marks[:, 0] - x) + 1.5

@@ -1,0 +1,87 @@
+"""Pieces of ink in rows: letters that stand in one line of text, marks that stand in one row."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels.compiled import compiled
+
+
+@compiled
+def lines_of_text(letters: NDArray[np.int32], word_gap: float) -> NDArray[np.int32]:
+    """Group letters to lines of text: neighbours overlap by half of the lower one's height and stand near each other.
+
+    Parameters
+    ----------
+    letters : int32 ndarray, [letters, 5]
+        x, y, width, height and area of each.
+    word_gap : float
+        The widest gap between neighbours, in heights of the taller one.
+
+    Returns
+    -------
+    int32 ndarray, [lines, 4]
+        x, y, width and height of each, in the order of their first letters.
+    """
+    n = len(letters)
+    first = np.arange(n)
+    for one in range(n):
+        x, y, width, height, _ = letters[one]
+        for other in range(one + 1, n):
+            x2, y2, width2, height2, _ = letters[other]
+            shorter, taller = min(height, height2), max(height, height2)
+            gap = max(x, x2) - min(x + width, x2 + width2)
+            overlap = min(y + height, y2 + height2) - max(y, y2)
+            if gap > word_gap * taller or 2 * overlap < shorter or taller > 12 * shorter:
+                continue
+            low, high = one, other
+            while first[low] != low:
+                low = first[low]
+            while first[high] != high:
+                high = first[high]
+            first[max(low, high)] = min(low, high)
+    boxes = np.empty((n, 4), np.int32)
+    line = np.empty(n, np.int64)
+    count = 0
+    for one in range(n):
+        x, y, width, height, _ = letters[one]
+        if first[one] == one:
+            box = boxes[count]
+            box[0], box[1], box[2], box[3] = x, y, x + width, y + height
+            line[one] = count
+            count += 1
+            continue
+        line[one] = line[first[one]]
+        box = boxes[line[one]]
+        box[0], box[1] = min(box[0], x), min(box[1], y)
+        box[2], box[3] = max(box[2], x + width), max(box[3], y + height)
+    boxes[:count, 2:] -= boxes[:count, :2]
+    return boxes[:count]
+
+
+@compiled
+def count_in_row(
+    marks: NDArray[np.int32], height_px: int, width_px: int, offset_px: float, slope: float
+) -> NDArray[np.int64]:
+    """How many marks of about its size stand in one row with each mark, at its place or right of it, itself included.
+
+    Parameters
+    ----------
+    marks : int32 ndarray, [marks, 5]
+        x, y, width, height and area of each.
+    height_px, width_px : int
+        How much their sizes may differ.
+    offset_px, slope : float
+        How much their tops may differ, and by how much more for each pixel between them.
+
+    Returns
+    -------
+    int64 ndarray [marks]
+    """
+    found = np.zeros(len(marks), np.int64)
+    for one in range(len(marks)):
+        x, y, width, height, _ = marks[one]
+        for other in range(len(marks)):
+            x2, y2, width2, height2, _ = marks[other]
+            alike = abs(height2 - height) <= height_px and abs(width2 - width) <= width_px
+            found[one] += x2 >= x and alike and abs(y2 - y) <= slope * (x2 - x) + offset_px
+    return found
