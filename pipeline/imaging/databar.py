@@ -12,7 +12,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.imaging.gray_levels import level_counts, median_level, near_level, row_shares, share_near
+from pipeline.imaging.gray_levels import (
+    distance_from,
+    level_counts,
+    median_level,
+    near_level,
+    row_shares,
+    share_near,
+)
 from pipeline.imaging.ink_pieces import piece_boxes
 from pipeline.kernels.ink_runs import pieces_with_core, runs
 from pipeline.kernels.level_counts import row_levels
@@ -281,7 +288,7 @@ def ink_and_pieces(gray: NDArray[np.uint8], bar: DataBar) -> tuple[NDArray[np.ui
 
 
 def _ink_on_paper(cut: NDArray[np.uint8], bar: DataBar) -> NDArray[np.uint8]:
-    difference = np.asarray(cv2.absdiff(cut, float(bar.level)), dtype=np.uint8)
+    difference = distance_from(cut, bar.level)
     counts = level_counts(difference).astype(np.int64)
     counts[:31] = 0
     if counts.sum() < 20:
@@ -332,7 +339,7 @@ def _constant_runs(
     level = 0
     for row in np.flatnonzero(is_flat).tolist():
         near = first >= 0 and abs(int(levels[row]) - level) <= _LEVEL_DRIFT
-        if not (near and _is_bridge(rows[last:row], levels[last:row], level)):
+        if not (near and (row - last <= _LONGEST_GAP_PX or _is_bridge(rows[last:row], levels[last:row], level))):
             if first >= 0:
                 runs.append((first, last))
             first, level = row, int(levels[row])
@@ -341,8 +348,6 @@ def _constant_runs(
 
 
 def _is_bridge(rows: NDArray[np.uint8], levels: NDArray[np.int16], level: int) -> bool:
-    if levels.size <= _LONGEST_GAP_PX:
-        return True
     if levels.size > _LONGEST_DENSE_GAP_PX:
         return False
     is_dense = row_shares(near_level(rows, level, _PAPER_TOLERANCE)) >= _DENSE_PAPER_SHARE

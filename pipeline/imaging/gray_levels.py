@@ -52,6 +52,11 @@ def near_level(values: NDArray[np.uint8], level: int, tolerance: int) -> NDArray
     return np.asarray(cv2.inRange(values, max(0, level - tolerance), min(255, level + tolerance)), dtype=np.uint8)
 
 
+def distance_from(values: NDArray[np.uint8], level: int) -> NDArray[np.uint8]:
+    """How far each pixel is from a level."""
+    return np.asarray(cv2.absdiff(values, np.full_like(values, level)), dtype=np.uint8)
+
+
 def row_shares(mask: NDArray[np.uint8]) -> NDArray[np.float64]:
     """The share of each row of a mask of 0 and 255 that is 255."""
     sums = cv2.reduce(mask, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()

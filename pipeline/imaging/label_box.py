@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.databar import DataBar
 from pipeline.imaging.ink_pieces import piece_boxes
 from pipeline.imaging.segment import Segment
-from pipeline.kernels.text_lines import lines_of_text
+from pipeline.kernels.text_lines import lines_of_text, window_of_whole_pieces
 
 Place = Literal["gap", "inside", "above", "below", "right", "left"]
 
@@ -145,20 +146,12 @@ def _without_segment(
 
     Only the window of those pieces that the segment touches is counted again.
     """
-    x0, y0, x1, y1 = pieces[:, 0], pieces[:, 1], pieces[:, 0] + pieces[:, 2], pieces[:, 1] + pieces[:, 3]
     left, top = min(box[0] for box in erased), min(box[1] for box in erased)
     right, bottom = max(box[2] for box in erased), max(box[3] for box in erased)
-    touched = np.zeros(len(pieces), np.bool_)
-    while True:
-        now = (x0 < right) & (x1 > left) & (y0 < bottom) & (y1 > top)
-        if not now.any():
-            return pieces
-        if np.array_equal(now, touched):
-            break
-        # What lies in the window must lie there as a whole.
-        touched = now
-        left, top = min(left, int(x0[now].min())), min(top, int(y0[now].min()))
-        right, bottom = max(right, int(x1[now].max())), max(bottom, int(y1[now].max()))
+    # What lies in the window must lie there as a whole.
+    touched, (left, top, right, bottom) = window_of_whole_pieces(pieces, (left, top, right, bottom))
+    if not touched.any():
+        return pieces
     left, top = max(0, left), max(0, top)
     window = ink[top:bottom, left:right].copy()
     for first_x, first_y, last_x, last_y in erased:
@@ -200,7 +193,7 @@ def stroke_goes_on(ink: NDArray[np.uint8], bar: DataBar, segment: Segment, label
     first = label.box[0] + label.box[2] if label.place == "right" else label.box[0] - round(1.3 * width)
     left, right = max(0, first - bar.left), max(0, first - bar.left + round(1.3 * width))
     beyond = ink[max(0, y - 1 - bar.top) : y + height + 1 - bar.top, left:right]
-    return bool(beyond.size) and float(beyond.mean(axis=1).max()) >= 0.5
+    return bool(beyond.size) and max(cv2.countNonZero(row) for row in beyond) >= 0.5 * beyond.shape[1]
 
 
 def _shifted(box: tuple[int, int, int, int], bar: DataBar) -> tuple[int, int, int, int]:

@@ -21,7 +21,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from pipeline.errors import WeightsError
-from pipeline.imaging.gray_levels import median_level
+from pipeline.imaging.gray_levels import distance_from, median_level
 
 PAD_PX: Final = 4
 """White around the ink of a crop; more padding costs the network a quarter of its right answers."""
@@ -88,10 +88,10 @@ def text_crop(
     """
     x, y, width, height = box
     cut = gray[y : y + height, x : x + width]
-    difference = np.asarray(cv2.absdiff(cut, float(median_level(cut[ink == 0]))), dtype=np.uint8)
+    difference = distance_from(cut, median_level(cut[ink == 0]))
     if fringe_px is not None:
         reach = 2 * fringe_px + 1
-        difference *= cv2.dilate(ink, np.ones((reach, reach), np.uint8))
+        difference *= np.asarray(cv2.dilate(ink, np.ones((reach, reach), np.uint8)), dtype=np.uint8)
     darkest = max(1, int(difference.max(initial=0)))
     levels = np.rint(255.0 - np.minimum(np.arange(256) * (255.0 / darkest), 255.0)).astype(np.uint8)
     page = np.full((height + 2 * PAD_PX, width + 2 * PAD_PX), 255, np.uint8)

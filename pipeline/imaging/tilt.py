@@ -77,6 +77,8 @@ def tilted_box(box: tuple[int, int, int, int], degrees: float, shape: tuple[int,
 
 def _ruler_slope(pieces: NDArray[np.int32]) -> float | None:
     """Slope of a row of at least nine even, upright marks of one height, as Hitachi's rulers are; None without one."""
+    if len(pieces) < _RULER_MARKS:
+        return None
     _, _, width, height, area = pieces.T
     # A mark that leans by two degrees steps aside by a pixel: it covers less of its box than a straight one.
     upright = (height >= 5) & (height <= 60) & (width <= 0.8 * height) & (area >= 0.55 * width * height)

@@ -204,9 +204,11 @@ def pieces_with_core(
     area, core_area = np.zeros(count), np.zeros(count)
     for run in range(len(runs)):
         row, first, end = runs[run]
-        area[owner[run]] += end - first
+        cored = 0
         for column in range(first, end):
-            core_area[owner[run]] += core[row, column] != 0
+            cored += core[row, column] != 0
+        core_area[owner[run]] += cored
+        area[owner[run]] += end - first
     for run in range(len(runs)):
         if core_area[owner[run]] < share * area[owner[run]]:
             row, first, end = runs[run]

@@ -36,7 +36,7 @@ def count_near(values: NDArray[np.uint8], level: int, tolerance: int) -> int:
     found = 0
     for row in range(values.shape[0]):
         for column in range(values.shape[1]):
-            found += abs(np.int64(values[row, column]) - level) <= tolerance
+            found += abs(int(values[row, column]) - level) <= tolerance
     return found
 
 
@@ -62,8 +62,8 @@ def row_levels(rows: NDArray[np.uint8], tolerance: int) -> tuple[NDArray[np.int1
         for column in range(width):
             counts[rows[row, column]] += 1
         median = _level_of_rank(counts, width // 2)
-        near = counts[max(0, median - tolerance) : median + tolerance + 1].sum()
-        medians[row], shares[row] = median, near / width
+        near = counts[max(0, median - tolerance) : median + tolerance + 1]
+        medians[row], shares[row] = median, near.sum() / width
         for column in range(width):
             counts[rows[row, column]] = 0
     return medians, shares

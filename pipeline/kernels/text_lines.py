@@ -85,3 +85,35 @@ def count_in_row(
             alike = abs(height2 - height) <= height_px and abs(width2 - width) <= width_px
             found[one] += x2 >= x and alike and abs(y2 - y) <= slope * (x2 - x) + offset_px
     return found
+
+
+@compiled
+def window_of_whole_pieces(
+    pieces: NDArray[np.int32], window: tuple[int, int, int, int]
+) -> tuple[NDArray[np.bool_], tuple[int, int, int, int]]:
+    """Widen a window until it cuts no piece that lies in it in part.
+
+    Parameters
+    ----------
+    pieces : int32 ndarray, [pieces, 5]
+        x, y, width, height and area of each.
+    window : (left, top, right, bottom)
+
+    Returns
+    -------
+    bool ndarray [pieces], (left, top, right, bottom)
+        Which pieces lie in the window, and the window.
+    """
+    left, top, right, bottom = window
+    inside = np.zeros(len(pieces), np.bool_)
+    is_wider = True
+    while is_wider:
+        is_wider = False
+        for piece in range(len(pieces)):
+            x, y, width, height, _ = pieces[piece]
+            if not inside[piece] and x < right and x + width > left and y < bottom and y + height > top:
+                inside[piece] = True
+                is_wider = is_wider or x < left or y < top or x + width > right or y + height > bottom
+                left, top = min(left, x), min(top, y)
+                right, bottom = max(right, x + width), max(bottom, y + height)
+    return inside, (left, top, right, bottom)
