@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.imaging.ink_pieces import label_pieces
 from pipeline.kernels.text_lines import count_in_row
 
 _SHORTEST_FRACTION: Final = 0.03
@@ -49,9 +48,10 @@ def find_tilt(ink: NDArray[np.uint8], pieces: NDArray[np.int32]) -> float | None
     longest = pieces[flat][np.argsort(-width[flat], kind="stable")][:_MOST_PIECES]
     slanted = None
     for x, y, w, h, area in longest.tolist():
-        labels, stats = label_pieces(np.ascontiguousarray(ink[y : y + h, x : x + w]))
+        piece = np.ascontiguousarray(ink[y : y + h, x : x + w])
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(piece, connectivity=8)
         whole = np.flatnonzero((stats[:, 2] == w) & (stats[:, 3] == h) & (stats[:, 4] == area))
-        angle, is_even = _slope_degrees(labels == whole[-1]) if whole.size else (None, False)
+        angle, is_even = _slope_degrees(np.asarray(labels == whole[-1])) if whole.size else (None, False)
         if angle is not None and _FLATTEST_DEGREES <= abs(angle) <= _STEEPEST_DEGREES:
             if is_even:
                 return angle

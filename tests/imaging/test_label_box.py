@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from pipeline.imaging.databar import DataBar
 from pipeline.imaging.ink_pieces import piece_boxes
-from pipeline.imaging.label_box import _erased, _groups, _without_segment, find_label_boxes, text_boxes
+from pipeline.imaging.label_box import _erased, _without_segment, find_label_boxes, text_boxes
 from pipeline.imaging.segment import Segment
 
 BAR = DataBar(100, 200, 0, 600, "stripe", 0)
@@ -69,17 +67,6 @@ def test_text_too_small_to_be_read_is_left_out() -> None:
 
 def test_no_ink_no_text() -> None:
     assert text_boxes(np.zeros((100, 600), dtype=np.uint8)) == []
-
-
-@pytest.mark.parametrize("share", [0.0, 0.02, 0.2, 1.0])
-def test_groups_are_the_connected_components(share: float) -> None:
-    rng = np.random.default_rng(5)
-    adjacent = rng.random((40, 40)) < share
-    adjacent |= adjacent.T
-    _, expected = connected_components(csr_array(adjacent), directed=False)
-    found = _groups(adjacent)
-    assert np.array_equal(found[:, None] == found[None], expected[:, None] == expected[None])
-    assert all(found[first] == first for first in found)
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from pipeline.imaging.databar import DataBar, find_data_bar, ink_and_pieces, neighbourhood
-from pipeline.imaging.ink_pieces import label_pieces, piece_boxes
+from pipeline.imaging.ink_pieces import piece_boxes
 from pipeline.imaging.label_evidence import LabelReading
 from pipeline.imaging.label_value import parse_label
 from pipeline.imaging.scale import _is_disputed, read_scale
@@ -93,18 +93,6 @@ def test_straight_print_and_empty_paper_have_no_tilt() -> None:
     assert find_tilt(page, piece_boxes(page)) is None
     page[50:54, 100:300] = 1
     assert find_tilt(page, piece_boxes(page)) is None
-
-
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9, 1.0])
-def test_pieces_are_the_same_in_16_and_32_bits(share: float) -> None:
-    import cv2
-
-    ink = (np.random.default_rng(1).random((300, 500)) < share).astype(np.uint8)
-    labels, stats = label_pieces(ink)
-    _, wide, expected, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=cv2.CV_32S)
-    assert np.array_equal(labels, wide)
-    assert np.array_equal(stats, expected)
-    assert np.array_equal(piece_boxes(ink), expected[1:])
 
 
 @pytest.mark.parametrize("seed", range(6))
