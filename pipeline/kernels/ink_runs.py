@@ -43,7 +43,9 @@ def _more_room(runs: NDArray[np.int32], count: int) -> NDArray[np.int32]:
     if count < len(runs):
         return runs
     larger = np.empty((2 * count, 3), np.int32)
-    larger[:count] = runs
+    for run in range(count):
+        for value in range(3):
+            larger[run, value] = runs[run, value]
     return larger
 
 
@@ -170,11 +172,12 @@ def pieces(runs: NDArray[np.int32]) -> NDArray[np.int32]:
     for run in range(len(runs)):
         row, first, end = runs[run]
         piece = found[owner[run]]
+        left, right = piece[0], piece[0] + piece[2]
         if piece[4] == 0:
-            piece[0], piece[1], piece[2] = first, row, end
-        piece[0], piece[2], piece[3] = min(piece[0], first), max(piece[2], end), row + 1
+            piece[1], left, right = row, first, end
+        piece[0], piece[2] = min(left, first), max(right, end) - min(left, first)
+        piece[3] = row + 1 - piece[1]
         piece[4] += end - first
-    found[:, 2:4] -= found[:, :2]
     return found
 
 
@@ -201,7 +204,7 @@ def pieces_with_core(
         Those that stay, as `pieces` gives them.
     """
     owner, count = owners(runs)
-    area, core_area = np.zeros(count), np.zeros(count)
+    core_area, area = np.zeros(count, np.int64), np.zeros(count, np.int64)
     for run in range(len(runs)):
         row, first, end = runs[run]
         cored = 0
@@ -209,8 +212,12 @@ def pieces_with_core(
             cored += core[row, column] != 0
         core_area[owner[run]] += cored
         area[owner[run]] += end - first
+    has_core = np.zeros(count, np.bool_)
+    for piece in range(count):
+        has_core[piece] = core_area[piece] >= share * area[piece]
     for run in range(len(runs)):
-        if core_area[owner[run]] < share * area[owner[run]]:
+        if not has_core[owner[run]]:
             row, first, end = runs[run]
-            mask[row, first:end] = 0
-    return pieces(runs)[core_area >= share * area]
+            for column in range(first, end):
+                mask[row, column] = 0
+    return pieces(runs)[has_core]

@@ -54,7 +54,9 @@ def lines_of_text(letters: NDArray[np.int32], word_gap: float) -> NDArray[np.int
         box = boxes[line[one]]
         box[0], box[1] = min(box[0], x), min(box[1], y)
         box[2], box[3] = max(box[2], x + width), max(box[3], y + height)
-    boxes[:count, 2:] -= boxes[:count, :2]
+    for box in boxes[:count]:
+        box[2] -= box[0]
+        box[3] -= box[1]
     return boxes[:count]
 
 
