@@ -102,6 +102,8 @@ class ScaleReading:
         In pixels of the picture.
     crop : str
         Digest of the text's crop: equal crops have one reading. Empty without a text.
+    field_box : (x, y, width, height) or None
+        The printed field width that the bar was held against.
     """
 
     status: ScaleStatus
@@ -117,3 +119,4 @@ class ScaleReading:
     segment_box: tuple[int, int, int, int] | None = None
     text_box: tuple[int, int, int, int] | None = None
     crop: str = ""
+    field_box: tuple[int, int, int, int] | None = None

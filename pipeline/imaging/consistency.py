@@ -13,7 +13,7 @@ from pipeline.errors import CorruptImageError
 from pipeline.imaging.tiff_directory import read_directories
 from pipeline.records import SCALE_AGREEMENT
 
-_DISPLAY_MM: Final = (50.0, 1000.0)  # Polaroid 114 mm, JEOL 120, FEI 127 to 414, Zeiss 300 to 380
+DISPLAY_MM: Final = (50.0, 1000.0)  # Polaroid 114 mm, JEOL 120, FEI 127 to 414, Zeiss 300 to 380
 _MAGNIFICATION: Final = re.compile(r"([-+]?\d*[.,]?\d+(?:[eE][-+]?\d+)?)\s*(k?)\s*x?\s*$", re.IGNORECASE)
 _NM_PER_INCH: Final = 25.4e6
 _X_RESOLUTION, _RESOLUTION_UNIT = 282, 296
@@ -45,7 +45,7 @@ def remarks(nm_per_px: float, *, width_px: int, fields: Mapping[str, str], data:
     magnification = parse_magnification(fields.get("magnification", ""))
     if magnification is not None:
         display_mm = nm_per_px * width_px * magnification / 1e6
-        fits = _DISPLAY_MM[0] <= display_mm <= _DISPLAY_MM[1]
+        fits = DISPLAY_MM[0] <= display_mm <= DISPLAY_MM[1]
         verdict = "fits" if fits else "does not fit"
         found.append(f"the magnification of {magnification:.6g} {verdict} (shown {display_mm:.3g} mm wide)")
     stated = header_nm_per_px(data)

@@ -14,15 +14,16 @@ from pipeline.imaging.label_evidence import LabelReading, read_label, read_quick
 from pipeline.imaging.label_net import label_net_readers
 from pipeline.imaging.label_text import TextReader, network_reader
 from pipeline.imaging.label_value import LabelValue
+from pipeline.imaging.line_evidence import read_line
 
 _MOST_KEPT: Final = 20_000
 _MOST_STRIPES: Final = 10_000
 
 
-def crop_digest(crop: NDArray[np.uint8]) -> str:
-    """The name of a crop: 32 hexadecimal digits of its size and pixels."""
+def crop_digest(crop: NDArray[np.uint8], *, kind: bytes = b"") -> str:
+    """The name of a crop: 32 hexadecimal digits of its size and pixels, and of what it was read as."""
     shape = np.asarray(crop.shape, dtype="<i8").tobytes()
-    return hashlib.md5(shape + np.ascontiguousarray(crop).tobytes(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(kind + shape + np.ascontiguousarray(crop).tobytes(), usedforsecurity=False).hexdigest()
 
 
 class LabelMemory:
@@ -45,6 +46,8 @@ class LabelMemory:
         Every crop asked for since the caller last cleared it.
     stripes : dict
         What `pipeline.imaging.scale` read on a stripe, by all pixels of the stripe and its place.
+    settings : dict
+        The `pipeline.imaging.printed_settings.PrintedSettings` of a stripe, by the same.
 
     Notes
     -----
@@ -64,6 +67,7 @@ class LabelMemory:
         self._held: LabelValue | None = None
         self.used: dict[str, LabelReading] = {}
         self.stripes: dict[bytes, list[Any]] = {}
+        self.settings: dict[bytes, Any] = {}
 
     def read(self, crop: NDArray[np.uint8]) -> tuple[str, LabelReading]:
         """The digest of a crop, and what it says."""
@@ -82,9 +86,19 @@ class LabelMemory:
                 quick_readers=label_net_readers() if self._reader is None else (),
                 further_reader=self._further_reader,
             )
-            if len(self._fresh) >= _MOST_KEPT:
-                self._fresh.pop(next(iter(self._fresh)))
-            self._fresh[digest] = reading
+            self._keep(digest, reading)
+        self.use(digest, reading)
+        return digest, reading
+
+    def read_line(self, crop: NDArray[np.uint8]) -> tuple[str, LabelReading]:
+        """The digest of the crop of a line of settings, another than that of a label, and what it says."""
+        digest = crop_digest(crop, kind=b"line")
+        reading = self._known.get(digest) or self._fresh.get(digest)
+        if reading is None:
+            alone = self._reader
+            readers = label_net_readers() if alone is None else (alone,)
+            reading = read_line(crop, readers, network_reader if alone is None else None)
+            self._keep(digest, reading)
         self.use(digest, reading)
         return digest, reading
 
@@ -100,6 +114,11 @@ class LabelMemory:
         finally:
             self._held = None
 
+    def _keep(self, digest: str, reading: LabelReading) -> None:
+        if len(self._fresh) >= _MOST_KEPT:
+            self._fresh.pop(next(iter(self._fresh)))
+        self._fresh[digest] = reading
+
     def use(self, digest: str, reading: LabelReading) -> None:
         """Count a crop as asked for."""
         self.used[digest] = reading
@@ -109,6 +128,12 @@ class LabelMemory:
         if len(self.stripes) >= _MOST_STRIPES:
             self.stripes.pop(next(iter(self.stripes)))
         self.stripes[key] = candidates
+
+    def keep_settings(self, key: bytes, settings: Any) -> None:
+        """Keep the settings that were read on a stripe; the oldest go when there are too many."""
+        if len(self.settings) >= _MOST_STRIPES:
+            self.settings.pop(next(iter(self.settings)))
+        self.settings[key] = settings
 
 
 def reading_to_text(reading: LabelReading) -> str:

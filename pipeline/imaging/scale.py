@@ -2,9 +2,9 @@
 
 The steps, each in a file of its own: the region (`databar`), the segment (`segment`), the place of its label
 (`label_box`), the text (`label_text`), the value (`label_value`), the evidence (`label_shape`, `label_evidence`),
-strung together in `scale_candidates`. Here the candidates are held against each other and against the metadata, and
-`scale_verdict` makes a status of it. A value is given only with enough evidence: one wrong scale is worse than ten
-missing.
+strung together in `scale_candidates`. Here the candidates are held against each other, where they are thin or in doubt
+against the settings printed beside them (`settings_evidence`), and against the metadata, and `scale_verdict` makes a
+status of it. A value is given only with enough evidence: one wrong scale is worse than ten missing.
 """
 
 import hashlib
@@ -38,6 +38,7 @@ from pipeline.imaging.scale_candidates import (
     stroke_regions,
 )
 from pipeline.imaging.scale_verdict import agree, from_certain, from_uncertain, implausible
+from pipeline.imaging.settings_evidence import Word, held_against_settings, with_word
 from pipeline.records import DecodedImage, ScaleReading
 
 _DISSENT: Final = 0.7
@@ -125,14 +126,18 @@ def read_scale(
     if accepted is None and not any(_speaks_of_print(one) for one in seen):
         accepted, further = _first_certain(read_candidates(gray, stroke_regions(gray), memory), gray.shape[1])
         seen = [*seen, *further]
+    word = Word("silent")
+    if metadata is None:
+        accepted, word = held_against_settings(accepted, seen, gray, bar, memory, key)
     if accepted is not None:
-        why = "the picture is mostly blank, as charts are" if is_drawing(gray, bar) else ""
+        why = word.reason if word.verdict == "against" else ""
+        why = why or "the picture is mostly blank, as charts are" * is_drawing(gray, bar)
         why = why or _other_panel(gray, accepted, memory)
         if why:
             seen, accepted = [_in_doubt(accepted, why)], None
     if accepted is not None:
-        return from_certain(accepted, metadata, bar_top)
-    return from_uncertain(seen, metadata, bar, gray.shape[1])
+        return with_word(from_certain(accepted, metadata, bar_top), word)
+    return with_word(from_uncertain(seen, metadata, bar, gray.shape[1]), word)
 
 
 def _search(
@@ -338,7 +343,8 @@ def _all_agree(candidates: list[ScaleCandidate]) -> bool:
 def _in_doubt(candidate: ScaleCandidate, why: str = _CROPS_DIFFER) -> ScaleCandidate:
     assert candidate.reading is not None
     reason = f"{candidate.reading.text!r} was read, but {why}"
-    return replace(candidate, reading=replace(candidate.reading, is_certain=False, reason=reason))
+    doubtful = replace(candidate.reading, is_certain=False, reason=reason)
+    return replace(candidate, reading=doubtful, is_ruled_out=why != _CROPS_DIFFER)
 
 
 def _stripe_key(gray: NDArray[np.uint8], bar: DataBar | None) -> bytes | None:

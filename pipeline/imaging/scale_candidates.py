@@ -58,7 +58,7 @@ class ScaleCandidate:
 
     `crop` is the digest of the text's crop (`pipeline.imaging.label_memory.crop_digest`), `rivals` are the region's
     other segments of the same kind; `is_last` says that no further crop of the same segment and region follows; `asked`
-    are all crops of the text that were read.
+    are all crops of the text that were read; `is_ruled_out` says that something besides its text speaks against it.
     """
 
     bar: DataBar
@@ -69,6 +69,7 @@ class ScaleCandidate:
     rivals: tuple[Segment, ...] = ()
     is_last: bool = True
     asked: tuple[Asked, ...] = ()
+    is_ruled_out: bool = False
 
     @property
     def nm_per_px(self) -> float | None:

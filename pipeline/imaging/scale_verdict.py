@@ -47,7 +47,7 @@ def from_uncertain(seen: list[ScaleCandidate], metadata: float | None, bar: Data
     """The record where no candidate stands alone: metadata may bear one out; else the status says why not."""
     bar_top = bar.top if bar is not None and bar.is_stripe else None
     if metadata is not None:
-        for candidate in (variant for one in seen for variant in _variants(one)):
+        for candidate in (variant for one in seen for variant in variants(one)):
             if candidate.nm_per_px is not None and agree(candidate.nm_per_px, metadata):
                 return _record(candidate, "agrees", metadata, metadata, bar_top, "the metadata bear the bar out")
     status, reason, best = _shortcoming(seen, bar, width)
@@ -56,8 +56,8 @@ def from_uncertain(seen: list[ScaleCandidate], metadata: float | None, bar: Data
     return _record(best, status, None, None, bar_top, reason)
 
 
-def _variants(candidate: ScaleCandidate) -> list[ScaleCandidate]:
-    """The candidate, and with ``pm`` for a printed ``µm`` undone."""
+def variants(candidate: ScaleCandidate) -> list[ScaleCandidate]:
+    """The candidate, and what it is with ``pm`` for a printed ``µm`` undone."""
     reading = candidate.reading
     if reading is None or reading.value is None or reading.value.unit != "pm":
         return [candidate]

@@ -16,7 +16,7 @@ from pipeline.records import SCALE_STATUSES_WITH_VALUE, ScaleReading
 from pipeline.reporting.facts import length
 
 _PAGE, _INK, _MUTED, _LINE = "#ffffff", "#1d2630", "#66717e", "#d3d9e0"
-_SEGMENT, _LABEL, _BAR = "#ee7733", "#0077bb", "#009988"
+_SEGMENT, _LABEL, _BAR, _FIELD = "#ee7733", "#0077bb", "#009988", "#aa3377"
 _GOOD, _BAD = "#00756a", "#b3351c"
 _WIDTH_IN: Final = 10.0
 _DPI: Final = 120
@@ -115,8 +115,25 @@ def _paint_picture(axes: Axes, gray: NDArray[np.uint8], reading: ScaleReading) -
         _frame(axes, reading.segment_box, _SEGMENT, air=air)
     if reading.text_box is not None:
         _frame(axes, reading.text_box, _LABEL, air=air)
+    if reading.field_box is not None:
+        _frame(axes, reading.field_box, _FIELD, air=air)
+        _paint_name(axes, "field width", reading.field_box)
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
+
+
+def _paint_name(axes: Axes, name: str, box: Box) -> None:
+    axes.annotate(
+        name,
+        (box[0] + box[2] / 2, box[1] + box[3]),
+        xytext=(0, -5),  # its own name may stand above it
+        textcoords="offset points",
+        bbox={"boxstyle": "round,pad=0.2", "facecolor": _FIELD, "edgecolor": "none"},
+        color="white",
+        fontsize=7.5,
+        va="top",
+        ha="center",
+    )
 
 
 def _paint_zoom(axes: Axes, gray: NDArray[np.uint8], reading: ScaleReading, boxes: list[Box]) -> None:

@@ -171,12 +171,12 @@ def _reader(contents: Contents, key: int, of_crops: Mapping[str, Answer], root: 
 def _worth_keeping(
     memory: LabelMemory, known: Mapping[str, LabelReading], found: Mapping[int, ScaleRow]
 ) -> dict[str, LabelReading]:
-    """New crops that may come again: lengths, and what pictures rest on. Texture never comes twice."""
+    """New crops that may come again: lengths, settings, and what pictures rest on. Texture never comes twice."""
     named = {row.reading.crop for row in found.values()}
     return {
         digest: reading
         for digest, reading in memory.used.items()
-        if digest not in known and (reading.value is not None or digest in named)
+        if digest not in known and (reading.value is not None or reading.is_certain or digest in named)
     }
 
 

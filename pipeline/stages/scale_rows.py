@@ -39,6 +39,7 @@ READING_ARRAYS = (
     RowArray("segment_box", "int64", (4,), fill_value=-1, attributes=_PX),
     RowArray("text_box", "int64", (4,), fill_value=-1, attributes=_PX),
     RowArray("crop", "str", attributes={"description": "digest of the text's crop; equal crops have one reading"}),
+    RowArray("field_box", "int64", (4,), fill_value=-1, attributes=_PX),
 )
 ARRAYS = (
     *READING_ARRAYS,
@@ -76,11 +77,14 @@ def scale_columns(rows: Sequence[ScaleRow]) -> dict[str, NDArray[Any]]:
 
 
 def read_columns(root: zarr.Group, start: int, stop: int) -> dict[str, NDArray[Any]]:
-    """The stored values of rows ``start`` to ``stop`` (exclusive)."""
+    """The stored values of rows ``start`` to ``stop`` (exclusive); what an older version did not store is empty."""
+    first: Any = root[f"{GROUP}/{ARRAYS[0].name}"]
+    rows = len(first[start:stop])
     found: dict[str, NDArray[Any]] = {}
     for spec in ARRAYS:
-        array: Any = root[f"{GROUP}/{spec.name}"]
-        found[spec.name] = np.asarray(array[start:stop])
+        array: Any = root.get(f"{GROUP}/{spec.name}")
+        empty = np.full((rows, *spec.row_shape), spec.fill_value) if array is None else array[start:stop]
+        found[spec.name] = np.asarray(empty)
     return found
 
 

@@ -18,6 +18,9 @@ Spoil = Literal["none", "jpeg95", "jpeg75", "jpeg60", "inverted", "half", "tilte
 STYLES: tuple[Style, ...] = ("zeiss", "fei", "jeol", "jeol_right", "hitachi", "overlay")
 ALL_STYLES: tuple[Style, ...] = (*STYLES, "tescan", "panel", "bracket", "boxed", "inside")
 SPOILS: tuple[Spoil, ...] = ("none", "jpeg95", "jpeg75", "jpeg60", "inverted", "half", "tilted", "noise")
+FALSE_SETTINGS = ("WD = 10.1 mm   EHT = 5.00 kV", "Mag = 5.00 K X   HFW 20.7 \N{MICRO SIGN}m")
+"""Those of another picture, as where a data bar was pasted below: they tell nothing of this one's scale."""
+
 NM_PER_UNIT = {"nm": 1.0, "um": 1e3, "mm": 1e6}
 
 
@@ -115,6 +118,7 @@ def draw(
     micro: str = "\N{MICRO SIGN}m",
     distractors: bool = True,
     star: bool = False,
+    settings: tuple[str, ...] = FALSE_SETTINGS,
 ) -> Drawing:
     """Draw a micrograph in a vendor's style; ``length`` is the true length of the scale in pixels."""
     picture = Image.fromarray(specimen(height, width, seed))
@@ -134,7 +138,7 @@ def draw(
     else:
         pen.rectangle((0, height - stripe, width, height), fill=paper)
         if distractors:
-            _distract(pen, style, small, width, height - stripe, ink)
+            _distract(pen, style, small, width, height - stripe, ink, settings)
     y0 = height - stripe
     if style == "zeiss":
         _text(pen, letters, 14, y0 + 6, label, ink)
@@ -205,10 +209,16 @@ def _text(pen: ImageDraw.ImageDraw, letters: ImageFont.FreeTypeFont, x: int, y: 
 
 
 def _distract(
-    pen: ImageDraw.ImageDraw, style: Style, letters: ImageFont.FreeTypeFont, width: int, top: int, ink: int
+    pen: ImageDraw.ImageDraw,
+    style: Style,
+    letters: ImageFont.FreeTypeFont,
+    width: int,
+    top: int,
+    ink: int,
+    lines: tuple[str, ...],
 ) -> None:
     """Settings that contain lengths but are no scale."""
     right = style == "zeiss"
     x = int(0.55 * width) if right else 12
-    _text(pen, letters, x, top + 8, "WD = 10.1 mm   EHT = 5.00 kV", ink)
-    _text(pen, letters, x, top + 12 + letters.size, "Mag = 5.00 K X   HFW 20.7 \N{MICRO SIGN}m", ink)
+    for row, line in enumerate(lines):
+        _text(pen, letters, x, top + 8 + row * (letters.size + 4), line, ink)

@@ -1,6 +1,7 @@
 """semcorpus show --picture: what was found of a scale, drawn."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,10 @@ def test_boxes_are_drawn_where_there_are_any() -> None:
     found = ScaleReading(
         "read", "bar", "200 nm", 200.0, 100.0, 2.0, None, 0.9, "why", 250, (20, 270, 101, 12), (40, 255, 50, 12)
     )
+    found = replace(found, field_box=(200, 262, 60, 12))
     plain = _pixels(draw_scale(GRAY, ScaleReading("no_bar", reason="nothing"), title="a"))
     drawn = _pixels(draw_scale(GRAY, found, title="a"))
-    for color in ((0xEE, 0x77, 0x33), (0x00, 0x77, 0xBB), (0x00, 0x99, 0x88)):
+    for color in ((0xEE, 0x77, 0x33), (0x00, 0x77, 0xBB), (0x00, 0x99, 0x88), (0xAA, 0x33, 0x77)):
         assert _near(drawn, color) > 100
         assert _near(plain, color) == 0
     assert drawn.shape[1] == plain.shape[1] == 1200
