@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -30,7 +31,10 @@ def index(read_once: Path, tmp_path: Path) -> Path:
 
 
 def _items(index: Path) -> list[dict[str, object]]:
-    page = (index / "reports/scale-review.html").read_text(encoding="utf-8")
+    return _items_of((index / "reports/scale-review.html").read_text(encoding="utf-8"))
+
+
+def _items_of(page: str) -> list[dict[str, object]]:
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, flags=re.DOTALL)
     assert found
     return json.loads(found[1])  # type: ignore[no-any-return]
@@ -194,3 +198,32 @@ def test_a_wrong_value_is_found_and_named(
 def test_wilson(successes: int, n: int, low: float, high: float) -> None:
     assert wilson_interval(successes, n) == pytest.approx((low, high), abs=1e-4)
     assert wilson_interval(0, 0) == (0.0, 1.0)
+
+
+@pytest.mark.usefixtures("s3_endpoint")
+def test_an_index_in_a_bucket_is_reviewed_and_answered(
+    demo: Path, s3_endpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filesystem = fsspec.filesystem("s3", endpoint_url=s3_endpoint)
+    truth = pq.read_table(demo / "truth.parquet", columns=["path", "nm_per_px", "status"]).to_pylist()
+    for path in [line["path"] for line in truth if line["nm_per_px"] and line["status"] == "ok"][:6]:
+        filesystem.put(str(demo / "corpus" / path), f"semcorpus/review/corpus/{path}")
+    place = "s3://semcorpus/review/index"
+    run = ["run", "s3://semcorpus/review/corpus", place, "--until", "scale", "--engines", "local", "--quiet"]
+    assert call(run) == 0
+    assert call(["scale", place, "--review", "--engines", "local"]) == 0
+    assert f"{place}/reports/scale-review.html" in capsys.readouterr().out
+    page = filesystem.cat_file("semcorpus/review/index/reports/scale-review.html").decode()
+    items = _items_of(page)
+    thing = next(str(item["thing"]) for item in items if str(item["thing"]).startswith("crop:"))
+    file = _answers(tmp_path / "a.csv", (thing, "777 nm", "", "eva"))
+    assert call(["scale", place, "--answers", str(file), "--engines", "local", "--quiet"]) == 0
+    crops, texts = (stored_arrays(place)[f"scale/{name}"] for name in ("crop", "text"))
+    assert set(texts[crops == thing.removeprefix("crop:")].tolist()) == {"777 nm"}
+    assert call(["scale", place, "--export-answers", str(tmp_path / "out.csv"), "--quiet"]) == 0
+    assert thing in (tmp_path / "out.csv").read_text(encoding="utf-8")
+    assert call(["scale", place, "--review", "--engines", "local", "--quiet"]) == 0
+    again = filesystem.cat_file("semcorpus/review/index/reports/scale-review.html").decode()
+    assert next(item for item in _items_of(again) if item["thing"] == thing) != next(
+        item for item in items if item["thing"] == thing
+    )
