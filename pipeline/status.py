@@ -16,6 +16,7 @@ from pipeline.stages.ledger import read_images, representatives
 from pipeline.stages.neighbour_tables import read_neighbours
 from pipeline.stages.report import is_current
 from pipeline.stages.result_keys import agreement_parts, cluster_key, clusters_group, dimension_key, stored_keys
+from pipeline.stages.scale_rows import rows_beside_another_text
 from pipeline.stages.selection import done_rows
 from pipeline.stages.vectors import code_key, embedding_key, vector_sets
 from pipeline.storage.index import Commit, Index
@@ -96,12 +97,13 @@ def _counts(root: zarr.Group, recipe: Recipe) -> list[tuple[str, int, int]]:
         return counts
     pictures = len(representatives(root))
 
-    def rows(name: str, group: str, key: int | None) -> None:
-        done = 0 if key is None else len(done_rows(root, group, key))
+    def rows(name: str, group: str, key: int | None, outdated: int = 0) -> None:
+        done = 0 if key is None else len(done_rows(root, group, key)) - outdated
         counts.append((name, done, pictures - done))
 
     if recipe.scale.enabled:
-        rows("scale", "scale", scale_key(recipe))
+        key = scale_key(recipe)
+        rows("scale", "scale", key, outdated=len(rows_beside_another_text(root, key)))
     rows("pixels", "pixels", pixels_key(recipe))
     for embed in recipe.embed:
         rows(f"embed {embed.name}", f"embeddings/{embed.name}", embedding_key(root, recipe, embed))

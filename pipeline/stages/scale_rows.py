@@ -1,7 +1,7 @@
 """The rows of ``scale/``: how a reading, and what a person said over it, is stored and read back."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -117,11 +117,19 @@ def rows_to_read(context: Context) -> tuple[NDArray[np.int64], dict[int, Sidecar
     missing = missing_rows(root, GROUP, key)
     if context.unread_only:
         return missing[read_keys(root, GROUP, image_count(root))[missing] == 0], sidecars
+    return np.union1d(missing, rows_beside_another_text(root, key, sidecars)), sidecars
+
+
+def rows_beside_another_text(
+    root: zarr.Group, key: int, sidecars: Mapping[int, SidecarFile] | None = None
+) -> NDArray[np.int64]:
+    """Pictures read by ``key`` beside another text file than the ledger's, or without one; ascending."""
     stored: Any = root.get(f"{GROUP}/sidecar")
     done = done_rows(root, GROUP, key)
-    if isinstance(stored, zarr.Array) and len(done):
-        before = np.asarray(stored[:])[done].tolist()
-        wanted = [sidecars[row].md5 if row in sidecars else "" for row in done.tolist()]
-        other = np.array([old != new for old, new in zip(before, wanted, strict=True)], bool)
-        missing = np.union1d(missing, done[other])
-    return missing, sidecars
+    if not isinstance(stored, zarr.Array) or not len(done):
+        return np.empty(0, np.int64)
+    found = sidecar_files(read_files(root)) if sidecars is None else sidecars
+    before = np.asarray(stored[:])[done].tolist()
+    now = [found[row].md5 if row in found else "" for row in done.tolist()]
+    other = np.array([old != new for old, new in zip(before, now, strict=True)], bool)
+    return np.asarray(done[other], np.int64)

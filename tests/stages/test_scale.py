@@ -19,6 +19,7 @@ from pipeline.stages.ledger import hex_md5, read_images
 from pipeline.stages.scale_answers import Answer, enter_answers
 from pipeline.stages.scale_rows import GROUP
 from pipeline.stages.selection import done_rows
+from pipeline.status import index_status
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index, open_index
 from pipeline.storage.location import Location
@@ -28,12 +29,12 @@ STAGES = ("walk", "pair", "scale")
 RECIPE = load_recipe()
 
 
-def _run(corpus: Path, index: Path, *, unread_only: bool = False) -> Index:
+def _run(corpus: Path, index: Path, *, unread_only: bool = False, stages: tuple[str, ...] = STAGES) -> Index:
     place = Corpus(str(corpus), RECIPE.corpus)
     with open_runner(
         place, index, RECIPE, engines=EngineChoice.parse("local"), listener=Silent(), unread_only=unread_only
     ) as runner:
-        run_stages(runner, STAGES)
+        run_stages(runner, stages)
     return open_index(index)
 
 
@@ -182,6 +183,25 @@ def test_a_text_file_beside_a_picture_gives_its_pixel_size(tmp_path: Path) -> No
     assert stored()[:2] == ("metadata", pytest.approx(40.0))
     (corpus / "plate.TXT").write_text(text.replace("400 280", "1280 960"))
     assert stored()[0] == "no_bar", "the text describes a wider picture"
+
+
+def test_status_counts_a_picture_whose_text_file_changed_as_missing(tmp_path: Path) -> None:
+    import tifffile
+
+    corpus, index = tmp_path / "corpus", tmp_path / "index"
+    corpus.mkdir()
+    for name, seed in (("plate.tif", 5), ("other.tif", 6)):
+        noise = np.random.default_rng(seed).integers(60, 200, (300, 400)).astype(np.uint8)
+        tifffile.imwrite(corpus / name, noise)
+
+    def counted(index: Index) -> tuple[int, int]:
+        return next((found.done, found.missing) for found in index_status(index).stages if found.name == "scale")
+
+    assert counted(_run(corpus, index)) == (2, 0)
+    for text in ("$$SM_MICRON_BAR 50\r\n$$SM_MICRON_MARKER 1um\r\n", "$$SM_MICRON_BAR 25\r\n"):
+        (corpus / "plate.TXT").write_text(text)
+        assert counted(_run(corpus, index, stages=("walk", "pair"))) == (1, 1)
+        assert counted(_run(corpus, index)) == (2, 0)
 
 
 def test_only_missing_leaves_readings_of_an_older_version_alone(demo: Path, index: Path) -> None:
