@@ -11,11 +11,15 @@ import zarr
 from pipeline.config import load_recipe
 from pipeline.engine import EngineChoice
 from pipeline.imaging import label_memory
+from pipeline.imaging.databar import find_data_bar
+from pipeline.imaging.label_memory import LabelMemory, reading_from_text, reading_to_text
+from pipeline.imaging.printed_settings import read_settings
 from pipeline.job import open_runner, run_stages
 from pipeline.progress import Silent
 from pipeline.stages.keys import scale_key
 from pipeline.stages.label_crops import CROPS, read_crops
 from pipeline.stages.ledger import hex_md5, read_images
+from pipeline.stages.scale import _worth_keeping
 from pipeline.stages.scale_answers import Answer, enter_answers
 from pipeline.stages.scale_rows import GROUP
 from pipeline.stages.selection import done_rows
@@ -23,6 +27,7 @@ from pipeline.status import index_status
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.index import Index, open_index
 from pipeline.storage.location import Location
+from tests.imaging.settings_drawings import draw_with_settings
 from tests.stored import stored_arrays
 
 STAGES = ("walk", "pair", "scale")
@@ -94,6 +99,20 @@ def test_what_was_read_before_needs_no_reader_and_gives_the_same(
     assert all(
         np.array_equal(after[name], values, equal_nan=values.dtype.kind == "f") for name, values in before.items()
     )
+
+
+def test_settings_that_were_read_for_certain_are_kept_too_and_texture_is_not() -> None:
+    memory = LabelMemory()
+    drawing, _, _ = draw_with_settings(20_009, ("DejaVuSans",), form="named", spoil_by="none")
+    bar = find_data_bar(drawing.gray)
+    assert bar is not None
+    asked = read_settings(drawing.gray, bar, memory).asked
+    wanted = {digest for digest, reading in asked if reading.is_certain}
+    assert 0 < len(wanted) < len(asked)
+    kept = _worth_keeping(memory, {}, {})
+    assert set(kept) == wanted
+    again = LabelMemory({digest: reading_from_text(reading_to_text(kept[digest])) for digest in kept})
+    assert read_settings(drawing.gray, bar, again).asked == asked
 
 
 def test_another_reader_does_not_take_over_old_crops(index: Path) -> None:
