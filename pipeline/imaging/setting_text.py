@@ -26,6 +26,9 @@ _MAGNIFICATIONS: Final = (
     re.compile(rf"^{_TIMES}(k?)x$"),
 )
 
+_LIKE_A_NAME: Final = re.compile(rf"{_FIELD_NAME}|(?:^|[^a-z]|x)h[a-z]{{1,3}}[:=]?{_LENGTH}")
+"""Where the letters of small bold print touch, ``HFW`` is read as ``HP`` or ``HR``."""
+
 _NM: Final = {"nm": 1.0, "um": 1e3, "pm": 1e3, "mm": 1e6}
 """No field is a picometre wide: a ``pm`` beside its name is how a printed ``µm`` is read."""
 
@@ -55,8 +58,8 @@ def may_be_field(text: str) -> bool:
 
 
 def names_field(text: str) -> bool:
-    """Whether the name of a field width is in a line, with or without a value that can be read."""
-    return re.search(_FIELD_NAME, plain(text)) is not None
+    """Whether what may be the name of a field width is in a line, with or without a value that can be read."""
+    return _LIKE_A_NAME.search(plain(text)) is not None
 
 
 def parse_field(text: str, *, name: str = "") -> FieldWidth | None:

@@ -54,6 +54,17 @@ def test_other_lengths_are_no_field_width(text: str) -> None:
     assert parse_field(text) is None
 
 
+@pytest.mark.parametrize("text", ["HFW", "HP20.7um", "Mag=5.00KXHR20.7um", "View field:"])
+def test_what_may_be_a_name_tells_that_there_is_a_field_width(text: str) -> None:
+    assert names_field(text)
+    assert parse_field(text) is None
+
+
+@pytest.mark.parametrize("text", ["EHT=5.00kV", "WD=10.1mm", "HV 10.00 kV", "HighVac.x300", "Aperture Size = 30.00 um"])
+def test_other_names_do_not(text: str) -> None:
+    assert not names_field(text)
+
+
 def test_a_name_before_or_above_makes_a_length_a_field_width() -> None:
     for name in ("HFW", "hfw:", "View field =", "FOV"):
         field = parse_field("207 um", name=name)
