@@ -25,6 +25,9 @@ from pipeline.imaging.scale_verdict import agree, implausible, variants
 from pipeline.records import ScaleReading
 
 _SURE: Final = 0.9
+_SURE_OF_READERS: Final = 0.97
+"""Where the shapes of the letters do not show what the readers saw."""
+
 _DISCOUNT: Final = 0.95
 _FAR: Final = 10.0
 """A display a tenth as wide as the smallest, or ten times as wide as the widest, is none."""
@@ -106,7 +109,8 @@ def is_thin(candidate: ScaleCandidate) -> bool:
     """Whether a certain reading rests on so little that the settings beside it are worth reading."""
     reading = candidate.reading
     assert reading is not None
-    return reading.on_readers_alone or reading.point_in_doubt or reading.confidence < _SURE
+    is_shown = not (reading.on_readers_alone or reading.point_in_doubt)
+    return reading.confidence < (_SURE if is_shown else _SURE_OF_READERS)
 
 
 def word_on(candidate: ScaleCandidate, settings: PrintedSettings, width: int) -> Word:

@@ -135,6 +135,7 @@ def test_thin_evidence() -> None:
     assert is_thin(candidate("2 um", confidence=0.95, on_readers_alone=True))
     assert is_thin(candidate("2 um", confidence=0.95, point_in_doubt=True))
     assert is_thin(candidate("2 um", confidence=0.85))
+    assert not is_thin(candidate("2 um", confidence=0.98, on_readers_alone=True))
 
 
 Spoilt = Callable[[LabelReading], LabelReading]
@@ -159,7 +160,7 @@ def _unsure(reading: LabelReading, *, times: float = 1.0) -> LabelReading:
 
 
 def _thin(reading: LabelReading) -> LabelReading:
-    return replace(reading, on_readers_alone=True)
+    return replace(reading, on_readers_alone=True, confidence=0.95)
 
 
 def _read(gray: np.ndarray, memory: LabelMemory) -> ScaleReading:
