@@ -82,7 +82,7 @@ def read_settings(gray: NDArray[np.uint8], bar: DataBar, memory: LabelMemory) ->
 
     Notes
     -----
-    About 10 to 20 ms of CPU at first look, 2 where all lines were seen before: for readings that it may decide.
+    About 7 to 10 ms of CPU at first look, 2 to 4 where all lines were seen before: for readings that it may decide.
     """
     if bar.paper == "picture":
         return PrintedSettings()
