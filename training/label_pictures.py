@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from pipeline.imaging.faint_print import faint_crop
 from pipeline.imaging.label_net import ALPHABET, MICRO, net_input
 from pipeline.imaging.label_text import text_crop
 
@@ -23,7 +24,12 @@ _USUAL: Final = ("1", "2", "3", "4", "5", "10", "20", "25", "30", "40", "50", "1
 _POINTED: Final = ("1.00", "2.00", "3.00", "4.00", "5.00", "10.0", "20.0", "30.0", "40.0", "50.0", "0.5", "0.2", "1.0")
 _UNITS: Final = ("nm", "\N{MICRO SIGN}m", "\N{GREEK SMALL LETTER MU}m", "um", "mm", "pm", "microns")
 _UNIT_SHARES: Final = (0.31, 0.2, 0.15, 0.17, 0.13, 0.03, 0.01)
-_TEXTURE_SHARE: Final = 0.04
+_TEXTURE_SHARE: Final = 0.07
+_SMALL_SHARE: Final = 0.4
+_FAINT_SHARE: Final = 0.4
+"""So many of the crops from a specimen are cut as `pipeline.imaging.faint_print` does."""
+
+_ROUGH_SHARE: Final = 0.5
 _NOT_IN_ALL_FONTS: Final = "\N{MICRO SIGN}\N{GREEK SMALL LETTER MU}"
 _IN_NO_FONT: Final = "\ufffe"
 _OTHER: Final = ("WD", "Mag", "EHT", "kV", "KX", "SE", "HV", "det", "spot", "mode", "Signal A", "InLens", "ETD", "pA")
@@ -53,7 +59,7 @@ def _sample(rng: np.random.Generator, font_path: str) -> Sample | None:
         return Sample(_page(_texture(rng)), "")
     text = _length(rng) if rng.random() < 0.76 else _other(rng)
     try:
-        letters = _font(font_path, int(rng.integers(11, 44)))
+        letters = _font(font_path, int(rng.integers(11, 23 if rng.random() < _SMALL_SHARE else 44)))
         if not all(_draws(font_path, character) for character in text if character in _NOT_IN_ALL_FONTS):
             return None
         page = _printed(rng, text, letters)
@@ -174,15 +180,25 @@ def _on_paper(rng: np.random.Generator, ink: NDArray[np.uint8]) -> tuple[NDArray
         if rng.random() < 0.3:
             letter = int(abs(paper - rng.integers(90, 255)))
         return np.rint(paper + (letter - paper) * cover).astype(np.uint8), None
-    coarse = rng.uniform(40, 180, (ink.shape[0] // 12 + 2, ink.shape[1] // 12 + 2)).astype(np.float32)
-    ground = cv2.resize(coarse, (ink.shape[1], ink.shape[0]), interpolation=cv2.INTER_CUBIC)
-    ground = np.clip(ground + rng.normal(0, rng.uniform(1, 12), ink.shape), 25, 200)
+    ground = _ground(rng, ink.shape[0], ink.shape[1])
     level = 255 if rng.random() < 0.75 else 0
     if level == 0:
         ground = np.clip(ground + 50, 60, 255)
     elif rng.random() < 0.25:
         ground = np.where(_beside(rng, ink) > 0, rng.integers(0, 40), ground)
     return np.rint(ground + (level - ground) * cover).astype(np.uint8), level
+
+
+def _ground(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float32]:
+    """A specimen, 25 to 200, or to 245 where it is rough: specks as bright as print touch the letters there."""
+    coarse = rng.uniform(40, 180, (height // 12 + 2, width // 12 + 2)).astype(np.float32)
+    ground = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    ground = np.clip(ground + rng.normal(0, rng.uniform(1, 12), ground.shape), 25, 200).astype(np.float32)
+    if rng.random() < _ROUGH_SHARE:
+        grain = cv2.GaussianBlur(rng.normal(0, 1, (height, width)).astype(np.float32), (0, 0), rng.uniform(0.8, 4.0))
+        grain *= float(rng.uniform(15, 55)) / max(1e-6, float(grain.std()))
+        ground = np.clip(ground + grain + rng.uniform(-20, 40), 10, 245)
+    return np.asarray(ground, dtype=np.float32)
 
 
 def _beside(rng: np.random.Generator, ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -248,4 +264,7 @@ def _cut(
     x0, x1 = max(0, int(columns[0] + off[2])), min(gray.shape[1], int(columns[-1] + 1 + off[3]))
     # Specimen as bright as the print stays in a crop when it lies between the letters.
     cut = (everywhere if rng.random() < 0.3 else ink)[y0:y1, x0:x1].astype(np.uint8)
-    return text_crop(gray, (x0, y0, x1 - x0, y1 - y0), cut, fringe_px=fringe)
+    box = x0, y0, x1 - x0, y1 - y0
+    if level is not None and rng.random() < _FAINT_SHARE:
+        return faint_crop(gray, box, cut)
+    return text_crop(gray, box, cut, fringe_px=fringe)

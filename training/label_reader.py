@@ -26,6 +26,9 @@ from torch import nn
 from pipeline.imaging.label_net import ALPHABET, HEIGHT_PX, NARROWEST_PX
 from training.label_pictures import Sample, samples
 
+_PEAK_RATE = (4e-3, 2e-3)
+"""From nothing, and from weights."""
+
 
 def label_network() -> nn.Sequential:
     """[batch, 1, 24, width] to [batch, classes, 1, width / 2]: six convolutions, 0.1 million weights."""
@@ -50,9 +53,9 @@ def label_network() -> nn.Sequential:
 def train(
     crops: Sequence[Sample], *, epochs: int, seed: int = 0, batch: int = 64, start: Path | None = None
 ) -> nn.Sequential:
-    """Fit by CTC with AdamW under a one-cycle schedule; prints the loss now and then.
+    """Fit by CTC with AdamW under a one-cycle schedule over a fixed number of steps; prints the loss now and then.
 
-    ``start`` names weights to set out from, as `main` writes them beside a network.
+    ``start`` names weights to set out from, as `main` writes them beside a network; they are changed in smaller steps.
     """
     torch.manual_seed(seed)
     network = label_network()
@@ -60,7 +63,9 @@ def train(
         network.load_state_dict(torch.load(start, weights_only=True))
     steps = epochs * math.ceil(len(crops) / batch)
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=steps + 1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=_PEAK_RATE[start is not None], total_steps=steps + 1
+    )
     loss_of = nn.CTCLoss(blank=0, zero_infinity=True)
     rng = np.random.default_rng(seed)
     mean = 0.0

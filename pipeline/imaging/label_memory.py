@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.imaging.label_evidence import LabelReading, read_label, read_quickly
+from pipeline.imaging.label_evidence import LabelReading, glance_at_label, read_label, read_quickly
 from pipeline.imaging.label_net import label_net_readers
 from pipeline.imaging.label_text import TextReader, network_reader
 from pipeline.imaging.label_value import LabelValue
@@ -24,6 +24,11 @@ def crop_digest(crop: NDArray[np.uint8], *, kind: bytes = b"") -> str:
     """The name of a crop: 32 hexadecimal digits of its size and pixels, and of what it was read as."""
     shape = np.asarray(crop.shape, dtype="<i8").tobytes()
     return hashlib.md5(kind + shape + np.ascontiguousarray(crop).tobytes(), usedforsecurity=False).hexdigest()
+
+
+def _digest_in_full(digest: str) -> str:
+    """The name of what all readers say to a crop, beside what the quick ones say."""
+    return hashlib.md5(bytes.fromhex(digest) + b"all readers", usedforsecurity=False).hexdigest()
 
 
 class LabelMemory:
@@ -44,6 +49,8 @@ class LabelMemory:
     ----------
     used : dict of str to LabelReading
         Every crop asked for since the caller last cleared it.
+    held : LabelValue or None
+        The value of `hearing_against`.
     stripes : dict
         What `pipeline.imaging.scale` read on a stripe, by all pixels of the stripe and its place.
     settings : dict
@@ -64,60 +71,75 @@ class LabelMemory:
         self._known = known or {}
         self._fresh: dict[str, LabelReading] = {}
         self._reader, self._further_reader = reader, further_reader
-        self._held: LabelValue | None = None
+        self.held: LabelValue | None = None
         self.used: dict[str, LabelReading] = {}
         self.stripes: dict[bytes, list[Any]] = {}
         self.settings: dict[bytes, Any] = {}
 
-    def read(self, crop: NDArray[np.uint8]) -> tuple[str, LabelReading]:
-        """The digest of a crop, and what it says."""
+    def glance(self, crop: NDArray[np.uint8]) -> tuple[str, LabelReading]:
+        """The digest of a crop, and what the quick readers make of it; what `read` says, where there are none."""
+        if self._reader is not None:
+            return self.read(crop)
         digest = crop_digest(crop)
-        if self._held is not None:
+        if self.held is not None:
             # Always asked first: whether a crop was read before must not change what is answered.
-            glance = read_quickly(crop, label_net_readers(), self._held)
-            if glance is not None:
-                return digest, glance
-        reading = self._known.get(digest) or self._fresh.get(digest)
-        if reading is None:
-            reading = read_label(
-                crop,
-                self._reader or network_reader(),
-                # A reader that was asked for by name is asked alone.
-                quick_readers=label_net_readers() if self._reader is None else (),
-                further_reader=self._further_reader,
-            )
-            self._keep(digest, reading)
-        self.use(digest, reading)
-        return digest, reading
+            same = read_quickly(crop, label_net_readers(), self.held)
+            if same is not None:
+                return digest, same
+        return digest, self._once(digest, lambda: glance_at_label(crop, label_net_readers()))
+
+    def read(self, crop: NDArray[np.uint8]) -> tuple[str, LabelReading]:
+        """The digest of a crop, and what it says; another digest than `glance` gives where that does not settle it."""
+        digest, reading = (crop_digest(crop), None) if self._reader is not None else self.glance(crop)
+        if reading is not None and not reading.glance:
+            return digest, reading
+        digest = digest if reading is None else _digest_in_full(digest)
+        return digest, self._once(digest, lambda: self._read(crop))
 
     def read_line(self, crop: NDArray[np.uint8]) -> tuple[str, LabelReading]:
         """The digest of the crop of a line of settings, another than that of a label, and what it says."""
         digest = crop_digest(crop, kind=b"line")
+        return digest, self._once(digest, lambda: self._read_line(crop))
+
+    def _read_line(self, crop: NDArray[np.uint8]) -> LabelReading:
+        alone = self._reader
+        readers = label_net_readers() if alone is None else (alone,)
+        return read_line(crop, readers, network_reader if alone is None else None)
+
+    def _read(self, crop: NDArray[np.uint8]) -> LabelReading:
+        return read_label(
+            crop,
+            self._reader or network_reader(),
+            # A reader that was asked for by name is asked alone.
+            quick_readers=label_net_readers() if self._reader is None else (),
+            further_reader=self._further_reader,
+        )
+
+    def _once(self, digest: str, read: Callable[[], LabelReading]) -> LabelReading:
+        """What is remembered under a digest, or else read now."""
         reading = self._known.get(digest) or self._fresh.get(digest)
         if reading is None:
-            alone = self._reader
-            readers = label_net_readers() if alone is None else (alone,)
-            reading = read_line(crop, readers, network_reader if alone is None else None)
+            reading = read()
             self._keep(digest, reading)
         self.use(digest, reading)
-        return digest, reading
-
-    @contextmanager
-    def hearing_against(self, value: LabelValue) -> Iterator[None]:
-        """Within this, `read` looks for what speaks against a value that was read already.
-
-        A crop that a quick reader reads as this value is not given to the others, nor remembered.
-        """
-        self._held = value if self._reader is None else None
-        try:
-            yield
-        finally:
-            self._held = None
+        return reading
 
     def _keep(self, digest: str, reading: LabelReading) -> None:
         if len(self._fresh) >= _MOST_KEPT:
             self._fresh.pop(next(iter(self._fresh)))
         self._fresh[digest] = reading
+
+    @contextmanager
+    def hearing_against(self, value: LabelValue) -> Iterator[None]:
+        """Within this, one looks for what speaks against a value that was read already.
+
+        A crop that a quick reader reads as this value is not given to the others, nor remembered.
+        """
+        self.held = value if self._reader is None else None
+        try:
+            yield
+        finally:
+            self.held = None
 
     def use(self, digest: str, reading: LabelReading) -> None:
         """Count a crop as asked for."""

@@ -113,6 +113,11 @@ def is_usual_value(value: float) -> bool:
     return any(math.isclose(mantissa, usual, rel_tol=1e-6) for usual in USUAL_MANTISSAS)
 
 
+def points_between_digits(text: str) -> int:
+    """How many points there are between digits, or spaces: readers see one where a point is too pale for them."""
+    return len(re.findall(r"(?<=[0-9])[., ]+(?=[0-9oO])", text))
+
+
 def _cleaned(text: str) -> str:
     """NFKC (one micro sign instead of two), outer ticks and specks off, single spaces."""
     plain = " ".join(unicodedata.normalize("NFKC", text).split())

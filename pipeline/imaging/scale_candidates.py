@@ -21,7 +21,7 @@ from pipeline.imaging.databar import (
     overlay_regions,
     thin_print,
 )
-from pipeline.imaging.faint_print import Asked, read_again
+from pipeline.imaging.faint_print import Asked, read_both
 from pipeline.imaging.flat_strokes import flat_stroke_regions
 from pipeline.imaging.hidden_print import hidden_print
 from pipeline.imaging.label_box import LabelBox, find_label_boxes, label_ink, stroke_goes_on
@@ -123,10 +123,9 @@ def read_candidates(
                 budget -= 1
                 fringe_px = None if label.place == "inside" else place.fringe_px
                 printed = label_ink(place_ink, place, label)
-                asked: tuple[Asked, ...] = (memory.read(text_crop(gray, label.box, printed, fringe_px=fringe_px)),)
-                if label.place != "inside":
-                    asked = read_again(gray, label.box, printed, asked[0], memory)
-                digest, reading = asked[-1]
+                crop = text_crop(gray, label.box, printed, fringe_px=fringe_px)
+                asked, reading = read_both(gray, label.box, printed, crop, memory)
+                digest = asked[-1][0]
                 if fringe_px is not None and reading.is_certain:
                     reading = _on_specimen(reading, gray, label.box, printed, place.level)
                 rivals = _rivals(segment, segments)

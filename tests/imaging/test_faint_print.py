@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from pipeline.imaging.faint_print import faint_crop, read_again
+import pipeline.imaging.label_evidence as label_evidence
+from pipeline.imaging.faint_print import faint_crop, read_both
 from pipeline.imaging.label_evidence import LabelReading
 from pipeline.imaging.label_memory import LabelMemory
+from pipeline.imaging.label_shape import ShapeVerdict, Verdict
 from pipeline.imaging.label_text import PAD_PX, TextCandidate, text_crop
 from pipeline.imaging.label_value import parse_label
 from pipeline.imaging.scale import read_scale
@@ -15,19 +17,53 @@ from tests.imaging.scale_drawings import draw, font, specimen, spoil
 BOX = (20, 20, 60, 16)
 
 
-class OneText:
-    """A reader that always sees the same, and counts how often it was asked."""
+FIRST = np.full((BOX[3] + 2 * PAD_PX, BOX[2] + 2 * PAD_PX), 255, dtype=np.uint8)
 
-    def __init__(self, text: str) -> None:
-        self.text, self.asked = text, 0
+Answer = tuple[str, float]
+
+
+class TwoTexts:
+    """A reader that sees one text in the first crop, another one in the second, and counts how often it was asked."""
+
+    def __init__(self, first: Answer, second: Answer) -> None:
+        self.first, self.second, self.asked = first, second, 0
 
     def read(self, crop: np.ndarray) -> list[TextCandidate]:
         self.asked += 1
-        return [TextCandidate(self.text, 0.99)]
+        text, confidence = self.first if crop.shape == FIRST.shape else self.second
+        return [TextCandidate(text, confidence)] if text else []
 
 
-def first(text: str, *, is_certain: bool = False) -> tuple[str, LabelReading]:
-    return "first", LabelReading(text, parse_label(text), is_certain, 0.6, "")
+class Readers:
+    """Two quick readers and a slow one, given by what each sees in the two crops."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.monkeypatch = monkeypatch
+
+    def shapes(self, *, first: Verdict, second: Verdict, on_point: bool = False) -> None:
+        def verdict(crop: np.ndarray, *_: object) -> ShapeVerdict:
+            seen = first if crop.shape == FIRST.shape else second
+            return ShapeVerdict(seen, f"shapes: {seen}", on_point and seen == "contradicts")
+
+        self.monkeypatch.setattr(label_evidence, "check_shapes", verdict)
+
+    def read(
+        self, one: tuple[Answer, Answer], other: tuple[Answer, Answer], slow: TwoTexts, *, held: str = ""
+    ) -> tuple[LabelReading, list[LabelReading]]:
+        quick = (TwoTexts(*one), TwoTexts(*other))
+        self.monkeypatch.setattr("pipeline.imaging.label_memory.label_net_readers", lambda: quick)
+        self.monkeypatch.setattr("pipeline.imaging.label_memory.network_reader", lambda: slow)
+        gray, ink = label_on_specimen(255)
+        memory = LabelMemory()
+        memory.held = parse_label(held)
+        asked, reading = read_both(gray, BOX, ink, FIRST, memory)
+        assert all(crop in memory.used or memory.held for crop, _ in asked)
+        return reading, [one for _, one in asked]
+
+
+@pytest.fixture
+def readers(monkeypatch: pytest.MonkeyPatch) -> Readers:
+    return Readers(monkeypatch)
 
 
 def label_on_specimen(level: int, *, text: str = "20 nm", ink_from: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -67,30 +103,93 @@ def test_without_ink_or_ground_the_crop_is_white() -> None:
     assert faint_crop(solid, (0, 0, 60, 16), np.ones((16, 60), np.uint8)).min() == 255
 
 
-def test_what_is_certain_or_no_length_is_not_read_again() -> None:
+def one_reader(text: str, second: str, *, sure: float = 0.6) -> tuple[LabelReading, int]:
+    """A label as a reader sees it that was asked for by name, and how many crops it saw."""
     gray, ink = label_on_specimen(255)
-    reader = OneText("20 nm")
-    for before in (first("20 nm", is_certain=True), first("abc"), first("")):
-        assert read_again(gray, BOX, ink, before, LabelMemory(reader=reader)) == (before,)
-    assert reader.asked == 0
+    reader = TwoTexts((text, sure), (second, 0.99))
+    asked, reading = read_both(gray, BOX, ink, FIRST, LabelMemory(reader=reader))
+    return reading, len(asked)
+
+
+def test_what_is_certain_or_no_length_is_not_read_again(readers: Readers) -> None:
+    readers.shapes(first="confirms", second="confirms")
+    assert one_reader("abc", "20 nm")[1] == one_reader("", "20 nm")[1] == 1
+    reading, crops = one_reader("20 nm", "30 nm", sure=0.99)
+    assert (reading.text, reading.is_certain, crops) == ("20 nm", True, 1)
 
 
 def test_a_second_reading_counts_where_it_is_certain() -> None:
-    gray, ink = label_on_specimen(255)
-    before = first("2O mm")
-    asked = read_again(gray, BOX, ink, before, LabelMemory(reader=OneText("20 nm")))
-    assert asked[0] is before
-    assert (asked[1][1].is_certain, asked[1][1].text) == (True, "20 nm")
-    asked = read_again(gray, BOX, ink, before, LabelMemory(reader=OneText("17 nm")))
-    assert asked[1] is before
-    assert asked[0][1].text == "17 nm"
+    reading, crops = one_reader("2O mm", "20 nm")
+    assert (reading.text, reading.is_certain, crops) == ("20 nm", True, 2)
+    reading, crops = one_reader("2O mm", "17 nm")
+    assert (reading.text, reading.is_certain, crops) == ("2O mm", False, 2)
 
 
 @pytest.mark.parametrize("text", ["2.0 nm", "2 0 nm"])
 def test_a_point_that_the_first_crop_shows_is_not_lost(text: str) -> None:
-    gray, ink = label_on_specimen(255)
-    before = first("2.0 nm")[0], LabelReading(text, parse_label("2.0 nm"), False, 0.6, "")
-    assert read_again(gray, BOX, ink, before, LabelMemory(reader=OneText("20 nm")))[-1] is before
+    assert one_reader(text, "20 nm")[0].text == text
+
+
+def test_two_quick_readers_that_agree_on_both_crops_need_nobody_else(readers: Readers) -> None:
+    readers.shapes(first="contradicts", second="contradicts")
+    slow = TwoTexts(("50 nm", 0.99), ("50 nm", 0.99))
+    twice = (("20nm", 0.6), ("20nm", 0.8))
+    reading, asked = readers.read(twice, twice, slow)
+    assert (reading.text, reading.is_certain, reading.confidence, slow.asked) == ("20nm", True, 0.8, 0)
+    assert reading.on_readers_alone
+    assert not any(one.is_certain for one in asked)  # neither crop alone is believed
+    readers.shapes(first="contradicts", second="confirms")
+    assert not readers.read(twice, twice, slow)[0].on_readers_alone
+
+
+@pytest.mark.parametrize("doubt", ["unsure", "another value", "point", "unusual"])
+def test_the_slow_reader_is_asked_where_the_quick_ones_do_not_agree_on_both_crops(doubt: str, readers: Readers) -> None:
+    readers.shapes(first="contradicts", second="contradicts", on_point=doubt == "point")
+    sure = 0.49 if doubt == "unsure" else 0.9
+    text = "21 nm" if doubt == "unusual" else "20nm"
+    second = ("50nm", 0.49) if doubt == "another value" else (text, sure)
+    slow = TwoTexts(("20 nm", 0.8), ("20 nm", 0.8))
+    reading, _ = readers.read(((text, sure), (text, sure)), ((text, sure), second), slow)
+    # An unusual value that both see is uncertain whatever a third reader sees.
+    assert (slow.asked > 0) == (doubt != "unusual")
+    assert reading.is_certain == (doubt == "another value")  # that the slow one outweighs
+
+
+def test_a_second_crop_that_the_quick_readers_settle_spares_the_slow_one(readers: Readers) -> None:
+    readers.shapes(first="silent", second="confirms")
+    slow = TwoTexts(("20 nm", 0.99), ("20 nm", 0.99))
+    reading, asked = readers.read((("2Onn", 0.5), ("20nm", 0.9)), (("2um1", 0.5), ("20nm", 0.9)), slow)
+    assert (reading.text, reading.is_certain, slow.asked) == ("20nm", True, 0)
+    assert asked[-1] is reading
+
+
+def test_a_point_that_one_quick_reader_sees_in_the_first_crop_asks_the_slow_one(readers: Readers) -> None:
+    readers.shapes(first="silent", second="confirms")
+    slow = TwoTexts(("2.0 nm", 0.99), ("20 nm", 0.99))
+    reading, _ = readers.read((("20nm", 0.6), ("20nm", 0.9)), (("2.0n", 0.6), ("20nm", 0.9)), slow)
+    assert slow.asked > 0
+    assert (reading.text, reading.is_certain) == ("2.0 nm", False)
+
+
+def test_where_no_quick_reader_sees_a_length_nobody_else_is_asked(readers: Readers) -> None:
+    slow = TwoTexts(("20 nm", 0.99), ("20 nm", 0.99))
+    texture = (("1Inu", 0.4), ("t0m:", 0.3))
+    reading, _ = readers.read(texture, texture, slow)
+    assert (reading.value, reading.is_certain, slow.asked) == (None, False, 0)
+    # But a bright specimen may have hidden the unit of a number with a point.
+    readers.read((("50.0", 0.7), ("50.0", 0.7)), texture, slow)
+    assert slow.asked > 0
+
+
+@pytest.mark.parametrize(("seen", "sure", "asks"), [("50nm", 0.8, True), ("50nm", 0.4, False), ("57nm", 0.8, False)])
+def test_against_a_value_speaks_another_usual_one_that_is_not_too_unsure(
+    seen: str, sure: float, asks: bool, readers: Readers
+) -> None:
+    slow = TwoTexts(("50 nm", 0.99), ("50 nm", 0.99))
+    crops = ((seen, sure), (seen, sure))
+    reading, _ = readers.read(crops, (("t0m:", 0.3), ("t0m:", 0.3)), slow, held="20 nm")
+    assert (slow.asked > 0) == asks
+    assert reading.is_certain is False or asks
 
 
 @pytest.mark.parametrize(
