@@ -2,8 +2,9 @@
 
 They were trained on nothing but lengths and the settings that stand beside them (`training.label_reader` draws the
 crops and trains them), read a line as a whole, letters that touch included, and share neither weights nor training
-with RapidOCR's. The second one is where the training of the first set out from: they differ where print is hard, and
-what both are sure of has been right (`pipeline.imaging.label_evidence`).
+with RapidOCR's. The first one set out from an earlier state of the second, in twice as many fonts, and both went on
+with crops of their own: they differ where print is hard, and what both are sure of has been right
+(`pipeline.imaging.label_evidence`).
 """
 
 from functools import cache
@@ -81,7 +82,7 @@ class LabelNetReader(RememberingReader):
         if crop.size == 0:
             return []
         probabilities = self._session.run(None, {"page": net_input(crop)})[0][0]
-        text, confidence = decode_ctc(probabilities, self._characters)
+        text, confidence = decode_ctc(probabilities, self._characters, at_peak=True)
         return [TextCandidate(text, confidence)] if text else []
 
 

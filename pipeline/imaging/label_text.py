@@ -256,7 +256,9 @@ def network_input(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.ascontiguousarray(np.broadcast_to(plane, (1, 3, *plane.shape)))
 
 
-def decode_ctc(probabilities: NDArray[np.float32], characters: list[str]) -> tuple[str, float]:
+def decode_ctc(
+    probabilities: NDArray[np.float32], characters: list[str], *, at_peak: bool = False
+) -> tuple[str, float]:
     """Greedy decoding of a CTC network's output.
 
     Parameters
@@ -265,6 +267,8 @@ def decode_ctc(probabilities: NDArray[np.float32], characters: list[str]) -> tup
         Class 0 is the blank.
     characters : list of str
         The character of each class.
+    at_peak : bool, optional
+        How sure a character is that several steps show: as its surest step; default, as its first one.
 
     Returns
     -------
@@ -275,11 +279,12 @@ def decode_ctc(probabilities: NDArray[np.float32], characters: list[str]) -> tup
         unsure, which a mean would hide. 0 for an empty text.
     """
     best = probabilities.argmax(axis=1)
-    kept = (best != _BLANK) & np.r_[True, best[1:] != best[:-1]]
-    if not kept.any():
-        return "", 0.0
-    text = "".join(characters[index] for index in best[kept])
-    sure = probabilities[kept, best[kept]][[character != " " for character in text]]
+    starts = np.flatnonzero(np.r_[True, best[1:] != best[:-1]])
+    chosen = probabilities[np.arange(len(best)), best]
+    runs = np.maximum.reduceat(chosen, starts) if at_peak else chosen[starts]
+    kept = best[starts] != _BLANK
+    text = "".join(characters[index] for index in best[starts[kept]])
+    sure = runs[kept][[character != " " for character in text]]
     return (text, float(sure.min())) if sure.size else ("", 0.0)
 
 

@@ -133,19 +133,33 @@ def test_a_point_that_the_first_crop_shows_is_not_lost(text: str) -> None:
 def test_two_quick_readers_that_agree_on_both_crops_need_nobody_else(readers: Readers) -> None:
     readers.shapes(first="contradicts", second="contradicts")
     slow = TwoTexts(("50 nm", 0.99), ("50 nm", 0.99))
-    twice = (("20nm", 0.6), ("20nm", 0.8))
+    twice = (("20nm", 0.6), ("20nm", 0.9))
     reading, asked = readers.read(twice, twice, slow)
-    assert (reading.text, reading.is_certain, reading.confidence, slow.asked) == ("20nm", True, 0.8, 0)
+    assert (reading.text, reading.is_certain, reading.confidence, slow.asked) == ("20nm", True, 0.9, 0)
     assert reading.on_readers_alone
     assert not any(one.is_certain for one in asked)  # neither crop alone is believed
     readers.shapes(first="contradicts", second="confirms")
     assert not readers.read(twice, twice, slow)[0].on_readers_alone
 
 
+@pytest.mark.parametrize("on_point", [False, True])
+def test_a_certain_second_crop_of_the_same_value_spares_the_slow_reader(on_point: bool, readers: Readers) -> None:
+    readers.shapes(first="contradicts", second="confirms", on_point=on_point)
+    slow = TwoTexts(("20 nm", 0.99), ("20 nm", 0.99))
+    quick = (("20nm", 0.4), ("20nm", 0.99))
+    reading, asked = readers.read(quick, quick, slow)
+    assert (reading.is_certain, reading.on_readers_alone, slow.asked) == (True, False, 0)
+    assert asked[-1] is reading
+    if on_point:  # a point that the shapes of one crop show is not outweighed by readers alone
+        readers.shapes(first="contradicts", second="silent", on_point=True)
+        readers.read(quick, quick, slow)
+        assert slow.asked > 0
+
+
 @pytest.mark.parametrize("doubt", ["unsure", "another value", "point", "unusual"])
 def test_the_slow_reader_is_asked_where_the_quick_ones_do_not_agree_on_both_crops(doubt: str, readers: Readers) -> None:
     readers.shapes(first="contradicts", second="contradicts", on_point=doubt == "point")
-    sure = 0.49 if doubt == "unsure" else 0.9
+    sure = 0.84 if doubt == "unsure" else 0.9
     text = "21 nm" if doubt == "unusual" else "20nm"
     second = ("50nm", 0.49) if doubt == "another value" else (text, sure)
     slow = TwoTexts(("20 nm", 0.8), ("20 nm", 0.8))

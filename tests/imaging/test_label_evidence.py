@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pipeline.imaging.label_evidence as label_evidence
-from pipeline.imaging.label_evidence import read_label
+from pipeline.imaging.label_evidence import glance_at_label, read_label
 from pipeline.imaging.label_shape import ShapeVerdict, Verdict
 from pipeline.imaging.label_text import TextCandidate
 
@@ -77,10 +77,44 @@ def test_other_text_and_no_text() -> None:
 
 def test_a_sure_quick_reader_and_the_shapes_need_nobody_else(shapes: Verdict) -> None:
     slow = Scripted([("500 nm", 0.99)])
-    reading = read_label(CROP, slow, quick_readers=(Scripted([("200nm", 0.995)]), Scripted([("200nm", 0.75)])))
+    reading = read_label(CROP, slow, quick_readers=(Scripted([("200nm", 0.995)]), Scripted([("200nm", 0.87)])))
     assert reading.is_certain == (shapes != "contradicts")
     assert reading.on_readers_alone == (shapes == "silent")
     assert slow.asked == (1 if shapes == "contradicts" else 0)
+
+
+def test_shapes_that_confirm_make_up_for_quick_readers_that_are_less_sure(shapes: Verdict) -> None:
+    for less, more, enough in ((0.72, 0.9, shapes == "confirms"), (0.68, 0.99, False), (0.75, 0.8, False)):
+        quick = (Scripted([("200nm", more)]), Scripted([("200nm", less)]))
+        glance = glance_at_label(CROP, quick)
+        assert (glance.is_certain, glance.glance) == (enough, "" if enough else "agree")
+
+
+@pytest.mark.parametrize(
+    ("answers", "glance", "text"),
+    [
+        ([("3 kV", 0.99)], "", "3 kV"),
+        ([None], "", ""),
+        ([("5Onu", 0.5), ("t0mn", 0.4)], "none", "5Onu"),
+        ([("50nm", 0.5), ("t0mn", 0.4)], "one", "50nm"),
+        ([("50nm", 0.5), ("20nm", 0.4)], "differ", "50nm"),
+        ([("50nm", 0.5), ("20nm", 0.6)], "", "20nm"),
+        ([("57nm", 0.5), ("57nm", 0.6)], "", "57nm"),
+        ([("57nm", 0.5), ("57nm", 0.4)], "differ", "57nm"),
+        ([("2pm", 0.9), ("2um", 0.9)], "differ", "2pm"),
+        ([("50nm", 0.5), ("50nm", 0.6)], "agree", "50nm"),
+    ],
+)
+def test_a_glance_tells_whether_others_are_to_be_asked(
+    answers: list[tuple[str, float] | None], glance: str, text: str
+) -> None:
+    seen = glance_at_label(CROP, [Scripted([answer]) for answer in answers])
+    assert (seen.glance, seen.text, seen.is_certain) == (glance, text, False)
+
+
+def test_a_point_that_only_one_quick_reader_sees_is_in_doubt() -> None:
+    quick = (Scripted([("50nm", 0.5)]), Scripted([("5.0n", 0.4)]))
+    assert glance_at_label(CROP, quick).point_in_doubt
 
 
 def test_two_readers_that_agree_outweigh_the_shapes(shapes: Verdict) -> None:

@@ -39,9 +39,17 @@ def test_ctc_merges_repeats_and_drops_blanks() -> None:
     assert confidence == pytest.approx(0.7)  # the least sure letter; the space does not count
 
 
+def test_a_character_of_several_steps_is_as_sure_as_its_first_or_its_surest_step() -> None:
+    steps = [1, 1, 1, 0, 2, 2]
+    probabilities = np.full((len(steps), 3), 0.02, dtype=np.float32)
+    probabilities[np.arange(len(steps)), steps] = [0.5, 0.95, 0.6, 0.9, 0.6, 0.8]
+    assert decode_ctc(probabilities, ["", "1", "0"]) == ("10", pytest.approx(0.5))
+    assert decode_ctc(probabilities, ["", "1", "0"], at_peak=True) == ("10", pytest.approx(0.8))
+
+
 def test_ctc_of_blanks_is_empty() -> None:
     probabilities = np.tile(np.array([0.9, 0.1], dtype=np.float32), (5, 1))
-    assert decode_ctc(probabilities, ["", "1"]) == ("", 0.0)
+    assert decode_ctc(probabilities, ["", "1"]) == decode_ctc(probabilities, ["", "1"], at_peak=True) == ("", 0.0)
 
 
 def test_the_networks_input_keeps_the_proportions_and_pads_with_paper() -> None:
