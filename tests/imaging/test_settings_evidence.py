@@ -143,13 +143,17 @@ Spoilt = Callable[[LabelReading], LabelReading]
 
 def _labels(monkeypatch: pytest.MonkeyPatch, change: Spoilt) -> LabelMemory:
     """A memory whose labels are read as they are, and then changed."""
-    read = pipeline.imaging.label_memory.read_label
 
-    def changed(*arguments: Any, **options: Any) -> LabelReading:
-        reading = read(*arguments, **options)
-        return reading if reading.value is None else change(reading)
+    def changing(read: Callable[..., LabelReading]) -> Callable[..., LabelReading]:
+        def changed(*arguments: Any, **options: Any) -> LabelReading:
+            reading = read(*arguments, **options)
+            return reading if reading.value is None else change(reading)
 
-    monkeypatch.setattr(pipeline.imaging.label_memory, "read_label", changed)
+        return changed
+
+    for name in ("glance_at_label", "read_label"):
+        read = getattr(pipeline.imaging.label_memory, name)
+        monkeypatch.setattr(pipeline.imaging.label_memory, name, changing(read))
     return LabelMemory()
 
 
