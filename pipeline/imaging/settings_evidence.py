@@ -8,6 +8,7 @@ them.
 """
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from pipeline.imaging.consistency import DISPLAY_MM
 from pipeline.imaging.databar import DataBar
 from pipeline.imaging.label_memory import LabelMemory
-from pipeline.imaging.label_value import is_usual_value
+from pipeline.imaging.label_value import is_usual_value, parse_label
 from pipeline.imaging.printed_settings import PrintedSetting, PrintedSettings, read_settings
 from pipeline.imaging.scale_candidates import ScaleCandidate
 from pipeline.imaging.scale_verdict import agree, implausible, variants
@@ -38,6 +39,11 @@ one of them is none."""
 
 _ROUNDING: Final = 0.015
 _MOST_DECADES: Final = 3
+_UNITS: Final = ("nm", "um", "mm")
+_ALMOST_A_LENGTH: Final = re.compile(
+    r"^[\W_]{0,2}([0-9]{1,3}(?:[.,][0-9]{1,2})?) ?[^0-9A-Za-z\s]? ?[mnu\u00b5\u03bc]{1,2}\W?$"
+)
+"""A micro sign in a rare font is read as no letter at all, or the ``m`` after it is lost."""
 
 Verdict = Literal["same", "against", "silent"]
 
@@ -80,12 +86,13 @@ def held_against_settings(
         The one that holds now, and what the settings say to it, or to the first that was read.
     """
     width = gray.shape[1]
-    open_to = [one for one in seen if any(may_be_borne_out(variant, width) for variant in variants(one))]
+    open_to = [one for one in seen if any(may_be_borne_out(variant, width) for variant in _meanings(one))]
     if not (is_thin(accepted) if accepted is not None else open_to):
         return accepted, Word("silent")
     settings = _settings(gray, bar if bar is not None else (accepted or open_to[0]).bar, memory, key)
     accepted = accepted or borne_out(open_to, settings, width)
-    return accepted, word_on(accepted or next(one for one in seen if one.nm_per_px is not None), settings, width)
+    spoken_of = accepted or next((one for one in seen if one.nm_per_px is not None), None)
+    return accepted, Word("silent") if spoken_of is None else word_on(spoken_of, settings, width)
 
 
 def _settings(gray: NDArray[np.uint8], region: DataBar, memory: LabelMemory, key: bytes | None) -> PrintedSettings:
@@ -167,15 +174,28 @@ def _fits(field_nm: float, magnification: PrintedSetting | None) -> bool:
 
 
 def borne_out(seen: Iterable[ScaleCandidate], settings: PrintedSettings, width: int) -> ScaleCandidate | None:
-    """The first uncertain candidate that the printed field width makes certain; None where it makes none."""
+    """The first uncertain candidate that the printed field width makes certain; None where it makes none.
+
+    A number whose unit could not be read takes the one that the field width gives it, if a magnification fits, too.
+    """
     for candidate in seen:
-        for variant in variants(candidate):
-            if not may_be_borne_out(variant, width):
+        for variant in _meanings(candidate):
+            if not may_be_borne_out(variant, width) or word_on(variant, settings, width).verdict != "same":
                 continue
-            word = word_on(variant, settings, width)
-            if word.verdict == "same" and not _may_share_a_fault(variant, settings, width):
-                return _made_certain(variant, settings)
+            is_guessed = candidate.nm_per_px is None and settings.magnification is None
+            if not is_guessed and not _may_share_a_fault(variant, settings, width):
+                return _made_certain(variant, settings, takes_unit=candidate.nm_per_px is None)
     return None
+
+
+def _meanings(candidate: ScaleCandidate) -> list[ScaleCandidate]:
+    """The candidate, and with a micro sign for a ``pm``; of a number with what may be a unit, one for each unit."""
+    reading = candidate.reading
+    match = _ALMOST_A_LENGTH.match(reading.text) if reading is not None and reading.value is None else None
+    if reading is None or match is None:
+        return variants(candidate)
+    lengths = (parse_label(f"{match[1]} {unit}") for unit in _UNITS)
+    return [replace(candidate, reading=replace(reading, value=length)) for length in lengths if length is not None]
 
 
 def may_be_borne_out(candidate: ScaleCandidate, width: int) -> bool:
@@ -185,11 +205,14 @@ def may_be_borne_out(candidate: ScaleCandidate, width: int) -> bool:
     return is_usual_value(candidate.reading.value.value) and implausible(candidate, width) == ""
 
 
-def _made_certain(candidate: ScaleCandidate, settings: PrintedSettings) -> ScaleCandidate:
+def _made_certain(candidate: ScaleCandidate, settings: PrintedSettings, *, takes_unit: bool) -> ScaleCandidate:
     assert candidate.reading is not None
     assert settings.field is not None
     sure = max(candidate.reading.confidence, _DISCOUNT * settings.field.confidence)
-    return replace(candidate, reading=replace(candidate.reading, is_certain=True, confidence=sure))
+    reading = replace(candidate.reading, is_certain=True, confidence=sure)
+    if takes_unit:
+        reading = replace(reading, reason=f"{reading.text!r} with the unit that the printed field width gives it")
+    return replace(candidate, reading=reading)
 
 
 def _may_share_a_fault(candidate: ScaleCandidate, settings: PrintedSettings, width: int) -> bool:

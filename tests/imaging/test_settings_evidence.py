@@ -111,6 +111,33 @@ def test_what_is_borne_out(text: str, given: PrintedSettings, is_lifted: bool) -
         assert found.nm_per_px == pytest.approx(found.reading.value.scale_nm / 100)  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    "text", ["2 \N{WHITE SQUARE}m", "2\N{MICRO SIGN}", "2 m", "2u", "2.0 m", "2 \N{GREEK SMALL LETTER MU}"]
+)
+def test_a_number_takes_its_unit_from_the_field_width(text: str) -> None:
+    unread = candidate(text)
+    assert unread.nm_per_px is None
+    found = borne_out([unread], settings("20.0 um", 1e4), WIDTH)
+    assert found is not None
+    assert found.reading is not None
+    assert found.reading.value is not None
+    assert (found.reading.value.text, found.nm_per_px) == ("2 um", 20.0)
+    assert borne_out([unread], settings("20.0 um"), WIDTH) is None
+    assert borne_out([unread], settings("200 nm"), WIDTH) is None
+    assert borne_out([unread], settings("20.0 um", 1e3), WIDTH) is None
+
+
+@pytest.mark.parametrize("field", ["2.00 um", "200 um", "41.4 um", "20.7 um", "20.0 mm"])
+def test_a_number_that_does_not_fit_takes_no_unit(field: str) -> None:
+    assert borne_out([candidate("2 \N{WHITE SQUARE}m")], settings(field, 1e4), WIDTH) is None
+
+
+@pytest.mark.parametrize("text", ["2", "2 kV", "2 s", "2 x", "2 pA", "2 %", "WD 2 m", "2000 m", "17 m", "m", "", "0 m"])
+def test_what_is_no_number_before_a_unit_takes_none(text: str) -> None:
+    assert borne_out([candidate(text)], settings("20.0 um", 1e4), WIDTH) is None
+    assert borne_out([candidate(text)], settings("170 um", 1e3), WIDTH) is None
+
+
 def test_what_something_else_speaks_against_is_not_borne_out() -> None:
     ruled_out = replace(candidate("2 um"), is_ruled_out=True)
     assert borne_out([ruled_out], settings("20.0 um", 1e4), WIDTH) is None
