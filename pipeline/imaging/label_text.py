@@ -279,7 +279,9 @@ def decode_ctc(
         unsure, which a mean would hide. 0 for an empty text.
     """
     best = probabilities.argmax(axis=1)
-    starts = np.flatnonzero(np.r_[True, best[1:] != best[:-1]])
+    is_start = np.ones(len(best), dtype=bool)
+    np.not_equal(best[1:], best[:-1], out=is_start[1:])
+    starts = np.flatnonzero(is_start)
     chosen = probabilities[np.arange(len(best)), best]
     runs = np.maximum.reduceat(chosen, starts) if at_peak else chosen[starts]
     kept = best[starts] != _BLANK
