@@ -61,10 +61,13 @@ def read_both(
         What the label says: the last one of ``asked``, or what both crops say together.
     """
     first = memory.glance(crop)
-    if not _asks_for_more(first[1]):
+    is_shown = not (first[1].is_certain and first[1].on_readers_alone)
+    if is_shown and not _asks_for_more(first[1]):
         return (first,), first[1]
     faint = faint_crop(gray, box, ink)
     again = memory.glance(faint)
+    if not is_shown:
+        return (again, first), _unless_other(first[1], again[1])
     settled = _settled_by_both(first[1], again[1], memory.held)
     if settled is not None:
         return ((first, again) if settled is again[1] else (again, first)), settled
@@ -81,6 +84,17 @@ def read_both(
 def _asks_for_more(reading: LabelReading) -> bool:
     is_length = reading.value is not None or LIKE_A_LENGTH.search(reading.text) is not None
     return is_length and not reading.is_certain
+
+
+def _unless_other(first: LabelReading, again: LabelReading) -> LabelReading:
+    """What two readers are sure of and no shapes show, in doubt where the second crop shows another length.
+
+    All readers may take an n whose arch touches the next letter for an m.
+    """
+    if again.glance != "differ" and not _differ(first, again):
+        return first
+    reason = f"{first.text!r} was read, {again.text!r} in a second crop with fainter strokes"
+    return replace(first, is_certain=False, reason=reason)
 
 
 def _settled_by_both(first: LabelReading, again: LabelReading, held: LabelValue | None) -> LabelReading | None:

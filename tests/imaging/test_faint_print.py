@@ -142,6 +142,20 @@ def test_two_quick_readers_that_agree_on_both_crops_need_nobody_else(readers: Re
     assert not readers.read(twice, twice, slow)[0].on_readers_alone
 
 
+def test_what_no_shapes_show_is_in_doubt_where_the_second_crop_shows_another_length(readers: Readers) -> None:
+    slow = TwoTexts(("2 mm", 0.99), ("2 mm", 0.99))
+    sure = (("2mm", 0.99), ("2nm", 0.9))
+    readers.shapes(first="silent", second="silent")
+    reading, asked = readers.read(sure, sure, slow)
+    assert (reading.text, reading.is_certain, slow.asked) == ("2mm", False, 0)
+    assert "in a second crop" in reading.reason
+    assert asked[-1].text == "2mm"
+    same = (("2mm", 0.99), ("2mm", 0.6))
+    assert readers.read(same, same, slow)[0].is_certain
+    readers.shapes(first="confirms", second="silent")
+    assert readers.read(sure, sure, slow)[0].is_certain
+
+
 @pytest.mark.parametrize("on_point", [False, True])
 def test_a_certain_second_crop_of_the_same_value_spares_the_slow_reader(on_point: bool, readers: Readers) -> None:
     readers.shapes(first="contradicts", second="confirms", on_point=on_point)
