@@ -32,6 +32,11 @@ _SEARCHED_FRACTION: Final = 0.5
 _PAPER_TOLERANCE: Final = 3
 _CLEAN_SHARE: Final = 0.6
 _CLEAN_TOLERANCES: Final = (2, 4)
+_PURE: Final = 1
+_PURE_SHARE: Final = 0.5
+"""Stripes have 0.6 of their paper at one level, with noise over the whole picture, and more without it; smooth
+specimens 0.2 to 0.45, and so have stripes that were made smaller with the picture."""
+
 _PAPER_SHARE: Final = 0.5
 _LEVEL_DRIFT: Final = 3
 _LONGEST_GAP_PX: Final = 3
@@ -41,6 +46,7 @@ _DENSE_PAPER_SHARE: Final = 0.3
 _LOWEST_STRIPE_PX: Final = 8
 _LOWEST_STRIPE_FRACTION: Final = 0.02
 _TALLEST_STRIPE_FRACTION: Final = 0.25
+_NEAR_PAPER: Final = 20
 _INK_SHARE: Final = (0.004, 0.45)
 _INK_CONTRAST: Final = 40
 _EDGE_STEP: Final = 12
@@ -151,6 +157,12 @@ def find_data_bar(gray: NDArray[np.uint8]) -> DataBar | None:
             if bar is not None:
                 return bar
     return None
+
+
+def may_be_specimen(gray: NDArray[np.uint8], bar: DataBar) -> bool:
+    """Whether what looks like a stripe may be a smooth part of the specimen: its paper is of many levels."""
+    paper = gray[bar.top : bar.bottom, bar.left : bar.right]
+    return share_near(paper, bar.level, _PURE) < _PURE_SHARE * share_near(paper, bar.level, _NEAR_PAPER)
 
 
 def overlay_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
@@ -410,7 +422,7 @@ def _paper_columns(stripe: NDArray[np.uint8], level: int) -> tuple[int, int]:
 
 def _is_clean(stripe: NDArray[np.uint8], level: int, tolerance: int) -> bool:
     """Whether the paper is of one level, not of a smooth specimen's many."""
-    paper = cv2.countNonZero(near_level(stripe, level, 20))
+    paper = cv2.countNonZero(near_level(stripe, level, _NEAR_PAPER))
     return paper > 0 and cv2.countNonZero(near_level(stripe, level, tolerance)) >= _CLEAN_SHARE * paper
 
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.imaging.gray_levels import median_level
+from pipeline.imaging.gray_levels import median_level, share_near
 from pipeline.imaging.ink_pieces import piece_boxes
 
 Hidden = Literal["", "point", "letter", "first point"]
@@ -24,6 +24,8 @@ _LEAST_CONTRAST: Final = 20
 _SMALLEST_POINT: Final = 0.08
 _LARGEST_POINT: Final = 0.3
 _SOLID_SHARE: Final = 0.7
+_UNLIKE_INK: Final = 0.33
+_EVEN_SHARE: Final = 0.97
 
 
 def hidden_print(
@@ -64,6 +66,40 @@ def hidden_print(
     if "point" in found or "letter" in found:
         return "point" if "point" in found else "letter"
     return "first point" if before and _is_point_before(pale, tall[0]) else ""
+
+
+def has_plain_ground(
+    gray: NDArray[np.uint8], box: tuple[int, int, int, int], ink: NDArray[np.uint8], level: int
+) -> bool:
+    """Whether the ground around a label is so even that whatever stands out from it is print.
+
+    Parameters
+    ----------
+    gray : uint8 ndarray, [height, width]
+        The picture.
+    box : (x, y, width, height)
+        The label's.
+    ink : uint8 ndarray, [box height, box width]
+        1 where there is ink.
+    level : int
+        The ink's gray level.
+
+    Returns
+    -------
+    bool
+        True where of the pixels four or more from the ink, half a label's height around the box included, hardly any
+        is a third of the way from their median to the ink.
+    """
+    x, y, width, height = box
+    margin = height // 2
+    top, left = max(0, y - margin), max(0, x - margin)
+    window = gray[top : y + height + margin, left : x + width + margin]
+    inked = np.zeros_like(window)
+    inked[y - top : y - top + height, x - left : x - left + width] = ink
+    ground = window[cv2.dilate(inked, np.ones((7, 7), np.uint8)) == 0]
+    middle = median_level(ground)
+    tolerance = int(_UNLIKE_INK * abs(level - middle))
+    return tolerance > 0 and share_near(ground, middle, tolerance) >= _EVEN_SHARE
 
 
 def _is_point_before(pale: NDArray[np.bool_], first: list[int]) -> bool:

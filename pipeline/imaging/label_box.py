@@ -24,6 +24,7 @@ _WIDEST: Final = 14
 _WORD_GAP: Final = 1.2
 _NEAR_VERTICALLY: Final = 2.6
 _NEAR_SIDEWAYS: Final = 2.2
+_TOUCHING: Final = 0.3
 _ASIDE: Final = 0.6
 _SHORTEST_FOR_TEXT: Final = 0.35
 """Microscopes choose a bar that is not much shorter than its label; dashes and underscores are."""
@@ -221,4 +222,5 @@ def _as_label(box: tuple[int, int, int, int], segment: Segment) -> LabelBox | No
         return LabelBox(box, place, max(0.0, distance)) if distance <= _NEAR_VERTICALLY else None
     distance = (x - seg_right if x >= seg_right else seg_x - x - width) / height
     side: Place = "right" if x >= seg_right else "left"
-    return LabelBox(box, side, distance) if beside and distance <= _NEAR_SIDEWAYS else None
+    # What reaches into the segment is no text beside it: the segment is a part of the text.
+    return LabelBox(box, side, distance) if beside and -_TOUCHING <= distance <= _NEAR_SIDEWAYS else None

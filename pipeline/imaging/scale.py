@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pipeline.errors import UsageError
 from pipeline.imaging.canonical import to_gray8
 from pipeline.imaging.colour_print import colour_print, is_blurred, length_of_coloured_bar, printed_region
-from pipeline.imaging.databar import DataBar, find_data_bar, is_drawing
+from pipeline.imaging.databar import DataBar, find_data_bar, is_drawing, may_be_specimen
 from pipeline.imaging.decode import decode_image
 from pipeline.imaging.label_memory import LabelMemory
 from pipeline.imaging.label_text import TextReader
@@ -43,6 +43,7 @@ from pipeline.records import DecodedImage, ScaleReading
 
 _DISSENT: Final = 0.7
 _AS_COLOURED: Final = 0.6
+_SAME_END_PX: Final = 2
 _NUMBER_WITH_POINT: Final = re.compile(r"[^0-9]{0,2}([0-9]+(?:[.,]|(?<!1) (?!1))[0-9]+)")
 """A space between two digits is what a reader sees of a point that is too pale; a 1 has wide margins."""
 
@@ -120,9 +121,21 @@ def read_scale(
         accepted = known[-1]
     else:
         accepted, seen = _search(gray, bar, memory, key)
-    if accepted is None and coloured is not None:
-        accepted, further = _coloured(coloured, gray, memory)
-        seen = [*seen, *further]
+        if (
+            bar_top is not None
+            and not any(one.label for one in seen)
+            and bar is not None
+            and may_be_specimen(gray, bar)
+        ):
+            accepted, further = _search(gray, None, memory, None)
+            seen = [*seen, *further]
+    if coloured is not None:
+        in_colour, further = _coloured(coloured, gray, memory)
+        if accepted is None:
+            accepted, seen = in_colour, [*seen, *further]
+        elif in_colour is not None and _states_another(in_colour, accepted):
+            why = f"in its colour alone it gives {in_colour.nm_per_px:.4g} nm a pixel"
+            accepted, seen = None, [_in_doubt(accepted, why)]
     if accepted is None and not any(_speaks_of_print(one) for one in seen):
         accepted, further = _first_certain(read_candidates(gray, stroke_regions(gray), memory), gray.shape[1])
         seen = [*seen, *further]
@@ -150,7 +163,8 @@ def _search(
     for candidate, is_straight in found:
         if held and not is_straight:
             break
-        if _is_certain(candidate, gray.shape[1]):
+        if _is_certain(candidate, gray.shape[1]) and not any(_is_cut_off(candidate, one) for one in held):
+            held = [one for one in held if not _is_cut_off(one, candidate)]
             if not _needs_more(candidate):
                 seen += _other_crops(candidate, found, memory)
                 if _is_disputed(candidate, seen) or not _all_agree([*held, candidate]):
@@ -251,9 +265,11 @@ def _doubt_of_colour(
     memory: LabelMemory,
 ) -> str:
     """Why a reading of coloured print may not be believed; empty if it may."""
-    bar, label = cut_out(print_alone, candidate.segment.line_box), cut_out(print_alone, box)
-    if np.median(bar) < _AS_COLOURED * np.percentile(label, 95) or _is_disputed(candidate, seen):
-        return "the bar is paler than its label, or another crop shows a point"
+    label = cut_out(print_alone, box)
+    if _is_paler(cut_out(print_alone, candidate.segment.line_box), label):
+        return "the bar is paler than its label"
+    if _is_disputed(candidate, seen):
+        return _CROPS_DIFFER
     blurred = is_blurred(label)
     in_gray = read_in_gray(candidate, gray, print_alone, memory, blurred=blurred)
     other = next((one for one in in_gray if _states_another(one, candidate)), None)
@@ -262,6 +278,11 @@ def _doubt_of_colour(
     if blurred and not any(_is_beyond_doubt(one, gray.shape[1]) for one in in_gray):
         return "in small and blurred colour, which may have lost a digit or point"
     return ""
+
+
+def _is_paler(bar: NDArray[np.uint8], label: NDArray[np.uint8]) -> bool:
+    """Whether the strongest row of a coloured bar is much paler than its label; a JPEG pales the rows at its edges."""
+    return float(np.median(bar, axis=1).max()) < _AS_COLOURED * float(np.percentile(label, 95))
 
 
 def _states_another(candidate: ScaleCandidate, than: ScaleCandidate) -> bool:
@@ -304,7 +325,7 @@ def _is_disputed(candidate: ScaleCandidate, others: Iterable[ScaleCandidate]) ->
     if candidate.bar.paper != "picture":
         return False
     others = list(others)
-    if any(_states_other(one, candidate) for one in others):
+    if any(_states_other(one, candidate) and not _is_cut_off(one, candidate) for one in others):
         return True
     number = _digits(candidate)
     if not re.search(r"[.,]", candidate.reading.text):
@@ -325,6 +346,19 @@ def _states_other(other: ScaleCandidate, candidate: ScaleCandidate) -> bool:
     if has_no_point(other.reading) and not has_no_point(candidate.reading) and _digits(other) == _digits(candidate):
         return False  # it lost the point that the candidate shows
     return is_same_bar and other.reading.confidence >= _DISSENT and not agree(other.nm_per_px, candidate.nm_per_px)
+
+
+def _is_cut_off(other: ScaleCandidate, candidate: ScaleCandidate) -> bool:
+    """Whether a crop shows the end of a label only, where all that stands out from the ground is print.
+
+    A mask that loses the thin strokes of a first digit makes ``5 nm`` of ``0.5 nm``.
+    """
+    if not candidate.on_plain_ground or candidate.label is None or other.label is None:
+        return False
+    x, _, width, _ = candidate.label.box
+    other_x, _, other_width, _ = other.label.box
+    is_end = other_x > x and other_x + other_width <= x + width + _SAME_END_PX
+    return is_end and _text(candidate).replace(" ", "").endswith(_text(other).replace(" ", ""))
 
 
 def _digits(candidate: ScaleCandidate) -> str:

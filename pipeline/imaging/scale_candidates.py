@@ -23,7 +23,7 @@ from pipeline.imaging.databar import (
 )
 from pipeline.imaging.faint_print import Asked, read_both
 from pipeline.imaging.flat_strokes import flat_stroke_regions
-from pipeline.imaging.hidden_print import hidden_print
+from pipeline.imaging.hidden_print import has_plain_ground, hidden_print
 from pipeline.imaging.label_box import LabelBox, find_label_boxes, label_ink, stroke_goes_on
 from pipeline.imaging.label_evidence import LabelReading
 from pipeline.imaging.label_memory import LabelMemory
@@ -58,7 +58,8 @@ class ScaleCandidate:
 
     `crop` is the digest of the text's crop (`pipeline.imaging.label_memory.crop_digest`), `rivals` are the region's
     other segments of the same kind; `is_last` says that no further crop of the same segment and region follows; `asked`
-    are all crops of the text that were read; `is_ruled_out` says that something besides its text speaks against it.
+    are all crops of the text that were read; `is_ruled_out` says that something besides its text speaks against it,
+    `on_plain_ground` of print on a picture that nothing but print stands out from the ground around it.
     """
 
     bar: DataBar
@@ -70,6 +71,7 @@ class ScaleCandidate:
     is_last: bool = True
     asked: tuple[Asked, ...] = ()
     is_ruled_out: bool = False
+    on_plain_ground: bool = False
 
     @property
     def nm_per_px(self) -> float | None:
@@ -126,10 +128,22 @@ def read_candidates(
                 crop = text_crop(gray, label.box, printed, fringe_px=fringe_px)
                 asked, reading = read_both(gray, label.box, printed, crop, memory)
                 digest = asked[-1][0]
+                is_plain = False
                 if fringe_px is not None and reading.is_certain:
+                    is_plain = has_plain_ground(gray, label.box, printed, place.level)
                     reading = _on_specimen(reading, gray, label.box, printed, place.level)
                 rivals = _rivals(segment, segments)
-                yield ScaleCandidate(region, segment, label, reading, digest, rivals, ahead is None, asked)
+                yield ScaleCandidate(
+                    region,
+                    segment,
+                    label,
+                    reading,
+                    digest,
+                    rivals,
+                    is_last=ahead is None,
+                    asked=asked,
+                    on_plain_ground=is_plain,
+                )
 
 
 def _is_no_bar(gray: NDArray[np.uint8], region: DataBar, segment: Segment) -> bool:
