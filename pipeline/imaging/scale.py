@@ -112,30 +112,9 @@ def read_scale(
     bar_top = bar.top if bar is not None and bar.is_stripe else None
     memory = labels or _memory_of(reader, further_reader)
     key = _stripe_key(gray, bar)
-    known = memory.stripes.get(key) if key is not None else None
-    accepted: ScaleCandidate | None
-    seen: list[ScaleCandidate] = []
-    if known is not None:
-        for digest, reading in (asked for one in known for asked in one.asked):
-            memory.use(digest, reading)
-        accepted = known[-1]
-    else:
-        accepted, seen = _search(gray, bar, memory, key)
-        if (
-            bar_top is not None
-            and not any(one.label for one in seen)
-            and bar is not None
-            and may_be_specimen(gray, bar)
-        ):
-            accepted, further = _search(gray, None, memory, None)
-            seen = [*seen, *further]
+    accepted, seen = _found_on_picture(gray, bar, memory, key)
     if coloured is not None:
-        in_colour, further = _coloured(coloured, gray, memory)
-        if accepted is None:
-            accepted, seen = in_colour, [*seen, *further]
-        elif in_colour is not None and _states_another(in_colour, accepted):
-            why = f"in its colour alone it gives {in_colour.nm_per_px:.4g} nm a pixel"
-            accepted, seen = None, [_in_doubt(accepted, why)]
+        accepted, seen = _with_colour(accepted, seen, coloured, gray, memory)
     if accepted is None and not any(_speaks_of_print(one) for one in seen):
         accepted, further = _first_certain(read_candidates(gray, stroke_regions(gray), memory), gray.shape[1])
         seen = [*seen, *further]
@@ -151,6 +130,22 @@ def read_scale(
     if accepted is not None:
         return with_word(from_certain(accepted, metadata, bar_top), word)
     return with_word(from_uncertain(seen, metadata, bar, gray.shape[1]), word)
+
+
+def _found_on_picture(
+    gray: NDArray[np.uint8], bar: DataBar | None, memory: LabelMemory, key: bytes | None
+) -> tuple[ScaleCandidate | None, list[ScaleCandidate]]:
+    """What `_search` finds, or found on the same stripe before; on the whole foot where the stripe may be none."""
+    known = memory.stripes.get(key) if key is not None else None
+    if known is not None:
+        for digest, reading in (asked for one in known for asked in one.asked):
+            memory.use(digest, reading)
+        return known[-1], []
+    accepted, seen = _search(gray, bar, memory, key)
+    if bar is None or not bar.is_stripe or any(one.label for one in seen) or not may_be_specimen(gray, bar):
+        return accepted, seen
+    accepted, further = _search(gray, None, memory, None)
+    return accepted, [*seen, *further]
 
 
 def _search(
@@ -233,6 +228,22 @@ def _first_certain(
     if not _all_agree(held) or _is_disputed(held[0], seen):
         return None, [_in_doubt(one) for one in held]
     return held[0], []
+
+
+def _with_colour(
+    accepted: ScaleCandidate | None,
+    seen: list[ScaleCandidate],
+    print_alone: NDArray[np.uint8],
+    gray: NDArray[np.uint8],
+    memory: LabelMemory,
+) -> tuple[ScaleCandidate | None, list[ScaleCandidate]]:
+    """What was found on a gray picture, held against its coloured print, or what that says where nothing was found."""
+    in_colour, further = _coloured(print_alone, gray, memory)
+    if accepted is None:
+        return in_colour, [*seen, *further]
+    if in_colour is not None and _states_another(in_colour, accepted):
+        return None, [_in_doubt(accepted, f"in its colour alone it gives {in_colour.nm_per_px:.4g} nm a pixel")]
+    return accepted, seen
 
 
 def _coloured(

@@ -70,6 +70,10 @@ _ROUGH_SHARE: Final = 0.4
 _MOST_LINES: Final = 60
 _PROFILE_PX: Final = 6
 _BEYOND_PX: Final = 5
+_APART_PX: Final = 3
+_GOES_ON: Final = 30
+_GOES_ON_SHARE: Final = 0.25
+_LEAST_BEYOND_PX: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +185,8 @@ def with_exact_length(gray: NDArray[np.uint8], segment: Segment) -> Segment:
     """
     if segment.kind not in ("solid", "line", "inside"):
         return segment
+    if segment.kind != "inside":
+        segment = _to_its_ends(gray, segment)
     x, y, width, height = segment.line_box
     inner = slice(y + height // 4, y + height - height // 4)
     if segment.kind == "inside":
@@ -194,6 +200,36 @@ def with_exact_length(gray: NDArray[np.uint8], segment: Segment) -> Segment:
     if left is None or right is None:
         return segment
     return replace(segment, length_px=round(profile.size - left - right, 2))
+
+
+def _to_its_ends(gray: NDArray[np.uint8], segment: Segment) -> Segment:
+    """The segment with what goes on beyond its mask, where coding has changed the bar's level by more than that allows.
+
+    There the bar still stands out from the rows above and below it; a bright specimen beside its end does not.
+    """
+    x, y, width, height = segment.line_box
+    rows = (y - _APART_PX, y + height - 1 + _APART_PX)
+    if rows[0] < 0 or rows[1] >= gray.shape[0]:
+        return segment
+    level = median_level(gray[y : y + height, x : x + width])
+    farthest = int(_GOES_ON_SHARE * width)
+
+    def beyond(start: int, step: int) -> int:
+        """How many columns from ``start`` on belong to the bar."""
+        for count in range(farthest + 1):
+            column = start + count * step
+            if not 0 <= column < gray.shape[1]:
+                return 0
+            own, *around = median_level(gray[y : y + height, column]), *(int(gray[row, column]) for row in rows)
+            if abs(own - level) > _GOES_ON or min(abs(one - level) for one in around) < 2 * _GOES_ON:
+                return count
+        return 0
+
+    left, right = beyond(x - 1, -1), beyond(x + width, 1)
+    if max(left, right) < _LEAST_BEYOND_PX:
+        return segment
+    box = (x - left, y, width + left + right, height)
+    return replace(segment, box=box, line_box=box, length_px=float(box[2]))
 
 
 def is_frame_side(gray: NDArray[np.uint8], segment: Segment) -> bool:
