@@ -248,7 +248,10 @@ def _agreed(crop: NDArray[np.uint8], first: _Understood, quick: _Understood) -> 
         if quick.confidence < _DISSENT:
             return None
         reason = f"{first.text!r} and {quick.text!r} were read by two readers"
-        return LabelReading(first.text, first.value, False, sure, reason)
+        # A point is lost sooner than one is imagined: who saw one between the same digits is heard elsewhere.
+        same_digits = re.sub(r"[^0-9]", "", first.text) == re.sub(r"[^0-9]", "", quick.text)
+        heard = quick if same_digits and re.search(r"[0-9][.,][0-9]", quick.text) else first
+        return LabelReading(heard.text, heard.value, False, sure, reason)
     usual = is_usual_value(first.value.value) and not (first.value.doubt and quick.value.doubt)
     if not usual or sure < _BOTH_SURE or max(first.confidence, quick.confidence) < SURE:
         return None

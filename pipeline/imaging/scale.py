@@ -43,6 +43,7 @@ from pipeline.records import DecodedImage, ScaleReading
 
 _DISSENT: Final = 0.7
 _AS_COLOURED: Final = 0.6
+_THIN_PX: Final = 3
 _SAME_END_PX: Final = 2
 _NUMBER_WITH_POINT: Final = re.compile(r"[^0-9]{0,2}([0-9]+(?:[.,]|(?<!1) (?!1))[0-9]+)")
 """A space between two digits is what a reader sees of a point that is too pale; a 1 has wide margins."""
@@ -277,7 +278,8 @@ def _doubt_of_colour(
 ) -> str:
     """Why a reading of coloured print may not be believed; empty if it may."""
     label = cut_out(print_alone, box)
-    if _is_paler(cut_out(print_alone, candidate.segment.line_box), label):
+    has_ticks = candidate.segment.kind in ("ticked", "broken")
+    if _is_paler(cut_out(print_alone, candidate.segment.line_box), label, has_ticks=has_ticks):
         return "the bar is paler than its label"
     if _is_disputed(candidate, seen):
         return _CROPS_DIFFER
@@ -291,9 +293,14 @@ def _doubt_of_colour(
     return ""
 
 
-def _is_paler(bar: NDArray[np.uint8], label: NDArray[np.uint8]) -> bool:
-    """Whether the strongest row of a coloured bar is much paler than its label; a JPEG pales the rows at its edges."""
-    return float(np.median(bar, axis=1).max()) < _AS_COLOURED * float(np.percentile(label, 95))
+def _is_paler(bar: NDArray[np.uint8], label: NDArray[np.uint8], *, has_ticks: bool) -> bool:
+    """Whether the strongest row of a coloured bar is much paler than its label.
+
+    Where a JPEG keeps colours for two rows at a time, a line of one row has half of its own; its ends are told by ticks
+    only.
+    """
+    least = _AS_COLOURED / 2 if has_ticks and bar.shape[0] <= _THIN_PX else _AS_COLOURED
+    return float(np.median(bar, axis=1).max()) < least * float(np.percentile(label, 95))
 
 
 def _states_another(candidate: ScaleCandidate, than: ScaleCandidate) -> bool:
