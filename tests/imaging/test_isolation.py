@@ -114,7 +114,7 @@ def test_a_child_ends_when_its_parent_is_killed(last_file: bytes) -> None:
     program = (
         "from pipeline.imaging.isolation import Limits, run_isolated\n"
         "from tests.imaging.misbehaving import process_of\n"
-        "limits = Limits(1.0, 1 << 30)\n"
+        "limits = Limits(4.0, 1 << 30)\n"
         "print(run_isolated(process_of, b'x', limits=limits)[0], flush=True)\n"
         f"run_isolated(process_of, {last_file!r}, limits=limits)\n"
         "input()\n"
@@ -152,7 +152,7 @@ def test_a_batch_is_answered_in_order_by_one_child() -> None:
 
 @pytest.mark.parametrize("bad", [CRASH, END, EAT, BREAK, HANG])
 def test_in_a_batch_every_file_is_judged_as_it_is_alone(bad: bytes) -> None:
-    limits = Limits(1.0 if bad == HANG else 20.0, 600 << 20)
+    limits = Limits(4.0 if bad == HANG else 20.0, 600 << 20)
     with pytest.raises(ImageError) as alone:
         run_isolated(process_of, bad, limits=limits)
     first, found, last = run_isolated_batch(process_of, [b"1", bad, b"333"], limits=limits)
