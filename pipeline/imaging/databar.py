@@ -20,8 +20,7 @@ from pipeline.imaging.gray_levels import (
     row_shares,
     share_near,
 )
-from pipeline.imaging.ink_pieces import piece_boxes
-from pipeline.kernels.ink_runs import pieces_with_core, runs
+from pipeline.imaging.ink_pieces import keep_cored, piece_boxes
 from pipeline.kernels.level_counts import row_levels
 
 _SAMPLED_COLUMNS: Final = 128
@@ -323,7 +322,7 @@ def _overlay_ink(
     if cv2.countNonZero(ink) > _INK_SHARE[1] * ink.size:
         return np.zeros_like(cut), None
     core = near_level(cut, level, _OVERLAY_CORE)
-    return ink, pieces_with_core(ink, runs(ink), core, _OVERLAY_CORE_SHARE)
+    return ink, keep_cored(ink, core, _OVERLAY_CORE_SHARE)
 
 
 def _without_rules(ink: NDArray[np.uint8], longest: float) -> NDArray[np.uint8]:

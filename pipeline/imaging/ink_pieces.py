@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.ink_runs import long_runs, pieces, runs
+from pipeline.kernels.ink_runs import long_runs, pieces, pieces_with_core, runs
 
 
 def piece_boxes(ink: NDArray[np.uint8]) -> NDArray[np.int32]:
@@ -19,6 +19,11 @@ def piece_boxes(ink: NDArray[np.uint8]) -> NDArray[np.int32]:
         x, y, width, height and area of each, in the order of their first runs.
     """
     return pieces(runs(ink))
+
+
+def keep_cored(ink: NDArray[np.uint8], core: NDArray[np.uint8], share: float) -> NDArray[np.int32]:
+    """Take the pieces off a mask of which less than a share lies in the core; those that stay, as `piece_boxes`."""
+    return pieces_with_core(ink, runs(ink), core, share)
 
 
 def long_pieces(ink: NDArray[np.uint8], shortest_px: int) -> NDArray[np.int32]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.compiled import compiled
+from pipeline.kernels.union_find import find_root
 
 _WORD: Final = 8
 _FIRST_CAPACITY: Final = 1024
@@ -112,14 +113,6 @@ def long_runs(mask: NDArray[np.uint8], shortest: int) -> NDArray[np.int32]:
 
 
 @compiled
-def _root(parent: NDArray[np.int64], run: int) -> int:
-    while parent[run] != run:
-        parent[run] = parent[parent[run]]
-        run = parent[run]
-    return run
-
-
-@compiled
 def owners(runs: NDArray[np.int32]) -> tuple[NDArray[np.int64], int]:
     """To which 8-connected piece each run belongs, and how many there are.
 
@@ -142,14 +135,14 @@ def owners(runs: NDArray[np.int32]) -> tuple[NDArray[np.int64], int]:
             above += 1
         touching = above
         while touching < run and runs[touching, 0] < row and runs[touching, 1] <= end:
-            one, other = _root(parent, run), _root(parent, touching)
+            one, other = find_root(parent, run), find_root(parent, touching)
             parent[max(one, other)] = min(one, other)
             touching += 1
     # The root of a piece is its first run: whoever comes later finds its piece numbered already.
     owner = np.empty(n, np.int64)
     count = 0
     for run in range(n):
-        root = _root(parent, run)
+        root = find_root(parent, run)
         if root == run:
             owner[run] = count
             count += 1

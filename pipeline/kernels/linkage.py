@@ -18,6 +18,7 @@ from scipy.cluster import hierarchy
 from pipeline.errors import StageError, UsageError
 from pipeline.kernels.arrays import as_vectors, require_count, require_finite
 from pipeline.kernels.compiled import compiled
+from pipeline.kernels.union_find import find_root
 
 LinkageMethod = Literal["ward", "single", "complete", "average", "centroid"]
 
@@ -250,14 +251,6 @@ def _nearest_in_tile(
 
 
 @compiled
-def _root(parents: NDArray[np.int64], node: int) -> int:
-    while parents[node] != node:
-        parents[node] = parents[parents[node]]
-        node = parents[node]
-    return node
-
-
-@compiled
 def _name_clusters(first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Turn merges of representative rows into SciPy's cluster numbers and sizes."""
     n_merges = first.shape[0]
@@ -265,7 +258,7 @@ def _name_clusters(first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple
     sizes = np.ones(2 * n_merges + 1, dtype=np.int64)
     children = np.empty((n_merges, 2), dtype=np.int64)
     for merge in range(n_merges):
-        one, other = _root(parents, first[merge]), _root(parents, second[merge])
+        one, other = find_root(parents, first[merge]), find_root(parents, second[merge])
         new = n_merges + 1 + merge
         parents[one] = new
         parents[other] = new
@@ -285,7 +278,7 @@ def _label_by_appearance(children: NDArray[np.int64], n_rows: int) -> NDArray[np
     labels = np.empty(n_rows, dtype=np.int32)
     next_label = 0
     for row in range(n_rows):
-        root = _root(parents, row)
+        root = find_root(parents, row)
         if label_of[root] < 0:
             label_of[root] = next_label
             next_label += 1

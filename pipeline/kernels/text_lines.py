@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.compiled import compiled
+from pipeline.kernels.union_find import find_root
 
 
 @compiled
@@ -33,11 +34,7 @@ def lines_of_text(letters: NDArray[np.int32], word_gap: float) -> NDArray[np.int
             overlap = min(y + height, y2 + height2) - max(y, y2)
             if gap > word_gap * taller or 2 * overlap < shorter or taller > 12 * shorter:
                 continue
-            low, high = one, other
-            while first[low] != low:
-                low = first[low]
-            while first[high] != high:
-                high = first[high]
+            low, high = find_root(first, one), find_root(first, other)
             first[max(low, high)] = min(low, high)
     boxes = np.empty((n, 4), np.int32)
     line = np.empty(n, np.int64)
