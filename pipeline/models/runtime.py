@@ -46,13 +46,13 @@ def deterministic() -> Iterator[None]:
     holding several encoders, one an actor.
     """
     threads_before = torch.get_num_threads()
-    strict_before = torch.are_deterministic_algorithms_enabled()
+    strict_before = torch.get_deterministic_debug_mode()
     configure_torch(1)
     try:
         yield
     finally:
         torch.set_num_threads(threads_before)
-        torch.use_deterministic_algorithms(strict_before)
+        torch.set_deterministic_debug_mode(strict_before)
 
 
 @contextmanager
@@ -129,7 +129,8 @@ def _why_no_cuda() -> str:
 
 
 def _set_determinism() -> None:
-    torch.use_deterministic_algorithms(True)
+    # `use_deterministic_algorithms` says the same, and imports Torch's compiler for it: 3 s of a process's start.
+    torch.set_deterministic_debug_mode("error")
     torch.backends.cudnn.benchmark = False
     # TF32 keeps 10 bits of the mantissa: a GPU would give visibly other vectors than a CPU.
     torch.backends.cuda.matmul.allow_tf32 = False

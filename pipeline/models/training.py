@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.errors import StageError, UsageError
+from pipeline.models.adam import Adam
 from pipeline.models.settings import ConvolutionalSettings, StackedSettings
 
 
@@ -157,7 +158,7 @@ def train_epochs(
     StageError
         If the loss is no longer finite.
     """
-    optimiser = torch.optim.Adam(list(parameters), lr=learning_rate)
+    optimiser = Adam(parameters, learning_rate=learning_rate)
     history: list[EpochLoss] = []
     for epoch in range(1, epochs + 1):
         order = np.argsort(hash_ids(split.ids[split.train], STREAM_ORDER, seed, epoch), kind="stable")

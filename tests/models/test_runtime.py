@@ -6,9 +6,9 @@ from pipeline.models.runtime import configure_torch, deterministic, device_repor
 
 
 def test_deterministic_takes_one_thread_and_restores_what_was_set() -> None:
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     torch.set_num_threads(2)
-    torch.use_deterministic_algorithms(False)
+    torch.set_deterministic_debug_mode("default")
     try:
         with deterministic():
             assert torch.get_num_threads() == 1
@@ -17,7 +17,7 @@ def test_deterministic_takes_one_thread_and_restores_what_was_set() -> None:
         assert not torch.are_deterministic_algorithms_enabled()
     finally:
         torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1])
+        torch.set_deterministic_debug_mode(before[1])
 
 
 def test_configure_torch_refuses_no_threads() -> None:
