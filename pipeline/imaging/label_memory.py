@@ -130,8 +130,8 @@ class LabelMemory:
         self._fresh[digest] = reading
 
     @contextmanager
-    def hearing_against(self, value: LabelValue) -> Iterator[None]:
-        """Within this, one looks for what speaks against a value that was read already.
+    def hearing_against(self, value: LabelValue | None) -> Iterator[None]:
+        """Within this, one looks for what speaks against a value that was read already, if there is one.
 
         A crop that a quick reader reads as this value is not given to the others, nor remembered.
         """

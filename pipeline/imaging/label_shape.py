@@ -2,18 +2,19 @@
 
 A network that is sure of itself may still lose a decimal point (``5.00 um`` becomes ``500 um``) or a digit,
 or take ``n`` for ``µ``. Counting the letters, the points, the holes in the digits and looking at which side
-of the unit's first letter is open costs 0.3 ms and catches these.
+of the unit's first letter is open costs 0.2 ms and catches these.
 """
 
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.label_value import LabelValue
+from pipeline.kernels.ink_runs import pieces, runs
+from pipeline.kernels.letter_shapes import drawn_pieces, enclosed_areas, open_sides, stems
 
 Verdict = Literal["confirms", "contradicts", "silent"]
 
@@ -63,11 +64,16 @@ class _Glyph:
     top: int
     bottom: int
     width: int
-    mask: NDArray[np.uint8]
+    height: int
+    piece: int
+    pieces: NDArray[np.int32]
+    """The number of the piece of each pixel of the crop; this letter's is ``piece``."""
 
     @property
-    def height(self) -> int:
-        return self.bottom - self.top
+    def mask(self) -> NDArray[np.uint8]:
+        """1 where the letter is, within its box."""
+        box = self.pieces[self.top : self.bottom, self.x : self.x + self.width]
+        return np.asarray(box == self.piece, dtype=np.uint8)
 
 
 def check_shapes(crop: NDArray[np.uint8], text: str, value: LabelValue) -> ShapeVerdict:
@@ -208,41 +214,19 @@ def _first_unit_letter(first: _Glyph, last: _Glyph, baseline: int, digit_height:
     if descends:
         return "p" if _holes(first) else "u"
     # Stems, not widths: in fonts of one width for all letters n is as wide as m.
-    if _stems(last) < 3:
+    if stems(last.mask) < 3:
         return "?"
-    if _stems(first) >= 3:
+    if stems(first.mask) >= 3:
         return "m"
-    open_top, open_bottom = _openings(first)
+    open_top, open_bottom = open_sides(first.mask)
     if open_top == open_bottom:
         return "?"
     return "u" if open_top else "n"
 
 
-def _stems(glyph: _Glyph) -> int:
-    """Number of upright strokes: the most frequent count of ink runs in the rows of the lower half."""
-    rows = np.pad(
-        glyph.mask[glyph.height // 2 : max(glyph.height // 2 + 1, int(0.85 * glyph.height))], ((0, 0), (1, 0))
-    )
-    starts = (np.diff(rows.astype(np.int8), axis=1) == 1).sum(axis=1)
-    return int(np.bincount(starts).argmax())
-
-
-def _openings(glyph: _Glyph) -> tuple[bool, bool]:
-    """Whether the middle of a letter can be reached from above, and from below, down to half its height."""
-    third = max(1, glyph.width // 3)
-    middle = glyph.mask[:, third : max(third + 1, glyph.width - third)]
-    half = max(1, glyph.height // 2)
-    from_top = bool((middle[:half] == 0).all(axis=0).any())
-    from_bottom = bool((middle[-half:] == 0).all(axis=0).any())
-    return from_top, from_bottom
-
-
 def _holes(glyph: _Glyph) -> int:
     """Number of enclosed white areas; single pixels in large letters are noise."""
-    framed = np.pad(1 - glyph.mask, 1, constant_values=1).astype(np.uint8)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(framed, connectivity=4)
-    smallest = max(1.0, _SMALLEST_HOLE * glyph.mask.size)
-    return int((stats[1:, cv2.CC_STAT_AREA] >= smallest).sum()) - 1
+    return enclosed_areas(glyph.mask, max(1.0, _SMALLEST_HOLE * glyph.width * glyph.height))
 
 
 def _is_point(glyph: _Glyph, digit_height: int, baseline: int) -> bool:
@@ -259,12 +243,11 @@ def _without_star(glyphs: list[_Glyph]) -> list[_Glyph]:
 
 def _glyphs(crop: NDArray[np.uint8], threshold: int) -> list[_Glyph]:
     """Connected pieces of ink, from left to right."""
-    ink = (crop < threshold).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    glyphs = []
-    for index in range(1, count):
-        x, y, width, height, area = stats[index].tolist()
-        if area >= 2:
-            mask = (labels[y : y + height, x : x + width] == index).astype(np.uint8)
-            glyphs.append(_Glyph(x, y, y + height, width, mask))
+    ink_runs = runs((crop < threshold).view(np.uint8))
+    drawn = drawn_pieces(ink_runs, crop.shape)
+    glyphs = [
+        _Glyph(x, y, y + height, width, height, index, drawn)
+        for index, (x, y, width, height, area) in enumerate(pieces(ink_runs).tolist())
+        if area >= 2
+    ]
     return sorted(glyphs, key=lambda glyph: glyph.x)

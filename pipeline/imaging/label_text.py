@@ -21,7 +21,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from pipeline.errors import WeightsError
-from pipeline.imaging.gray_levels import distance_from, median_level
+from pipeline.kernels.label_pages import print_page
 
 PAD_PX: Final = 4
 """White around the ink of a crop; more padding costs the network a quarter of its right answers."""
@@ -88,15 +88,11 @@ def text_crop(
     """
     x, y, width, height = box
     cut = gray[y : y + height, x : x + width]
-    difference = distance_from(cut, median_level(cut[ink == 0]))
-    if fringe_px is not None:
-        reach = 2 * fringe_px + 1
-        difference *= np.asarray(cv2.dilate(ink, np.ones((reach, reach), np.uint8)), dtype=np.uint8)
-    darkest = max(1, int(difference.max(initial=0)))
-    levels = np.rint(255.0 - np.minimum(np.arange(256) * (255.0 / darkest), 255.0)).astype(np.uint8)
-    page = np.full((height + 2 * PAD_PX, width + 2 * PAD_PX), 255, np.uint8)
-    page[PAD_PX:-PAD_PX, PAD_PX:-PAD_PX] = levels[difference]
-    return page
+    if fringe_px is None:
+        return print_page(cut, ink, np.ones_like(ink), PAD_PX)
+    reach = 2 * fringe_px + 1
+    near = cv2.dilate(ink, np.ones((reach, reach), np.uint8))
+    return print_page(cut, ink, np.asarray(near, dtype=np.uint8), PAD_PX)
 
 
 class RememberingReader:

@@ -118,6 +118,12 @@ def points_between_digits(text: str) -> int:
     return len(re.findall(r"(?<=[0-9])[., ]+(?=[0-9oO])", text))
 
 
+def is_cut_number(text: str) -> bool:
+    """Tell whether a text is a length of zero, such as ``0.0 um``: what is left of a label without its first digit."""
+    match = _LABEL.match(_cleaned(text))
+    return match is not None and _unit(match["unit"])[0] is not None and not re.search(r"[1-9Il|]", match["number"])
+
+
 def _cleaned(text: str) -> str:
     """NFKC (one micro sign instead of two), outer ticks and specks off, single spaces."""
     plain = " ".join(unicodedata.normalize("NFKC", text).split())

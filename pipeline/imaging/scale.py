@@ -25,6 +25,7 @@ from pipeline.imaging.databar import DataBar, find_data_bar, is_drawing, may_be_
 from pipeline.imaging.decode import decode_image
 from pipeline.imaging.label_memory import LabelMemory
 from pipeline.imaging.label_text import TextReader
+from pipeline.imaging.label_value import LabelValue
 from pipeline.imaging.panels import find_panels
 from pipeline.imaging.scale_candidates import (
     ScaleCandidate,
@@ -156,11 +157,11 @@ def _search(
     seen: list[ScaleCandidate] = []
     held: list[ScaleCandidate] = []
     found = straight_or_tilted(gray, bar, memory)
-    for candidate, is_straight in found:
+    for candidate, is_straight in _following(found, held, memory):
         if held and not is_straight:
             break
         if _is_certain(candidate, gray.shape[1]) and not any(_is_cut_off(candidate, one) for one in held):
-            held = [one for one in held if not _is_cut_off(one, candidate)]
+            held[:] = [one for one in held if not _is_cut_off(one, candidate)]
             if not _needs_more(candidate):
                 seen += _other_crops(candidate, found, memory)
                 if _is_disputed(candidate, seen) or not _all_agree([*held, candidate]):
@@ -179,6 +180,21 @@ def _search(
         return None, seen
     agreed = _all_agree(held) and not _is_disputed(held[0], seen)
     return (held[0], seen) if agreed else (None, [_in_doubt(one) for one in held])
+
+
+def _following(
+    found: Iterator[tuple[ScaleCandidate, bool]], held: list[ScaleCandidate], memory: LabelMemory
+) -> Iterator[tuple[ScaleCandidate, bool]]:
+    """The candidates that are found; further crops of a bar whose label was held last may only speak against it."""
+    value: LabelValue | None = None
+    while True:
+        with memory.hearing_against(value):
+            candidate, is_straight = next(found, (None, True))
+        if candidate is None:
+            return
+        yield candidate, is_straight
+        is_held = bool(held) and held[-1].segment.box == candidate.segment.box and not candidate.is_last
+        value = held[-1].reading.value if is_held and held[-1].reading is not None else None
 
 
 def _other_crops(

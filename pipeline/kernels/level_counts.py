@@ -9,7 +9,7 @@ _LEVELS = 256
 
 
 @compiled
-def _level_of_rank(counts: NDArray[np.int32], rank: int) -> int:
+def level_of_rank(counts: NDArray[np.int32], rank: int) -> int:
     """The level that the value of a rank, counted from 0, has."""
     below = 0
     for level in range(_LEVELS):
@@ -27,7 +27,7 @@ def median_level(values: NDArray[np.uint8]) -> int:
         for column in range(values.shape[1]):
             counts[values[row, column]] += 1
     lower, upper = (values.size - 1) // 2, values.size // 2
-    return (_level_of_rank(counts, lower) + _level_of_rank(counts, upper)) // 2
+    return (level_of_rank(counts, lower) + level_of_rank(counts, upper)) // 2
 
 
 @compiled
@@ -61,7 +61,7 @@ def row_levels(rows: NDArray[np.uint8], tolerance: int) -> tuple[NDArray[np.int1
     for row in range(height):
         for column in range(width):
             counts[rows[row, column]] += 1
-        median = _level_of_rank(counts, width // 2)
+        median = level_of_rank(counts, width // 2)
         near = counts[max(0, median - tolerance) : median + tolerance + 1]
         medians[row], shares[row] = median, near.sum() / width
         for column in range(width):
