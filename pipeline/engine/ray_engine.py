@@ -29,12 +29,15 @@ class RayEngine:
     def __init__(self, workers: int, dashboard: str | None) -> None:
         self.workers = workers
         self.dashboard = dashboard
+        self._kept: list[Any] = []
+        self._kept_gpus = 0.0
 
     def map(
         self, function: Callable[[Item], Result], items: Iterable[Item], *, retries: int, gpus: float = 0.0
     ) -> Iterator[Result]:
         """See `base.Engine.map`; one actor a worker, each given one item at a time.
 
+        Actors are kept for the next map, as long as no other engine works and the GPUs asked for stay the same.
         No more actors than the cluster has GPUs for: one that waits for a GPU waits for ever, with its item.
 
         Raises
@@ -43,7 +46,12 @@ class RayEngine:
             The cluster has fewer GPUs than one actor asks for.
         """
         actors = self._most_actors(gpus)
-        pool = ActorPool[Item, Result](function, iter(items), actors=actors, gpus=gpus, retries=retries)
+        if gpus != self._kept_gpus:
+            self.rest()
+            self._kept_gpus = gpus
+        pool = ActorPool[Item, Result](
+            function, iter(items), actors=actors, gpus=gpus, retries=retries, kept=self._kept
+        )
         yield from pool.results()
 
     def _most_actors(self, gpus: float) -> int:
@@ -58,7 +66,9 @@ class RayEngine:
         return min(self.workers, int(found // gpus))
 
     def rest(self) -> None:
-        """Nothing to give back: the actors end with each `map`."""
+        """Give back the processors, GPUs and memory of the actors that were kept."""
+        while self._kept:
+            ray.kill(self._kept.pop())
 
     def close(self) -> None:
         """Leave Ray; a local node ends with it."""

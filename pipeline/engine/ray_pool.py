@@ -29,8 +29,19 @@ class _Attempt(Generic[Item]):
     retries_left: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """An actor that has not yet said that it runs; one that was kept has run before."""
+
+    actor: Any
+    is_new: bool
+
+
 class ActorPool(Generic[Item, Result]):
     """Maps a function over items with up to ``actors`` actors of one CPU and ``gpus`` GPUs.
+
+    ``kept`` are idle actors of an earlier pool, with the same ``gpus``. They are taken before new ones are started, and
+    those that are idle in the end are put back: what a worker imports takes seconds.
 
     Ray's own restarts are not used: an actor of a lost node would wait, with its item, for processors that the others
     hold until the work is done. Here an actor is given nothing before it runs. A lost actor's item goes to another, and
@@ -45,14 +56,16 @@ class ActorPool(Generic[Item, Result]):
         actors: int,
         gpus: float,
         retries: int,
+        kept: list[Any],
     ) -> None:
+        self._kept = kept
         self._function = function
         self._items = items
         self._most = actors
         self._options = {"num_cpus": 1, "num_gpus": gpus, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
         self._retries = retries
         self._waiting: deque[_Attempt[Item]] = deque()
-        self._starting: dict[Any, Any] = {}
+        self._starting: dict[Any, _Start] = {}
         self._busy: dict[Any, tuple[Any, _Attempt[Item]]] = {}
         self._idle: list[Any] = []
         self._failed_starts = 0
@@ -70,24 +83,26 @@ class ActorPool(Generic[Item, Result]):
                 else:
                     yield from self._finished(done[0])
         finally:
-            for actor in [*self._starting.values(), *(actor for actor, _ in self._busy.values()), *self._idle]:
+            self._kept += self._idle
+            for actor in [*(start.actor for start in self._starting.values()), *(a for a, _ in self._busy.values())]:
                 ray.kill(actor)
 
     def _start(self) -> None:
-        actor: Any = ray.remote(_Worker).options(**self._options).remote()
-        self._starting[actor.__ray_ready__.remote()] = actor
+        actor: Any = self._kept.pop() if self._kept else None
+        start = _Start(actor or ray.remote(_Worker).options(**self._options).remote(), is_new=actor is None)
+        self._starting[start.actor.__ray_ready__.remote()] = start
 
     def _started(self, reference: Any) -> None:
-        actor = self._starting.pop(reference)
+        start = self._starting.pop(reference)
         try:
             ray.get(reference)
         except ray.exceptions.RayError as error:  # its node died meanwhile
-            self._failed_starts += 1
+            self._failed_starts += start.is_new
             if self._failed_starts > _MOST_FAILED_STARTS:
                 raise EngineError(f"Ray's workers do not start, {self._failed_starts} times: {_line(error)}") from error
             self._start()
         else:
-            self._give(actor)
+            self._give(start.actor)
 
     def _following(self) -> _Attempt[Item] | None:
         for item in self._items:

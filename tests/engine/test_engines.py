@@ -95,6 +95,23 @@ def test_a_killed_worker_loses_nothing(kind: str, cluster: Engines, tmp_path: Pa
     assert sorted(engine.map(_die_once, markers, retries=3)) == [f"m{n}" for n in range(6)]
 
 
+def _process(_: int) -> int:
+    return os.getpid()
+
+
+def test_ray_keeps_its_actors_until_another_engine_works(cluster: Engines) -> None:
+    ray = cluster.pick("ray", seconds=1e9)
+    ray.rest()
+    (first,) = ray.map(_process, [0], retries=0)
+    assert list(cluster.pick("ray", seconds=1e9).map(_process, [0], retries=0)) == [first]
+    os.kill(first, signal.SIGKILL)
+    (second,) = ray.map(_process, [0], retries=0)  # a dead one costs no item an attempt
+    assert second != first
+    cluster.pick("dask", seconds=1e9)
+    (third,) = ray.map(_process, [0], retries=0)
+    assert third not in (first, second)
+
+
 def test_small_work_stays_in_this_process() -> None:
     with Engines(EngineChoice(workers=2), Silent()) as engines:
         assert isinstance(engines.pick("dask", seconds=1.0), SerialEngine)
