@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from pipeline.config import Recipe
 from pipeline.kernels.agreement import agreement_scores, contingency, normalized_mutual_information
-from pipeline.kernels.reference_labels import orthogonal_labels, refined_labels, uniform_nmi
 from pipeline.stages.label_sets import label_sets
 from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
 from pipeline.stages.result_keys import REFERENCES, agreement_parts, stored_keys
@@ -130,6 +129,9 @@ def _references(truth: NDArray[np.str_], ks: Sequence[int], fixed: dict[str, Any
 
     A refinement has at least as many clusters as there are categories, so its curve begins there.
     """
+    # All of scipy.stats comes with it: half a second of every start.
+    from pipeline.kernels.reference_labels import orthogonal_labels, refined_labels, uniform_nmi
+
     categories = len(np.unique(truth))
     for k in ks:
         if k > len(truth):

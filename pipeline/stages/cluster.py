@@ -14,7 +14,6 @@ from pipeline.config import ClusterSettings, Recipe
 from pipeline.errors import SemcorpusError
 from pipeline.kernels.density_peaks import cut_at_peaks, decision_graph
 from pipeline.kernels.intrinsic_dimension import distinct_distances, two_nn
-from pipeline.kernels.kmeans import minibatch_kmeans
 from pipeline.kernels.linkage import cut_tree, ward_linkage
 from pipeline.stages.keys import random_seed
 from pipeline.stages.neighbour_tables import NeighbourTable, read_neighbours
@@ -114,6 +113,9 @@ Parts = tuple[dict[str, NDArray[Any]], dict[str, Any], dict[str, NDArray[Any]]]
 def _kmeans(
     vectors: VectorSet, values: NDArray[np.float32], _: None, ks: Sequence[int], settings: ClusterSettings
 ) -> Parts:
+    # All of scikit-learn comes with it: a third of what starting a run took.
+    from pipeline.kernels.kmeans import minibatch_kmeans
+
     labels, seconds, inertia, centers = [], [], [], {}
     for k in ks:
         began = time.perf_counter()

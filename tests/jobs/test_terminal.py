@@ -57,6 +57,14 @@ def test_quick_commands_import_no_heavy_library(words: list[str], finished: Path
     assert not HEAVY & set(done.stderr.splitlines())
 
 
+def test_a_run_imports_only_what_its_stages_need() -> None:
+    """One that finds nothing missing, or whose workers are elsewhere, starts without what takes seconds to import."""
+    script = "import sys, pipeline.job; print(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    late = {"dask", "matplotlib", "ray", "scipy.stats", "sklearn", "timm", "torch"}
+    assert not late & set(done.stdout.splitlines())
+
+
 def test_a_reader_that_leaves_is_no_error(finished: Path) -> None:
     command = f"{sys.executable} -m jobs history {finished} --all | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
