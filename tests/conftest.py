@@ -62,6 +62,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def reference_index(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of the demo corpus, all stages done in one process without interruption. Read only."""
+    from tests.stages.conftest import cheap_recipe, run_job
+
+    index = tmp_path_factory.mktemp("reference") / "index"
+    run_job(demo, index, cheap_recipe(demo))
+    return index
+
+
+@pytest.fixture(scope="session")
 def cluster() -> "Iterator[Engines]":
     """Dask and Ray with two workers each, one of each for the whole session."""
     from pipeline.engine import EngineChoice, Engines

@@ -13,14 +13,11 @@ from jobs.main import call
 from pipeline.exporting import folder_name
 from pipeline.stages.ledger import hex_md5, read_images, representatives, sources_of
 from pipeline.storage.index import open_index
-from tests.stages.conftest import cheap_recipe, run_job
 
 
-@pytest.fixture(scope="module")
-def index(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("export") / "index"
-    run_job(demo, place, cheap_recipe(demo))
-    return place
+@pytest.fixture
+def index(reference_index: Path) -> Path:
+    return reference_index
 
 
 def _pictures(index: Path) -> set[str]:

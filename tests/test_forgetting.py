@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,13 +18,24 @@ from pipeline.verification import verify_index
 from tests.stages.conftest import cheap_recipe, run_job
 
 
-@pytest.fixture
-def place(demo: Path, tmp_path: Path) -> Path:
-    """A demo of our own, with its index: PLACE/corpus, PLACE/labels, PLACE/index."""
+@pytest.fixture(scope="module")
+def made(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A demo of our own with its index, and the place where a copy of it is at home: an index knows its corpus."""
+    folder = tmp_path_factory.mktemp("forgetting")
+    home = folder / "home"
     for name in ("corpus", "labels"):
-        shutil.copytree(demo / name, tmp_path / name)
-    run_job(tmp_path, tmp_path / "index", cheap_recipe(tmp_path))
-    return tmp_path
+        shutil.copytree(demo / name, home / name)
+    run_job(home, home / "index", cheap_recipe(home))
+    return home.rename(folder / "kept"), home
+
+
+@pytest.fixture
+def place(made: tuple[Path, Path]) -> Iterator[Path]:
+    """The demo and its index, to be changed: PLACE/corpus, PLACE/labels, PLACE/index."""
+    kept, home = made
+    shutil.copytree(kept, home)
+    yield home
+    shutil.rmtree(home)
 
 
 def _victim(place: Path) -> tuple[str, list[Path]]:

@@ -12,7 +12,6 @@ import pytest
 from pipeline.engine import EngineChoice
 from pipeline.errors import UsageError
 from pipeline.storage.index import open_index
-from tests.stages.conftest import reference_index  # noqa: F401
 from tests.stored import differing_arrays
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,7 +71,7 @@ def test_a_worker_with_too_much_of_its_nodes_memory_makes_room(seen: dict[str, A
     assert seen["workers_after_a_late_look"] == [2, 3]
 
 
-def test_the_whole_job_stores_the_same_bits(seen: dict[str, Any], index: Path, reference_index: Path) -> None:  # noqa: F811
+def test_the_whole_job_stores_the_same_bits(seen: dict[str, Any], index: Path, reference_index: Path) -> None:
     assert differing_arrays(index, reference_index) == []
     (page,) = index.glob("reports/runs/*/dask.html")
     assert "Workers: 0" not in page.read_text()  # it was made before they left

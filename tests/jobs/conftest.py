@@ -28,9 +28,17 @@ def run_arguments(corpus: Path, index: Path, *more: str, labels: Path | None = N
 
 
 @pytest.fixture(scope="session")
-def finished(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def half_done(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of the demo corpus, up to its embeddings. Read only."""
+    index = tmp_path_factory.mktemp("half_done") / "index"
+    assert call(run_arguments(demo / "corpus", index, "--quiet", "--until", "embed", labels=demo / "labels")) == 0
+    return index
+
+
+@pytest.fixture(scope="session")
+def finished(demo: Path, half_done: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An index of the demo corpus, all stages done. Read only."""
-    index = tmp_path_factory.mktemp("finished") / "index"
+    index = Path(shutil.copytree(half_done, tmp_path_factory.mktemp("finished") / "index"))
     assert call(run_arguments(demo / "corpus", index, "--quiet", labels=demo / "labels")) == 0
     return index
 

@@ -1,6 +1,7 @@
 """Ctrl-C, SIGTERM and SIGUSR1 leave a sound index, and the next run finishes."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +16,10 @@ from tests.stored import differing_arrays
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 75)])
 def test_a_stopped_run_leaves_a_sound_index_and_the_next_run_finishes(
-    number: signal.Signals, status: int, demo: Path, finished: Path, tmp_path: Path
+    number: signal.Signals, status: int, demo: Path, half_done: Path, finished: Path, tmp_path: Path
 ) -> None:
-    words = run_arguments(demo / "corpus", tmp_path / "index", labels=demo / "labels")
+    shutil.copytree(half_done, tmp_path / "index")
+    words = run_arguments(demo / "corpus", tmp_path / "index", "--until", "agree", labels=demo / "labels")
     command = [sys.executable, "-m", "jobs", *words, "--log-json"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
         assert run.stderr is not None

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import pytest
-
 from pipeline.config import Recipe, load_recipe
 from pipeline.engine import Engine, EngineChoice, Engines
 from pipeline.engine.opening import EngineName
-from pipeline.job import STAGE_NAMES, open_runner, run_stages
+from pipeline.job import REPORT, STAGE_NAMES, open_runner, run_stages
 from pipeline.progress import Silent
 from pipeline.storage.corpus import Corpus
 
@@ -40,18 +38,10 @@ def cheap_recipe(demo: Path, *assignments: str) -> Recipe:
     return load_recipe(assignments=[*CHEAP, *assignments], overrides=overrides)
 
 
-def run_job(demo: Path, index: Path, recipe: Recipe, engines: Engines | None = None) -> None:
-    """The whole job on the demo corpus."""
+def run_job(demo: Path, index: Path, recipe: Recipe, engines: Engines | None = None, *, report: bool = True) -> None:
+    """The whole job on the demo corpus; without its report it takes two thirds of the time."""
     corpus = Corpus(str(demo / "corpus"), recipe.corpus)
     with open_runner(corpus, index, recipe, engines=EngineChoice.parse("local"), listener=Silent()) as runner:
         if engines is not None:
             runner = type(runner)(runner.index, corpus, recipe, engines, runner.listener)
-        run_stages(runner, STAGE_NAMES)
-
-
-@pytest.fixture(scope="session")
-def reference_index(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index made in one process without interruption."""
-    index = tmp_path_factory.mktemp("reference") / "index"
-    run_job(demo, index, cheap_recipe(demo))
-    return index
+        run_stages(runner, tuple(name for name in STAGE_NAMES if report or name != REPORT))

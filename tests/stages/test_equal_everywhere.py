@@ -9,7 +9,8 @@ from pipeline.storage.index import open_index
 from tests.stages.conftest import OneEngine, cheap_recipe, run_job
 from tests.stored import differing_arrays, stored_arrays
 
-CASES = [("local", 8), ("local", 64), ("dask", 8), ("dask", 32), ("ray", 8), ("ray", 32)]
+# The reference has shards of 32 rows, as have the jobs of the tests of both engines together.
+CASES = [("local", 8), ("local", 64), ("dask", 8), ("ray", 8)]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
@@ -20,7 +21,7 @@ def index(
     engine, shard_rows = request.param
     place = tmp_path_factory.mktemp("equal") / f"{engine}-{shard_rows}"
     recipe = cheap_recipe(demo, f"index.shard_rows={shard_rows}")
-    run_job(demo, place, recipe, OneEngine(cluster.pick(engine, seconds=1e9)))
+    run_job(demo, place, recipe, OneEngine(cluster.pick(engine, seconds=1e9)), report=False)
     return place
 
 

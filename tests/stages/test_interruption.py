@@ -53,6 +53,8 @@ def _command(demo: Path, index: Path, engines: str) -> list[str]:
         "--workers",
         "2",
         "--log-json",
+        "--until",
+        STAGES[-1],
         *settings,
     ]
 

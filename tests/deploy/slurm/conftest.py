@@ -8,9 +8,6 @@ import pytest
 
 from tests.conftest import skip_unless
 from tests.deploy.slurm.two_nodes import TwoNodes, missing
-from tests.stages.conftest import reference_index
-
-__all__ = ["reference_index", "slurm"]
 
 
 @pytest.fixture(scope="session")
