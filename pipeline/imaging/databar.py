@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from pipeline.imaging.gray_levels import (
@@ -21,6 +22,7 @@ from pipeline.imaging.gray_levels import (
     share_near,
 )
 from pipeline.imaging.ink_pieces import keep_cored, piece_boxes
+from pipeline.kernels.constant_rows import constant_runs
 from pipeline.kernels.level_counts import row_levels
 
 _SAMPLED_COLUMNS: Final = 128
@@ -37,11 +39,6 @@ _PURE_SHARE: Final = 0.5
 specimens 0.2 to 0.45, and so have stripes that were made smaller with the picture."""
 
 _PAPER_SHARE: Final = 0.5
-_LEVEL_DRIFT: Final = 3
-_LONGEST_GAP_PX: Final = 3
-_LONGEST_DENSE_GAP_PX: Final = 40
-_DENSE_DRIFT: Final = 16
-_DENSE_PAPER_SHARE: Final = 0.3
 _LOWEST_STRIPE_PX: Final = 8
 _LOWEST_STRIPE_FRACTION: Final = 0.02
 _TALLEST_STRIPE_FRACTION: Final = 0.25
@@ -51,6 +48,7 @@ _INK_CONTRAST: Final = 40
 _EDGE_STEP: Final = 12
 _EDGE_SHARE: Final = 0.2
 _EDGE_BELOW: Final = 0.85
+_ROWS_BELOW: Final = 4
 _HIGHER_THAN_TEXT: Final = 0.05
 _RULE_SHARE: Final = 0.8
 _RULE_SHARE_IN_BOX: Final = 0.97
@@ -145,7 +143,7 @@ def find_data_bar(gray: NDArray[np.uint8]) -> DataBar | None:
     if not close.size:
         return None
     levels[close], shares[close] = row_levels(sampled[close], _PAPER_TOLERANCE)
-    runs = _constant_runs(sampled, levels, shares >= _PAPER_SHARE)
+    runs = constant_runs(sampled, levels, shares >= _PAPER_SHARE, _PAPER_TOLERANCE).tolist()
     lowest = max(_LOWEST_STRIPE_PX, _LOWEST_STRIPE_FRACTION * height)
     tall_enough = [(first + start, last + start) for first, last in runs if last - first >= lowest]
     tall_enough.sort(key=lambda run: (run[0] - run[1], -run[1]))
@@ -337,34 +335,6 @@ def _without_rules(ink: NDArray[np.uint8], longest: float) -> NDArray[np.uint8]:
     return cleared
 
 
-def _constant_runs(
-    rows: NDArray[np.uint8], levels: NDArray[np.int16], is_flat: NDArray[np.bool_]
-) -> list[tuple[int, int]]:
-    """Runs ``first:last`` of flat rows of one level.
-
-    Bridged are gaps of up to 3 rows (lines), and longer ones of dense print: their own median stays near the run's
-    level (the noise of JPEG coding spoils the paper between the letters), or a third of each row is paper.
-    """
-    runs: list[tuple[int, int]] = []
-    first = last = -1
-    level = 0
-    for row in np.flatnonzero(is_flat).tolist():
-        near = first >= 0 and abs(int(levels[row]) - level) <= _LEVEL_DRIFT
-        if not (near and (row - last <= _LONGEST_GAP_PX or _is_bridge(rows[last:row], levels[last:row], level))):
-            if first >= 0:
-                runs.append((first, last))
-            first, level = row, int(levels[row])
-        last = row + 1
-    return [*runs, (first, last)] if first >= 0 else runs
-
-
-def _is_bridge(rows: NDArray[np.uint8], levels: NDArray[np.int16], level: int) -> bool:
-    if levels.size > _LONGEST_DENSE_GAP_PX:
-        return False
-    is_dense = row_shares(near_level(rows, level, _PAPER_TOLERANCE)) >= _DENSE_PAPER_SHARE
-    return bool((is_dense | (np.abs(levels - level) <= _DENSE_DRIFT)).all())
-
-
 def _as_bar(gray: NDArray[np.uint8], top: int, bottom: int, level: int, tolerance: int) -> DataBar | None:
     """The run as a bar, its frame included; None if nothing that looks like print is on it."""
     height = gray.shape[0]
@@ -398,12 +368,11 @@ def _edge_within(gray: NDArray[np.uint8], top: int, bottom: int, level: int) -> 
     paper_share = row_shares(is_paper)
     before, after = is_paper[start - top - 2 : stop - top - 2], is_paper[start - top + 1 : stop - top + 1]
     step = row_shares(np.asarray(~before & after, dtype=np.uint8))
-    rows = np.flatnonzero(step >= _EDGE_SHARE)
-    for row in (start + rows[::-1]).tolist():
-        above, below = paper_share[row - top - higher : row - top], paper_share[row - top :]
-        if float(above.max()) <= 1 - _EDGE_SHARE and float(below[:4].min()) >= _EDGE_BELOW:
-            return int(row)
-    return None
+    rows = start - top + np.flatnonzero(step >= _EDGE_SHARE)
+    above = sliding_window_view(paper_share, higher)[rows - higher].max(axis=1)
+    below = sliding_window_view(paper_share, _ROWS_BELOW)[rows].min(axis=1)
+    edges = rows[(above <= 1 - _EDGE_SHARE) & (below >= _EDGE_BELOW)]
+    return top + int(edges[-1]) if edges.size else None
 
 
 def _paper_columns(stripe: NDArray[np.uint8], level: int) -> tuple[int, int]:

@@ -46,6 +46,7 @@ _DISSENT: Final = 0.7
 _AS_COLOURED: Final = 0.6
 _THIN_PX: Final = 3
 _SAME_END_PX: Final = 2
+_FRAME_SHARE: Final = 0.02
 _NUMBER_WITH_POINT: Final = re.compile(r"[^0-9]{0,2}([0-9]+(?:[.,]|(?<!1) (?!1))[0-9]+)")
 """A space between two digits is what a reader sees of a point that is too pale; a 1 has wide margins."""
 
@@ -216,7 +217,10 @@ def _other_crops(
 
 def _other_panel(gray: NDArray[np.uint8], accepted: ScaleCandidate, memory: LabelMemory) -> str:
     """Why a bar does not hold for a whole figure: another panel has one of another scale; empty where none has."""
-    panels = find_panels(gray)
+    bar = accepted.bar
+    frame = int(_FRAME_SHARE * gray.shape[0])
+    together = (max(0, bar.top - frame), bar.bottom) if bar.is_stripe else (0, 0)
+    panels = find_panels(gray, together=together)
     if len(panels) < 2 or accepted.nm_per_px is None:
         return ""
     x, y = accepted.segment.box[:2]

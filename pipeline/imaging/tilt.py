@@ -97,8 +97,8 @@ def _ruler_slope(pieces: NDArray[np.int32]) -> float | None:
         if float(steps.max()) > 1.1 * float(np.median(steps)) + 2:
             continue
         middle = row[:, 1] + row[:, 3] / 2
-        slope, offset = np.polyfit(row[:, 0], middle, 1)
-        if float(np.abs(middle - slope * row[:, 0] - offset).max()) <= _STRAIGHT_PX:
+        slope = _straight_slope(middle, row[:, 0])
+        if slope is not None:
             return float(np.degrees(np.arctan(slope)))
     return None
 
@@ -124,8 +124,9 @@ def _slope_degrees(piece: NDArray[np.bool_]) -> tuple[float | None, bool]:
     return (None if slope is None else float(np.degrees(np.arctan(slope)))), False
 
 
-def _straight_slope(heights: NDArray[np.float64]) -> float | None:
-    """Slope of a line through one height for each column; None where they do not lie on one."""
-    columns = np.arange(heights.size, dtype=np.float64)
-    slope, offset = np.polyfit(columns, heights, 1)
-    return float(slope) if float(np.abs(heights - slope * columns - offset).max()) <= _STRAIGHT_PX else None
+def _straight_slope(heights: NDArray[np.float64], columns: NDArray[np.float64] | None = None) -> float | None:
+    """Slope of the line of least squares through one height for each column; None where they do not lie on one."""
+    columns = np.arange(heights.size, dtype=np.float64) if columns is None else columns
+    columns, heights = columns - columns.mean(), heights - heights.mean()
+    slope = float(columns @ heights) / max(1.0, float(columns @ columns))
+    return slope if float(np.abs(heights - slope * columns).max()) <= _STRAIGHT_PX else None

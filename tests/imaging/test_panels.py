@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pipeline.imaging import scale
 from pipeline.imaging.panels import find_panels
 from pipeline.imaging.scale import read_scale
 from tests.imaging.scale_drawings import Style, draw, specimen
@@ -56,6 +57,29 @@ def test_panels_that_touch_with_different_bars_give_no_value() -> None:
 def test_two_data_bars_side_by_side_give_no_value() -> None:
     reading = read_scale(figure([("jeol", "200"), ("jeol", "500")], columns=2, gutter=0))
     assert reading.status == "uncertain"
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_panels_with_stripes_of_different_scales_give_no_value(columns: int) -> None:
+    reading = read_scale(figure([("jeol", "200"), ("jeol", "500")], columns=columns))
+    assert reading.nm_per_px is None
+
+
+def test_the_picture_above_a_stripe_is_no_other_panel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A white frame between specimen and stripe looks like a gutter."""
+    gray = draw("zeiss", number="200", length=120, width=1024, height=768).gray
+    top = read_scale(gray).bar_top_px
+    assert top is not None
+    # A stripe lower than a sixth of the picture is no panel: this one is as tall as Zeiss's old ones.
+    stripe = np.vstack([gray[top + 2 :], np.repeat(gray[-1:], 160 - (768 - top), axis=0)])
+    framed = np.vstack([specimen(700, 1024, 5), np.full((6, 1024), 255, np.uint8), stripe])
+    assert len(find_panels(framed)) > 1
+    assert len(find_panels(framed, together=(700 - 6, len(framed)))) == 1
+    asked: list[tuple[int, ...]] = []
+    whole = scale.read_scale
+    monkeypatch.setattr(scale, "read_scale", lambda image, **given: asked.append(image.shape) or whole(image, **given))
+    assert read_scale(framed).scale_nm == 200.0
+    assert not asked
 
 
 @pytest.mark.parametrize("columns", [1, 2])
