@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.imaging.gray_levels import median_level, share_near
+from pipeline.imaging.gray_levels import median_level, near_level, share_near
 from pipeline.imaging.ink_pieces import piece_boxes
 
 Hidden = Literal["", "point", "letter", "first point"]
@@ -24,6 +24,13 @@ _LEAST_CONTRAST: Final = 20
 _SMALLEST_POINT: Final = 0.08
 _LARGEST_POINT: Final = 0.3
 _SOLID_SHARE: Final = 0.7
+_BESIDE_LETTERS: Final = 0.2
+_LETTER_REACH: Final = 2.5
+_LETTER_GAP: Final = 0.45
+_THINNEST_LETTER: Final = 0.12
+_WIDEST_LETTER: Final = 2.2
+_CORE: Final = 12
+_CORE_SHARE: Final = 0.2
 _UNLIKE_INK: Final = 0.33
 _EVEN_SHARE: Final = 0.97
 
@@ -100,6 +107,57 @@ def has_plain_ground(
     middle = median_level(ground)
     tolerance = int(_UNLIKE_INK * abs(level - middle))
     return tolerance > 0 and share_near(ground, middle, tolerance) >= _EVEN_SHARE
+
+
+def has_letter_before(
+    gray: NDArray[np.uint8],
+    box: tuple[int, int, int, int],
+    ink: NDArray[np.uint8],
+    level: int,
+    mark: tuple[int, int, int, int],
+) -> bool:
+    """Whether something like a letter stands right before a label: its first digit, of which a mask kept nothing whole.
+
+    Parameters
+    ----------
+    gray : uint8 ndarray, [height, width]
+        The picture.
+    box : (x, y, width, height)
+        The label's.
+    ink : uint8 ndarray, [box height, box width]
+        1 where there is ink.
+    level : int
+        The ink's gray level.
+    mark : (x, y, width, height)
+        The scale segment, which is no letter.
+
+    Returns
+    -------
+    bool
+        True for a piece as high as the label, no higher, wider than a blurred edge, no wider than two letters, and no
+        further from the label than digits are from each other, that is nearer to the ink's level than to the ground's,
+        and a fifth of it right at the ink's.
+    """
+    x, y, width, height = box
+    label = gray[y : y + height, x : x + width]
+    contrast = abs(level - median_level(label[cv2.dilate(ink, np.ones((3, 3), np.uint8)) == 0]))
+    if contrast < _LEAST_CONTRAST:
+        return False
+    margin = max(3, round(_BESIDE_LETTERS * height))
+    left, top = max(0, x - round(_LETTER_REACH * height)), max(0, y - margin)
+    window = gray[top : y + height + margin, left:x]
+    pale = near_level(window, level, int(_TOWARDS_INK * contrast)) & 1
+    mark_x, mark_y, mark_width, mark_height = mark
+    rows = slice(max(0, mark_y - 1 - top), max(0, mark_y + mark_height + 1 - top))
+    pale[rows, max(0, mark_x - 1 - left) : max(0, mark_x + mark_width + 1 - left)] = 0
+    for at, upper, wide, tall, area in piece_boxes(np.asarray(pale, dtype=np.uint8)).tolist():
+        is_whole = at > 0 and upper > 0 and upper + tall < window.shape[0]
+        is_letter = _TALL * height <= tall and _THINNEST_LETTER * height <= wide <= _WIDEST_LETTER * height
+        if is_whole and is_letter and window.shape[1] - at - wide <= _LETTER_GAP * height:
+            piece = window[upper : upper + tall, at : at + wide]
+            if share_near(piece, level, _CORE) * piece.size >= _CORE_SHARE * area:
+                return True
+    return False
 
 
 def _is_point_before(pale: NDArray[np.bool_], first: list[int]) -> bool:

@@ -39,6 +39,7 @@ from pipeline.imaging.scale_candidates import (
     stroke_regions,
 )
 from pipeline.imaging.scale_verdict import agree, from_certain, from_uncertain, implausible
+from pipeline.imaging.segment import Segment
 from pipeline.imaging.settings_evidence import Word, held_against_settings, with_word
 from pipeline.records import DecodedImage, ScaleReading
 
@@ -47,6 +48,7 @@ _AS_COLOURED: Final = 0.6
 _THIN_PX: Final = 3
 _SAME_END_PX: Final = 2
 _FRAME_SHARE: Final = 0.02
+_LONGER_BY_SHADOW_PX: Final = 1.5
 _NUMBER_WITH_POINT: Final = re.compile(r"[^0-9]{0,2}([0-9]+(?:[.,]|(?<!1) (?!1))[0-9]+)")
 """A space between two digits is what a reader sees of a point that is too pale; a 1 has wide margins."""
 
@@ -264,7 +266,35 @@ def _with_colour(
         return in_colour, [*seen, *further]
     if in_colour is not None and _states_another(in_colour, accepted):
         return None, [_in_doubt(accepted, f"in its colour alone it gives {in_colour.nm_per_px:.4g} nm a pixel")]
+    for one in ([in_colour] if in_colour else []) + further:
+        if _is_same_print(one, accepted):
+            return _as_long_as_coloured(accepted, one, print_alone, gray), seen
     return accepted, seen
+
+
+def _is_same_print(one: ScaleCandidate, other: ScaleCandidate) -> bool:
+    """Whether two candidates are the same bar with the same label."""
+    if one.reading is None or other.reading is None or one.reading.value is None:
+        return False
+    is_alike = one.reading.value == other.reading.value and one.segment.kind == other.segment.kind
+    return is_alike and _overlap(one.segment, other.segment)
+
+
+def _as_long_as_coloured(
+    accepted: ScaleCandidate, in_colour: ScaleCandidate, print_alone: NDArray[np.uint8], gray: NDArray[np.uint8]
+) -> ScaleCandidate:
+    """What was read on a gray picture, its bar as long as in its colour alone: in gray, a shadow may lengthen it."""
+    length = length_of_coloured_bar(print_alone, gray, in_colour.segment)
+    if length is None or abs(accepted.segment.length_px - length) <= _LONGER_BY_SHADOW_PX:
+        return accepted
+    return replace(accepted, segment=replace(in_colour.segment, length_px=length))
+
+
+def _overlap(one: Segment, other: Segment) -> bool:
+    """Whether two segments cover some of the same rows and columns."""
+    (x, y, width, height), (other_x, other_y, other_width, other_height) = one.box, other.box
+    is_beside = x < other_x + other_width and other_x < x + width
+    return is_beside and y < other_y + other_height and other_y < y + height
 
 
 def _coloured(

@@ -15,7 +15,7 @@ VERSIONS = {
     "walk": 1,
     "pair": 4,
     "labels": 3,
-    "scale": 9,
+    "scale": 10,
     "pixels": 1,
     "embed": 1,
     "autoencode": 2,

@@ -92,3 +92,17 @@ def test_the_edge_of_an_outline_or_box_is_not_the_bars(beside: int, level: int) 
 def test_a_bar_with_ticks_keeps_its_length() -> None:
     segment = Segment("ticked", (0, 2, 50, 5), 48.0, (0, 4, 50, 2))
     assert length_of_coloured_bar(np.zeros((9, 90), np.uint8), np.zeros((9, 90), np.uint8), segment) == 48.0
+
+
+def test_a_gray_shadow_does_not_lengthen_a_coloured_bar() -> None:
+    letters = font(20)
+    page = Image.fromarray(np.repeat(specimen(480, 640, 4)[..., None] // 3 + 90, 3, axis=2))
+    pen = ImageDraw.Draw(page)
+    for shift, fill in ((2, (0, 0, 0)), (0, (200, 0, 0))):
+        pen.rectangle((40 + shift, 420 + shift, 159 + shift, 425 + shift), fill=fill)
+        pen.text((60 + shift, 432 + shift), "200 nm", fill=fill, font=letters)
+    content = io.BytesIO()
+    page.save(content, "PNG")
+    reading = read_scale(content.getvalue())
+    assert reading.scale_nm == 200.0
+    assert reading.bar_length_px == pytest.approx(120.0, abs=1.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from pipeline.imaging.hidden_print import hidden_print
+from pipeline.imaging.hidden_print import has_letter_before, hidden_print
 from tests.imaging.scale_drawings import font
 
 
@@ -67,3 +67,52 @@ def test_a_ground_like_the_ink_and_a_single_letter_say_nothing() -> None:
     gray, ink = print_and_ink("1.5 nm", pale=".")
     assert hidden_print(np.full_like(gray, 250), ink, 255) == ""
     assert hidden_print(gray[:, :8], ink[:, :8], 255) == ""
+
+
+def label_whose_first_letters_were_lost(
+    text: str, kept: str, *, size: int = 22, paper: int = 255
+) -> tuple[np.ndarray, tuple[int, int, int, int], np.ndarray]:
+    """Black print on paper, the box of its last letters alone, and their ink."""
+    letters = font(size)
+    page = Image.new("L", (220, 60), paper)
+    ImageDraw.Draw(page).text((40, 15), text, fill=0, font=letters)
+    gray = np.asarray(page, dtype=np.uint8).copy()
+    first = 40 + letters.getlength(text) - letters.getlength(kept)
+    ink = (gray < 100).astype(np.uint8)
+    ink[:, : round(first)] = 0
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    box = (int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
+    return gray, box, ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+NO_MARK = (150, 30, 50, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"), [("25 um", "5 um"), ("300 nm", "0 nm"), ("10 um", "0 um"), ("250 nm", "50 nm")]
+)
+@pytest.mark.parametrize("size", [19, 24, 40])
+def test_a_digit_before_the_label_is_seen(text: str, kept: str, size: int) -> None:
+    gray, box, ink = label_whose_first_letters_were_lost(text, kept, size=size)
+    assert has_letter_before(gray, box, ink, 0, NO_MARK)
+    assert has_letter_before(255 - gray, box, ink, 255, NO_MARK)
+
+
+def test_the_mark_a_word_apart_and_what_is_higher_than_a_letter_are_none() -> None:
+    gray, box, ink = label_whose_first_letters_were_lost("5 um", "5 um")
+    x, y, _, height = box
+    assert not has_letter_before(gray, box, ink, 0, NO_MARK)
+    tick = gray.copy()
+    tick[y : y + height, x - 8 : x - 5] = 0
+    assert has_letter_before(tick, box, ink, 0, NO_MARK)
+    assert not has_letter_before(tick, box, ink, 0, (x - 40, y, 35, height))
+    higher = gray.copy()
+    higher[y - 8 : y + height + 8, x - 8 : x - 5] = 0
+    assert not has_letter_before(higher, box, ink, 0, NO_MARK)
+    apart = gray.copy()
+    apart[y : y + height, x - 22 : x - 14] = 0
+    assert not has_letter_before(apart, box, ink, 0, NO_MARK)
+    pale = gray.copy()
+    pale[y : y + height, x - 8 : x - 5] = 90
+    assert not has_letter_before(pale, box, ink, 0, NO_MARK)
+    assert not has_letter_before(np.full_like(gray, 5), box, ink, 0, NO_MARK)
