@@ -17,6 +17,9 @@ pytestmark = pytest.mark.timeout(600)  # Ray starts slowly on a busy machine
 
 SMALL = ("--nodes=2", "--cpus-per-task=1", "--mem=3G", "--time=10", "--signal=B:USR1@30")
 SHORT = ("--until", "agree")  # the report is no array
+EARLY = {"files", "images", "comparisons", "duplicates", "labels", "scale", "label_crops", "pixels"}
+"""What there is after `--until pixels`."""
+
 SETTINGS = tuple(word for assignment in CHEAP for word in ("--set", assignment))
 
 
@@ -39,6 +42,18 @@ def engines_and_hosts(index: Path) -> tuple[set[str], dict[str, set[str]]]:
     return set(hosts), hosts
 
 
+def early_differences(index: Path, reference: Path) -> list[str]:
+    """Arrays of the stages until pixels that are not the reference's."""
+    return [name for name in differing_arrays(index, reference) if name.split("/")[0] in EARLY]
+
+
+def go_back(reference: Path, index: Path, message: str) -> None:
+    """Make an index that is the reference as it was after the commit of this message."""
+    shutil.copytree(reference, index)
+    opened = open_index(index)
+    opened.rollback(next(commit.id for commit in opened.history() if commit.message == message))
+
+
 def left_behind(slurm: TwoNodes) -> list[Path]:
     """Sessions of ended jobs in the nodes' own folders, and keys and addresses in the shared one."""
     return [*slurm.base.glob("node*/sc-*"), *(slurm.base / "jobs").glob(".semcorpus-*")]
@@ -52,21 +67,33 @@ def index(slurm: TwoNodes, tmp_path: Path) -> Iterator[Path]:
     slurm.clear()
 
 
+def test_dask_works_on_both_nodes_of_ray(slurm: TwoNodes, demo: Path, reference_index: Path, index: Path) -> None:
+    job = slurm.submit("ray.sbatch", *places(demo, index), "--until", "pixels", options=SMALL)
+    assert slurm.wait(job)["ExitCode"] == "0:0", slurm.output(job)
+    assert early_differences(index, reference_index) == []
+    assert engines_and_hosts(index) == ({"dask"}, {"dask": {"node1", "node2"}})
+    assert left_behind(slurm) == []
+
+
 def test_ray_works_on_both_nodes(slurm: TwoNodes, demo: Path, reference_index: Path, index: Path) -> None:
-    job = slurm.submit("ray.sbatch", *places(demo, index), options=SMALL)
+    """From the commit where its first work is for two actors: one that has trained would do it before another came."""
+    go_back(reference_index, index, "embed: train cae")
+    job = slurm.submit("ray.sbatch", *places(demo, index), *SHORT, options=SMALL)
     assert slurm.wait(job)["ExitCode"] == "0:0", slurm.output(job)
     assert differing_arrays(index, reference_index) == []
     assert re.search(r'"engine": "ray", "workers": 2, "dashboard": "http://10\.77\.0\.[12]:\d+"', slurm.output(job))
     engines, hosts = engines_and_hosts(index)
-    assert engines == {"dask", "ray"}
-    assert hosts["dask"] == {"node1", "node2"}
+    assert {"dask", "ray"} <= engines
     assert hosts["ray"] == {"node1", "node2"}
     assert left_behind(slurm) == []
 
 
-@pytest.mark.parametrize("stage", ["walk", "embed"])
-def test_a_node_dies(stage: str, slurm: TwoNodes, demo: Path, reference_index: Path, index: Path) -> None:
-    job = slurm.submit("ray.sbatch", *places(demo, index), *SHORT, options=SMALL)
+@pytest.mark.parametrize(("stage", "until"), [("walk", "pixels"), ("embed", "agree")])
+def test_a_node_dies(stage: str, until: str, slurm: TwoNodes, demo: Path, reference_index: Path, index: Path) -> None:
+    """While Dask works there and Ray rests, and while Ray works and Dask rests, which then comes back to one node."""
+    if stage == "embed":
+        go_back(reference_index, index, "pixels")
+    job = slurm.submit("ray.sbatch", *places(demo, index), "--until", until, options=SMALL)
     slurm.wait_for_output(job, event("stage_started", stage))
     slurm.kill_node(2)
     try:
@@ -75,7 +102,9 @@ def test_a_node_dies(stage: str, slurm: TwoNodes, demo: Path, reference_index: P
     finally:
         slurm.start_node(2)
     assert ended["ExitCode"] == "0:0", slurm.output(job)
-    assert differing_arrays(index, reference_index) == []
+    assert event("stage_finished", until) in slurm.output(job)
+    assert early_differences(index, reference_index) == []
+    assert until == "pixels" or differing_arrays(index, reference_index) == []
 
 
 def test_a_job_that_fails_says_so_and_ends(slurm: TwoNodes, demo: Path, index: Path) -> None:
@@ -142,8 +171,7 @@ def test_a_job_array_does_what_needs_no_network(
     engines, hosts = engines_and_hosts(index)
     assert engines == {"dask"}
     assert hosts["dask"] == {"node1", "node2"}
-    differing = {name.split("/")[0] for name in differing_arrays(index, reference_index)}
-    assert not differing & {"files", "images", "comparisons", "duplicates", "scale", "pixels"}
+    assert early_differences(index, reference_index) == []
     assert left_behind(slurm) == []
 
 
@@ -151,7 +179,8 @@ def test_the_time_limit_is_a_checkpoint_and_the_job_goes_on(
     slurm: TwoNodes, demo: Path, reference_index: Path, index: Path
 ) -> None:
     """The signal that SLURM sends then (`test_scripts` waits for it): the run is stopped and goes on in a new job."""
-    job = slurm.submit("dask.sbatch", *places(demo, index), *SHORT, options=("--nodes=1", *SMALL[1:]))
+    words = (*places(demo, index), "--until", "pixels")
+    job = slurm.submit("dask.sbatch", *words, options=("--nodes=1", *SMALL[1:]))
     slurm.wait_for_output(job, event("stage_started", "scale"))
     slurm.command("scancel", "--batch", "--signal=USR1", job)
     ended = slurm.wait(job)
@@ -160,9 +189,9 @@ def test_the_time_limit_is_a_checkpoint_and_the_job_goes_on(
     assert '"exit_status": 75' in before
     assert event("stage_finished", "pixels") not in before
     assert event("stage_started", "walk") not in after  # all of it was kept
-    assert event("stage_finished", "agree") in after
+    assert event("stage_finished", "pixels") in after
     assert len(list(index.glob("reports/runs/*/dask.html"))) == 2
-    assert differing_arrays(index, reference_index) == []
+    assert early_differences(index, reference_index) == []
 
 
 def test_night_after_night(slurm: TwoNodes, demo: Path, index: Path) -> None:
