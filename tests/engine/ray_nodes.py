@@ -88,10 +88,10 @@ def engines_on_two_nodes(cluster: Cluster) -> dict[str, Any]:
 
 
 def whole_job(cluster: Cluster, demo: Path, index: Path) -> None:
-    """The job over both nodes."""
+    """The job over both nodes, without its report, which is no array."""
     cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
     choice = EngineChoice.parse("dask,ray", ray=cluster.address)
-    run(demo / "corpus", index, recipe=cheap_recipe(demo), engines=choice)
+    run(demo / "corpus", index, recipe=cheap_recipe(demo), engines=choice, until="agree")
 
 
 def main(demo: Path, index: Path) -> None:

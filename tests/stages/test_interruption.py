@@ -7,15 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 from pipeline.storage.index import open_index
 from pipeline.verification import verify_index
 from tests.stages.conftest import CHEAP
+from tests.stages.forked import ForkedCommand, forked_command
 from tests.stored import differing_arrays
 
 # Small shards and checkpoints after every task: a kill finds the index in as many states as possible.
@@ -36,47 +37,40 @@ STAGES = (
 )
 
 Event = dict[str, Any]
+Driver = subprocess.Popen[str] | ForkedCommand
 
 
 def _command(demo: Path, index: Path, engines: str) -> list[str]:
     chosen = (*CHEAP, *RESTLESS) if engines == "local" else CHEAP
     settings = [part for assignment in chosen for part in ("--set", assignment)]
     place = [str(demo / "corpus"), str(index), "--labels", f"classes={demo / 'labels'}"]
-    return [
-        sys.executable,
-        "-m",
-        "jobs",
-        "run",
-        *place,
-        "--engines",
-        engines,
-        "--workers",
-        "2",
-        "--log-json",
-        "--until",
-        STAGES[-1],
-        *settings,
-    ]
+    return ["run", *place, "--engines", engines, "--workers", "2", "--log-json", "--until", STAGES[-1], *settings]
 
 
-def _events(process: subprocess.Popen[str]) -> Iterator[Event]:
+@contextmanager
+def _started(words: list[str]) -> Iterator[Driver]:
+    """The command in a process of its own, started from nothing."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "jobs", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).resolve().parents[2],
+    ) as process:
+        yield process
+
+
+def _events(process: Driver) -> Iterator[Event]:
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("{"):
             yield json.loads(line)
 
 
-def _run(
-    demo: Path, index: Path, engines: str, react: Callable[[subprocess.Popen[str], Event], bool] | None = None
-) -> int:
+def _run(demo: Path, index: Path, engines: str, react: Callable[[Driver, Event], bool] | None = None) -> int:
     """Run the job in a process of its own; ``react`` sees every event until it returns True."""
-    with subprocess.Popen(
-        _command(demo, index, engines),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).resolve().parents[2],
-    ) as process:
+    start = forked_command if engines == "local" else _started
+    with start(_command(demo, index, engines)) as process:
         for event in _events(process):
             if react is not None and react(process, event):
                 react = None
@@ -93,7 +87,7 @@ def test_the_driver_is_killed_in_every_stage(demo: Path, reference_index: Path, 
     for stage in STAGES:
         started = False
 
-        def kill(process: subprocess.Popen[str], event: Event, stage: str = stage) -> bool:
+        def kill(process: Driver, event: Event, stage: str = stage) -> bool:
             nonlocal started
             started = started or (event["event"] == "stage_started" and event["stage"] == stage)
             if started and event["event"] in ("stage_started", "advanced", "checkpoint"):
@@ -108,23 +102,24 @@ def test_the_driver_is_killed_in_every_stage(demo: Path, reference_index: Path, 
     assert _problems(index) == []
 
 
-@pytest.mark.parametrize("stage", ["walk", "embed"])
-def test_control_c_leaves_a_sound_index(stage: str, demo: Path, reference_index: Path, tmp_path: Path) -> None:
+def test_control_c_leaves_a_sound_index(demo: Path, reference_index: Path, tmp_path: Path) -> None:
+    """In two stages of one index: the second run goes on where the first was interrupted."""
     index = tmp_path / "index"
+    for stage in ("walk", "embed"):
 
-    def interrupt(process: subprocess.Popen[str], event: Event) -> bool:
-        if event["event"] == "stage_started" and event["stage"] == stage:
-            process.send_signal(signal.SIGINT)
-            return True
-        return False
+        def interrupt(process: Driver, event: Event, stage: str = stage) -> bool:
+            if event["event"] == "stage_started" and event["stage"] == stage:
+                process.send_signal(signal.SIGINT)
+                return True
+            return False
 
-    assert _run(demo, index, "local", interrupt) == 130
-    assert _problems(index) == []
+        assert _run(demo, index, "local", interrupt) == 130
+        assert _problems(index) == []
     assert _run(demo, index, "local") == 0
     assert differing_arrays(index, reference_index) == []
 
 
-def _kill_one(process: subprocess.Popen[str], is_worker: Callable[[str], bool]) -> int | None:
+def _kill_one(process: Driver, is_worker: Callable[[str], bool]) -> int | None:
     """Kill one of the driver's worker processes; None where there is none within ten seconds."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
@@ -152,7 +147,7 @@ def test_workers_are_killed_and_the_run_goes_on(demo: Path, reference_index: Pat
     index = tmp_path / "index"
     victims: dict[str, int | None] = {}
 
-    def kill(process: subprocess.Popen[str], event: Event) -> bool:
+    def kill(process: Driver, event: Event) -> bool:
         if event["event"] == "stage_started" and event["stage"] in ("scale", "embed") and event["stage"] not in victims:
             is_worker = _is_dask_worker if event["stage"] == "scale" else _is_ray_actor
             victims[event["stage"]] = _kill_one(process, is_worker)
@@ -167,7 +162,7 @@ def test_workers_are_killed_and_the_run_goes_on(demo: Path, reference_index: Pat
 def test_control_c_with_engines_ends_their_processes(demo: Path, tmp_path: Path) -> None:
     children: list[psutil.Process] = []
 
-    def interrupt(process: subprocess.Popen[str], event: Event) -> bool:
+    def interrupt(process: Driver, event: Event) -> bool:
         if event["event"] == "stage_started" and event["stage"] == "walk":
             children.extend(psutil.Process(process.pid).children(recursive=True))
             process.send_signal(signal.SIGINT)

@@ -23,7 +23,7 @@ def test_the_job_on_engines_that_others_started(
     settings = [part for assignment in CHEAP for part in ("--set", assignment)]
     places = [str(demo / "corpus"), str(tmp_path / "index"), "--labels", f"classes={demo / 'labels'}"]
     found = subprocess.run(
-        [sys.executable, "-m", "jobs", "run", *places, *addresses, *settings],
+        [sys.executable, "-m", "jobs", "run", *places, *addresses, "--until", "agree", *settings],
         cwd=Path(__file__).resolve().parents[2],
         env=os.environ | {"COLUMNS": "120"},
         capture_output=True,
