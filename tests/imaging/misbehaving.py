@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import CorruptImageError
-from pipeline.imaging.gray_file import decode_gray
 from pipeline.imaging.summary import PictureSummary, summarise_picture
 
 CRASH, HANG, EAT, END, BREAK = (b"please " + word for word in (b"crash", b"hang", b"eat memory", b"end", b"break"))
@@ -63,6 +62,8 @@ def say_much(data: bytes) -> int:
 
 def gray_or_misbehave(data: bytes, *, max_pixels: int) -> NDArray[np.uint8]:
     """`decode_gray`, unless the file asks for something else."""
+    from pipeline.imaging.gray_file import decode_gray  # Numba comes with it, which most children do not need
+
     misbehave(data)
     return decode_gray(data, max_pixels=max_pixels)
 

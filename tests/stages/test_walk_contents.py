@@ -70,7 +70,7 @@ def _add_bad_files(corpus: Path) -> None:
 
 EXPECTED = {
     "03 crash.png": ("corrupt", "its decoder crashed (SIGSEGV)"),
-    "05 hang.png": ("too_large", "its decoder did not finish within 2 s"),
+    "05 hang.png": ("too_large", "its decoder did not finish within 4 s"),
     "07 eat.png": ("too_large", "it needs more than 0.5 GiB of memory to decode"),
     "09 end.png": ("corrupt", "its decoder ended the process (exit status 3)"),
 }
@@ -84,7 +84,7 @@ def test_bad_decoders_cost_their_own_file_on_every_engine(
     plain = _run(corpus, tmp_path / "plain")
     _add_bad_files(corpus)
     monkeypatch.setattr(walk, "summarise_picture", summarise_or_misbehave)
-    limits = ("walk.decode_seconds=2", f"walk.decode_memory_bytes={1 << 29}")
+    limits = ("walk.decode_seconds=4", f"walk.decode_memory_bytes={1 << 29}")
     one = OneEngine(cluster.pick(engine, seconds=1e9))
     status = _status(_run(corpus, tmp_path / engine, *limits, engines=one))
     assert {path: found for path, found in status.items() if found[0] != "ok"} == EXPECTED
