@@ -45,7 +45,9 @@ _MOST_RIVALS: Final = 3
 _SAME_THICKNESS_PX: Final = 2
 _MOST_READINGS: Final = 12
 _TRACE: Final = 0.15
+_SURE_OF_MM: Final = 0.95
 _POINT_LOST: Final = "something paler at the feet of two letters may be a decimal point"
+_N_FOR_M: Final = "a small n may have been taken for an m"
 _LETTER_LOST: Final = "something like a letter stands before the first one"
 _FIRST_POINT_LOST: Final = "something paler at the foot of the first letter may be a decimal point"
 
@@ -165,6 +167,8 @@ def _on_specimen(
 
     A point that may have been lost makes a number without one uncertain; a letter needs other crops to be heard.
     """
+    if _may_be_nanometres(reading):
+        return replace(reading, is_certain=False, reason=f"{reading.text!r}: {_N_FOR_M}")
     x, y, width, height = box
     before = min(x, height)
     wide = cut_out(gray, (x - before, y, width + before, height))
@@ -176,6 +180,12 @@ def _on_specimen(
     if hidden == "first point" and not re.search(r"[.,]", reading.text):
         return replace(reading, is_certain=False, reason=f"{reading.text!r}: {_FIRST_POINT_LOST}")
     return replace(reading, on_readers_alone=True) if hidden == "letter" else reading
+
+
+def _may_be_nanometres(reading: LabelReading) -> bool:
+    """Whether an ``mm`` rests on readers that are not quite sure: small and touching letters make one of ``nm``."""
+    is_mm = reading.value is not None and reading.value.unit == "mm"
+    return is_mm and reading.on_readers_alone and reading.confidence < _SURE_OF_MM
 
 
 def _labels(

@@ -14,7 +14,7 @@ from pipeline.imaging.label_memory import LabelMemory
 from pipeline.imaging.label_text import TextCandidate
 from pipeline.imaging.label_value import parse_label
 from pipeline.imaging.scale import _is_cut_off, _is_disputed, _is_paler, _with_colour
-from pipeline.imaging.scale_candidates import ScaleCandidate
+from pipeline.imaging.scale_candidates import ScaleCandidate, _on_specimen
 from pipeline.imaging.segment import Segment, with_exact_length
 from tests.imaging.scale_drawings import draw
 
@@ -132,3 +132,22 @@ def test_of_two_readers_who_differ_by_a_point_the_one_who_saw_it_is_heard() -> N
     found = read_label(crop, _Says("25um", 0.99), quick_readers=[_Says("2.5um", 0.6), _Says("35um", 0.3)])
     assert not found.is_certain
     assert found.text == "2.5um"
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "alone", "is_certain"),
+    [
+        ("0.5mm", 0.87, True, False),
+        ("0.5mm", 0.97, True, True),
+        ("0.5mm", 0.87, False, True),
+        ("0.5nm", 0.87, True, True),
+    ],
+)
+def test_an_mm_on_a_specimen_needs_sure_readers_or_the_shapes(
+    text: str, confidence: float, alone: bool, is_certain: bool
+) -> None:
+    gray = np.full((40, 120), 60, np.uint8)
+    reading = LabelReading(text, parse_label(text), True, confidence, "", on_readers_alone=alone)
+    held = _on_specimen(reading, gray, (40, 10, 60, 16), np.zeros((16, 60), np.uint8), 255)
+    assert held.is_certain == is_certain
+    assert is_certain or "taken for an m" in held.reason
