@@ -69,6 +69,7 @@ _TOUCHED_SHARE: Final = 0.1
 _ROUGH_SHARE: Final = 0.4
 _MOST_LINES: Final = 60
 _PROFILE_PX: Final = 6
+_MOST_BLURRED_PX: Final = 1.5
 _BEYOND_PX: Final = 5
 _APART_PX: Final = 3
 _GOES_ON: Final = 30
@@ -193,13 +194,30 @@ def with_exact_length(gray: NDArray[np.uint8], segment: Segment) -> Segment:
         inner = slice(y + 1, y + max(2, height // 6))
     if x < _PROFILE_PX or x + width + _PROFILE_PX > gray.shape[1]:
         return segment
-    profile = gray[inner, x - _PROFILE_PX : x + width + _PROFILE_PX].mean(axis=0, dtype=np.float64)
+    columns = slice(x - _PROFILE_PX, x + width + _PROFILE_PX)
+    profile = gray[inner, columns].mean(axis=0, dtype=np.float64)
     middle = _middle(profile[2 * _PROFILE_PX : -2 * _PROFILE_PX])
-    left = _half_way(profile[: 2 * _PROFILE_PX], middle)
-    right = _half_way(profile[::-1][: 2 * _PROFILE_PX], middle)
+    rows = (y - _APART_PX, y + height - 1 + _APART_PX)
+    is_within = rows[0] >= 0 and rows[1] < gray.shape[0]
+    around = gray[list(rows), columns].mean(axis=0) if is_within else None
+    left = _edge(profile, middle, around)
+    right = _edge(profile[::-1], middle, None if around is None else around[::-1])
     if left is None or right is None:
         return segment
     return replace(segment, length_px=round(profile.size - left - right, 2))
+
+
+def _edge(profile: NDArray[np.float64], inside: float, around: NDArray[np.float64] | None) -> float | None:
+    """Where a bar begins in a profile that begins `_PROFILE_PX` before its mask; None where nothing tells.
+
+    Bright specimen that a bright bar ends on falls off like a blurred edge, only slower: what is that far from the mask
+    must stand out from the rows ``around`` the bar, too.
+    """
+    place = _half_way(profile[: 2 * _PROFILE_PX], inside, _middle(profile[:3]))
+    if place is None or around is None or place >= _PROFILE_PX - _MOST_BLURRED_PX:
+        return place
+    nearer = _half_way(profile[: 2 * _PROFILE_PX], inside, around[: 2 * _PROFILE_PX])
+    return place if nearer is None else max(place, nearer)
 
 
 def _to_its_ends(gray: NDArray[np.uint8], segment: Segment) -> Segment:
@@ -314,15 +332,15 @@ def _is_near(part: NDArray[np.uint8], level: int) -> float:
     return share_near(part, level, _PALE_TOLERANCE)
 
 
-def _half_way(profile: NDArray[np.float64], inside: float) -> float | None:
+def _half_way(profile: NDArray[np.float64], inside: float, ground: float | NDArray[np.float64]) -> float | None:
     """Position, in pixels from the start, of the edge in a profile that begins on the ground and ends inside.
 
     Of several crossings the innermost: a bright speck beside a bar is none of its.
     """
-    ground = _middle(profile[:3])
-    if abs(inside - ground) < 30:
+    contrast = inside - ground
+    if np.abs(contrast).min() < 30:
         return None
-    rise = (profile - ground) / (inside - ground)
+    rise = (profile - ground) / contrast
     before = np.flatnonzero(rise < 0.5)
     if not before.size or before[-1] == rise.size - 1:
         return None

@@ -151,3 +151,23 @@ def test_an_mm_on_a_specimen_needs_sure_readers_or_the_shapes(
     held = _on_specimen(reading, gray, (40, 10, 60, 16), np.zeros((16, 60), np.uint8), 255)
     assert held.is_certain == is_certain
     assert is_certain or "taken for an m" in held.reason
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_bright_specimen_at_a_bars_end_does_not_lengthen_it(mirrored: bool) -> None:
+    """It falls off over some pixels, as a blurred edge does."""
+    gray = np.full((100, 400), 75, np.uint8)
+    gray[40:80, 220:226] = (200, 190, 175, 150, 120, 90)
+    gray[60:64, 100:220] = 255
+    gray = np.ascontiguousarray(gray[:, ::-1]) if mirrored else gray
+    box = (180 if mirrored else 100, 60, 120, 4)
+    measured = with_exact_length(gray, Segment("solid", box, 120.0, box))
+    assert measured.length_px == pytest.approx(120.0, abs=0.5)
+
+
+def test_a_blurred_bar_is_longer_than_its_mask() -> None:
+    gray = np.full((100, 400), 75, np.uint8)
+    gray[60:64, 97:223] = 170
+    gray[60:64, 100:220] = 255
+    box = (100, 60, 120, 4)
+    assert with_exact_length(gray, Segment("solid", box, 120.0, box)).length_px == pytest.approx(126.0, abs=1.0)
