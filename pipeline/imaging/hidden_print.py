@@ -24,6 +24,9 @@ _LEAST_CONTRAST: Final = 20
 _SMALLEST_POINT: Final = 0.08
 _LARGEST_POINT: Final = 0.3
 _SOLID_SHARE: Final = 0.7
+_LETTER_OF_BOX: Final = 0.25
+_LEAST_LETTERS: Final = 3
+_HIGHER_THAN_LETTERS: Final = 1.8
 _BESIDE_LETTERS: Final = 0.2
 _LETTER_REACH: Final = 2.5
 _LETTER_GAP: Final = 0.45
@@ -107,6 +110,26 @@ def has_plain_ground(
     middle = median_level(ground)
     tolerance = int(_UNLIKE_INK * abs(level - middle))
     return tolerance > 0 and share_near(ground, middle, tolerance) >= _EVEN_SHARE
+
+
+def starts_with_specimen(ink: NDArray[np.uint8]) -> bool:
+    """Whether one of the first pieces of a label's ink is much higher than the others: no letter, but it may hide one.
+
+    Parameters
+    ----------
+    ink : uint8 ndarray, [height, width]
+        1 where there is ink.
+
+    Returns
+    -------
+    bool
+        False for fewer than three pieces that may be letters.
+    """
+    pieces = [piece for piece in piece_boxes(ink).tolist() if piece[3] >= _LETTER_OF_BOX * ink.shape[0]]
+    heights = [piece[3] for piece in sorted(pieces)]
+    if len(heights) < _LEAST_LETTERS:
+        return False
+    return bool(max(heights[:2]) > _HIGHER_THAN_LETTERS * sorted(heights)[(len(heights) - 1) // 2])
 
 
 def has_letter_before(

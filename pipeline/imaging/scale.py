@@ -52,6 +52,7 @@ _LONGER_BY_SHADOW_PX: Final = 1.5
 _NUMBER_WITH_POINT: Final = re.compile(r"[^0-9]{0,2}([0-9]+(?:[.,]|(?<!1) (?!1))[0-9]+)")
 """A space between two digits is what a reader sees of a point that is too pale; a 1 has wide margins."""
 
+_LEADING_NUMBER: Final = re.compile(r"[^0-9]{0,2}([0-9][0-9., ]*)")
 _FIRST_POINT: Final = re.compile(r"[^0-9]{0,2}[.,] ?([0-9]+)[^0-9.,]")
 _CROPS_DIFFER: Final = "something else in another crop of the same print"
 
@@ -388,12 +389,17 @@ def _needs_more(candidate: ScaleCandidate) -> bool:
 
 
 def _is_disputed(candidate: ScaleCandidate, others: Iterable[ScaleCandidate]) -> bool:
-    """Whether another crop of print on a specimen shows a point where this one shows none, or another number."""
+    """Whether another crop of print on a specimen shows a point where this one shows none, or another number.
+
+    Or one that begins further left shows a digit more, however unsurely.
+    """
     assert candidate.reading is not None
     if candidate.bar.paper != "picture":
         return False
     others = list(others)
     if any(_states_other(one, candidate) and not _is_cut_off(one, candidate) for one in others):
+        return True
+    if any(_shows_digit_before(one, candidate) for one in others):
         return True
     number = _digits(candidate)
     if not re.search(r"[.,]", candidate.reading.text):
@@ -414,6 +420,18 @@ def _states_other(other: ScaleCandidate, candidate: ScaleCandidate) -> bool:
     if has_no_point(other.reading) and not has_no_point(candidate.reading) and _digits(other) == _digits(candidate):
         return False  # it lost the point that the candidate shows
     return is_same_bar and other.reading.confidence >= _DISSENT and not agree(other.nm_per_px, candidate.nm_per_px)
+
+
+def _shows_digit_before(other: ScaleCandidate, candidate: ScaleCandidate) -> bool:
+    """Whether a crop of the same bar's label that begins further left has the candidate's number and a digit before."""
+    if candidate.on_plain_ground or candidate.label is None or other.label is None:
+        return False
+    seen, number = _LEADING_NUMBER.match(_text(other)), _digits(candidate)
+    if seen is None or other.segment.box != candidate.segment.box:
+        return False
+    digits = re.sub(r"[^0-9]", "", seen[1])
+    is_further_left = other.label.box[0] < candidate.label.box[0] - _SAME_END_PX
+    return is_further_left and len(digits) > len(number) and digits.endswith(number)
 
 
 def _is_cut_off(other: ScaleCandidate, candidate: ScaleCandidate) -> bool:

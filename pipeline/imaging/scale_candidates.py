@@ -23,7 +23,7 @@ from pipeline.imaging.databar import (
 )
 from pipeline.imaging.faint_print import Asked, read_both
 from pipeline.imaging.flat_strokes import flat_stroke_regions
-from pipeline.imaging.hidden_print import has_letter_before, has_plain_ground, hidden_print
+from pipeline.imaging.hidden_print import has_letter_before, has_plain_ground, hidden_print, starts_with_specimen
 from pipeline.imaging.label_box import LabelBox, find_label_boxes, label_ink, stroke_goes_on
 from pipeline.imaging.label_evidence import LabelReading
 from pipeline.imaging.label_memory import LabelMemory
@@ -135,7 +135,9 @@ def read_candidates(
                 if fringe_px is not None and reading.is_certain:
                     is_plain = has_plain_ground(gray, label.box, printed, place.level)
                     reading = _on_specimen(reading, gray, label.box, printed, place.level)
-                    if has_letter_before(gray, label.box, printed, place.level, segment.box):
+                    if starts_with_specimen(printed) or has_letter_before(
+                        gray, label.box, printed, place.level, segment.box
+                    ):
                         reading = replace(reading, is_certain=False, reason=f"{reading.text!r}: {_LETTER_LOST}")
                 rivals = _rivals(segment, segments)
                 yield ScaleCandidate(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from pipeline.imaging.hidden_print import has_letter_before, hidden_print
+from pipeline.imaging.hidden_print import has_letter_before, hidden_print, starts_with_specimen
 from tests.imaging.scale_drawings import font
 
 
@@ -116,3 +116,19 @@ def test_the_mark_a_word_apart_and_what_is_higher_than_a_letter_are_none() -> No
     pale[y : y + height, x - 8 : x - 5] = 90
     assert not has_letter_before(pale, box, ink, 0, NO_MARK)
     assert not has_letter_before(np.full_like(gray, 5), box, ink, 0, NO_MARK)
+
+
+def test_a_piece_much_higher_than_the_letters_starts_a_label_of_specimen() -> None:
+    _, ink = print_and_ink("5 um", size=30)
+    assert not starts_with_specimen(ink)
+    height, width = ink.shape
+    page = np.zeros((2 * height, width + 30), np.uint8)
+    page[height // 2 : height // 2 + height, 30:] = ink
+    assert not starts_with_specimen(page)
+    behind = page.copy()
+    behind[:, -4:] = 1
+    assert not starts_with_specimen(behind)
+    page[:, 2:14] = 1
+    assert starts_with_specimen(page)
+    page[:, 30:] = 0
+    assert not starts_with_specimen(page)

@@ -48,6 +48,21 @@ def test_on_a_specimen_or_of_another_number_it_does(other: ScaleCandidate, whole
     assert _is_disputed(whole, [other])
 
 
+@pytest.mark.parametrize(
+    ("other", "x", "is_disputed"),
+    [("250 u", 116, True), ("250 u", 129, False), ("300 u", 116, False), ("50 u", 116, False), ("1.50", 116, True)],
+    ids=["a digit before", "no further left", "another number", "the same number", "a digit and a point before"],
+)
+def test_a_crop_that_begins_further_left_shows_a_digit_more(other: str, x: int, is_disputed: bool) -> None:
+    end = _candidate("50 um", (130, 70, 44, 14), plain=False)
+    wider = _candidate(other, (x, 70, 174 - x, 14), plain=False)
+    assert wider.nm_per_px is None
+    assert _is_disputed(end, [wider]) == is_disputed
+    assert not _is_disputed(replace(end, on_plain_ground=True), [wider])
+    elsewhere = replace(BAR, box=(100, 20, 120, 4))
+    assert not _is_disputed(end, [replace(wider, segment=elsewhere)])
+
+
 def test_ground_is_plain_where_nothing_but_print_stands_out() -> None:
     gray = np.random.default_rng(1).normal(90, 6, (60, 120)).astype(np.uint8)
     ink = np.zeros((14, 40), np.uint8)
