@@ -47,6 +47,7 @@ FRESH_FONTS = ("STIXGeneral", "STIXGeneralBol", "DejaVuSans-Oblique", "DejaVuSan
 _NM_PER_UNIT = {"nm": 1.0, "um": 1e3, "mm": 1e6}
 _LENGTH_TOLERANCE = (2.0, 0.01)
 _CORPUS, _WORKERS = 150_000, 2
+_WARM_UP = 40
 _REFERENCES = ("reference by process", "reference in process")
 _NOT_MEASURED = "not measured: the module tesserocr is not installed"
 
@@ -132,7 +133,9 @@ def measure(cases: Iterable[Case], *, with_reference: bool) -> dict[str, Any]:
     others = _references() if with_reference else {}
     tallies = {name: Tally() for name in others}
     count = 0
-    read_scale(next(drawn_cases(1, 0)).gray)  # the networks are built once a process, not once a picture
+    # Networks are built, and compiled code is loaded, once a process and not once a picture.
+    for case in drawn_cases(_WARM_UP, 0):
+        read_scale(case.gray)
     for case in cases:
         count += 1
         _decode(spent, case.gray)
