@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.imaging.databar import DataBar
 from pipeline.imaging.ink_pieces import piece_boxes
 from pipeline.imaging.segment import Segment
-from pipeline.kernels.text_lines import lines_of_text, window_of_whole_pieces
+from pipeline.kernels.text_lines import like_labels, lines_of_text, window_of_whole_pieces
 
 Place = Literal["gap", "inside", "above", "below", "right", "left"]
 
@@ -18,7 +18,8 @@ SMALLEST_TEXT_PX: Final = 7
 """Below this height of the digits no reader is right often enough to be believed."""
 
 _TALLEST_TEXT_PX: Final = 120
-_WIDEST: Final = 14
+_NARROWEST: Final = 1.2
+_WIDEST: Final = 14.0
 """No label of one number and one unit is wider than so many of its heights."""
 
 _WORD_GAP: Final = 1.2
@@ -76,7 +77,9 @@ def find_label_boxes(
     if segment.kind == "inside":
         return _inside(ink, bar, segment)
     letters = _without_segment(ink, piece_boxes(ink) if pieces is None else pieces, _erased(segment, bar))
-    boxes = [_shifted(box, bar) for box in _lines_of_text(letters)]
+    longest = segment.length_px / _SHORTEST_FOR_TEXT
+    lines = like_labels(_lines_of_text(letters), SMALLEST_TEXT_PX, (_NARROWEST, _WIDEST), longest)
+    boxes = [(x + bar.left, y + bar.top, width, height) for x, y, width, height in lines.tolist()]
     labels = [label for box in boxes if (label := _as_label(box, segment)) is not None]
     labels = [label for label in labels if not stroke_goes_on(ink, bar, segment, label)]
     return sorted(labels, key=lambda label: (label.distance, label.box))
@@ -130,14 +133,14 @@ def text_boxes(ink: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
     list of (x, y, width, height)
         Tight boxes; at most the 400 largest components are looked at.
     """
-    return _lines_of_text(piece_boxes(ink))
+    return [(x, y, width, height) for x, y, width, height in _lines_of_text(piece_boxes(ink)).tolist()]
 
 
-def _lines_of_text(pieces: NDArray[np.int32]) -> list[tuple[int, int, int, int]]:
+def _lines_of_text(pieces: NDArray[np.int32]) -> NDArray[np.int32]:
     _, _, width, height, area = pieces.T
     letters = pieces[(height <= _TALLEST_TEXT_PX) & (width <= _WIDEST_LETTER_PX) & (area >= 2)]
     letters = letters[np.argsort(-letters[:, 4], kind="stable")][:_MOST_COMPONENTS]
-    return [(x, y, w, h) for x, y, w, h in lines_of_text(letters, _WORD_GAP).tolist()]
+    return lines_of_text(letters, _WORD_GAP)
 
 
 def _without_segment(
@@ -197,17 +200,9 @@ def stroke_goes_on(ink: NDArray[np.uint8], bar: DataBar, segment: Segment, label
     return bool(beyond.size) and max(cv2.countNonZero(row) for row in beyond) >= 0.5 * beyond.shape[1]
 
 
-def _shifted(box: tuple[int, int, int, int], bar: DataBar) -> tuple[int, int, int, int]:
-    return box[0] + bar.left, box[1] + bar.top, box[2], box[3]
-
-
 def _as_label(box: tuple[int, int, int, int], segment: Segment) -> LabelBox | None:
-    """The text as a label of the segment; None if it is too small, no line of text, or too far away."""
+    """The text as a label of the segment; None if it is too far away."""
     x, y, width, height = box
-    if height < SMALLEST_TEXT_PX or not 1.2 * height <= width <= _WIDEST * height:
-        return None
-    if segment.length_px < _SHORTEST_FOR_TEXT * width:
-        return None
     seg_x, seg_y, seg_width, seg_height = segment.line_box
     seg_right, seg_bottom = seg_x + seg_width, seg_y + seg_height
     if segment.gap is not None:

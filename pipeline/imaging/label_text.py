@@ -21,6 +21,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from pipeline.errors import WeightsError
+from pipeline.kernels.ctc import greedy_path
 from pipeline.kernels.label_pages import print_page
 
 PAD_PX: Final = 4
@@ -29,7 +30,6 @@ PAD_PX: Final = 4
 NETWORK_HEIGHT_PX: Final = 48
 _NARROWEST_PX: Final = 48
 _WIDEST_PX: Final = 960
-_BLANK: Final = 0
 _MICRO_SIGNS: Final = ("\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}")
 _CACHED_CROPS: Final = 10_000
 
@@ -274,16 +274,10 @@ def decode_ctc(
         The *lowest* probability of a character that was kept, spaces aside: one unsure letter makes a label
         unsure, which a mean would hide. 0 for an empty text.
     """
-    best = probabilities.argmax(axis=1)
-    is_start = np.ones(len(best), dtype=bool)
-    np.not_equal(best[1:], best[:-1], out=is_start[1:])
-    starts = np.flatnonzero(is_start)
-    chosen = probabilities[np.arange(len(best)), best]
-    runs = np.maximum.reduceat(chosen, starts) if at_peak else chosen[starts]
-    kept = best[starts] != _BLANK
-    text = "".join(characters[index] for index in best[starts[kept]])
-    sure = runs[kept][[character != " " for character in text]]
-    return (text, float(sure.min())) if sure.size else ("", 0.0)
+    path, probable = greedy_path(probabilities, at_peak)
+    kept = [(characters[index], sure) for index, sure in zip(path.tolist(), probable.tolist(), strict=True) if index]
+    sure = [one for character, one in kept if character != " "]
+    return ("".join(character for character, _ in kept), min(sure)) if sure else ("", 0.0)
 
 
 def _crop_key(crop: NDArray[np.uint8]) -> bytes:

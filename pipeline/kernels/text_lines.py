@@ -116,3 +116,34 @@ def window_of_whole_pieces(
                 left, top = min(left, x), min(top, y)
                 right, bottom = max(right, x + width), max(bottom, y + height)
     return inside, (left, top, right, bottom)
+
+
+@compiled
+def like_labels(
+    lines: NDArray[np.int32], lowest: int, proportions: tuple[float, float], longest: float
+) -> NDArray[np.int32]:
+    """Keep the lines of text that have the size and shape of a label.
+
+    Parameters
+    ----------
+    lines : int32 ndarray, [lines, 4]
+        x, y, width and height of each.
+    lowest : int
+        The least height in pixels.
+    proportions : (float, float)
+        The least and the greatest width, in heights.
+    longest : float
+        The greatest width in pixels.
+
+    Returns
+    -------
+    int32 ndarray, [lines, 4]
+        Those that are, in their order.
+    """
+    kept = np.empty_like(lines)
+    count = 0
+    for x, y, width, height in lines:
+        if height >= lowest and proportions[0] * height <= width <= proportions[1] * height and width <= longest:
+            kept[count, 0], kept[count, 1], kept[count, 2], kept[count, 3] = x, y, width, height
+            count += 1
+    return kept[:count]

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from pipeline.kernels.text_lines import count_in_row, lines_of_text, window_of_whole_pieces
+from pipeline.kernels.text_lines import count_in_row, like_labels, lines_of_text, window_of_whole_pieces
 
 
 def _pieces(count: int, seed: int, *, field: int = 300) -> NDArray[np.int32]:
@@ -55,3 +55,13 @@ def test_a_window_grows_until_it_cuts_no_piece(seed: int) -> None:
     found, window = window_of_whole_pieces(pieces, (100, 100, 160, 140))
     assert found.tolist() == inside.tolist()
     assert window == (left, top, right, bottom)
+
+
+def test_lines_of_the_size_and_shape_of_a_label() -> None:
+    rng = np.random.default_rng(3)
+    lines = rng.integers(1, 120, (300, 4)).astype(np.int32)
+    _, _, width, height = lines.T
+    expected = lines[(height >= 7) & (width >= 1.2 * height) & (width <= 14.0 * height) & (width <= 80.5)]
+    assert 0 < len(expected) < len(lines)
+    assert np.array_equal(like_labels(lines, 7, (1.2, 14.0), 80.5), expected)
+    assert len(like_labels(lines[:0], 7, (1.2, 14.0), 80.5)) == 0
