@@ -284,9 +284,14 @@ def _is_same_print(one: ScaleCandidate, other: ScaleCandidate) -> bool:
 def _as_long_as_coloured(
     accepted: ScaleCandidate, in_colour: ScaleCandidate, print_alone: NDArray[np.uint8], gray: NDArray[np.uint8]
 ) -> ScaleCandidate:
-    """What was read on a gray picture, its bar as long as in its colour alone: in gray, a shadow may lengthen it."""
+    """What was read on a gray picture, its bar as long as in its colour alone: in gray, a shadow may lengthen it.
+
+    Not where a JPEG blurred the colours: there the gray picture shows the ends better.
+    """
+    if in_colour.label is None or is_blurred(cut_out(print_alone, in_colour.label.box)):
+        return accepted
     length = length_of_coloured_bar(print_alone, gray, in_colour.segment)
-    if length is None or abs(accepted.segment.length_px - length) <= _LONGER_BY_SHADOW_PX:
+    if length is None or accepted.segment.length_px - length <= _LONGER_BY_SHADOW_PX:
         return accepted
     return replace(accepted, segment=replace(in_colour.segment, length_px=length))
 

@@ -1,6 +1,7 @@
 """Coloured bars on gray pictures."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from pipeline.imaging.colour_print import colour_print, length_of_coloured_bar
-from pipeline.imaging.scale import read_scale
+from pipeline.imaging.databar import DataBar
+from pipeline.imaging.label_box import LabelBox
+from pipeline.imaging.label_evidence import LabelReading
+from pipeline.imaging.label_value import parse_label
+from pipeline.imaging.scale import _as_long_as_coloured, read_scale
+from pipeline.imaging.scale_candidates import ScaleCandidate
 from pipeline.imaging.segment import Segment
 from tests.imaging.scale_drawings import font, specimen
 
@@ -94,15 +100,37 @@ def test_a_bar_with_ticks_keeps_its_length() -> None:
     assert length_of_coloured_bar(np.zeros((9, 90), np.uint8), np.zeros((9, 90), np.uint8), segment) == 48.0
 
 
-def test_a_gray_shadow_does_not_lengthen_a_coloured_bar() -> None:
-    letters = font(20)
+def _with_shadow(shift: int, *, size: int = 20) -> Image.Image:
     page = Image.fromarray(np.repeat(specimen(480, 640, 4)[..., None] // 3 + 90, 3, axis=2))
     pen = ImageDraw.Draw(page)
-    for shift, fill in ((2, (0, 0, 0)), (0, (200, 0, 0))):
-        pen.rectangle((40 + shift, 420 + shift, 159 + shift, 425 + shift), fill=fill)
-        pen.text((60 + shift, 432 + shift), "200 nm", fill=fill, font=letters)
+    for moved, fill in ((shift, (0, 0, 0)), (0, (200, 0, 0))):
+        pen.rectangle((40 + moved, 420 + moved, 159 + moved, 425 + moved), fill=fill)
+        pen.text((60 + moved, 432 + moved), "200 nm", fill=fill, font=font(size))
+    return page
+
+
+@pytest.mark.parametrize("shift", [2, 3])
+def test_a_gray_shadow_does_not_lengthen_a_coloured_bar(shift: int) -> None:
     content = io.BytesIO()
-    page.save(content, "PNG")
+    _with_shadow(shift).save(content, "PNG")
     reading = read_scale(content.getvalue())
     assert reading.scale_nm == 200.0
     assert reading.bar_length_px == pytest.approx(120.0, abs=1.0)
+
+
+def test_blurred_colours_do_not_shorten_a_bar() -> None:
+    print_alone = np.zeros((60, 200), np.uint8)
+    label, bar = LabelBox((60, 40, 50, 12), "below", 0.5), Segment("solid", (40, 20, 120, 6), 120.0, (40, 20, 120, 6))
+    reading = LabelReading("200 nm", parse_label("200 nm"), True, 0.99, "")
+    in_gray = ScaleCandidate(DataBar(0, 60, 0, 200, "picture", 0, 4), bar, label, reading)
+    shorter = Segment("solid", (40, 20, 116, 6), 116.0, (40, 20, 116, 6))
+    in_colour = replace(in_gray, segment=shorter)
+    print_alone[20:26, 40:156] = 200
+    print_alone[40:52, 60:110:5] = 200
+    assert _as_long_as_coloured(in_gray, in_colour, print_alone, print_alone).segment.length_px == 116.0
+    print_alone[40:52, 60:110] = np.abs(np.arange(50) % 20 - 10) * 20
+    assert _as_long_as_coloured(in_gray, in_colour, print_alone, print_alone) == in_gray
+    print_alone[40:52, 60:110] = 0
+    print_alone[40:52, 60:110:5] = 200
+    longer = replace(in_gray, segment=replace(shorter, length_px=116.0))
+    assert _as_long_as_coloured(longer, replace(in_gray, segment=bar), print_alone, print_alone) == longer
