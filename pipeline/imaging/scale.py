@@ -396,7 +396,7 @@ def _needs_more(candidate: ScaleCandidate) -> bool:
 def _is_disputed(candidate: ScaleCandidate, others: Iterable[ScaleCandidate]) -> bool:
     """Whether another crop of print on a specimen shows a point where this one shows none, or another number.
 
-    Or one that begins further left shows a digit more, however unsurely.
+    Or where the shapes do not bear it out, one that begins further left shows a digit more, however unsurely.
     """
     assert candidate.reading is not None
     if candidate.bar.paper != "picture":
@@ -404,7 +404,7 @@ def _is_disputed(candidate: ScaleCandidate, others: Iterable[ScaleCandidate]) ->
     others = list(others)
     if any(_states_other(one, candidate) and not _is_cut_off(one, candidate) for one in others):
         return True
-    if any(_shows_digit_before(one, candidate) for one in others):
+    if candidate.reading.on_readers_alone and any(_shows_digit_before(one, candidate) for one in others):
         return True
     number = _digits(candidate)
     if not re.search(r"[.,]", candidate.reading.text):

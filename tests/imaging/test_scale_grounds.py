@@ -55,10 +55,13 @@ def test_on_a_specimen_or_of_another_number_it_does(other: ScaleCandidate, whole
 )
 def test_a_crop_that_begins_further_left_shows_a_digit_more(other: str, x: int, is_disputed: bool) -> None:
     end = _candidate("50 um", (130, 70, 44, 14), plain=False)
+    assert end.reading is not None
+    shown, end = end, replace(end, reading=replace(end.reading, on_readers_alone=True))
     wider = _candidate(other, (x, 70, 174 - x, 14), plain=False)
     assert wider.nm_per_px is None
     assert _is_disputed(end, [wider]) == is_disputed
     assert not _is_disputed(replace(end, on_plain_ground=True), [wider])
+    assert not _is_disputed(shown, [wider])
     elsewhere = replace(BAR, box=(100, 20, 120, 4))
     assert not _is_disputed(end, [replace(wider, segment=elsewhere)])
 
