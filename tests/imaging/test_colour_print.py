@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from pipeline.imaging.colour_print import colour_print, length_of_coloured_bar
+from pipeline.imaging.coloured_scale import _as_long_as_coloured
 from pipeline.imaging.databar import DataBar
 from pipeline.imaging.label_box import LabelBox
 from pipeline.imaging.label_evidence import LabelReading
 from pipeline.imaging.label_value import parse_label
-from pipeline.imaging.scale import _as_long_as_coloured, read_scale
+from pipeline.imaging.scale import read_scale
 from pipeline.imaging.scale_candidates import ScaleCandidate
 from pipeline.imaging.segment import Segment
 from tests.imaging.scale_drawings import font, specimen

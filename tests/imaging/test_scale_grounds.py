@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pipeline.imaging.coloured_scale import _is_paler, with_colour
 from pipeline.imaging.databar import DataBar, find_data_bar, may_be_specimen
 from pipeline.imaging.hidden_print import has_plain_ground
 from pipeline.imaging.label_box import LabelBox, find_label_boxes
@@ -13,8 +14,8 @@ from pipeline.imaging.label_evidence import LabelReading, read_label
 from pipeline.imaging.label_memory import LabelMemory
 from pipeline.imaging.label_text import TextCandidate
 from pipeline.imaging.label_value import parse_label
-from pipeline.imaging.scale import _is_cut_off, _is_disputed, _is_paler, _with_colour
 from pipeline.imaging.scale_candidates import ScaleCandidate, _on_specimen
+from pipeline.imaging.scale_disputes import is_cut_off, is_disputed
 from pipeline.imaging.segment import Segment, with_exact_length
 from tests.imaging.scale_drawings import draw
 
@@ -30,9 +31,9 @@ def _candidate(text: str, box: tuple[int, int, int, int], *, plain: bool = True)
 
 def test_the_end_of_a_label_on_plain_ground_disputes_nothing() -> None:
     whole, end = _candidate("0.5 um", (130, 70, 60, 14)), _candidate("5um", (146, 70, 44, 14))
-    assert _is_cut_off(end, whole)
-    assert not _is_disputed(whole, [end])
-    assert _is_disputed(end, [whole])
+    assert is_cut_off(end, whole)
+    assert not is_disputed(whole, [end])
+    assert is_disputed(end, [whole])
 
 
 @pytest.mark.parametrize(
@@ -44,26 +45,26 @@ def test_the_end_of_a_label_on_plain_ground_disputes_nothing() -> None:
     ],
 )
 def test_on_a_specimen_or_of_another_number_it_does(other: ScaleCandidate, whole: ScaleCandidate) -> None:
-    assert not _is_cut_off(other, whole)
-    assert _is_disputed(whole, [other])
+    assert not is_cut_off(other, whole)
+    assert is_disputed(whole, [other])
 
 
 @pytest.mark.parametrize(
-    ("other", "x", "is_disputed"),
+    ("other", "x", "expected"),
     [("250 u", 116, True), ("250 u", 129, False), ("300 u", 116, False), ("50 u", 116, False), ("1.50", 116, True)],
     ids=["a digit before", "no further left", "another number", "the same number", "a digit and a point before"],
 )
-def test_a_crop_that_begins_further_left_shows_a_digit_more(other: str, x: int, is_disputed: bool) -> None:
+def test_a_crop_that_begins_further_left_shows_a_digit_more(other: str, x: int, expected: bool) -> None:
     end = _candidate("50 um", (130, 70, 44, 14), plain=False)
     assert end.reading is not None
     shown, end = end, replace(end, reading=replace(end.reading, on_readers_alone=True))
     wider = _candidate(other, (x, 70, 174 - x, 14), plain=False)
     assert wider.nm_per_px is None
-    assert _is_disputed(end, [wider]) == is_disputed
-    assert not _is_disputed(replace(end, on_plain_ground=True), [wider])
-    assert not _is_disputed(shown, [wider])
+    assert is_disputed(end, [wider]) == expected
+    assert not is_disputed(replace(end, on_plain_ground=True), [wider])
+    assert not is_disputed(shown, [wider])
     elsewhere = replace(BAR, box=(100, 20, 120, 4))
-    assert not _is_disputed(end, [replace(wider, segment=elsewhere)])
+    assert not is_disputed(end, [replace(wider, segment=elsewhere)])
 
 
 def test_ground_is_plain_where_nothing_but_print_stands_out() -> None:
@@ -132,7 +133,7 @@ def test_gray_print_is_doubted_where_its_colour_says_something_else() -> None:
     drawing = draw("overlay", number="200", unit="nm", length=180, text_px=28)
     accepted = replace(_candidate("20 nm", (130, 70, 60, 14)), segment=BAR)
     print_alone = np.where(drawing.gray == drawing.gray.max(), 255, 0).astype(np.uint8)
-    found, seen = _with_colour(accepted, [], print_alone, drawing.gray, LabelMemory())
+    found, seen = with_colour(accepted, [], print_alone, drawing.gray, LabelMemory())
     assert found is None
     assert "in its colour alone" in seen[0].reading.reason  # type: ignore[union-attr]
 

@@ -8,8 +8,9 @@ from pipeline.imaging.databar import DataBar, find_data_bar, ink_and_pieces, nei
 from pipeline.imaging.ink_pieces import piece_boxes
 from pipeline.imaging.label_evidence import LabelReading
 from pipeline.imaging.label_value import parse_label
-from pipeline.imaging.scale import _is_disputed, read_scale
+from pipeline.imaging.scale import read_scale
 from pipeline.imaging.scale_candidates import ScaleCandidate, _labels
+from pipeline.imaging.scale_disputes import is_disputed
 from pipeline.imaging.segment import Segment, find_segments
 from pipeline.imaging.tilt import find_tilt, straightened, tilted_box
 from tests.imaging.scale_drawings import SPOILS, Style, draw, font, specimen, spoil
@@ -161,12 +162,12 @@ def test_a_number_that_may_have_lost_its_point_is_not_believed(text: str, pale: 
 )
 def test_another_crop_that_shows_a_point_or_its_gap_disputes(number: str, others: str) -> None:
     one, other = (_candidate(text) for text in (number, others))
-    assert _is_disputed(one, [other])
-    assert not _is_disputed(one, [_candidate(number), _candidate("nm"), _candidate("1 5 nm")])
+    assert is_disputed(one, [other])
+    assert not is_disputed(one, [_candidate(number), _candidate("nm"), _candidate("1 5 nm")])
 
 
 def test_the_margin_of_a_1_is_no_gap() -> None:
-    assert not _is_disputed(_candidate("100 nm"), [_candidate("1 00 nm")])
+    assert not is_disputed(_candidate("100 nm"), [_candidate("1 00 nm")])
 
 
 def _candidate(text: str) -> ScaleCandidate:
