@@ -9,6 +9,7 @@ from pipeline.imaging.scale_candidates import ScaleCandidate, has_no_point
 from pipeline.imaging.scale_verdict import agree, implausible
 
 CROPS_DIFFER: Final = "something else in another crop of the same print"
+_DASHES: Final = ("-", "_", "\N{EN DASH}", "\N{EM DASH}")
 _DISSENT: Final = 0.7
 _SAME_END_PX: Final = 2
 _NUMBER_WITH_POINT: Final = re.compile(r"[^0-9]{0,2}([0-9]+(?:[.,]|(?<!1) (?!1))[0-9]+)")
@@ -20,9 +21,17 @@ _FIRST_POINT: Final = re.compile(r"[^0-9]{0,2}[.,] ?([0-9]+)[^0-9.,]")
 
 def is_certain(candidate: ScaleCandidate, width: int) -> bool:
     """Whether a candidate may be believed in a picture of some width, as far as it can tell by itself."""
-    if candidate.reading is None or not candidate.reading.is_certain:
+    if candidate.reading is None or not candidate.reading.is_certain or _has_other_half(candidate):
         return False
     return implausible(candidate, width) == ""
+
+
+def _has_other_half(candidate: ScaleCandidate) -> bool:
+    """Whether the far end of a text beside a stroke was read as a dash: the stroke goes on behind its label."""
+    if candidate.label is None or candidate.segment.kind not in ("solid", "line"):
+        return False
+    text, place = _text(candidate).strip(), candidate.label.place
+    return (place == "left" and text[:1] in _DASHES) or (place == "right" and text[-1:] in _DASHES)
 
 
 def needs_more(candidate: ScaleCandidate) -> bool:
@@ -87,7 +96,8 @@ def is_cut_off(other: ScaleCandidate, candidate: ScaleCandidate) -> bool:
     x, _, width, _ = candidate.label.box
     other_x, _, other_width, _ = other.label.box
     is_end = other_x > x and other_x + other_width <= x + width + _SAME_END_PX
-    return is_end and _text(candidate).replace(" ", "").endswith(_text(other).replace(" ", ""))
+    whole, end = (_text(one).replace(" ", "") for one in (candidate, other))
+    return is_end and whole != end and whole.endswith(end)
 
 
 def states_another(candidate: ScaleCandidate, than: ScaleCandidate) -> bool:

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from pipeline.imaging.coloured_scale import _is_paler, with_colour
 from pipeline.imaging.databar import DataBar, find_data_bar, may_be_specimen
 from pipeline.imaging.hidden_print import has_plain_ground
-from pipeline.imaging.label_box import LabelBox, find_label_boxes
+from pipeline.imaging.label_box import LabelBox, Place, find_label_boxes
 from pipeline.imaging.label_evidence import LabelReading, read_label
 from pipeline.imaging.label_memory import LabelMemory
 from pipeline.imaging.label_text import TextCandidate
 from pipeline.imaging.label_value import parse_label
 from pipeline.imaging.scale_candidates import ScaleCandidate, _on_specimen
-from pipeline.imaging.scale_disputes import is_cut_off, is_disputed
+from pipeline.imaging.scale_disputes import is_certain, is_cut_off, is_disputed
 from pipeline.imaging.segment import Segment, with_exact_length
 from tests.imaging.scale_drawings import draw
 
@@ -34,6 +34,28 @@ def test_the_end_of_a_label_on_plain_ground_disputes_nothing() -> None:
     assert is_cut_off(end, whole)
     assert not is_disputed(whole, [end])
     assert is_disputed(end, [whole])
+
+
+def test_the_same_text_is_no_end_of_a_label() -> None:
+    """Else the whole of a broken bar gives way to its half."""
+    whole = _candidate("10 nm", (130, 70, 60, 14))
+    assert not is_cut_off(_candidate("10nm", (146, 70, 44, 14)), whole)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "expected"),
+    [
+        ("\N{EN DASH} 0.5 um", "left", False),
+        ("0.5 um", "left", True),
+        ("0.5 um -", "right", False),
+        ("- 0.5 um", "right", True),
+        ("- 0.5 um", "below", True),
+    ],
+)
+def test_a_dash_behind_a_label_is_the_other_half_of_a_bar(text: str, place: Place, expected: bool) -> None:
+    candidate = _candidate(text, (130, 70, 60, 14))
+    assert candidate.label is not None
+    assert is_certain(replace(candidate, label=replace(candidate.label, place=place)), 1024) == expected
 
 
 @pytest.mark.parametrize(
