@@ -10,7 +10,7 @@ from pipeline.imaging.colour_print import is_blurred, length_of_coloured_bar, pr
 from pipeline.imaging.label_memory import LabelMemory
 from pipeline.imaging.scale_candidates import ScaleCandidate, cut_out, read_candidates, read_in_gray, searched_regions
 from pipeline.imaging.scale_disputes import CROPS_DIFFER, in_doubt, is_certain, is_disputed, states_another
-from pipeline.imaging.segment import Segment
+from pipeline.imaging.segment import overlap
 
 _AS_COLOURED: Final = 0.6
 _THIN_PX: Final = 3
@@ -41,7 +41,7 @@ def _is_same_print(one: ScaleCandidate, other: ScaleCandidate) -> bool:
     if one.reading is None or other.reading is None or one.reading.value is None:
         return False
     is_alike = one.reading.value == other.reading.value and one.segment.kind == other.segment.kind
-    return is_alike and _overlap(one.segment, other.segment)
+    return is_alike and overlap(one.segment, other.segment)
 
 
 def _as_long_as_coloured(
@@ -57,13 +57,6 @@ def _as_long_as_coloured(
     if length is None or accepted.segment.length_px - length <= _LONGER_BY_SHADOW_PX:
         return accepted
     return replace(accepted, segment=replace(in_colour.segment, length_px=length))
-
-
-def _overlap(one: Segment, other: Segment) -> bool:
-    """Whether two segments cover some of the same rows and columns."""
-    (x, y, width, height), (other_x, other_y, other_width, other_height) = one.box, other.box
-    is_beside = x < other_x + other_width and other_x < x + width
-    return is_beside and y < other_y + other_height and other_y < y + height
 
 
 def _coloured(

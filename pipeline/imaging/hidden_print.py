@@ -66,8 +66,7 @@ def hidden_print(
     """
     tall = [piece for piece in piece_boxes(ink).tolist() if piece[3] >= _TALL * ink.shape[0]]
     tall = sorted(tall)[:letters]
-    around = gray[cv2.dilate(ink, np.ones((3, 3), np.uint8)) == 0]
-    contrast = abs(level - median_level(around))
+    contrast = _contrast(gray, ink, level)
     if not tall or contrast < _LEAST_CONTRAST:
         return ""
     distance = cv2.absdiff(gray, np.full_like(gray, level))
@@ -162,8 +161,7 @@ def has_letter_before(
         and a fifth of it right at the ink's.
     """
     x, y, width, height = box
-    label = gray[y : y + height, x : x + width]
-    contrast = abs(level - median_level(label[cv2.dilate(ink, np.ones((3, 3), np.uint8)) == 0]))
+    contrast = _contrast(gray[y : y + height, x : x + width], ink, level)
     if contrast < _LEAST_CONTRAST:
         return False
     margin = max(3, round(_BESIDE_LETTERS * height))
@@ -181,6 +179,11 @@ def has_letter_before(
             if share_near(piece, level, _CORE) * piece.size >= _CORE_SHARE * area:
                 return True
     return False
+
+
+def _contrast(gray: NDArray[np.uint8], ink: NDArray[np.uint8], level: int) -> int:
+    """How far the ground's median is from the ink's level, a pixel around the ink left out."""
+    return abs(level - median_level(gray[cv2.dilate(ink, np.ones((3, 3), np.uint8)) == 0]))
 
 
 def _is_point_before(pale: NDArray[np.bool_], first: list[int]) -> bool:

@@ -35,6 +35,7 @@ from pipeline.imaging.segment import (
     has_paler_ticks,
     is_frame_side,
     is_outline,
+    overlap,
     with_exact_length,
 )
 from pipeline.imaging.tilt import find_tilt, straightened, tilted_box
@@ -235,18 +236,12 @@ def stroke_regions(gray: NDArray[np.uint8]) -> Iterator[Region]:
 
 def _rivals(segment: Segment, segments: list[Segment]) -> tuple[Segment, ...]:
     """The other segments of a segment's kind and thickness that do not overlap it."""
-    x, y, width, height = segment.box
     return tuple(
         other
         for other in segments
         if other.kind == segment.kind
         and abs(other.line_box[3] - segment.line_box[3]) <= _SAME_THICKNESS_PX
-        and (
-            other.box[0] >= x + width
-            or x >= other.box[0] + other.box[2]
-            or other.box[1] >= y + height
-            or y >= other.box[1] + other.box[3]
-        )
+        and not overlap(segment, other)
     )
 
 

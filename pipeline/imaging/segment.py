@@ -104,6 +104,13 @@ class Segment:
     gap: tuple[int, int] | None = None
 
 
+def overlap(one: Segment, other: Segment) -> bool:
+    """Whether two segments cover some of the same rows and columns."""
+    (x, y, width, height), (other_x, other_y, other_width, other_height) = one.box, other.box
+    is_beside = x < other_x + other_width and other_x < x + width
+    return is_beside and y < other_y + other_height and other_y < y + height
+
+
 class _End(NamedTuple):
     """One end of a line: its outermost column and its tick (height 0 where there is none)."""
 

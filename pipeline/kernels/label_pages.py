@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.compiled import compiled
-from pipeline.kernels.level_counts import level_of_rank
+from pipeline.kernels.level_counts import level_of_rank, median_of_counts
 
 _WHITE = 255
 _LEVELS = 256
@@ -33,8 +33,7 @@ def print_page(
     """
     height, width = cut.shape
     counts = _counted(cut, ink)
-    total = counts.sum()
-    paper = (level_of_rank(counts, (total - 1) // 2) + level_of_rank(counts, total // 2)) // 2
+    paper = int(median_of_counts(counts))
     darkest = 1
     for row in range(height):
         for column in range(width):
@@ -90,8 +89,8 @@ def risen_page(
     inked = every - _counted(cut, ink)
     if ground.sum() == 0 or inked.sum() == 0:
         return page
-    middle = _median(ground)
-    sign = 1 if _median(inked) > middle else -1
+    middle = median_of_counts(ground)
+    sign = 1 if median_of_counts(inked) > middle else -1
     paper = max(0.0, _quantile_from(ground, middle, sign, share))
     risen = np.zeros(_LEVELS)
     highest = 1.0
@@ -114,12 +113,6 @@ def _counted(cut: NDArray[np.uint8], left_out: NDArray[np.uint8]) -> NDArray[np.
             if left_out[row, column] == 0:
                 counts[cut[row, column]] += 1
     return counts
-
-
-@compiled
-def _median(counts: NDArray[np.int32]) -> float:
-    total = counts.sum()
-    return (level_of_rank(counts, (total - 1) // 2) + level_of_rank(counts, total // 2)) / 2
 
 
 @compiled

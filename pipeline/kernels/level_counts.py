@@ -20,14 +20,20 @@ def level_of_rank(counts: NDArray[np.int32], rank: int) -> int:
 
 
 @compiled
+def median_of_counts(counts: NDArray[np.int32]) -> float:
+    """The median of gray levels of which there are so many each [256]; 0 for none."""
+    total = counts.sum()
+    return (level_of_rank(counts, (total - 1) // 2) + level_of_rank(counts, total // 2)) / 2
+
+
+@compiled
 def median_level(values: NDArray[np.uint8]) -> int:
     """The median of gray levels [rows, columns], rounded down; 0 for none."""
     counts = np.zeros(_LEVELS, np.int32)
     for row in range(values.shape[0]):
         for column in range(values.shape[1]):
             counts[values[row, column]] += 1
-    lower, upper = (values.size - 1) // 2, values.size // 2
-    return (level_of_rank(counts, lower) + level_of_rank(counts, upper)) // 2
+    return int(median_of_counts(counts))
 
 
 @compiled
