@@ -14,7 +14,7 @@ from pipeline.index.tables import as_columns, replace_rows
 from pipeline.kernels.agreement.chance import adjusted_mutual_information
 from pipeline.kernels.agreement.scores import agreement_scores, contingency, normalized_mutual_information
 from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
-from pipeline.stages.clustering.stored import Clustering, stored_clusterings
+from pipeline.stages.clustering.stored import NO_COUNT, Clustering, stored_clusterings
 from pipeline.stages.labels.sets import label_sets
 from pipeline.stages.result_keys import REFERENCES, agreement_parts, stored_keys
 
@@ -22,7 +22,6 @@ NAME = "agree"
 
 _TABLE = "agreement"
 _PARTS = "parts"
-NO_COUNT = -1  # the k of a method that finds its own number of clusters
 # Pictures in no cluster count as one cluster more: a method does not score better by leaving the hard ones out.
 NOISE: Final = "cluster"
 

@@ -19,6 +19,9 @@ from pipeline.index.tables import read_table
 from pipeline.runtime.keys import stage_key
 from pipeline.stages.vectors.sets import VectorSet
 
+NO_COUNT = -1
+"""Stands for k in a column of integers where the method finds its own number of clusters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clustering:

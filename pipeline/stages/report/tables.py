@@ -14,8 +14,7 @@ from pipeline.config import Recipe
 from pipeline.index.store import Commit
 from pipeline.index.tables import read_table
 from pipeline.runtime.keys import scale_key
-from pipeline.stages.agreement.agree import NO_COUNT
-from pipeline.stages.clustering.stored import Clustering, StoredClusterings, stored_clusterings
+from pipeline.stages.clustering.stored import NO_COUNT, Clustering, StoredClusterings, stored_clusterings
 from pipeline.stages.files.ledger import hex_md5, read_files, read_images
 from pipeline.stages.neighbours.tables import COMPLETE, neighbours_group
 from pipeline.stages.selection import done_rows
