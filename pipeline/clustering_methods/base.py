@@ -119,6 +119,8 @@ class Clusterings:
         Columns int64 [N] that hold positions of other points (-1: none); they are stored as rows of images.
     arrays : mapping
         What is no value a point: centres, a linkage matrix.
+    left_out : mapping
+        Numbers of clusters that the method could not find here, with the reason.
     """
 
     labels: NDArray[np.int32]
@@ -128,6 +130,7 @@ class Clusterings:
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     positions: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    left_out: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,8 @@ class ClusteringMethod:
         Its field ``method`` has the method's name as the only value and default.
     fit : callable
         (points, settings, numbers of clusters) to clusterings. It imports its kernel itself: every command loads the
-        recipe's model, and with it this table.
+        recipe's model, and with it this table. A `SemcorpusError` that it raises is kept with the reason; the run goes
+        on without these clusterings.
     version : int
         Raised when the method changes so that its results do.
     seconds_per_vector : float

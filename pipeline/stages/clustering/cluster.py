@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from pipeline.clustering_methods.base import Clusterings, MethodSettings, Neighbours, Points
 from pipeline.clustering_methods.registry import method_of
 from pipeline.config import Recipe
+from pipeline.errors import SemcorpusError
 from pipeline.index.tables import write_table
 from pipeline.runtime.keys import random_seed
 from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
-from pipeline.stages.clustering.stored import cluster_key, group_of, is_current
+from pipeline.stages.clustering.stored import LEFT_OUT, REFUSED, cluster_key, group_of, is_current, refusals
 from pipeline.stages.neighbours.tables import is_complete, read_neighbours
 from pipeline.stages.vectors.sets import VectorSet, find_vectors, vector_sets
 
@@ -50,7 +51,10 @@ def plan(context: Context) -> Plan | None:
     tasks, seconds = [], 0.0
     for vectors in vector_sets(context.root, recipe):
         for settings in recipe.cluster.methods:
-            if not settings.takes(vectors.name) or is_current(context.root, recipe, vectors, settings):
+            if not settings.takes(vectors.name):
+                continue
+            if is_current(context.root, recipe, vectors, settings):
+                context.notes.extend(f"cluster: {text}." for text in refusals(context.root, vectors, settings))
                 continue
             obstacle = _obstacle(vectors, settings)
             if obstacle:
@@ -97,11 +101,19 @@ def _clusterer(recipe: Recipe, _: zarr.Group) -> Worker:
         counts = settings.counts(recipe.cluster.k)
         distinct = len(np.unique(points.vectors, axis=0)) if counts else 0
         ks = sorted({min(k, distinct) for k in counts})
-        found = method_of(settings).fit(points, settings, ks)
         about = {"vectors": name, "method": settings.method, "label": label, "key": key}
+        try:
+            found = method_of(settings).fit(points, settings, ks)
+        except SemcorpusError as error:
+            found, about = _nothing(len(points.vectors)), about | {REFUSED: str(error)}
         return Clustered(f"{name}-{label}", vectors.rows, found, about | {"settings": settings.relevant()})
 
     return worker
+
+
+def _nothing(n: int) -> Clusterings:
+    """What a method leaves that refused these vectors: a table without labels, so that it is not asked again."""
+    return Clusterings(np.empty((n, 0), np.int32), (), ())
 
 
 def _neighbours(root: zarr.Group, recipe: Recipe, vectors: VectorSet) -> Neighbours:
@@ -116,6 +128,8 @@ def _merge(root: zarr.Group, results: Sequence[Clustered]) -> None:
         columns: dict[str, NDArray[Any]] = {"images": rows, "labels": found.labels, **found.columns}
         columns |= {name: np.where(at >= 0, rows[at], -1) for name, at in found.positions.items()}
         attributes = clustered.about | {"k": list(found.k), "seconds": list(found.seconds)}
+        if found.left_out:
+            attributes[LEFT_OUT] = {str(k): reason for k, reason in found.left_out.items()}
         if found.inertia is not None:
             attributes["inertia"] = list(found.inertia)
         write_table(root, group_of(clustered.part), columns, attributes=attributes)
