@@ -38,7 +38,12 @@ _SUMMARY_TABLES = ("files", "images", "duplicates", "scales", "clusters", "clust
     help="A label set: a folder per class, or a CSV; repeatable [those of the last run].",
 )
 @engine_options
-@click.option("--until", type=click.Choice(tuple(STAGES)), metavar="STAGE", help="Stop after this stage.")
+@click.option(
+    "--until",
+    type=click.Choice(tuple(STAGES)),
+    metavar="STAGE",
+    help="Stop after this stage, and report what is there.",
+)
 @click.option(
     "--sample", type=click.IntRange(min=1), help="Take only so many files, chosen by the hash of their names."
 )
@@ -54,7 +59,7 @@ def command(corpus: str, index: str, **options: Any) -> None:
     CORPUS is a folder or a URL (s3://...), INDEX a folder or an s3:// prefix; INDEX is made when it does not exist.
     SIGUSR1 stops the run at its next checkpoint, with exit status 75: the same command goes on from there.
     """
-    from pipeline.job import run_stages, with_label_sets
+    from pipeline.job import run_stages, stages_to_run, with_label_sets
     from pipeline.runtime.stopping import stop_at_signal
 
     overrides = {
@@ -64,9 +69,7 @@ def command(corpus: str, index: str, **options: Any) -> None:
     }
     recipe = read_recipe(options["recipe"], options["assignments"], overrides)
     recipe = with_label_sets(recipe, parse_label_sets(options["labels"]), index)
-    names = tuple(STAGES)
-    if options["until"]:
-        names = names[: names.index(options["until"]) + 1]
+    names = stages_to_run(recipe, options["until"])
     choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])
     if options["only_plan"]:
         _print_plan(corpus, index, recipe, names)

@@ -1,6 +1,6 @@
 """The typed model of a recipe. Every default of the program lives here and nowhere else."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -10,6 +10,23 @@ from pipeline.clustering_methods.kmeans import KMeansSettings
 from pipeline.clustering_methods.registry import AnyMethod
 from pipeline.clustering_methods.ward import WardSettings
 from pipeline.settings import Name, Settings, Share
+
+StageName = Literal[
+    "walk",
+    "pair",
+    "labels",
+    "scale",
+    "pixels",
+    "embed",
+    "autoencode",
+    "neighbours",
+    "dimension",
+    "cluster",
+    "agree",
+    "report",
+]
+STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
+"""In the order of the pipeline."""
 
 
 class CorpusSettings(Settings):
@@ -29,8 +46,9 @@ class IndexSettings(Settings):
 
 
 class RunSettings(Settings):
-    """How the work is driven."""
+    """What is run, and how the work is driven."""
 
+    stages: tuple[StageName, ...] = Field(STAGE_NAMES, description="the stages that `semcorpus run` goes through")
     checkpoint_seconds: Annotated[float, Field(gt=0)] = Field(
         60.0, description="a long stage commits at least so often"
     )
