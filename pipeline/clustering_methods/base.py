@@ -4,7 +4,7 @@ A method's file defines a subclass of `MethodSettings`, a function ``fit`` and `
 line in `registry` makes it known to recipes, the stage, the reports and the documentation.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -99,6 +99,31 @@ class Points:
         return self.neighbours
 
 
+MapTasks = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+"""Apply a function to every task, wherever; the results in the tasks' order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """What a method that never holds all vectors is given.
+
+    Attributes
+    ----------
+    read : callable
+        ``read(start, stop)`` gives rows, float32 [stop - start, D], in the driver and in a task.
+    n_rows : int
+    block_rows : int
+        Rows that a task should read; no result may depend on it.
+    map_tasks : callable
+        Like `map`, over the workers.
+    """
+
+    read: Callable[[int, int], NDArray[np.float32]]
+    n_rows: int
+    block_rows: int
+    map_tasks: MapTasks
+
+
 @dataclass(frozen=True, slots=True)
 class Clusterings:
     """What a method found: one clustering, or one for each number of clusters.
@@ -149,12 +174,16 @@ class ClusteringMethod:
         Raised when the method changes so that its results do.
     seconds_per_vector : float
         Rough cost on one core; decides only whether opening an engine is worth it.
+    fit_blocks : callable, optional
+        (blocks, settings, numbers of clusters, seed) to clusterings: of a method that never holds all vectors. The
+        stage calls it, and never ``fit``, where there is one.
     """
 
     settings: type[MethodSettings]
     fit: Callable[[Points, Any, Sequence[int]], Clusterings]
     version: int
     seconds_per_vector: float
+    fit_blocks: Callable[[Blocks, Any, Sequence[int], int], Clusterings] | None = None
 
     @property
     def name(self) -> str:

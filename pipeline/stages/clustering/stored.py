@@ -125,7 +125,7 @@ def stored_clusterings(root: zarr.Group, recipe: Recipe) -> Iterator[StoredClust
     for vectors in recipe.vector_sets:
         for settings in recipe.cluster.methods:
             group = root.get(group_of(f"{vectors}-{settings.label}"))
-            if settings.takes(vectors) and isinstance(group, zarr.Group):
+            if settings.takes(vectors) and isinstance(group, zarr.Group) and group.attrs["k"]:
                 yield _stored(vectors, settings, dict(group.attrs))
 
 
