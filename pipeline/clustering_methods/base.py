@@ -6,7 +6,7 @@ line in `registry` makes it known to recipes, the stage, the reports and the doc
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +103,13 @@ MapTasks = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 """Apply a function to every task, wherever; the results in the tasks' order."""
 
 
+class RowReader(Protocol):
+    """Reads rows of a set of vectors."""
+
+    def __call__(self, start: int, stop: int) -> NDArray[np.floating[Any]]:
+        """Rows ``start`` to ``stop`` (exclusive), float32 or float64 [stop - start, D]."""
+
+
 @dataclass(frozen=True, slots=True)
 class Blocks:
     """What a method that never holds all vectors is given.
@@ -118,7 +125,7 @@ class Blocks:
         Like `map`, over the workers.
     """
 
-    read: Callable[[int, int], NDArray[np.float32]]
+    read: RowReader
     n_rows: int
     block_rows: int
     map_tasks: MapTasks

@@ -17,9 +17,10 @@ class KMeansSettings(CountedMethodSettings):
 
 def fit(points: Points, settings: KMeansSettings, ks: Sequence[int]) -> Clusterings:
     """Cluster vectors in memory."""
+    from pipeline.kernels.clustering.lloyd import ArrayReader
+
     n = len(points.vectors)
-    blocks = Blocks(lambda start, stop: points.vectors[start:stop], n, max(n, 1), map)
-    return fit_blocks(blocks, settings, ks, points.seed(0))
+    return fit_blocks(Blocks(ArrayReader(points.vectors), n, max(n, 1), map), settings, ks, points.seed(0))
 
 
 def fit_blocks(blocks: Blocks, settings: KMeansSettings, ks: Sequence[int], seed: int) -> Clusterings:
