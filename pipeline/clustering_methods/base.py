@@ -14,6 +14,9 @@ from pydantic import Field, PositiveInt
 
 from pipeline.settings import Name, Settings
 
+TRANSFORM = r"^(l2|pca:(0?\.\d+|[1-9]\d*)|whiten(:(0?\.\d+|[1-9]\d*))?)$"
+"""What `pipeline.kernels.transforms.parse_transform` reads."""
+
 ClusterCount = Annotated[int, Field(ge=2)]
 
 
@@ -25,6 +28,9 @@ class MethodSettings(Settings):
         "", description="what its clusterings are called, where a recipe has a method twice; empty: the method's name"
     )
     vectors: tuple[Name, ...] = Field((), description="sets of vectors to cluster; none named: all")
+    transform: tuple[Annotated[str, Field(pattern=TRANSFORM)], ...] = Field(
+        (), description="steps before: `l2`, `pca:50` (components), `pca:0.95` (share of the variance), `whiten`"
+    )
     max_points: PositiveInt = Field(10_000_000, description="left out, in words, above so many vectors")
 
     @property
@@ -34,8 +40,13 @@ class MethodSettings(Settings):
 
     @property
     def neighbours_needed(self) -> int:
-        """Euclidean nearest neighbours of a point that it takes from the shared table; 0: it needs no table."""
+        """Euclidean nearest neighbours of a point that it needs; 0: none."""
         return 0
+
+    @property
+    def table_neighbours(self) -> int:
+        """Those that it takes from the shared table; none of transformed vectors, whose neighbours are others."""
+        return 0 if self.transform else self.neighbours_needed
 
     def takes(self, vectors: str) -> bool:
         """Whether it is to cluster the set of vectors of this name."""

@@ -271,14 +271,14 @@ class Recipe(Settings):
                 f"cluster.methods: {method.label} is to cluster {unknown[0]!r}, which is none of the sets of vectors "
                 f"({', '.join(self.vector_sets)})"
             )
-        if method.neighbours_needed and self.neighbours.metric != "euclidean":
+        if method.table_neighbours and self.neighbours.metric != "euclidean":
             raise ValueError(
                 f"{method.label} rests on Euclidean neighbours: leave it out of cluster.methods, or set "
                 'neighbours.metric = "euclidean"'
             )
-        if method.neighbours_needed > self.neighbours.k:
+        if method.table_neighbours > self.neighbours.k:
             raise ValueError(
-                f"neighbours.k is {self.neighbours.k}, fewer than the {method.neighbours_needed} that {method.label} "
+                f"neighbours.k is {self.neighbours.k}, fewer than the {method.table_neighbours} that {method.label} "
                 "rests on; raise the one or lower the other"
             )
 

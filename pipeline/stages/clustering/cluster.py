@@ -55,7 +55,7 @@ def plan(context: Context) -> Plan | None:
     tasks, seconds = [], 0.0
     for vectors, settings in _missing(context):
         entry = method_of(settings)
-        if entry.fit_blocks is not None:
+        if entry.fit_blocks is not None and not settings.transform:
             return _blockwise(context.recipe, vectors, settings)
         tasks.append(Block(len(vectors.rows), f"{settings.label} of {vectors.name}", (vectors.name, settings.label)))
         seconds = max(seconds, entry.seconds_per_vector)
@@ -85,7 +85,7 @@ def _missing(context: Context) -> Iterator[tuple[VectorSet, MethodSettings]]:
             obstacle = _obstacle(vectors, settings)
             if obstacle:
                 context.notes.append(f"cluster: {settings.label} of {vectors.name} is left out: {obstacle}.")
-            elif not settings.neighbours_needed or is_complete(context.root, recipe, vectors):
+            elif not settings.table_neighbours or is_complete(context.root, recipe, vectors):
                 yield vectors, settings
 
 
@@ -130,14 +130,10 @@ def _clusterer(recipe: Recipe, _: zarr.Group) -> Worker:
     def worker(root: zarr.Group, task: Block) -> Clustered:
         name, label = task.data
         settings, vectors = by_label[label], find_vectors(root, recipe, name)
-        points = Points(
-            vectors.read(root),
-            _neighbours(root, recipe, vectors) if settings.neighbours_needed else None,
-            lambda k: random_seed(recipe.cluster.seed, NAME, name, k),
-        )
         counts = settings.counts(recipe.cluster.k)
-        distinct = len(np.unique(points.vectors, axis=0)) if counts else 0
         try:
+            points = _points(root, recipe, vectors, settings)
+            distinct = len(np.unique(points.vectors, axis=0)) if counts else 0
             found = method_of(settings).fit(points, settings, sorted({min(k, distinct) for k in counts}))
         except SemcorpusError as error:
             return _clustered(recipe, vectors, settings, error)
@@ -162,6 +158,22 @@ def _clustered(
         nothing = Clusterings(np.empty((len(vectors.rows), 0), np.int32), (), ())
         return Clustered(part, vectors.rows, nothing, about | {REFUSED: str(found)})
     return Clustered(part, vectors.rows, found, about)
+
+
+def _points(root: zarr.Group, recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> Points:
+    """The vectors with their neighbours; of transformed vectors these are found here, exactly."""
+    values, neighbours = vectors.read(root), None
+    if settings.transform:
+        from pipeline.kernels.transforms import parse_transform, transformed
+
+        values = transformed(values, [parse_transform(text) for text in settings.transform])
+    if settings.neighbours_needed and settings.transform:
+        from pipeline.kernels.neighbours import nearest_neighbours
+
+        neighbours = Neighbours(*nearest_neighbours(values, min(settings.neighbours_needed, len(values) - 1)))
+    elif settings.neighbours_needed:
+        neighbours = _neighbours(root, recipe, vectors)
+    return Points(values, neighbours, lambda k: random_seed(recipe.cluster.seed, NAME, vectors.name, k))
 
 
 def _neighbours(root: zarr.Group, recipe: Recipe, vectors: VectorSet) -> Neighbours:
