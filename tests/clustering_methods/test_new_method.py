@@ -79,9 +79,8 @@ def _lay_beside(folder: Path) -> None:
     methods = folder / "pipeline" / "clustering_methods"
     (methods / "halves.py").write_text(_FILE)
     table = (methods / "registry.py").read_text()
-    changed = table.replace("import density_peaks,", "import density_peaks, halves,").replace(
-        "ward.METHOD)", "ward.METHOD, halves.METHOD)"
-    )
+    changed = table.replace("    hdbscan,\n", "    halves,\n    hdbscan,\n")
+    changed = changed.replace("    ward.METHOD,\n", "    ward.METHOD,\n    halves.METHOD,\n")
     assert changed.count("halves") == 2
     (methods / "registry.py").unlink()
     (methods / "registry.py").write_text(changed)
