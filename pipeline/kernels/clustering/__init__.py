@@ -1,0 +1,1 @@
+"""Methods of clustering: arrays in, labels (int32, -1 for noise) and trees of merges out."""
