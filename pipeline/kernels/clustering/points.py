@@ -108,7 +108,9 @@ def group_equal_rows(rows: Vectors) -> tuple[NDArray[np.int64], NDArray[np.int64
 
 
 def _scaled(array: Vectors) -> tuple[NDArray[np.float64], int]:
-    largest = max(float(np.abs(array[start : start + _BLOCK_ROWS]).max()) for start in range(0, len(array), _BLOCK_ROWS))
+    largest = max(
+        float(np.abs(array[start : start + _BLOCK_ROWS]).max()) for start in range(0, len(array), _BLOCK_ROWS)
+    )
     exponent = math.frexp(largest)[1]
     rows = np.ldexp(array, -exponent, dtype=np.float64) if array.dtype == np.float64 else array.astype(np.float64)
     if array.dtype != np.float64:

@@ -4,7 +4,7 @@ Ward's distance is reducible: two clusters that are each other's nearest stay so
 merges, and a merged cluster is at least as far from any other as the nearer of its parts was. So all such pairs merge
 at once, and lists of near clusters with a limit on how near any other can be stay true while clusters merge: the list
 of a merged cluster comes from its parts' lists, its limit from theirs by the formula of Lance and Williams. Only a
-cluster whose list has run out is searched again (`pipeline.kernels.clustering.ward_scan`).
+cluster whose list has run out is searched again (`pipeline.kernels.clustering.near_clusters`).
 
 References
 ----------
@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from pipeline.kernels.certified_search import certified_neighbours, prepare_search
 from pipeline.kernels.clustering.points import distinct_points
 from pipeline.kernels.clustering.trees import Merges, tree_of_merges
-from pipeline.kernels.clustering.ward_scan import Bounds, Lists, fill_list, scan, ward_distances
+from pipeline.kernels.clustering.near_clusters import Bounds, Lists, fill_list, scan, ward_distances
 from pipeline.kernels.compiled import compiled
 from pipeline.kernels.union_find import find_root
 
@@ -122,7 +122,7 @@ class _Forest:
         proven = self._look_up(stale)
         open_ones = stale[~proven]
         if len(open_ones):
-            scan(open_ones, alive, self.centroids, self.sizes, self.bounds, self.lists)
+            scan(open_ones, alive, np.arange(len(self.sizes)), self.centroids, self.sizes, self.bounds, self.lists)
             self._look_up(open_ones)
 
     def _look_up(self, stale: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -170,7 +170,9 @@ def _move_centroids(
 
 
 @compiled
-def _reciprocal(alive: NDArray[np.int64], nearest: NDArray[np.int64], distances: NDArray[np.float64]) -> NDArray[np.int64]:
+def _reciprocal(
+    alive: NDArray[np.int64], nearest: NDArray[np.int64], distances: NDArray[np.float64]
+) -> NDArray[np.int64]:
     """The lower row of each pair; the closest cluster alone where equal distances point around in a circle."""
     found = np.empty(alive.shape[0], dtype=np.int64)
     count, closest = 0, alive[0]

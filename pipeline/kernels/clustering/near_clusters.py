@@ -94,13 +94,40 @@ class Lists:
 def scan(
     queries: NDArray[np.int64],
     alive: NDArray[np.int64],
+    groups: NDArray[np.int64],
     centroids: NDArray[np.float64],
     sizes: NDArray[np.float64],
     bounds: Bounds,
     lists: Lists,
 ) -> int:
-    """Write the lists of some clusters anew; how many needed the second product."""
-    features, norms, others = bounds.features[alive], bounds.norms[alive], sizes[alive].astype(np.float32)
+    """Write the lists of some clusters anew.
+
+    Parameters
+    ----------
+    queries : int64 [Q]
+        The clusters, by their places.
+    alive : int64 [n]
+        Those that may be listed.
+    groups : int64
+        Of all places; no cluster is listed that is of the query's own group.
+    centroids : float64 [places, D]
+    sizes : float64 [places]
+    bounds : Bounds
+    lists : Lists
+
+    Returns
+    -------
+    int
+        How many needed the second product.
+
+    Notes
+    -----
+    Time ``2 Q n w`` float32 operations and, a query, some two lists of float64 distances.
+    """
+    features, norms, others = bounds.features, bounds.norms, sizes.astype(np.float32)
+    if len(alive) < len(features):
+        features, norms, others = features[alive], norms[alive], others[alive]
+    of_alive = groups[alive]
     length, repeated = lists.rows.shape[1], 0
     for start in range(0, len(queries), _QUERY_ROWS):
         part = queries[start : start + _QUERY_ROWS]
@@ -112,7 +139,7 @@ def scan(
             tile = slice(first, first + _CLUSTER_ROWS)
             products = own @ features[tile].T
             _list_smallest(
-                products, part, alive[tile], own_norms, norms[tile], own_sizes, others[tile],
+                products, groups[part], of_alive[tile], alive[tile], own_norms, norms[tile], own_sizes, others[tile],
                 length, found, values, counts, limits,
             )  # fmt: skip
         scale_sq = bounds.frame.scale**2
@@ -126,8 +153,8 @@ def scan(
         for first in range(0, len(alive) if len(again) else 0, _CLUSTER_ROWS):
             tile = slice(first, first + _CLUSTER_ROWS)
             _evaluate_within(
-                own @ features[tile].T, part, alive[tile], own_norms[again], norms[tile], own_sizes[again],
-                others[tile], centroids, sizes, bounds.slack, bounds.underflow, scale_sq,
+                own @ features[tile].T, part, groups, of_alive[tile], alive[tile], own_norms[again], norms[tile],
+                own_sizes[again], others[tile], centroids, sizes, bounds.slack, bounds.underflow, scale_sq,
                 lists.rows, lists.distances, lists.sizes, lists.counts, lists.limits,
             )  # fmt: skip
     return repeated
@@ -136,7 +163,8 @@ def scan(
 @compiled
 def _list_smallest(
     products: NDArray[np.float32],
-    queries: NDArray[np.int64],
+    query_groups: NDArray[np.int64],
+    groups: NDArray[np.int64],
     clusters: NDArray[np.int64],
     query_norms: NDArray[np.float32],
     norms: NDArray[np.float32],
@@ -152,7 +180,7 @@ def _list_smallest(
     two = np.float32(2)
     bounds = np.empty(products.shape[1], dtype=np.float32)
     for row in range(products.shape[0]):
-        limit, norm, size, query = limits[row], query_norms[row], query_sizes[row], queries[row]
+        limit, norm, size, own_group = limits[row], query_norms[row], query_sizes[row], query_groups[row]
         for column in range(products.shape[1]):
             weight = size * sizes[column] / (size + sizes[column])
             bounds[column] = (norm + norms[column] - two * products[row, column]) * weight
@@ -164,7 +192,7 @@ def _list_smallest(
             if hits == 0:
                 continue
             for column in range(begin, end):
-                if not bounds[column] < limit or clusters[column] == query:
+                if not bounds[column] < limit or groups[column] == own_group:
                     continue
                 found[row, counts[row]], values[row, counts[row]] = clusters[column], bounds[column]
                 counts[row] += 1
@@ -215,7 +243,9 @@ def _evaluate(
             root = np.sqrt(max(np.float64(limits[place]) * _FLOAT32_ALLOWANCE - size * underflow, 0.0))
             root = root * _FLOAT64_ALLOWANCE - np.sqrt(size) * slack
             limit = max(root, 0.0) ** 2 * _FLOAT64_ALLOWANCE / scale_sq
-        kept = fill_list(query, rows, exact, limit, sizes, list_rows, list_distances, list_sizes, list_counts, list_limits)
+        kept = fill_list(
+            query, rows, exact, limit, sizes, list_rows, list_distances, list_sizes, list_counts, list_limits
+        )
         unproven[place] = not kept <= limit
     return unproven
 
@@ -224,6 +254,8 @@ def _evaluate(
 def _evaluate_within(
     products: NDArray[np.float32],
     queries: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    of_clusters: NDArray[np.int64],
     clusters: NDArray[np.int64],
     query_norms: NDArray[np.float32],
     norms: NDArray[np.float32],
@@ -251,7 +283,11 @@ def _evaluate_within(
             weight = size * sizes32[column] / (size + sizes32[column])
             bound = (norm + norms[column] - two * products[row, column]) * weight
             cluster = clusters[column]
-            if bound > reach or cluster == query or _is_listed(cluster, list_rows[query, : last + 1]):
+            if (
+                bound > reach
+                or of_clusters[column] == groups[query]
+                or _is_listed(cluster, list_rows[query, : last + 1])
+            ):
                 continue
             one_row[0] = cluster
             ward_distances(query, one_row, centroids, sizes, one_distance)
