@@ -29,7 +29,9 @@ from pipeline.kernels.clustering.condensed import (
 from pipeline.kernels.clustering.points import distinct_points
 from pipeline.kernels.clustering.trees import Merges, tree_of_merges
 from pipeline.kernels.compiled import compiled
+from pipeline.kernels.locality import locality_order
 
+_SMALLEST_TO_ORDER = 4096
 _MANY = 16  # one cluster in so many is many: reading the whole matrix is cheaper than their rows and columns
 
 
@@ -78,12 +80,19 @@ def condensed_linkage(
     points = distinct_points(vectors)
     n = len(points.rows)
     matrix = room_for(n, method=method, limit_bytes=memory_limit_bytes, storage=storage)
+    # Partners near each other in the matrix: few of their entries lie in a column.
+    names = locality_order(points.rows.astype(np.float32)) if n >= _SMALLEST_TO_ORDER else np.arange(n)
+    if n >= _SMALLEST_TO_ORDER:
+        points.rows[:] = points.rows[names]  # in place: a second copy would not fit beside the matrix
     fill_condensed(points.rows, matrix, squared=False)
-    return tree_of_merges(points, _merge_all(matrix, points.copies.astype(np.float64), method == "average"))
+    sizes = points.copies[names].astype(np.float64)
+    return tree_of_merges(points, _merge_all(matrix, names, sizes, method == "average"))
 
 
-def _merge_all(matrix: Condensed, sizes: NDArray[np.float64], average: bool) -> list[Merges]:
-    names = np.arange(len(sizes))  # of the place of each cluster its lowest point
+def _merge_all(
+    matrix: Condensed, names: NDArray[np.int64], sizes: NDArray[np.float64], average: bool
+) -> list[Merges]:
+    """Merge until one is left; ``names`` are the lowest points of the clusters, by their places in the matrix."""
     heights, nearest, distances = np.zeros(len(sizes)), np.full(len(sizes), -1), np.full(len(sizes), np.inf)
     alive = np.ones(len(sizes), dtype=np.bool_)
     stale, merges = alive.copy(), []
@@ -91,12 +100,12 @@ def _merge_all(matrix: Condensed, sizes: NDArray[np.float64], average: bool) -> 
         n_alive = int(alive.sum())
         if n_alive < 2:
             break
-        _find_nearest(matrix, alive, stale, nearest, distances, stale.sum() * _MANY > n_alive)
+        _find_nearest(matrix, names, alive, stale, nearest, distances, stale.sum() * _MANY > n_alive)
         first = _reciprocal(alive, nearest, distances)
         second = nearest[first]
         made = np.maximum(distances[first], np.maximum(heights[first], heights[second]))
         merges.append((names[first], names[second], made))
-        heights[first] = made
+        heights[first], names[first] = made, np.minimum(names[first], names[second])
         partner = np.full(len(alive), -1)
         partner[first] = second
         stale = _touched(alive, nearest, first, second)
@@ -131,13 +140,14 @@ def _without(alive: NDArray[np.bool_], gone: NDArray[np.int64]) -> NDArray[np.bo
 @compiled
 def _find_nearest(
     matrix: Condensed,
+    names: NDArray[np.int64],
     alive: NDArray[np.bool_],
     stale: NDArray[np.bool_],
     nearest: NDArray[np.int64],
     distances: NDArray[np.float64],
     all_of_them: bool,
 ) -> None:
-    """The nearest cluster of the stale ones, or of all in one reading of the matrix; ties to the lower place."""
+    """The nearest cluster of the stale ones, or of all in one reading of the matrix; ties to the lower name."""
     n = alive.shape[0]
     if all_of_them:
         distances[:] = np.inf
@@ -149,9 +159,9 @@ def _find_nearest(
                 distance = np.float64(matrix[begin + other])
                 if not alive[other]:
                     continue
-                if distance < least:
+                if distance < least or (distance == least and names[other] < names[found]):
                     least, found = distance, other
-                if distance < distances[other]:
+                if distance < distances[other] or (distance == distances[other] and names[one] < names[nearest[other]]):
                     distances[other], nearest[other] = distance, one
             distances[one], nearest[one] = least, found
         return
@@ -163,7 +173,7 @@ def _find_nearest(
             if other == one or not alive[other]:
                 continue
             distance = np.float64(matrix[entry(one, other, n)])
-            if distance < least:
+            if distance < least or (distance == least and names[other] < names[found]):
                 least, found = distance, other
         distances[one], nearest[one] = least, found
 
@@ -184,8 +194,8 @@ def _reciprocal(
         if distances[one] < least:
             closest, least = one, distances[one]
     if count == 0:
+        # It is the lower place: its partner is as near.
         found[0], count = closest, 1
-        nearest[nearest[closest]] = closest
     return found[:count].copy()
 
 
@@ -230,7 +240,7 @@ def _shrink(
     for i in range(kept.shape[0]):
         one = kept[i]
         one_too = partner[one]
-        begin = row_start(one, n)
+        begin, begin_too = row_start(one, n), row_start(one_too, n)
         for j in range(i + 1, kept.shape[0]):
             other = kept[j]
             other_too = partner[other]
@@ -239,9 +249,11 @@ def _shrink(
                 also = np.float64(matrix[begin + other_too])
                 value = _joined(value, also, sizes[other], sizes[other_too], average)
             if one_too >= 0:
-                below = np.float64(matrix[entry(one_too, other, n)])
+                at = begin_too + other if other > one_too else row_start(other, n) + one_too
+                below = np.float64(matrix[at])
                 if other_too >= 0:
-                    also = np.float64(matrix[entry(one_too, other_too, n)])
+                    at = begin_too + other_too if other_too > one_too else row_start(other_too, n) + one_too
+                    also = np.float64(matrix[at])
                     below = _joined(below, also, sizes[other], sizes[other_too], average)
                 value = _joined(value, below, sizes[one], sizes[one_too], average)
             matrix[written] = value

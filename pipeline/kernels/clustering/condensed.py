@@ -83,10 +83,13 @@ def fill_condensed(rows: NDArray[np.float64], out: Condensed, *, squared: bool) 
     n_rows, width = rows.shape
     norms = np.einsum("ij,ij->i", rows, rows)
     cancels = math.inf if width <= _NARROW else _CANCELS
+    room = np.zeros(_TILE_ROWS * _TILE_ROWS)
     for first in range(0, n_rows, _TILE_ROWS):
         for second in range(first, n_rows, _TILE_ROWS):
             ones, others = rows[first : first + _TILE_ROWS], rows[second : second + _TILE_ROWS]
-            products = ones @ others.T if width > _NARROW else np.empty((len(ones), len(others)))
+            products = room[: len(ones) * len(others)].reshape(len(ones), len(others))
+            if width > _NARROW:
+                np.matmul(ones, others.T, out=products)
             _write_tile(products, rows, norms, first, second, cancels, squared, out)
 
 
@@ -102,16 +105,31 @@ def _write_tile(
     out: Condensed,
 ) -> None:
     n_rows = rows.shape[0]
+    others = norms[second : second + products.shape[1]]
     for i in range(products.shape[0]):
         row = first + i
-        begin = row_start(row, n_rows)
-        for j in range(max(row + 1 - second, 0), products.shape[1]):
-            column = second + j
-            norm = norms[row] + norms[column]
-            distance_sq = norm - 2.0 * products[i, j]
-            if not distance_sq > cancels * norm:
-                distance_sq = squared_distance(rows[row], rows[column])
-            out[begin + column] = distance_sq if squared else np.sqrt(distance_sq)
+        skipped = max(row + 1 - second, 0)
+        values = products[i]
+        # Without branches, so that it is done in vector units.
+        near = 0
+        for j in range(values.shape[0]):
+            norm = norms[row] + others[j]
+            values[j] = norm - 2.0 * values[j]
+            near += not values[j] > cancels * norm
+        if near:
+            for j in range(skipped, values.shape[0]):
+                if not values[j] > cancels * (norms[row] + others[j]):
+                    values[j] = squared_distance(rows[row], rows[second + j])
+        if skipped < values.shape[0]:
+            begin = row_start(row, n_rows) + second
+            wanted = values[skipped:]
+            written = out[begin + skipped : begin + values.shape[0]]
+            if squared:
+                for j in range(written.shape[0]):
+                    written[j] = wanted[j]
+            else:
+                for j in range(written.shape[0]):
+                    written[j] = np.sqrt(wanted[j])
 
 
 @compiled
