@@ -89,9 +89,7 @@ def condensed_linkage(
     return tree_of_merges(points, _merge_all(matrix, names, sizes, method == "average"))
 
 
-def _merge_all(
-    matrix: Condensed, names: NDArray[np.int64], sizes: NDArray[np.float64], average: bool
-) -> list[Merges]:
+def _merge_all(matrix: Condensed, names: NDArray[np.int64], sizes: NDArray[np.float64], average: bool) -> list[Merges]:
     """Merge until one is left; ``names`` are the lowest points of the clusters, by their places in the matrix."""
     heights, nearest, distances = np.zeros(len(sizes)), np.full(len(sizes), -1), np.full(len(sizes), np.inf)
     alive = np.ones(len(sizes), dtype=np.bool_)

@@ -308,10 +308,10 @@ def _reach(distance: float, size: float, slack: float, underflow: float, scale_s
 
 @compiled
 def _is_listed(cluster: int, rows: NDArray[np.int32]) -> bool:
+    found = False
     for row in rows:
-        if row == cluster:
-            return True
-    return False
+        found = found or row == cluster
+    return found
 
 
 @compiled

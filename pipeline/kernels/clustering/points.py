@@ -80,7 +80,7 @@ def distinct_points(vectors: ArrayLike) -> DistinctPoints:
     if len(array) == 0:
         raise UsageError("clustering needs at least one row; found none")
     require_finite(array)
-    rows, exponent = _scaled(array)
+    rows, exponent, _ = scaled_rows(array)
     of_row, first = group_equal_rows(rows)
     copies = np.bincount(of_row)
     return DistinctPoints(rows if len(first) == len(rows) else rows[first], copies, first, of_row, exponent)
@@ -107,21 +107,58 @@ def group_equal_rows(rows: Vectors) -> tuple[NDArray[np.int64], NDArray[np.int64
     return of_row.astype(np.int64), first
 
 
-def _scaled(array: Vectors) -> tuple[NDArray[np.float64], int]:
-    largest = max(
-        float(np.abs(array[start : start + _BLOCK_ROWS]).max()) for start in range(0, len(array), _BLOCK_ROWS)
-    )
+def centred_rows(array: Vectors) -> Vectors:
+    """A copy about the origin and within [-2, 2], in its own type: for scores that have no unit.
+
+    Parameters
+    ----------
+    array : float32 or float64 [N, D]
+        Finite.
+    """
+    if len(array) == 0:
+        raise UsageError("clustering needs at least one row; found none")
+    if array.dtype == np.float64:
+        return scaled_rows(array)[0]
+    rows = np.empty_like(array)
+    origin = array.mean(axis=0, dtype=np.float64)
+    largest = 0.0
+    for start in range(0, len(array), _BLOCK_ROWS):
+        part = array[start : start + _BLOCK_ROWS] - origin
+        largest = max(largest, float(np.abs(part).max()))
     exponent = math.frexp(largest)[1]
-    rows = np.ldexp(array, -exponent, dtype=np.float64) if array.dtype == np.float64 else array.astype(np.float64)
-    if array.dtype != np.float64:
-        np.ldexp(rows, -exponent, out=rows)
-    rows -= np.round(np.ldexp(rows.mean(axis=0), _ORIGIN_BITS)) * 2.0**-_ORIGIN_BITS
+    for start in range(0, len(array), _BLOCK_ROWS):
+        rows[start : start + _BLOCK_ROWS] = np.ldexp(array[start : start + _BLOCK_ROWS] - origin, -exponent)
+    return rows
+
+
+def scaled_rows(array: Vectors) -> tuple[NDArray[np.float64], int, NDArray[np.float64]]:
+    """A float64 copy near the origin and within [-2, 2].
+
+    Parameters
+    ----------
+    array : float32 or float64 [N, D]
+        Finite, at least 1 row.
+
+    Returns
+    -------
+    rows : float64 [N, D]
+    exponent : int
+        ``array`` is ``rows * 2**exponent + origin`` but for rounding.
+    origin : float64 [D]
+    """
+    blocks = range(0, len(array), _BLOCK_ROWS)
+    exponent = math.frexp(max(float(np.abs(array[start : start + _BLOCK_ROWS]).max()) for start in blocks))[1]
+    rows = array.astype(np.float64)
+    np.ldexp(rows, -exponent, out=rows)
+    origin = np.round(np.ldexp(rows.mean(axis=0), _ORIGIN_BITS)) * 2.0**-_ORIGIN_BITS
+    rows -= origin
+    origin = np.ldexp(origin, exponent)
     extent = math.frexp(float(max(rows.max(), -rows.min())))[1]
     if extent < 0:
         np.ldexp(rows, -extent, out=rows)
         exponent += extent
     rows += 0.0
-    return rows, exponent
+    return rows, exponent, origin
 
 
 @compiled

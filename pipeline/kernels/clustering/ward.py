@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.kernels.certified_search import certified_neighbours, prepare_search
+from pipeline.kernels.clustering.near_clusters import Bounds, Lists, fill_list, scan, ward_distances
 from pipeline.kernels.clustering.points import distinct_points
 from pipeline.kernels.clustering.trees import Merges, tree_of_merges
-from pipeline.kernels.clustering.near_clusters import Bounds, Lists, fill_list, scan, ward_distances
 from pipeline.kernels.compiled import compiled
 from pipeline.kernels.union_find import find_root
 
