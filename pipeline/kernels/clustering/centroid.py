@@ -105,11 +105,11 @@ def _merge_half(
     for place in range(n - 1):
         _look(matrix, place, n, alive, nearest, distances)
     for merge in range(n_merges):
-        one = np.argmin(distances)
+        one = int(np.argmin(distances))
         while stale[one]:
             _look(matrix, one, n, alive, nearest, distances)
             stale[one] = False
-            one = np.argmin(distances)
+            one = int(np.argmin(distances))
         other = nearest[one]
         first[merge], second[merge] = one, other
         heights[merge] = np.sqrt(squared_distance(centroids[names[one]], centroids[names[other]]))
@@ -130,7 +130,7 @@ def _look(
     distances: NDArray[np.float64],
 ) -> None:
     """Find the nearest cluster of a higher place, the lowest of equals."""
-    begin, least, found = row_start(place, n), np.inf, np.int64(-1)
+    begin, least, found = row_start(place, n), np.inf, -1
     for other in range(place + 1, n):
         distance = np.float64(matrix[begin + other])
         if distance < least and alive[other]:

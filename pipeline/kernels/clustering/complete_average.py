@@ -242,13 +242,13 @@ def _shrink(
         for j in range(i + 1, kept.shape[0]):
             other = kept[j]
             other_too = partner[other]
-            value = np.float64(matrix[begin + other])
+            value: float = np.float64(matrix[begin + other])
             if other_too >= 0:
                 also = np.float64(matrix[begin + other_too])
                 value = _joined(value, also, sizes[other], sizes[other_too], average)
             if one_too >= 0:
                 at = begin_too + other if other > one_too else row_start(other, n) + one_too
-                below = np.float64(matrix[at])
+                below: float = np.float64(matrix[at])
                 if other_too >= 0:
                     at = begin_too + other_too if other_too > one_too else row_start(other_too, n) + one_too
                     also = np.float64(matrix[at])

@@ -303,7 +303,8 @@ def _evaluate_within(
 def _reach(distance: float, size: float, slack: float, underflow: float, scale_sq: float) -> float:
     """The largest computed bound of a cluster that may be this near."""
     root = np.sqrt(distance * scale_sq) / _FLOAT64_ALLOWANCE + np.sqrt(size) * slack
-    return (root / _FLOAT64_ALLOWANCE) ** 2 / _FLOAT32_ALLOWANCE + size * underflow
+    reach: float = (root / _FLOAT64_ALLOWANCE) ** 2 / _FLOAT32_ALLOWANCE + size * underflow
+    return reach
 
 
 @compiled

@@ -93,7 +93,9 @@ def _given_lists(points: DistinctPoints, neighbours: NDArray[np.int64]) -> Lists
     return Lists(rows, distances_sq, np.ones(listed.shape), counts, limits)
 
 
-def _spanning_tree(rows: NDArray[np.float64], lists: Lists) -> tuple[NDArray[np.int64], ...]:
+def _spanning_tree(
+    rows: NDArray[np.float64], lists: Lists
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Both rows (the lower first) and the squared length of the n - 1 edges."""
     n = len(rows)
     parents, everyone, twos = np.arange(n), np.arange(n), np.full(n, 2.0)

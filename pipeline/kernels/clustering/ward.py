@@ -237,7 +237,7 @@ def _refresh(
         count, n_changed = 0, 0
         stamp = marks[-1] = marks[-1] + 1
         for entry in range(list_counts[cluster]):
-            row = find_root(parents, np.int64(list_rows[cluster, entry]))
+            row = find_root(parents, int(list_rows[cluster, entry]))
             if row == cluster or marks[row] == stamp:
                 continue
             marks[row] = stamp
@@ -287,7 +287,7 @@ def _merge_lists(
         count = 0
         for part in (one, other):
             for entry in range(list_counts[part]):
-                row = find_root(parents, np.int64(list_rows[part, entry]))
+                row = find_root(parents, int(list_rows[part, entry]))
                 if row == one or marks[row] == stamp:
                     continue
                 marks[row] = stamp
