@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from benchmarks.machine import describe_machine
 from benchmarks.neighbours import SETS, Matrix, product_seconds
+from pipeline.kernels.clustering.linkage import LinkageMethod, cut_tree, linkage_matrix
 from pipeline.kernels.clustering.silhouette import silhouettes
-from pipeline.kernels.linkage import LinkageMethod, cut_tree, linkage_matrix
-from pipeline.kernels.neighbours import nearest_neighbours
+from pipeline.kernels.neighbours.nearest import nearest_neighbours
 
 LINKAGES: tuple[LinkageMethod, ...] = get_args(LinkageMethod)
 METHODS: tuple[str, ...] = (*LINKAGES, "silhouette")

@@ -22,13 +22,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from benchmarks.machine import describe_machine
-from pipeline.kernels.agreement import normalized_mutual_information
+from pipeline.kernels.agreement.scores import normalized_mutual_information
+from pipeline.kernels.clustering.density_peaks import density_peaks
 from pipeline.kernels.clustering.hdbscan import hdbscan
+from pipeline.kernels.clustering.linkage import LinkageMethod, cut_tree, linkage_matrix
 from pipeline.kernels.clustering.spectral import spectral
-from pipeline.kernels.density_peaks import density_peaks
-from pipeline.kernels.intrinsic_dimension import distinct_distances, two_nn
-from pipeline.kernels.linkage import LinkageMethod, cut_tree, linkage_matrix
-from pipeline.kernels.neighbours import nearest_neighbours
+from pipeline.kernels.dimension.two_nn import distinct_distances, two_nn
+from pipeline.kernels.neighbours.nearest import nearest_neighbours
 
 Rows = NDArray[np.float64]
 Labels = NDArray[np.int32]

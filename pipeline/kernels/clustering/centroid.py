@@ -26,7 +26,7 @@ from pipeline.kernels.clustering.condensed import (
 from pipeline.kernels.clustering.points import distinct_points
 from pipeline.kernels.clustering.trees import Merges, tree_of_merges
 from pipeline.kernels.compiled import compiled
-from pipeline.kernels.exact_search import squared_distance
+from pipeline.kernels.neighbours.exact_search import squared_distance
 
 
 def centroid_linkage(

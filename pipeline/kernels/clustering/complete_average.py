@@ -29,7 +29,7 @@ from pipeline.kernels.clustering.condensed import (
 from pipeline.kernels.clustering.points import distinct_points
 from pipeline.kernels.clustering.trees import Merges, tree_of_merges
 from pipeline.kernels.compiled import compiled
-from pipeline.kernels.locality import locality_order
+from pipeline.kernels.neighbours.locality import locality_order
 
 _SMALLEST_TO_ORDER = 4096
 _MANY = 16  # one cluster in so many is many: reading the whole matrix is cheaper than their rows and columns

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import StageError, UsageError
 from pipeline.kernels.compiled import compiled
-from pipeline.kernels.exact_search import squared_distance
+from pipeline.kernels.neighbours.exact_search import squared_distance
 
 Condensed = NDArray[np.float32] | NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import StageError, UsageError
 from pipeline.kernels.clustering.result import Clustering, by_appearance, checked_rows, rows_for
-from pipeline.kernels.neighbours import nearest_neighbours, query_neighbours
+from pipeline.kernels.neighbours.nearest import nearest_neighbours, query_neighbours
 
 WORK = 3e12
 MOST_ROWS = 60_000

@@ -1,6 +1,6 @@
 """The nearest living clusters of some clusters (Ward's distance) from lower bounds, proven in float64.
 
-Products of short float32 rows (`pipeline.kernels.lower_bounds`), or of full ones where no projection shortens the
+Products of short float32 rows (`pipeline.kernels.neighbours.lower_bounds`), or of full ones where no projection shortens the
 data, bound the distances between centroids from below; those times ``m n / (m + n)`` (m and n rows) bound Ward's. The
 clusters of smallest bound are evaluated from differences in float64. What this leaves open is decided by a second
 product, after which every cluster that could be nearer is evaluated.
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.certified_search import prepare_search
 from pipeline.kernels.compiled import compiled
-from pipeline.kernels.exact_search import Frame, find_frame, kth_smallest, squared_distances
-from pipeline.kernels.lower_bounds import LowerBounds, contracting_basis, full_rows, shortened_rows
+from pipeline.kernels.neighbours.certified_search import prepare_search
+from pipeline.kernels.neighbours.exact_search import Frame, find_frame, kth_smallest, squared_distances
+from pipeline.kernels.neighbours.lower_bounds import LowerBounds, contracting_basis, full_rows, shortened_rows
 
 _QUERY_ROWS = 1024
 _CLUSTER_ROWS = 2048

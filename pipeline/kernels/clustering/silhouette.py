@@ -16,7 +16,7 @@ from pipeline.errors import UsageError
 from pipeline.kernels.arrays import Vectors, as_codes, as_vectors, require_finite
 from pipeline.kernels.clustering.points import centred_rows
 from pipeline.kernels.compiled import compiled
-from pipeline.kernels.exact_search import squared_distance
+from pipeline.kernels.neighbours.exact_search import squared_distance
 
 _TILE_ROWS = 1024
 _SUMS_BYTES = 1 << 30

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import UsageError
-from pipeline.kernels.certified_search import certified_neighbours, prepare_search
 from pipeline.kernels.clustering.near_clusters import Bounds, Lists, scan
 from pipeline.kernels.clustering.points import DistinctPoints, distinct_points
 from pipeline.kernels.clustering.trees import tree_of_merges
 from pipeline.kernels.compiled import compiled
-from pipeline.kernels.exact_search import squared_distances
+from pipeline.kernels.neighbours.certified_search import certified_neighbours, prepare_search
+from pipeline.kernels.neighbours.exact_search import squared_distances
 from pipeline.kernels.union_find import find_root
 
 _LIST_LENGTH = 16
@@ -37,7 +37,7 @@ def single_linkage(vectors: ArrayLike, *, neighbours: ArrayLike | None = None) -
         At least 1 row.
     neighbours : array_like of int, [N, K], optional
         The exact nearest other rows of every row, nearest first, as
-        `pipeline.kernels.neighbours.nearest_neighbours` gives them; the first 16 are used. Spares the search.
+        `pipeline.kernels.neighbours.nearest.nearest_neighbours` gives them; the first 16 are used. Spares the search.
 
     Returns
     -------

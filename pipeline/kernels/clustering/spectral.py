@@ -35,7 +35,7 @@ def spectral(indices: ArrayLike, k: int, *, n_neighbors: int = 15, seed: int = 0
     Parameters
     ----------
     indices : array_like of int, [N, K]
-        Nearest other rows, as `pipeline.kernels.neighbours.nearest_neighbours` gives them; 2 to 200,000 rows.
+        Nearest other rows, as `pipeline.kernels.neighbours.nearest.nearest_neighbours` gives them; 2 to 200,000 rows.
     k : int
         2 to 1,000, and fewer than rows.
     n_neighbors : int

@@ -21,11 +21,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.kernels.certified_search import certified_neighbours, prepare_search
 from pipeline.kernels.clustering.near_clusters import Bounds, Lists, fill_list, scan, ward_distances
 from pipeline.kernels.clustering.points import distinct_points
 from pipeline.kernels.clustering.trees import Merges, tree_of_merges
 from pipeline.kernels.compiled import compiled
+from pipeline.kernels.neighbours.certified_search import certified_neighbours, prepare_search
 from pipeline.kernels.union_find import find_root
 
 _LIST_LENGTH = 24
@@ -60,7 +60,7 @@ def ward_linkage(vectors: ArrayLike) -> NDArray[np.float64]:
 
     Bytes beyond the input: ``8 N D`` for the centroids, ``4 N w`` for the float32 rows (w = 17 to 129, or D where no
     projection shortens the data), some ``5000 N`` while the first neighbours are searched. Time: that search
-    (`pipeline.kernels.neighbours`), then about one product of ``2 N^2 w`` float32 operations.
+    (`pipeline.kernels.neighbours.nearest`), then about one product of ``2 N^2 w`` float32 operations.
     """
     points = distinct_points(vectors)
     if len(points.rows) == 1:
