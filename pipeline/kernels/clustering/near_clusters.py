@@ -1,9 +1,9 @@
 """The nearest living clusters of some clusters (Ward's distance) from lower bounds, proven in float64.
 
-Products of short float32 rows (`pipeline.kernels.neighbours.lower_bounds`), or of full ones where no projection shortens the
-data, bound the distances between centroids from below; those times ``m n / (m + n)`` (m and n rows) bound Ward's. The
-clusters of smallest bound are evaluated from differences in float64. What this leaves open is decided by a second
-product, after which every cluster that could be nearer is evaluated.
+Products of short float32 rows (`pipeline.kernels.neighbours.lower_bounds`), or of full ones where no projection
+shortens the data, bound the distances between centroids from below; those times ``m n / (m + n)`` (m and n rows) bound
+Ward's. The clusters of smallest bound are evaluated from differences in float64. What this leaves open is decided by a
+second product, after which every cluster that could be nearer is evaluated.
 """
 
 from dataclasses import dataclass
