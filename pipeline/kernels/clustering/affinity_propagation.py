@@ -51,7 +51,7 @@ def affinity_propagation(
     UsageError, InvalidDataError
         Settings out of range or too few rows; a NaN or an infinity.
     StageError
-        More than 5,000 rows, or no convergence: an unconverged state is no partition.
+        More than 5,000 rows, all distances equal, or no convergence: an unconverged state is no partition.
 
     Notes
     -----
@@ -72,8 +72,12 @@ def affinity_propagation(
         damping=damping, max_iter=max_iterations, preference=scaled, random_state=seed, copy=False
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # told as an error
-        model.fit(found.rows)
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)  # told below
+        try:
+            model.fit(found.rows)
+        except UserWarning as error:
+            raise StageError("all rows are equally far from each other: none is a better exemplar") from error
     if len(model.cluster_centers_indices_) == 0 or model.n_iter_ >= max_iterations or (model.labels_ < 0).any():
         raise StageError(
             f"affinity propagation did not settle in {max_iterations} iterations; take more of them, more damping than "

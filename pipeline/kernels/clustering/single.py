@@ -106,7 +106,7 @@ def _spanning_tree(
     while count < n - 1:
         trees = _roots(parents)
         best = _shortest(trees, lists.rows, lists.distances, lists.counts)
-        unproven = _unproven(trees, best, lists.rows, lists.counts, lists.limits)
+        unproven = _unproven(trees, best[0], lists.rows, lists.distances, lists.counts, lists.limits)
         if len(unproven):
             bounds = Bounds.of_rows(rows) if bounds is None else bounds
             # Clusters of two rows each: their weight, 2 * 2 / (2 + 2), is 1.
@@ -175,21 +175,24 @@ def _shortest(
 @compiled
 def _unproven(
     trees: NDArray[np.int64],
-    best: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]],
+    best: NDArray[np.float64],
     list_rows: NDArray[np.int32],
+    distances_sq: NDArray[np.float64],
     counts: NDArray[np.int64],
     limits: NDArray[np.float64],
 ) -> NDArray[np.int64]:
-    """Rows that list nothing outside their tree, though something may be nearer than their tree's edge."""
+    """Rows outside of whose tree something may be nearer than the first they list, and than their tree's edge."""
     found = np.empty(trees.shape[0], dtype=np.int64)
     count = 0
     for row in range(trees.shape[0]):
-        if not limits[row] < best[0][trees[row]]:
+        if not limits[row] < best[trees[row]]:
             continue
-        outside = False
+        nearest = np.inf
         for place in range(counts[row]):
-            outside = outside or trees[list_rows[row, place]] != trees[row]
-        if not outside:
+            if trees[list_rows[row, place]] != trees[row]:
+                nearest = distances_sq[row, place]
+                break
+        if nearest > limits[row]:
             found[count] = row
             count += 1
     return found[:count].copy()

@@ -27,7 +27,9 @@ MOST_CLUSTERS = 1000
 _ITERATIONS_A_CLUSTER = 50
 
 
-def spectral(indices: ArrayLike, k: int, *, n_neighbors: int = 15, seed: int = 0) -> Clustering:
+def spectral(
+    indices: ArrayLike, k: int, *, distances: ArrayLike | None = None, n_neighbors: int = 15, seed: int = 0
+) -> Clustering:
     """Cluster rows by the leading eigenvectors of their neighbours' graph.
 
     Rows are linked with weight 1 where each lists the other, 1/2 where one does.
@@ -38,6 +40,9 @@ def spectral(indices: ArrayLike, k: int, *, n_neighbors: int = 15, seed: int = 0
         Nearest other rows, as `pipeline.kernels.neighbours.nearest.nearest_neighbours` gives them; 2 to 200,000 rows.
     k : int
         2 to 1,000, and fewer than rows.
+    distances : array_like, [N, K], optional
+        Of those neighbours. The graph does without; rows at distance 0 are equal, and no more clusters are found than
+        there are distinct rows.
     n_neighbors : int
         Columns used.
     seed : int
@@ -52,7 +57,8 @@ def spectral(indices: ArrayLike, k: int, *, n_neighbors: int = 15, seed: int = 0
     Raises
     ------
     UsageError
-        Settings out of range, no table of neighbours, or a graph of more separate parts than k.
+        Settings out of range, no table of neighbours, more clusters than distinct rows, or a graph of more separate
+        parts than k.
     StageError
         More than 200,000 rows, or no convergence.
 
@@ -64,6 +70,8 @@ def spectral(indices: ArrayLike, k: int, *, n_neighbors: int = 15, seed: int = 0
     table = neighbour_graph_rows(indices, n_neighbors)
     require_rows(len(table), "spectral clustering", MOST_ROWS, "its eigenvectors would take too long; take a sample")
     require_count(k, min(MOST_CLUSTERS, len(table) - 1), "k")
+    if distances is not None:
+        _require_distinct(table, np.asarray(distances), k)
     if k == 1:
         return Clustering(np.zeros(len(table), dtype=np.int32), {"eigenvalues": np.ones(1)})
     graph = neighbour_graph(table)
@@ -75,6 +83,17 @@ def spectral(indices: ArrayLike, k: int, *, n_neighbors: int = 15, seed: int = 0
         )
     values, vectors = _leading(graph, k, seed)
     return Clustering(by_appearance(_labels(vectors)), {"eigenvalues": values})
+
+
+def _require_distinct(table: NDArray[np.int64], distances: NDArray[np.floating[Any]], k: int) -> None:
+    if distances.ndim != 2 or len(distances) != len(table) or distances.shape[1] < table.shape[1]:
+        raise UsageError(f"distances have the shape {distances.shape}; expected [{len(table)}, {table.shape[1]}]")
+    # Equal rows list the lowest of them first, so that these links join them all.
+    copies, place = np.nonzero(distances[:, : table.shape[1]] == 0)
+    links = csr_array((np.ones(len(copies)), (copies, table[copies, place])), shape=(len(table), len(table)))
+    distinct = int(connected_components(links, directed=False, return_labels=False))
+    if k > distinct:
+        raise UsageError(f"k is {k}; there are only {distinct} distinct rows")
 
 
 def neighbour_graph(table: NDArray[np.int64]) -> csr_array:

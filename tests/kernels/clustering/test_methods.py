@@ -228,6 +228,27 @@ def test_a_graph_in_more_parts_than_clusters_is_refused() -> None:
     np.testing.assert_allclose(found.arrays["eigenvalues"], 1)
 
 
+def test_spectral_clusters_are_no_more_than_distinct_rows() -> None:
+    vectors = np.repeat(np.arange(6.0).reshape(3, 2), 8, axis=0)
+    indices, distances = nearest_neighbours(vectors, 7)
+    assert (
+        adjusted_rand_score(np.repeat(np.arange(3), 8), spectral(indices, 3, distances=distances, n_neighbors=7).labels)
+        == 1
+    )
+    with pytest.raises(UsageError, match="only 3 distinct rows"):
+        spectral(indices, 4, distances=distances, n_neighbors=7)
+    with pytest.raises(UsageError, match="distances have the shape"):
+        spectral(indices, 3, distances=distances[1:], n_neighbors=7)
+
+
+def test_equal_rows_alone_are_no_clusters() -> None:
+    zeros = np.zeros((40, 3))
+    for method in (lambda v: dbscan(v), mean_shift, affinity_propagation, lambda v: k_medoids(v, 2)):
+        with pytest.raises((UsageError, StageError)):
+            method(zeros)
+    assert (hdbscan(zeros).labels == -1).all()
+
+
 def test_spectral_separates_what_is_not_round() -> None:
     vectors, truth = make_moons(600, noise=0.06, random_state=1)
     assert adjusted_rand_score(truth, spectral(_table(vectors), 2, n_neighbors=10).labels) > 0.97
