@@ -90,16 +90,19 @@ def test_tiles_and_lists_do_not_matter(method: LinkageMethod, monkeypatch: pytes
     np.testing.assert_array_equal(linkage_matrix(vectors, method), whole)
 
 
+@pytest.mark.parametrize(("share", "slack"), [(0.9, 0.5), (0.97, 0.0), (0.999, 0.0)])
 @pytest.mark.parametrize("method", ["ward", "single"])
-def test_useless_bounds_do_not_matter(method: LinkageMethod, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where bounds prove nothing the second product decides."""
+def test_loose_bounds_do_not_matter(
+    method: LinkageMethod, share: float, slack: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where bounds prove nothing, or only the nearest of a list, the second product decides."""
     vectors = _clusters(400, 6)
     whole = linkage_matrix(vectors, method)
     found = near_clusters.full_rows
 
     def loose(*arguments: object) -> object:
         bounds = found(*arguments)  # type: ignore[arg-type]
-        return type(bounds)(bounds.rows, bounds.norms * np.float32(0.9), 0.5, bounds.underflow, bounds.scale)
+        return type(bounds)(bounds.rows, bounds.norms * np.float32(share), slack, bounds.underflow, bounds.scale)
 
     monkeypatch.setattr(near_clusters, "full_rows", loose)
     monkeypatch.setattr(ward, "_LIST_LENGTH", 3)
