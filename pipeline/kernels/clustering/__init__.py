@@ -1,0 +1,1 @@
+"""Clustering of vectors: arrays in, labels out."""
