@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.arrays import InvalidDataError, Vectors
+from pipeline.kernels.arrays import InvalidDataError, Vectors, as_vectors
 from pipeline.kernels.clustering.nearest_center import (
     TILE_ROWS,
     PreparedCenters,
@@ -64,8 +64,7 @@ class ArrayReader:
 
     def __call__(self, start: int, stop: int) -> Vectors:
         """Slice."""
-        rows = np.asarray(self.array[start:stop])
-        return np.ascontiguousarray(rows) if rows.dtype in (np.float32, np.float64) else rows.astype(np.float64)
+        return as_vectors(self.array[start:stop])
 
 
 @dataclass(frozen=True, slots=True)

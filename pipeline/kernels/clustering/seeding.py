@@ -28,7 +28,7 @@ _FEWEST_SEED_ROWS = 8192
 _START_SWEEPS = 60
 _START_TOLERANCE = 1e-3
 _MOST_STARTS, _FEWEST_STARTS = 10, 2
-_START_WORK = 1 << 35  # multiply-adds, of about 30 sweeps a start: about a second of one core
+_START_WORK = 1 << 34  # multiply-adds, of about 30 sweeps a start: half a second of one core
 _SWEEPS_OF_A_START = 30
 
 

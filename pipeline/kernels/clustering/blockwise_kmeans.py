@@ -117,8 +117,9 @@ def k_means(
         raise UsageError("k-means needs at least one row; found none")
     for k in ks:
         require_count(k, n_rows, "k")
-    for value, name in ((n_starts or 1, "n_starts"), (sample_rows or 1, "sample_rows"), (block_rows, "block_rows")):
-        require_count(value, None, name)
+    for value, name in ((n_starts, "n_starts"), (sample_rows, "sample_rows"), (block_rows, "block_rows")):
+        if value is not None:
+            require_count(value, None, name)
     if max_sweeps < 0 or not (tolerance is None or 0 <= tolerance < 1):
         raise UsageError(f"max_sweeps is {max_sweeps} and tolerance {tolerance}; expected 0 or more, and 0 to 1")
     given = list(centers) or [None] * len(ks)
