@@ -22,7 +22,7 @@ def minibatch_kmeans(
     centers: ArrayLike | None = None,
     tolerance: float | None = None,
 ) -> KMeansResult:
-    """Cluster rows into ``k`` clusters, none of them empty: the best of some starts on one large batch, then full sweeps.
+    """Cluster rows into ``k`` clusters, none of them empty: some starts on a large batch, then full sweeps.
 
     Parameters
     ----------

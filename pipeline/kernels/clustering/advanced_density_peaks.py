@@ -142,9 +142,10 @@ def _putative_centers(
     for point in range(n_points):
         for place in range(n_neighbours[point]):
             center = neighbours[point, place]
-            if is_center[center] and ranks[point] < ranks[center]:
-                if followed[center] < 0 or ranks[point] < ranks[followed[center]]:
-                    followed[center] = point
+            if not is_center[center] or ranks[point] >= ranks[center]:
+                continue
+            if followed[center] < 0 or ranks[point] < ranks[followed[center]]:
+                followed[center] = point
     return np.flatnonzero(is_center & (followed < 0)), followed
 
 
@@ -257,7 +258,9 @@ class _Merger:
             heapq.heappush(self._heap, (-self.height[saddle], min(one, other), max(one, other), saddle))
 
     def _join(self, one: int, other: int, saddle: int) -> None:
-        kept, ended = (one, other) if self.significance(one, saddle) >= self.significance(other, saddle) else (other, one)
+        kept, ended = (
+            (one, other) if self.significance(one, saddle) >= self.significance(other, saddle) else (other, one)
+        )
         self.merges.append((self.centers[ended], self.centers[kept], saddle, self.significance(ended, saddle)))
         self.parent[ended] = kept
         del self.saddles[kept][ended], self.saddles[ended][kept]

@@ -181,13 +181,6 @@ class _Task:
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
-    start: int
-    stop: int
-    states: tuple[RowState, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Part:
     """What a task of a sweep found of one set of centres."""
 
@@ -363,9 +356,7 @@ class _Far:
     rows: Vectors
 
 
-def _farthest_rows(
-    centers: Vectors, empty: NDArray[np.int64], labels: NDArray[np.int32], sweeper: _Sweeper
-) -> Vectors:
+def _farthest_rows(centers: Vectors, empty: NDArray[np.int64], labels: NDArray[np.int32], sweeper: _Sweeper) -> Vectors:
     """A row for each empty centre, the farthest first; fewer where 64 do not hold as many that differ."""
     if not len(empty):
         return centers[:0]

@@ -102,9 +102,7 @@ def prepare_centers(centers: Vectors, frame: ProductFrame) -> PreparedCenters:
     tile = np.ascontiguousarray(moved.astype(np.float32).T)
     norms = np.einsum("ji,ji->i", tile, tile, dtype=np.float64)
     low_norms = (norms * (1 - margin) - underflow).astype(np.float32)
-    return PreparedCenters(
-        centers, tile, low_norms, 2 * margin * norms + 2 * underflow, margin, underflow, frame
-    )
+    return PreparedCenters(centers, tile, low_norms, 2 * margin * norms + 2 * underflow, margin, underflow, frame)
 
 
 def framed_rows(rows: Vectors, frame: ProductFrame) -> NDArray[np.float32]:

@@ -76,9 +76,7 @@ class ClusterSums:
         return ClusterSums(clusters, counts, sums)
 
 
-def make_grid(
-    origin: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64], n_rows: int
-) -> Grid:
+def make_grid(origin: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64], n_rows: int) -> Grid:
     """Choose the finest steps that the sum of ``n_rows`` rows between ``low`` and ``high`` [D] fits into."""
     reach = np.maximum(high - origin, origin - low)
     exponents = np.frexp(np.maximum(reach, 2.0**-900))[1]

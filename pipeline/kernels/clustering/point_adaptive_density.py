@@ -191,7 +191,7 @@ def _newton(shells: NDArray[np.float64]) -> float:
 @compiled
 def _likelihood(shells: NDArray[np.float64], b: float, a: float) -> float:
     k = shells.shape[0]
-    total = k * b + a * (k * (k + 1) / 2.0)
+    total: float = k * b + a * (k * (k + 1) / 2.0)
     growth, rate = np.exp(b), np.exp(a)
     for j in range(k):
         growth *= rate

@@ -137,12 +137,13 @@ def _distances_sq(
     rows: NDArray[np.float32], norms: NDArray[np.float32], chosen: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """By expansion: they only weigh a draw. A chosen row is at no distance of itself."""
-    products = rows @ rows[chosen].T
+    products: NDArray[np.float32] = rows @ rows[chosen].T
     products *= -2
     products += norms[:, None]
     products += norms[chosen]
     products[chosen, np.arange(len(chosen))] = 0
-    return np.maximum(products, 0, out=products)
+    np.maximum(products, 0, out=products)
+    return products
 
 
 def _means_of(sample: Vectors, labels: NDArray[np.int32], survey: Survey, k: int) -> Vectors:
