@@ -267,7 +267,7 @@ class MiniBatchKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     max_epochs : int, default=100
         At most so many sweeps over all rows move the centres.
     n_init : int or None, default=None
-        Starts; None: two to ten, as many as are cheap.
+        Starts; None: two to twenty, as many as are cheap.
     tolerance : float or None, default=None
         It ends when at most this share of the rows changed their label; None: 0 for small sets, else 0.001.
     random_state : int, default=0

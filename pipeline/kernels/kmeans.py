@@ -36,7 +36,7 @@ def minibatch_kmeans(
     max_epochs : int
         At most so many sweeps over all rows move the centres.
     n_init : int, optional
-        Starts; None: two to ten, as many as cost about half a second.
+        Starts; None: two to twenty, as many as cost about half a second.
     centers : array_like, [k, D], optional
         Begin from these instead, without starts.
     tolerance : float, optional

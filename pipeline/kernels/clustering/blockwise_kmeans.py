@@ -83,7 +83,7 @@ def k_means(
     centers : sequence of arrays [k, D] or None, optional
         One for each k: where given (yesterday's) it is begun from, without starts.
     n_starts : int, optional
-        None: ten where they are cheap, fewer where not (`pipeline.kernels.clustering.seeding.starts_that_are_cheap`).
+        None: two to twenty, as many as are cheap (`pipeline.kernels.clustering.seeding.starts_that_are_cheap`).
     sample_rows : int, optional
         Of the starts; None: 256 a cluster and at least 32,768, but not more than 256 MiB (and k rows at least).
     max_sweeps : int
@@ -125,12 +125,8 @@ def k_means(
     given = list(centers) or [None] * len(ks)
     picks = _sample_picks(read, n_rows, max(ks), sample_rows, seed)
     survey, sample = survey_rows(read, n_rows, picks, block_rows=block_rows, map_tasks=map_tasks)
-    short = shorten(sample, survey) if any(one is None for one in given) else np.empty((0, 1), np.float32)
-    begun = [
-        _given_start(one, k, survey) if one is not None else find_start(sample, short, survey, k, n_starts, seed)
-        for k, one in zip(ks, given, strict=True)
-    ]
-    del sample, short
+    begun = _starts(ks, given, sample, survey, n_starts, seed)
+    del sample
     if tolerance is None:
         tolerance = 0.0 if n_rows * max(ks) * len(survey.origin) <= _STRICT_WORK else _TOLERANCE
     ends = lloyd(
@@ -146,6 +142,25 @@ def k_means(
         KMeansResult(end.labels, end.centers, end.inertia, end.sweeps, inertias)
         for end, (_, inertias) in zip(ends, begun, strict=True)
     ]
+
+
+def _starts(
+    ks: Sequence[int],
+    given: Sequence[Vectors | None],
+    sample: Vectors,
+    survey: Survey,
+    n_starts: int | None,
+    seed: int,
+) -> list[tuple[Vectors, tuple[float, ...]]]:
+    """Centres to begin from, and the inertias of the starts that they are the best of."""
+    short, begun = None, []
+    for k, centers in zip(ks, given, strict=True):
+        if centers is not None:
+            begun.append(_given_start(centers, k, survey))
+            continue
+        short = short or shorten(sample, survey)
+        begun.append(find_start(sample, short, survey, k, n_starts, seed))
+    return begun
 
 
 def _given_start(centers: Vectors, k: int, survey: Survey) -> tuple[Vectors, tuple[float, ...]]:

@@ -12,6 +12,7 @@ doi 10.1145/2746539.2746569.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +28,28 @@ _SEED_ROWS = 32  # a cluster, for k-means++
 _FEWEST_SEED_ROWS = 8192
 _START_SWEEPS = 60
 _START_TOLERANCE = 1e-3
-_MOST_STARTS, _FEWEST_STARTS = 10, 2
-_START_WORK = 1 << 34  # multiply-adds, of about 30 sweeps a start: half a second of one core
+_MOST_STARTS, _FEWEST_STARTS = 20, 2
+_START_WORK = 1 << 32  # multiply-adds: half a second of one core
+_ENTRY_COST = 60  # of deciding one entry of a narrow product, in multiply-adds
 _SWEEPS_OF_A_START = 30
 
 
-def shorten(sample: Vectors, survey: Survey) -> NDArray[np.float32]:
+@dataclass(frozen=True, slots=True)
+class ShortRows:
+    """What starts are tried on.
+
+    Attributes
+    ----------
+    rows : float32 [n, p]
+    scale : float
+        Their unit is ``1 / scale`` of the vectors'.
+    """
+
+    rows: NDArray[np.float32]
+    scale: float
+
+
+def shorten(sample: Vectors, survey: Survey) -> ShortRows:
     """Principal components of the sample and the length of the remainder; all features where they are as few.
 
     Time ``12 * 4096 D p + 2 n D p`` operations for p = 32 components of n rows.
@@ -41,18 +58,18 @@ def shorten(sample: Vectors, survey: Survey) -> NDArray[np.float32]:
     scale = math.ldexp(1.0, -max(math.frexp(extent)[1], -500)) if extent > 0 else 1.0
     frame = Frame(survey.origin, scale)
     if sample.shape[1] <= 2 * _COMPONENTS:
-        return ((sample - survey.origin) * scale).astype(np.float32)
-    return shortened_rows(sample, frame, contracting_basis(sample, frame, _COMPONENTS)).rows
+        return ShortRows(((sample - survey.origin) * scale).astype(np.float32), scale)
+    return ShortRows(shortened_rows(sample, frame, contracting_basis(sample, frame, _COMPONENTS)).rows, scale)
 
 
 def starts_that_are_cheap(n_rows: int, width: int, k: int) -> int:
-    """Ten, or as many as take about 2^35 multiply-adds together, but at least two."""
-    work = n_rows * width * k * _SWEEPS_OF_A_START
+    """As many as take 2^32 multiply-adds together (half a second of one core), but 2 to 20."""
+    work = n_rows * k * (width + _ENTRY_COST) * _SWEEPS_OF_A_START
     return min(max(_START_WORK // max(work, 1), _FEWEST_STARTS), _MOST_STARTS)
 
 
 def find_start(
-    sample: Vectors, short: NDArray[np.float32], survey: Survey, k: int, n_starts: int | None, seed: int
+    sample: Vectors, short_rows: ShortRows, survey: Survey, k: int, n_starts: int | None, seed: int
 ) -> tuple[Vectors, tuple[float, ...]]:
     """Run several starts on a sample's short rows and keep the one of least inertia (the first of equal ones).
 
@@ -60,7 +77,7 @@ def find_start(
     ----------
     sample : float32 or float64 [n, D]
         At least k rows.
-    short : float32 [n, p]
+    short_rows : ShortRows
         From `shorten`.
     survey : Survey
         Of all rows.
@@ -73,8 +90,9 @@ def find_start(
     -------
     centers : float32 or float64 [k, D]
     inertias : tuple of float
-        Of every start on the sample's short rows, in its features' unit, the best first.
+        Of every start on the sample's short rows, in the vectors' unit, the best first.
     """
+    short = short_rows.rows
     count = starts_that_are_cheap(len(short), short.shape[1], k) if n_starts is None else n_starts
     generators = [np.random.default_rng([seed, k, i]) for i in range(count)]
     low, high = short.min(axis=0).astype(np.float64), short.max(axis=0).astype(np.float64)
@@ -90,7 +108,7 @@ def find_start(
         allow_empty=True,
     )
     best = min(range(count), key=lambda i: ends[i].inertia)
-    inertias = tuple(sorted(end.inertia for end in ends))
+    inertias = tuple(sorted(end.inertia / short_rows.scale**2 for end in ends))
     return _means_of(sample, ends[best].labels, survey, k), inertias
 
 
