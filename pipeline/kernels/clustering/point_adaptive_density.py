@@ -86,16 +86,30 @@ def adaptive_density(indices: ArrayLike, distances: ArrayLike, *, dimension: flo
         raise UsageError(f"the neighbour table names rows outside 0..{len(rows) - 1}; it belongs to another set")
     if not (math.isfinite(dimension) and dimension > 0):
         raise UsageError(f"the dimension is {dimension}; expected a positive number")
-    if not (np.isfinite(lengths).all() and (lengths >= 0).all()):
+    shortest = _shortest(lengths)
+    if np.isnan(shortest):
         raise InvalidDataError("the neighbour table holds a distance that is NaN, infinite or negative")
-    positive = lengths[lengths > 0]
-    shortest = positive.min() if len(positive) else 1.0
-    log_volumes = dimension * np.log(np.maximum(lengths, shortest))  # of balls, but for that of the unit ball
+    log_volumes = np.maximum(lengths, shortest if np.isfinite(shortest) else 1.0)
+    np.log(log_volumes, out=log_volumes)
+    log_volumes *= dimension  # of balls, but for that of the unit ball
     limits = _log_ratio_limits(rows.shape[1])
     k = _neighbourhoods(rows.astype(np.int64, copy=False), log_volumes, limits)
     log_unit_ball = 0.5 * dimension * math.log(math.pi) - math.lgamma(0.5 * dimension + 1)
     log_density = _corrected(log_volumes, k, dimension) - log_unit_ball - math.log(len(rows))
     return AdaptiveDensity(log_density, np.sqrt((4 * k + 2) / (k * (k - 1.0))), k)
+
+
+@compiled
+def _shortest(distances: NDArray[np.float64]) -> float:
+    """The smallest positive distance, infinity where none is; NaN where one is no distance."""
+    shortest = np.inf
+    for row in range(distances.shape[0]):
+        for distance in distances[row]:
+            if not 0 <= distance < np.inf:
+                return np.nan
+            if 0 < distance < shortest:
+                shortest = distance
+    return shortest
 
 
 def _log_ratio_limits(width: int) -> NDArray[np.float64]:
