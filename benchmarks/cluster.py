@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 from benchmarks.machine import describe_machine
 from benchmarks.neighbours import SETS, Matrix, product_seconds
 from pipeline.kernels.clustering.advanced_density_peaks import advanced_density_peaks
+from pipeline.kernels.clustering.density_peaks import decision_graph, density_peaks
+from pipeline.kernels.clustering.kmeans import assign_to_centers, minibatch_kmeans
 from pipeline.kernels.clustering.peak_hierarchy import peak_hierarchy
-from pipeline.kernels.density_peaks import decision_graph, density_peaks
-from pipeline.kernels.kmeans import assign_to_centers, minibatch_kmeans
-from pipeline.kernels.neighbours import nearest_neighbours
+from pipeline.kernels.neighbours.nearest import nearest_neighbours
 
 Clustering = Callable[[Matrix, int, int], NDArray[np.floating[Any]]]
 

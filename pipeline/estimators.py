@@ -18,18 +18,24 @@ from pipeline.kernels.arrays import Vectors
 from pipeline.kernels.clustering.advanced_density_peaks import Z, advanced_density_peaks
 from pipeline.kernels.clustering.assignment import assign_to_centers
 from pipeline.kernels.clustering.blockwise_kmeans import BLOCK_ROWS, MAX_SWEEPS, k_means
+from pipeline.kernels.clustering.density_peaks import (
+    K_DENSITY,
+    cut_at_peaks,
+    decision_graph_of,
+    knn_log_density,
+    label_by_centers,
+)
+from pipeline.kernels.clustering.linkage import LinkageMethod, cut_tree, linkage_matrix
 from pipeline.kernels.clustering.lloyd import ArrayReader
 from pipeline.kernels.clustering.minibatch import StreamState, minibatch_step
 from pipeline.kernels.clustering.peak_hierarchy import PeakHierarchy, peak_hierarchy
 from pipeline.kernels.clustering.point_adaptive_density import FEWEST_NEIGHBOURS
 from pipeline.kernels.clustering.radius_density import radius_log_density, radius_of_mean_neighbours
-from pipeline.kernels.density_peaks import K_DENSITY, cut_at_peaks, decision_graph_of, knn_log_density, label_by_centers
-from pipeline.kernels.intrinsic_dimension import COLUMNS, TwoNNEstimate, distinct_distances, two_nn
-from pipeline.kernels.linkage import LinkageMethod, cut_tree, linkage_matrix
-from pipeline.kernels.neighbours import nearest_neighbours
+from pipeline.kernels.dimension.two_nn import COLUMNS, TwoNNEstimate, distinct_distances, two_nn
+from pipeline.kernels.neighbours.nearest import nearest_neighbours
 
 NeighbourTable = tuple[ArrayLike, ArrayLike]
-"""Indices [N, K] and distances [N, K] as `pipeline.kernels.neighbours.nearest_neighbours` gives them."""
+"""Indices [N, K] and distances [N, K] as `pipeline.kernels.neighbours.nearest.nearest_neighbours` gives them."""
 
 
 class TwoNN(BaseEstimator):  # type: ignore[misc]

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.cluster import main, measure_kmeans
 from benchmarks.neighbours import bent_set
-from pipeline.kernels.kmeans import minibatch_kmeans
+from pipeline.kernels.clustering.kmeans import minibatch_kmeans
 
 
 def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 from pipeline.errors import UsageError
 from pipeline.kernels.arrays import as_vectors
 from pipeline.kernels.clustering.nearest_center import ProductFrame, nearest_centers, own_distances_sq, prepare_centers
-from pipeline.kernels.exact_search import find_frame
+from pipeline.kernels.neighbours.exact_search import find_frame
 
 
 def assign_to_centers(vectors: ArrayLike, centers: ArrayLike) -> tuple[NDArray[np.int32], NDArray[np.float64]]:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import UsageError
+from pipeline.kernels.clustering.density_peaks import DecisionGraph, rank_peaks
 from pipeline.kernels.compiled import compiled
-from pipeline.kernels.density_peaks import DecisionGraph, rank_peaks
 
 
 def centers_above(graph: DecisionGraph, *, density: float, delta: float) -> NDArray[np.int64]:

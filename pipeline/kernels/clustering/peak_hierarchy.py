@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.arrays import require_count
-from pipeline.kernels.density_peaks import DecisionGraph, label_by_centers, rank_peaks
+from pipeline.kernels.clustering.density_peaks import DecisionGraph, label_by_centers, rank_peaks
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def adaptive_density(indices: ArrayLike, distances: ArrayLike, *, dimension: flo
     Parameters
     ----------
     indices, distances : array_like, [N, K]
-        As `pipeline.kernels.neighbours.nearest_neighbours` gives them, K at least 4 (100 is usual).
+        As `pipeline.kernels.neighbours.nearest.nearest_neighbours` gives them, K at least 4 (100 is usual).
     dimension : float
         Intrinsic dimension, greater than 0.
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from pipeline.errors import UsageError
 from pipeline.kernels.arrays import Vectors, as_vectors
 from pipeline.kernels.compiled import compiled
-from pipeline.kernels.exact_search import find_frame, squared_distance
+from pipeline.kernels.neighbours.exact_search import find_frame, squared_distance
 
 Kernel = Literal["cutoff", "gaussian"]
 

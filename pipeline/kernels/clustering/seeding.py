@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from pipeline.kernels.arrays import Vectors
 from pipeline.kernels.clustering.lloyd import ArrayReader, Survey, lloyd
 from pipeline.kernels.clustering.order_free_sums import add_moved_rows
-from pipeline.kernels.exact_search import Frame
-from pipeline.kernels.lower_bounds import contracting_basis, shortened_rows
+from pipeline.kernels.neighbours.exact_search import Frame
+from pipeline.kernels.neighbours.lower_bounds import contracting_basis, shortened_rows
 
 _COMPONENTS = 32
 _SEED_ROWS = 32  # a cluster, for k-means++

@@ -12,7 +12,7 @@ from pipeline.errors import UsageError
 from pipeline.kernels.arrays import InvalidDataError
 from pipeline.kernels.clustering.advanced_density_peaks import advanced_density_peaks
 from pipeline.kernels.clustering.point_adaptive_density import adaptive_density
-from pipeline.kernels.neighbours import nearest_neighbours
+from pipeline.kernels.neighbours.nearest import nearest_neighbours
 
 
 def golden_set(name: str) -> NDArray[np.float64]:

@@ -9,17 +9,17 @@ from sklearn.datasets import make_blobs
 
 from pipeline.errors import UsageError
 from pipeline.kernels.arrays import InvalidDataError
-from pipeline.kernels.clustering.peak_centers import centers_above, peak_halo
-from pipeline.kernels.clustering.peak_hierarchy import peak_hierarchy
-from pipeline.kernels.clustering.radius_density import radius_log_density, radius_of_mean_neighbours
-from pipeline.kernels.density_peaks import (
+from pipeline.kernels.clustering.density_peaks import (
     DecisionGraph,
     cut_at_peaks,
     decision_graph,
     decision_graph_of,
     label_by_centers,
 )
-from pipeline.kernels.neighbours import nearest_neighbours
+from pipeline.kernels.clustering.peak_centers import centers_above, peak_halo
+from pipeline.kernels.clustering.peak_hierarchy import peak_hierarchy
+from pipeline.kernels.clustering.radius_density import radius_log_density, radius_of_mean_neighbours
+from pipeline.kernels.neighbours.nearest import nearest_neighbours
 from tests.reference.density_peaks import brute_force_cut, brute_force_density_peaks
 
 N_SETS = 300
