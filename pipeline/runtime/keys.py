@@ -21,7 +21,7 @@ VERSIONS = {
     "autoencode": 2,
     "neighbours": 3,
     "dimension": 2,
-    "cluster": 2,
+    "cluster": 1,
     "agree": 3,
 }
 

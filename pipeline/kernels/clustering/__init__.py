@@ -1,1 +1,1 @@
-"""Clustering of vectors: arrays in, labels out."""
+"""Clustering: k-means, Density Peaks plain and advanced, hierarchical."""

@@ -2,10 +2,10 @@
 
 With ``x`` a row and ``c`` a centre, both about a common origin and in units that keep them well within float32,
 ``|x - c|^2 = |x|^2 + (|c|^2 - 2 x.c)``. The float32 expansion lies within ``margin (|x|^2 + |c|^2)`` of the truth,
-``margin = 1.01 D u / (1 - D u) + 16 u`` with ``u = 2^-24`` (see `pipeline.kernels.neighbours.exact_search`). Where the second
-smallest lower bound exceeds the smallest upper bound the label is proven; else all centres that may be the nearest
-are evaluated from differences in float64, ties to the lowest. So labels depend neither on the blocks nor on the library
-that multiplies.
+``margin = 1.01 D u / (1 - D u) + 16 u`` with ``u = 2^-24`` (see `pipeline.kernels.neighbours.exact_search`). Where the
+second smallest lower bound exceeds the smallest upper bound the label is proven; else all centres that may be the
+nearest are evaluated from differences in float64, ties to the lowest. So labels depend neither on the blocks nor on the
+library that multiplies.
 """
 
 import math
