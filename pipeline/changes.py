@@ -18,7 +18,8 @@ from pipeline.remembered import stored_recipe
 from pipeline.stages.ledger import hex_md5, read_files, read_images
 from pipeline.stages.neighbour_tables import neighbours_group
 from pipeline.stages.result_keys import clusters_group
-from pipeline.storage.index import Commit, Index, open_index
+from pipeline.storage.history import Commit
+from pipeline.storage.index import Index, open_index
 from pipeline.storage.tables import read_table
 
 _FAILED = frozenset({"corrupt", "unsupported", "unreadable", "too_large"})

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.storage.index import software_version
+from pipeline.storage.transaction import software_version
 
 _NEEDED = (
     "dask",

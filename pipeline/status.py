@@ -19,7 +19,8 @@ from pipeline.stages.result_keys import agreement_parts, cluster_key, clusters_g
 from pipeline.stages.scale_rows import rows_beside_another_text
 from pipeline.stages.selection import done_rows
 from pipeline.stages.vectors import code_key, embedding_key, vector_sets
-from pipeline.storage.index import Commit, Index
+from pipeline.storage.history import Commit
+from pipeline.storage.index import Index
 from pipeline.storage.past_runs import read_runs
 from pipeline.storage.tables import table_length
 

@@ -19,7 +19,8 @@ from pipeline.stages.work import Assignment, Outcome, forget_workers, perform
 from pipeline.stopping import StopRequest
 from pipeline.storage.corpus import Corpus
 from pipeline.storage.failures import is_disk_full, storage_failures
-from pipeline.storage.index import Index, Transaction
+from pipeline.storage.index import Index
+from pipeline.storage.transaction import Transaction
 
 
 @dataclass

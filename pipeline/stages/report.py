@@ -13,10 +13,11 @@ from pipeline.imaging.canonical import shrink
 from pipeline.stages.keys import content_key, crops_bar, pixels_key
 from pipeline.stages.ledger import read_images, text_array
 from pipeline.stages.report_tables import report_tables
-from pipeline.storage.index import Index, software_version
+from pipeline.storage.index import Index
 from pipeline.storage.past_runs import read_runs
-from pipeline.storage.reports import publish_report, read_manifest
+from pipeline.storage.reports import check_report_files, publish_report, read_manifest
 from pipeline.storage.rows import read_keys
+from pipeline.storage.transaction import software_version
 
 
 def report_key(recipe: Recipe) -> int:
@@ -25,7 +26,9 @@ def report_key(recipe: Recipe) -> int:
 
 
 def is_current(index: Index, recipe: Recipe) -> bool:
-    """Whether the published report is that of the newest commit, under this recipe."""
+    """Whether the published report is that of the newest commit under this recipe, and all of it is there and whole."""
+    if check_report_files(index.location):
+        return False
     manifest = read_manifest(index.location)
     return manifest is not None and (manifest["commit"], manifest["key"]) == (index.work_commit, report_key(recipe))
 

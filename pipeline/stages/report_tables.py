@@ -15,7 +15,7 @@ from pipeline.stages.keys import scale_key
 from pipeline.stages.ledger import hex_md5, read_files, read_images
 from pipeline.stages.neighbour_tables import COMPLETE, neighbours_group
 from pipeline.stages.selection import done_rows
-from pipeline.storage.index import Commit
+from pipeline.storage.history import Commit
 from pipeline.storage.tables import read_table
 
 _SCALE_COLUMNS = (

@@ -8,7 +8,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.storage.index import BOOKKEEPING, Commit, Index
+from pipeline.storage.history import Commit
+from pipeline.storage.index import BOOKKEEPING, Index
 from pipeline.storage.tables import read_table, write_table
 
 GROUP = "runs"

@@ -97,13 +97,13 @@ def test_the_version_before_stays_for_its_readers_and_older_ones_go(place: Locat
 
 def test_the_manifest_is_written_last(place: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
-    real = reports.write_whole
+    real = reports.write_durably
 
     def write(target: Location, data: bytes) -> None:
         written.append(target.url.removeprefix(place.url))
         real(target, data)
 
-    monkeypatch.setattr(reports, "write_whole", write)
+    monkeypatch.setattr(reports, "write_durably", write)
     publish(place, "C1")
     copies = [n for n, name in enumerate(written) if "/versions/" not in name]
     assert copies == list(range(4, 9))
@@ -115,7 +115,7 @@ def test_a_crash_at_any_write_leaves_a_whole_report(
     place: Location, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     publish(place, "C1")
-    real, count = reports.write_whole, iter(range(100))
+    real, count = reports.write_durably, iter(range(100))
 
     def write(target: Location, data: bytes) -> None:
         if next(count) == writes:
@@ -123,7 +123,7 @@ def test_a_crash_at_any_write_leaves_a_whole_report(
         real(target, data)
 
     with monkeypatch.context() as crashing:
-        crashing.setattr(reports, "write_whole", write)
+        crashing.setattr(reports, "write_durably", write)
         with pytest.raises(KeyboardInterrupt):
             publish(place, "C2")
     manifest = read_manifest(place)
