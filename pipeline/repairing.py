@@ -110,7 +110,7 @@ def _repair(location: Location, *, write: bool) -> Repair:
         anew = _to_record(sound, chain[target:], records)
         mended += [f"store/{name} ({why})" for name, why in sorted(draft.changed.items())]
         mended += [f"commits/{commit}.json (damaged, lost, or of a snapshot that was joined)" for commit in anew]
-        if write:
+        if write and (mended or lost):
             draft.apply()
             for commit, (parent, names) in anew.items():
                 record_commit(location, commit, parent, names)
@@ -170,8 +170,9 @@ def _first_problem(index: Index, paths: Collection[str] | None) -> tuple[str, st
 
 def _lost_rows(draft: Draft, newest: str, sound: str) -> dict[str, int] | None:
     try:
-        before, after = (_done_rows(draft.at(commit).read()) for commit in (newest, sound))
-    except (StorageError, RuntimeError, ValueError):
+        with storage_failures("counting the rows of", draft.index.url):
+            before, after = (_done_rows(draft.at(commit).read()) for commit in (newest, sound))
+    except StorageError:
         return None
     return {name: rows - after.get(name, 0) for name, rows in before.items() if rows > after.get(name, 0)}
 

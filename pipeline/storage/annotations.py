@@ -207,33 +207,46 @@ def _read_file(places: tuple[Location, Location], number: int, after: str) -> _F
     """A file from the first of its copies that is sound and follows the line ``after``."""
     found: list[tuple[list[SealedLine], bytes]] = []
     wrong: dict[str, str] = {}
-    old = False
+    bare: list[SealedLine] | None = None
     for place in places:
         try:
-            data = place.filesystem().cat_file(place.url)
-            lines = from_bytes(data)
-            if (lines and isinstance(lines[0], dict)) or data == b"\n":
-                old, lines = True, seal([line for line in lines if isinstance(line, dict)], after, "")
-            sealed = [line for line in lines if isinstance(line, SealedLine)]
-            if sealed and sealed[0].after != after:
-                raise DamagedLinesError("does not follow the file before it")
-            found.append((sealed, to_bytes(sealed) or b"\n"))
+            lines = _sealed_lines(place, after)
+            if lines is not None:
+                found.append((lines, to_bytes(lines)))
+            elif place is places[0]:
+                bare = _bare_lines(place, after)
+            wrong.update({} if lines is not None else {place.url: "has lost its seals"})
         except FileNotFoundError:
             wrong[place.url] = "is missing"
         except DamagedLinesError as error:
             wrong[place.url] = f"is damaged ({error})"
+    if bare is not None and not found:  # of an older version, which made no second copy
+        return _File(number, bare, to_bytes(bare) or b"\n", places, ())
     if not found:
         raise StorageError(
             f"{places[0].url} {wrong[places[0].url]}, and {places[1].url} {wrong[places[1].url]}. Bring one of them "
             "back from a backup: people entered it."
         )
     lines, data = found[0]
-    if len(found) == 2 and found[1][1] != data:
+    if found[-1][1] != data:
         wrong[places[1].url] = "is not what its first copy is"
-    # A file of an older version has no second copy: that is no damage.
-    notes = () if old else tuple(f"{place} {what}" for place, what in wrong.items())
-    stale = places if old else tuple(place for place in places if place.url in wrong)
-    return _File(number, lines, data, stale, notes)
+    stale = tuple(place for place in places if place.url in wrong)
+    return _File(number, lines, data, stale, tuple(f"{place} {what}" for place, what in wrong.items()))
+
+
+def _sealed_lines(place: Location, after: str) -> list[SealedLine] | None:
+    """The lines of a copy; None where they have no seals."""
+    found = [line for line in from_bytes(place.filesystem().cat_file(place.url)) if isinstance(line, SealedLine)]
+    if not found:
+        return None
+    if found[0].after != after:
+        raise DamagedLinesError("it does not follow the file before it")
+    return found
+
+
+def _bare_lines(place: Location, after: str) -> list[SealedLine]:
+    lines = from_bytes(place.filesystem().cat_file(place.url))
+    return seal([line for line in lines if isinstance(line, dict)], after, "")
 
 
 def _mend(files: Sequence[_File]) -> None:

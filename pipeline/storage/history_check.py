@@ -82,7 +82,7 @@ def _missing_records(
     index: Index, commits: list[Commit], records: Mapping[str, CommitRecord]
 ) -> Iterator[tuple[str, Problem]]:
     """Commits of an older version, which wrote no records, are older than all that have one."""
-    oldest = max((n for n, commit in enumerate(commits) if commit.id in records), default=-1)
+    oldest = max((n for n, commit in enumerate(commits) if commit.id in records), default=0)
     for commit in commits[:oldest]:
         if commit.id not in records:
             yield "record", f"the record of commit {commit.id} in {index.location.child('commits').url} is missing"

@@ -18,6 +18,7 @@ from pipeline.storage.failures import storage_failures
 from pipeline.storage.history import Commit, broken_history, walk_history
 from pipeline.storage.location import Location
 from pipeline.storage.lock import LOCK_NAME
+from pipeline.storage.store_files import FIRST_SNAPSHOT
 from pipeline.storage.transaction import Transaction, software_version
 
 FORMAT_VERSION = 1
@@ -219,11 +220,14 @@ def create_index(location: str | os.PathLike[str], *, attributes: Mapping[str, A
     place = Location.parse(location)
     with storage_failures("creating the index", place.url):
         _check_empty(place)
+        if not icechunk.Repository.exists(place.child("store").icechunk_storage()):
+            _check_reference(place)
         if place.is_local:
             make_folder(place.path)
         index = Index(place, _open_or_create_store(place.child("store")))
         if place.is_local:
             sync_tree(place.path / "store")
+            commit_records.record_commit(place, FIRST_SNAPSHOT, "", [f"snapshots/{FIRST_SNAPSHOT}"])
     if not index.is_bare():
         raise UsageError(f"There is an index at {place.url} already; open it, or name another folder.")
     transaction = index.begin()
