@@ -268,3 +268,17 @@ def test_a_rollback_is_kept_where_the_reference_is_lost(index: Path) -> None:
     open_index(index).rollback(earlier)
     (index / "store/refs/branch.main/ref.json").unlink()
     assert repair(Location.parse(index)).commit == earlier
+
+
+def test_json_stands_alone_on_standard_output(index: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Icechunk writes a log of its own there unless it is told not to."""
+    oldest = open_index(index).history()[5].id
+    (index / "store/snapshots" / oldest).unlink()
+    capfd.readouterr()
+    assert call(["history", str(index), "--format", "json"]) == 1
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert "semcorpus repair" in told.err
+    assert call(["repair", str(index), "--quiet"]) == 0
+    assert call(["history", str(index), "--all", "--format", "json"]) == 0
+    assert len(json.loads(capfd.readouterr().out)) == 8

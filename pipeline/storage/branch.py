@@ -8,6 +8,7 @@ import icechunk
 from pipeline.errors import IndexLockedError
 from pipeline.storage.commit_records import record_commit, write_reference_copy
 from pipeline.storage.location import Location
+from pipeline.storage.steady_bucket import steadily
 from pipeline.storage.store_files import METADATA, stored_names, sync_new, write_reference
 
 BRANCH: Final = "main"
@@ -29,7 +30,7 @@ class Branch:
 
     def tip(self) -> str:
         """The commit that it points to."""
-        return str(self._repository.lookup_branch(BRANCH))
+        return str(steadily(lambda: self._repository.lookup_branch(BRANCH)))
 
     def names(self) -> set[str]:
         """The files that are stored now, to tell new ones by; empty in a bucket, which needs no syncing."""

@@ -8,6 +8,7 @@ from typing import Any
 import icechunk
 
 from pipeline.errors import StorageError
+from pipeline.storage.steady_bucket import steadily
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def walk_history(repository: icechunk.Repository, commit: str, place: str) -> It
 
 def _read(repository: icechunk.Repository, commit: str, place: str) -> Commit:
     try:
-        info = repository.lookup_snapshot(commit)
+        info = steadily(lambda: repository.lookup_snapshot(commit))
         metadata = dict(info.metadata)
     except (icechunk.IcechunkError, ValueError) as error:
         text = (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -18,6 +18,7 @@ from pipeline.storage.failures import storage_failures
 from pipeline.storage.history import Commit, broken_history, walk_history
 from pipeline.storage.location import Location
 from pipeline.storage.lock import LOCK_NAME
+from pipeline.storage.steady_bucket import steadily, steady_store
 from pipeline.storage.store_files import FIRST_SNAPSHOT
 from pipeline.storage.transaction import Transaction, software_version
 
@@ -74,22 +75,27 @@ class Index:
     def store(self) -> icechunk.IcechunkStore:
         """Read-only Zarr store at the commit, for ``zarr.open_group`` and ``xarray.open_zarr``."""
         with storage_failures("reading", self.url):
-            return self._repository.readonly_session(snapshot_id=self.commit).store
+            return self._session().store
+
+    def _session(self) -> icechunk.Session:
+        commit = self.commit
+        steadily(lambda: self._repository.lookup_snapshot(commit))  # one that cannot be read looks empty to Zarr
+        return steadily(lambda: self._repository.readonly_session(snapshot_id=commit))
 
     def read(self) -> zarr.Group:
         """The root group at the commit, read-only."""
         with storage_failures("reading", self.url):
-            return zarr.open_group(self.store, mode="r")
+            return zarr.open_group(steady_store(self._session()), mode="r")
 
     def stored_blocks(self, array: zarr.Array[Any]) -> set[int]:
         """Numbers, along the first axis, of the chunks (or shards) of an array of this index that are stored."""
 
         async def numbers() -> set[int]:
-            session = self._repository.readonly_session(snapshot_id=self.commit)
+            session = self._session()
             return {int(place[0]) async for place in session.chunk_coordinates(f"/{array.path}") if place}
 
         with storage_failures("looking for the chunks of", array.path):
-            return asyncio.run(numbers())
+            return steadily(lambda: asyncio.run(numbers()))
 
     def begin(self) -> Transaction:
         """Start a transaction on the newest commit."""
@@ -270,8 +276,8 @@ def _open_repository(place: Location) -> icechunk.Repository | None:
         return None
     storage = place.child("store").icechunk_storage()
     with storage_failures("opening the index", place.url):
-        if icechunk.Repository.exists(storage):
-            return icechunk.Repository.open(storage)
+        if steadily(lambda: icechunk.Repository.exists(storage)):
+            return steadily(lambda: icechunk.Repository.open(storage))
         _check_reference(place)
         return None
 

@@ -10,6 +10,7 @@ import zarr
 from pipeline.storage.branch import BRANCH, Branch
 from pipeline.storage.failures import storage_failures
 from pipeline.storage.location import Location
+from pipeline.storage.steady_bucket import steadily, steady_store
 
 
 def software_version() -> str:
@@ -29,9 +30,11 @@ class Transaction:
     def _begin(self) -> None:
         with storage_failures("opening for writing", self._place):
             self._names = self._branch.names()
-            self._session = self._repository.writable_session(BRANCH)
-            self.root = zarr.open_group(self._session.store, mode="a")
+            self._session = steadily(lambda: self._repository.writable_session(BRANCH))
             self.base_commit = str(self._session.snapshot_id)
+            # A snapshot that cannot be read looks like an empty store to Zarr, which would begin a new one.
+            steadily(lambda: self._repository.lookup_snapshot(self.base_commit))
+            self.root = zarr.open_group(steady_store(self._session), mode="a")
 
     @property
     def changed(self) -> bool:
@@ -60,7 +63,8 @@ class Transaction:
         if not self.changed:
             return self.base_commit
         with storage_failures("committing to", self._place):
-            commit = str(self._session.flush(message, {**metadata, "software": software_version()}))
+            told = {**metadata, "software": software_version()}
+            commit = str(steadily(lambda: self._session.flush(message, told)))
             self._branch.publish(commit, self.base_commit, self._names)
         self._begin()
         return commit
