@@ -4,7 +4,7 @@ import click
 
 from jobs.options import talk_options, wait_option
 from jobs.terminal import log_event, print_line, print_rows
-from pipeline.repairing import Repair, repair
+from pipeline.operations.repairing import Repair, repair
 from pipeline.storage.location import Location
 
 
