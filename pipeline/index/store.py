@@ -27,10 +27,6 @@ FORMAT_VERSION = 1
 BOOKKEEPING = "bookkeeping"
 _FORMAT = "semcorpus_format"
 
-# Its log goes to standard output, where JSON is read; what it would say of a failure, its exceptions say.
-icechunk.set_logs_filter("off")
-
-
 @dataclass(frozen=True, slots=True)
 class Dropped:
     """What a shortened history came to."""
@@ -226,10 +222,10 @@ def create_index(location: str | os.PathLike[str], *, attributes: Mapping[str, A
     place = Location.parse(location)
     with storage_failures("creating the index", place.url):
         _check_empty(place)
-        if not icechunk.Repository.exists(place.child("store").icechunk_storage()):
-            _check_reference(place)
         if place.is_local:
             make_folder(place.path)
+        if not icechunk.Repository.exists(place.child("store").icechunk_storage()):
+            _check_reference(place)
         index = Index(place, _open_or_create_store(place.child("store")))
         if place.is_local:
             sync_tree(place.path / "store")

@@ -271,7 +271,6 @@ def test_a_rollback_is_kept_where_the_reference_is_lost(index: Path) -> None:
 
 
 def test_json_stands_alone_on_standard_output(index: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Icechunk writes a log of its own there unless it is told not to."""
     oldest = open_index(index).history()[5].id
     (index / "store/snapshots" / oldest).unlink()
     capfd.readouterr()
