@@ -204,6 +204,7 @@ def open_runner(
         _check_creatable(Location.parse(location))
     with writer_lock(Location.parse(location), wait_seconds=wait_seconds, waiting=listener.note) as lease:
         index = _open_or_create(corpus, location, recipe)
+        index.history()  # what is damaged there ends the run now, and not when its report looks back
         run_id, listener = new_run_id(), Several(listener, Telling(lease.tell))
         listener.run_started(RunStarted(run_id, index.url, corpus.url, index.commit))
         _remember(index, corpus, recipe)

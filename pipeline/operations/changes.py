@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from pipeline.config import Recipe
 from pipeline.errors import UsageError
-from pipeline.index.store import Commit, Index, open_index
+from pipeline.index.history import Commit
+from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table
 from pipeline.operations.expiring import parse_age
 from pipeline.operations.remembered import stored_recipe

@@ -9,8 +9,9 @@ import numpy as np
 import zarr
 
 from pipeline.config import Recipe
+from pipeline.index.history import Commit
 from pipeline.index.past_runs import read_runs
-from pipeline.index.store import Commit, Index
+from pipeline.index.store import Index
 from pipeline.index.tables import table_length
 from pipeline.operations.remembered import stored_corpus, stored_recipe
 from pipeline.runtime.keys import pixels_key, scale_key

@@ -1,6 +1,6 @@
 """A full check of an index: every chunk readable, every row consistent, every file still there."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from pipeline.corpus.listing import positions, texts
 from pipeline.corpus.names import split_page
 from pipeline.corpus.source import Corpus
 from pipeline.errors import ImageError, StorageError
+from pipeline.index.annotations import check_annotations
+from pipeline.index.history_check import check_history
 from pipeline.index.reports import check_report_files
 from pipeline.index.rows import KEY
 from pipeline.index.store import Index
@@ -32,7 +34,7 @@ class Finding:
 
 
 def verify_index(index: Index, *, read_corpus: bool = False) -> Iterator[Finding]:
-    """Check the store against itself, the reports against their manifest, and the ledger against the corpus.
+    """Check the store against itself and its records, reports and annotations, and the ledger against the corpus.
 
     Parameters
     ----------
@@ -40,27 +42,52 @@ def verify_index(index: Index, *, read_corpus: bool = False) -> Iterator[Finding
     read_corpus : bool
         Also read every file again and compare its MD5; otherwise sizes and times are compared.
     """
+    yield from _history(index)
     root, recipe = index.read(), stored_recipe(index)
     broken = False
-    for finding in _readable_arrays(root):
+    for finding in check_arrays(index):
         broken |= bool(finding.problem)
         yield finding
-    yield from _stored_chunks(index, root)
     if not broken:
         yield from _ledger(root)
         yield from _rows(root, recipe)
     for problem in check_report_files(index.location):
         yield Finding("reports", 1, problem)
+    yield from _annotations(index)
     try:
         yield from _corpus(root, Corpus(stored_corpus(index), recipe.corpus), recipe, read_corpus)
     except StorageError as error:  # the ledger itself cannot be read: said above, chunk by chunk
         yield Finding("corpus", 1, f"The corpus was not compared: {error}")
 
 
-def _readable_arrays(root: zarr.Group) -> Iterator[Finding]:
+def _history(index: Index) -> Iterator[Finding]:
+    checked = 0
+    for what, problem in check_history(index):
+        checked += 1
+        if problem:
+            yield Finding(what, 1, problem)
+    yield Finding("files of the history", checked)
+
+
+def _annotations(index: Index) -> Iterator[Finding]:
+    checked, problems = check_annotations(index.location)
+    for problem in problems:
+        yield Finding("annotations", 1, problem)
+    yield Finding("annotations", checked)
+
+
+def check_arrays(index: Index, paths: Collection[str] | None = None) -> Iterator[Finding]:
+    """Read every chunk of all arrays at the index' commit, or of those named, and look for chunks that are lost."""
+    root = index.read()
+    yield from _readable_arrays(root, paths)
+    if paths is None:
+        yield from _stored_chunks(index, root)
+
+
+def _readable_arrays(root: zarr.Group, paths: Collection[str] | None) -> Iterator[Finding]:
     """Read every chunk; its checksum is compared on the way."""
     for path, array in root.members(max_depth=None):
-        if not isinstance(array, zarr.Array):
+        if not isinstance(array, zarr.Array) or (paths is not None and path not in paths):
             continue
         unit = (array.shards or array.chunks)[0]
         for start in range(0, array.shape[0], unit):

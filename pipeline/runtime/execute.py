@@ -15,7 +15,8 @@ from pipeline.config import Recipe
 from pipeline.corpus.source import Corpus
 from pipeline.engine import Engine, Engines, WorkFailedError
 from pipeline.errors import ShardError, StorageError
-from pipeline.index.store import Index, Transaction
+from pipeline.index.store import Index
+from pipeline.index.transaction import Transaction
 from pipeline.progress import Listener, StageFinished, StageStarted, TaskDone
 from pipeline.runtime.keys import VERSIONS
 from pipeline.runtime.plan import Block, Context, Plan, Stage

@@ -11,6 +11,16 @@ from pipeline.errors import IndexLockedError, SemcorpusError, StorageError
 _FULL = ("no space left", "disk quota exceeded", "os error 28", "os error 122")
 _DENIED = ("permission denied", "os error 13", "accessdenied", "access denied", "read-only file system")
 _DAMAGED = ("zstd decompression error", "checksum do not match", "checksums do not match")
+# What Icechunk says of its own files; a missing one is damage too, since it deletes none that is needed.
+_STORE_DAMAGED = (
+    "snapshot not found",
+    "invalid magic numbers",
+    "range was invalid",
+    "cannot serialize ref",
+    "x i/o error",
+    "not found: no such file",
+    "flatbuffer",
+)
 
 
 @contextmanager
@@ -45,7 +55,10 @@ def is_disk_full(error: BaseException) -> bool:
 
 def is_damage(error: BaseException) -> bool:
     """Whether an exception means that stored bytes are not those that were written (a checksum disagrees)."""
-    return isinstance(error, RuntimeError | ValueError) and any(word in str(error).lower() for word in _DAMAGED)
+    text = str(error).lower()
+    if isinstance(error, icechunk.IcechunkError):
+        return any(word in text for word in _STORE_DAMAGED)
+    return isinstance(error, RuntimeError | ValueError) and any(word in text for word in _DAMAGED)
 
 
 def _is_from_bucket(error: BaseException) -> bool:
@@ -65,7 +78,7 @@ def _explain(error: BaseException, doing: str, place: str) -> str:
     if is_damage(error):
         return (
             f"{doing[:1].upper()}{doing[1:]} {place} failed: what is stored is damaged ({_first_line(text)}). "
-            "`semcorpus verify INDEX` finds all of it; `semcorpus rollback INDEX COMMIT` returns to a sound commit."
+            "`semcorpus verify INDEX` finds all of it; `semcorpus repair INDEX` returns to the newest sound state."
         )
     return f"{doing[:1].upper()}{doing[1:]} {place} failed: {_first_line(text)}."
 

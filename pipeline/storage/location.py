@@ -14,6 +14,9 @@ from pipeline.errors import UsageError
 
 _S3 = "s3://"
 
+# Icechunk's log goes to standard output, where JSON is read; what it would say of a failure, its exceptions say.
+icechunk.set_logs_filter("off")
+
 
 @dataclass(frozen=True, slots=True)
 class Location:

@@ -11,7 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
-from pipeline.index.store import Commit
+from pipeline.index.history import Commit
 from pipeline.index.tables import read_table
 from pipeline.runtime.keys import scale_key
 from pipeline.stages.clustering.stored import NO_COUNT, Clustering, StoredClusterings, stored_clusterings
