@@ -21,7 +21,7 @@ from pipeline.stages.result_keys import clusters_group
 from pipeline.storage.index import Commit, Index, open_index
 from pipeline.storage.tables import read_table
 
-_FAILED = frozenset({"corrupt", "unsupported", "unreadable", "too_large"})
+_FAILED = frozenset({"corrupt", "unsupported", "unreadable", "too_large", "not_judged"})
 _MOST_NAMED = 20  # files or clusters that the Markdown names; the figures count all
 _UNUSUAL = 0.99  # the quantile of the older pictures' nearest distances beyond which a new picture is unlike any
 

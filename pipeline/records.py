@@ -17,6 +17,8 @@ FileStatus = Literal[
     "unsupported",
     "unreadable",
     "too_large",
+    "not_judged",  # the machine kept it from being judged; the next run tries again
+    "left_out",  # a link out of the corpus, which is not followed
     "gone",  # was there once
 ]
 

@@ -116,7 +116,7 @@ def _compute(function: Callable[[bytes], Any], shared: int, size: int, start: in
         for cause in _causes(error):
             if isinstance(cause, MemoryError):
                 return Answer("memory")
-            # A decoder works on bytes: an error with the system's own number is a full disk, or no more files or memory.
+            # A decoder works on bytes: an error with a number of the system's is a full disk, or no more memory.
             if isinstance(cause, OSError) and cause.errno is not None:
                 return Answer("machine", f"{cause.strerror}")
         return Answer("error", error if _survives_pickling(error) else RuntimeError(f"{error!r}"))

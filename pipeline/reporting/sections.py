@@ -15,7 +15,7 @@ from pipeline.reporting.terminal import DAMAGED_STATUSES, representatives
 
 MAX_ROWS = 100
 NO_VALUE = "\N{EN DASH}"
-_WITHOUT_PICTURE = (*DAMAGED_STATUSES, "unsupported")
+_WITHOUT_PICTURE = (*DAMAGED_STATUSES, "not_judged", "unsupported", "left_out")
 
 SCALE_MEANING = {
     "read": "read from the scale bar; the file's metadata has no value",
@@ -37,6 +37,8 @@ STATUS_MEANING = {
     "unsupported": "not an image, or of a format that cannot be read here",
     "unreadable": "the bytes could not be had",
     "too_large": "larger than the limits allow",
+    "not_judged": "the machine failed while it was judged, which says nothing of it; the next run tries again",
+    "left_out": "a link out of the corpus, which is not followed",
     "gone": "was there in an earlier run",
 }
 RELATION_MEANING = {

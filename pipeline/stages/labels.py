@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from pipeline.config import CorpusSettings
 from pipeline.config.recipe import WalkSettings
 from pipeline.errors import ImageError, UsageError
-from pipeline.imaging.isolation import Limits, run_isolated
+from pipeline.imaging.isolation import run_isolated
 from pipeline.imaging.summary import PictureSummary, summarise_picture
+from pipeline.stages.contents import walk_limits
 from pipeline.stages.keys import VERSIONS, content_key, stage_key
 from pipeline.stages.label_matches import (
     content_lookup,
@@ -44,6 +45,7 @@ NO_MD5 = bytes(16)
 NO_SIGNATURE = bytes(SIGNATURE_SHAPE[0] * SIGNATURE_SHAPE[1])
 
 _FILES_PER_TASK = 64
+_MAX_CSV_BYTES = 1 << 30
 _FILE_COLUMNS = ("file", "path", "filename", "image", "name")
 _LABEL_COLUMNS = ("label", "category", "class")
 _HASH_COLUMNS = ("md5",)
@@ -144,7 +146,7 @@ def _list_csv(place: str) -> tuple[Corpus, list[LabelledFile]]:
     corpus = Corpus(folder or ".", CorpusSettings())
     corpus.check()
     try:
-        rows = list(csv.DictReader(io.StringIO(corpus.read(name).decode("utf-8-sig"))))
+        rows = list(csv.DictReader(io.StringIO(corpus.read(name, max_bytes=_MAX_CSV_BYTES).decode("utf-8-sig"))))
     except (ImageError, UnicodeDecodeError) as error:
         raise UsageError(f"The label set {place} cannot be read: {error}.") from error
     fields = list(rows[0]) if rows else []
@@ -241,24 +243,23 @@ def _digesting(
 
 def _digester(corpus: Corpus, settings: WalkSettings, _: zarr.Group) -> Worker:
     summarise = partial(summarise_picture, max_pixels=settings.max_pixels)
-    limits = Limits(settings.decode_seconds, settings.decode_memory_bytes)
 
     def worker(root: zarr.Group, task: Block) -> list[LabelDigest]:
-        return [_digest(corpus, file, summarise, limits) for file in task.data]
+        return [_digest(corpus, file, summarise, settings) for file in task.data]
 
     return worker
 
 
 def _digest(
-    corpus: Corpus, file: LabelledFile, summarise: Callable[[bytes], PictureSummary], limits: Limits
+    corpus: Corpus, file: LabelledFile, summarise: Callable[[bytes], PictureSummary], settings: WalkSettings
 ) -> LabelDigest:
     if file.md5:
         return LabelDigest(file, bytes.fromhex(file.md5) if _is_md5(file.md5) else NO_MD5)
     md5 = NO_MD5
     try:
-        data = corpus.read(file.entry.path)
+        data = corpus.read(file.entry.path, max_bytes=settings.max_bytes)
         md5 = bytes_md5(data)
-        picture = run_isolated(summarise, data, limits=limits)
+        picture = run_isolated(summarise, data, limits=walk_limits(settings))
         return LabelDigest(file, md5, picture.pixel_md5, picture.signature)
     except ImageError as error:
         return LabelDigest(file, md5, reason=str(error))

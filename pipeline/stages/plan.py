@@ -92,7 +92,8 @@ class Plan:
     skipped : callable
         Of a task's result: how many of its items could not be done.
     complete : bool
-        Nothing of the stage is missing when this step is done; it is not asked for another plan, which may be dear.
+        Nothing of the stage is missing when this step is done and has skipped nothing; it is not asked for another
+        plan, which may be dear.
     """
 
     step: str

@@ -90,10 +90,10 @@ def note_and_summarise(data: bytes, *, max_pixels: int, notes: str) -> PictureSu
 
 
 def in_trouble_at_first(data: bytes, *, max_pixels: int, trouble: bytes, times: str) -> PictureSummary:
-    """`summarise_picture`, after as many troubles as the file ``times`` has bytes; each takes one off."""
+    """`summarise_picture`, but first the trouble where the last byte of the file ``times`` is an x; it is taken off."""
     with open(times, "r+b") as file:
-        left = len(file.read())
-        file.truncate(max(0, left - 1))
-    if left:
+        left = file.read()
+        file.truncate(max(0, len(left) - 1))
+    if left.endswith(b"x"):
         misbehave(trouble)
     return summarise_picture(data, max_pixels=max_pixels)

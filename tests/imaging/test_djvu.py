@@ -10,7 +10,6 @@ import psutil
 import pytest
 
 from pipeline.errors import CorruptImageError, ImageTooLargeError, NotJudgedError, UnsupportedImageError
-from pipeline.imaging import djvu
 from pipeline.imaging.decode import decode_image
 from pipeline.imaging.isolation import Limits, close_isolated, run_isolated
 
