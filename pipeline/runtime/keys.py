@@ -14,7 +14,7 @@ from pipeline.config import Recipe
 VERSIONS = {
     "walk": 2,
     "pair": 4,
-    "labels": 3,
+    "labels": 4,
     "scale": 10,
     "pixels": 1,
     "embed": 1,

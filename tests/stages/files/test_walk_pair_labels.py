@@ -21,6 +21,7 @@ from pipeline.progress import Silent
 from pipeline.runtime.plan import Context
 from pipeline.stages.files.ledger import read_files, read_images
 from pipeline.stages.labels import match as labels
+from tests.imaging.isolation.misbehaving import FULL, summarise_or_misbehave
 
 FIRST_STAGES = ("walk", "pair", "labels")
 
@@ -285,3 +286,50 @@ def test_changed_labels_are_matched_again(corpus: Path, place: Path, tmp_path: P
     table = read_table(index.read(), "labels/classes")
     found = dict(zip(table["images"].tolist(), table["label"].tolist(), strict=True))
     assert found[_image_of(index)["operator 0/img_03.tif"]] == "Fibres/single"
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_csv_may_name_files_of_the_corpus(separator: str, corpus: Path, place: Path, tmp_path: Path) -> None:
+    csv = tmp_path / "elsewhere" / "labels.csv"
+    csv.parent.mkdir()
+    rows = [("image", "label"), ("operator 0/img_00.tif", "Tips"), ("./operator 1/img_01.tif", "Fibres")]
+    csv.write_text("".join(f"{a}{separator}{b}\n" for a, b in rows))
+    index = _run(corpus, place, load_recipe(overrides={"labels.sets": {"mine": str(csv)}}))
+    table, image_of = read_table(index.read(), "labels/mine"), _image_of(index)
+    assert dict(zip(table["images"].tolist(), table["label"].tolist(), strict=True)) == {
+        image_of["operator 0/img_00.tif"]: "Tips",
+        image_of["operator 1/img_01.tif"]: "Fibres",
+    }
+
+
+def test_few_matches_are_said_with_an_example_of_each_side(corpus: Path, place: Path, tmp_path: Path) -> None:
+    csv = tmp_path / "labels.csv"
+    csv.write_text("file,label\ncorpus/operator 0/img_00.tif,Tips\n" + "".join(f"no {n}.tif,Tips\n" for n in range(9)))
+    recipe = load_recipe(overrides={"labels.sets": {"mine": str(csv)}})
+    index = _run(corpus, place, recipe)
+    context = Context(index.read(), recipe, Corpus(str(corpus), recipe.corpus))
+    assert labels.plan(context) is None
+    assert "only 1 of 10 files" in context.notes[0]
+    assert "'corpus/operator 0/img_00.tif', the corpus 'operator 0/img_00.tif'" in context.notes[0]
+
+
+@pytest.mark.parametrize("text", ['file,label\n"a.tif,Tips\nb.tif,Tips\n', f"file,label\n{'x' * 2_000_000},Tips\n"])
+def test_a_csv_that_is_none_says_where(text: str, corpus: Path, place: Path, tmp_path: Path) -> None:
+    csv = tmp_path / "labels.csv"
+    csv.write_text(text)
+    with pytest.raises(UsageError, match="is no CSV from line 2 on"):
+        _run(corpus, place, load_recipe(overrides={"labels.sets": {"mine": str(csv)}}))
+
+
+def test_a_label_file_that_the_machine_failed_is_tried_again(
+    corpus: Path, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _labelled(corpus, tmp_path)
+    (folder / "Tips" / "9.tif").write_bytes((corpus / "operator 0" / "img_09.tif").read_bytes() + FULL)
+    recipe = load_recipe(overrides={"labels.sets": {"classes": str(folder)}})
+    with monkeypatch.context() as patched:
+        patched.setattr(labels, "summarise_picture", summarise_or_misbehave)
+        assert _run(corpus, place, recipe).read()["labels/classes"].attrs["matched"] == 5
+    index = _run(corpus, place, recipe)
+    assert index.read()["labels/classes"].attrs["matched"] == 6
+    assert _run(corpus, place, recipe).commit == index.commit
