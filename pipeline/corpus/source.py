@@ -11,7 +11,6 @@ import stat
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -57,7 +56,7 @@ class Corpus:
         if not url.strip():
             raise UsageError("The corpus has no name; give a folder or a URL.")
         self.settings = settings or CorpusSettings()
-        scheme = urlsplit(url).scheme if "://" in url else ""
+        scheme = url.partition("://")[0].lower() if "://" in url else ""
         self.is_local = scheme in ("", "file")
         if self.is_local:
             self.url = os.path.abspath(os.path.expanduser(url.removeprefix("file://")))

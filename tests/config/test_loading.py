@@ -1,5 +1,6 @@
 """Recipes: from TOML and --set to settings, and back; every mistake gets a sentence that names the right word."""
 
+import os
 import tomllib
 from pathlib import Path
 
@@ -207,3 +208,31 @@ def test_a_written_recipe_names_every_setting() -> None:
     tables = tomllib.loads(recipe_to_toml(Recipe()))
     assert set(tables) == set(Recipe.model_fields)
     assert set(tables["embed"][0]) == set(EmbedSettings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"a = {'[' * 50_000}{']' * 50_000}", "nested far too deeply"),
+        (f"a = {'[' * 900}{']' * 900}", "nested far too deeply|no setting 'a'"),
+        (f"name = {'9' * 5000}", "not valid TOML"),
+        (f"[walk]\nmax_pixels = 0x{'f' * 5000}", "not valid TOML"),
+        ("#" * 2_000_000, "more than 1,048,576 bytes"),
+    ],
+)
+def test_hostile_toml_is_a_sentence(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(str(tmp_path / "r.toml"))
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 50_000 + "]" * 50_000])
+def test_hostile_assignments_are_a_sentence(value: str) -> None:
+    with pytest.raises(RecipeError, match=r"--set pixels\.size"):
+        load_recipe(assignments=[f"pixels.size={value}"])
+
+
+def test_a_recipe_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "r.toml")
+    with pytest.raises(RecipeError, match="no regular file"):
+        load_recipe(str(tmp_path / "r.toml"))
