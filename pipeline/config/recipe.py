@@ -60,6 +60,9 @@ class WalkSettings(Settings):
     removals_limit: Annotated[float, Field(ge=0, le=1)] = Field(
         0.05, description="a larger share of files vanishing at once ends the run, unless --accept-removals"
     )
+    removals_floor: Annotated[int, Field(ge=0)] = Field(
+        3, description="so few files may vanish at once from a small corpus, if others stay"
+    )
 
 
 class PairSettings(Settings):

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pipeline.config.recipe import WalkSettings
 from pipeline.corpus.listing import FileEntry, Files, Listing, positions, texts
 from pipeline.corpus.names import split_page
-from pipeline.errors import NotJudgedError, RemovalsError
+from pipeline.errors import NotJudgedError
 from pipeline.imaging.formats.pdf import page_picture
 from pipeline.imaging.summary import summarise_picture
 from pipeline.index.tables import read_table, read_texts
@@ -27,12 +27,12 @@ from pipeline.runtime.plan import Context, Job, Plan, Stage, Worker
 from pipeline.stages.files.digester import Digester
 from pipeline.stages.files.digests import Digest, merge_digests
 from pipeline.stages.files.known_contents import NO_MD5, contents_key, known_contents
-from pipeline.stages.files.ledger import FILE_COLUMNS, FILES, count_values, empty_columns
-from pipeline.stages.files.refusals import read_limits, refused_by_less
+from pipeline.stages.files.known_files import LEFT_OUT, KnownFiles
+from pipeline.stages.files.ledger import FILES, count_values
+from pipeline.stages.files.refusals import refused_by_less
+from pipeline.stages.files.removals import check_removals
 
 NAME = "walk"
-LEFT_OUT = "left_out"
-"""Status of a link out of the corpus that is not followed."""
 
 
 def plan(context: Context) -> Plan | None:
@@ -42,9 +42,9 @@ def plan(context: Context) -> Plan | None:
     """
     context.corpus.check()
     listing = context.corpus.listing()
-    known, settings = _Known.read(context.root), context.recipe.walk
+    known, settings = KnownFiles.read(context.root), context.recipe.walk
     gone = _gone(known, listing)
-    _check_removals(known, gone, listing, context)
+    check_removals(known, gone, listing, context)
     todo = listing.files
     if not context.rehash:
         todo = todo.take(np.flatnonzero(~_unchanged(known, todo, settings)))
@@ -130,28 +130,7 @@ def _path_bytes(digest: Digest) -> bytes:
     return digest.entry.path.encode()
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """The ledger as far as planning needs it, as columns."""
-
-    path: pa.LargeStringArray
-    status: NDArray[Any]
-    limit: NDArray[Any]
-    size_bytes: NDArray[np.int64]
-    modified_ns: NDArray[np.int64]
-    etag: pa.LargeStringArray
-
-    @classmethod
-    def read(cls, root: zarr.Group) -> "_Known":
-        names = ("status", "size_bytes", "modified_ns")
-        numbers = read_table(root, FILES, *names) or empty_columns({name: FILE_COLUMNS[name] for name in names})
-        path, etag = read_texts(root, FILES, "path"), read_texts(root, FILES, "etag")
-        if len(etag) < len(path):  # a ledger from before there were etags
-            etag = pa.concat_arrays([etag, texts([""] * (len(path) - len(etag)))])
-        return cls(path, etag=etag, limit=read_limits(root), **numbers)
-
-
-def _unchanged(known: _Known, files: Files, settings: WalkSettings) -> NDArray[np.bool_]:
+def _unchanged(known: KnownFiles, files: Files, settings: WalkSettings) -> NDArray[np.bool_]:
     """Which files are as the ledger has them; one that could not be read or judged the last time is not.
 
     Sizes and times have to agree, and the etags where the place gave one both times. Nor is a file as it was that a
@@ -173,7 +152,7 @@ def _unchanged(known: _Known, files: Files, settings: WalkSettings) -> NDArray[n
     return found
 
 
-def _with_documents(known: _Known, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _with_documents(known: KnownFiles, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """These rows, bool [n], and those of the documents whose pages are among them."""
     split = [split_page(path) for path in known.path.filter(pa.array(rows)).to_pylist()]
     documents = positions(texts([place for place, page in split if page]), known.path)
@@ -182,21 +161,21 @@ def _with_documents(known: _Known, rows: NDArray[np.bool_]) -> NDArray[np.bool_]
     return found
 
 
-def _are_not_judged(known: _Known, files: Files) -> bool:
+def _are_not_judged(known: KnownFiles, files: Files) -> bool:
     """Whether all that is to do are files that the machine kept from being judged."""
     row = positions(files.path, known.path)
     waiting = _with_documents(known, np.asarray(known.status == NotJudgedError.status, bool))
     return bool(np.all(row >= 0)) and bool(np.all(waiting[row]))
 
 
-def _kept(known: _Known, todo: Files) -> NDArray[np.int64]:
+def _kept(known: KnownFiles, todo: Files) -> NDArray[np.int64]:
     """Rows that are the first of their content, and of files that are not to be digested."""
     rows = np.flatnonzero(known.status == "ok")
     places = pc.replace_substring_regex(known.path.take(rows), r"#page=[1-9][0-9]*$", "")
     return rows[positions(places, todo.path) < 0].astype(np.int64)
 
 
-def _gone(known: _Known, listing: Listing) -> NDArray[np.int64]:
+def _gone(known: KnownFiles, listing: Listing) -> NDArray[np.int64]:
     """Ledger rows that are no longer there; what lies under a folder that could not be listed is not judged."""
     missing = positions(known.path, listing.present) < 0
     missing &= known.status != "gone"
@@ -217,7 +196,7 @@ def _without_pages(rows: NDArray[np.int64], path: pa.LargeStringArray, listing: 
     return left
 
 
-def _unlisted(root: zarr.Group, known: _Known, listing: Listing) -> tuple[Digest, ...]:
+def _unlisted(root: zarr.Group, known: KnownFiles, listing: Listing) -> tuple[Digest, ...]:
     """Paths that could not be listed or were left out, in their order, as far as the ledger does not say so already."""
     named = [(path or ".", "unreadable", reason) for path, reason in listing.unreadable]
     named += [(path, LEFT_OUT, reason) for path, reason in listing.left_out]
@@ -230,29 +209,6 @@ def _unlisted(root: zarr.Group, known: _Known, listing: Listing) -> tuple[Digest
         for (path, status, reason), row in sorted(zip(named, rows.tolist(), strict=True))
         if row < 0 or (known.status[row], before[row].as_py()) != (status, reason)
     )
-
-
-def _check_removals(known: _Known, gone: NDArray[np.int64], listing: Listing, context: Context) -> None:
-    files = ~pc.match_substring_regex(known.path, r"#page=\d+$").to_numpy(zero_copy_only=False)  # pages are no files
-    files &= known.status != LEFT_OUT
-    gone = gone[files[gone]]
-    present = int(np.count_nonzero(files & (known.status != "gone")))
-    if context.accept_removals or len(gone) <= context.recipe.walk.removals_limit * present:
-        return
-    raise RemovalsError(
-        f"{len(gone)} of {present} files ({len(gone) / present:.0%}) have vanished from {context.corpus.url} since the "
-        f"last run (first: {known.path[int(gone[0])]}). {_behind_links(known, gone, listing)}If a share is down, bring "
-        "it back; if they were really removed, run again with --accept-removals. Nothing was changed."
-    )
-
-
-def _behind_links(known: _Known, gone: NDArray[np.int64], listing: Listing) -> str:
-    """A sentence about those that an earlier run has found behind links out of the corpus."""
-    links = tuple(f"{path}/" for path, _ in listing.left_out)
-    behind = sum(f"{path}/".startswith(links) for path in known.path.take(gone).to_pylist()) if links else 0
-    if not behind:
-        return ""
-    return f"{behind} of them lie behind links out of the corpus; --set corpus.follow_links=true follows these. "
 
 
 def _job(context: Context) -> Job:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from jobs.main import call
 from pipeline.config import Recipe, load_recipe
 from pipeline.corpus.source import Corpus
 from pipeline.engine import EngineChoice
@@ -147,6 +148,64 @@ def test_many_files_gone_end_the_run_and_change_nothing(corpus: Path, place: Pat
     assert open_index(place).commit == before
     status = _status(_run(corpus, place, accept_removals=True))
     assert sum(word == "gone" for word in status.values()) == 10
+
+
+def test_a_move_is_no_removal(corpus: Path, place: Path) -> None:
+    _run(corpus, place)
+    (corpus / "operator 0").rename(corpus / "moved with its times")
+    (corpus / "new times").mkdir()
+    for file in (corpus / "operator 1").iterdir():
+        (corpus / "new times" / file.name).write_bytes(file.read_bytes())
+        file.unlink()
+    status = _status(_run(corpus, place))
+    assert sum(word == "gone" for word in status.values()) == 20
+    assert sum(word == "ok" for word in status.values()) == 30
+
+
+def test_other_files_of_the_same_size_and_time_are_no_move(corpus: Path, place: Path) -> None:
+    _run(corpus, place)
+    for file in (corpus / "operator 0").iterdir():
+        data, state = file.read_bytes(), file.stat()
+        file.unlink()
+        other = corpus / "operator 1" / f"other {file.name}"
+        other.write_bytes(data[:-100] + bytes(range(100)))
+        os.utime(other, ns=(state.st_atime_ns, state.st_mtime_ns))
+    with pytest.raises(RemovalsError, match="10 of 30 files"):
+        _run(corpus, place)
+
+
+def test_a_few_files_may_go_from_a_small_corpus_and_never_all(corpus: Path, place: Path) -> None:
+    for folder in ("operator 1", "operator 2"):
+        shutil.rmtree(corpus / folder)
+    names = sorted((corpus / "operator 0").iterdir())
+    _run(corpus, place)
+    for file in names[:3]:
+        file.unlink()
+    assert sum(word == "gone" for word in _status(_run(corpus, place)).values()) == 3
+    for file in names[3:-1]:
+        file.unlink()
+    with pytest.raises(RemovalsError, match="6 of 7 files"):
+        _run(corpus, place)
+    assert list(_status(_run(corpus, place, accept_removals=True)).values()).count("ok") == 1
+    names[-1].unlink()
+    with pytest.raises(RemovalsError, match="1 of 1 files"):
+        _run(corpus, place)
+
+
+def test_a_plan_says_what_the_run_would_refuse(
+    corpus: Path, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = _run(corpus, place).commit
+    shutil.rmtree(corpus / "operator 2")
+    assert call(["run", str(corpus), str(place), "--plan"]) == 1
+    out, err = capsys.readouterr()
+    assert "10 of 30 files" in err
+    assert "walk" in out
+    assert call(["run", str(corpus), str(place), "--plan", "--accept-removals"]) == 0
+    (tmp_path / "other").mkdir()
+    assert call(["run", str(tmp_path / "other"), str(place), "--plan"]) == 2
+    assert "belongs to the corpus" in capsys.readouterr().err
+    assert open_index(place).commit == before
 
 
 def test_a_folder_that_cannot_be_listed_marks_nothing_as_gone(
