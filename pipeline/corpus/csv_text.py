@@ -13,7 +13,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from pipeline.errors import UsageError
 
@@ -21,6 +21,17 @@ _LONGEST_CELL: Final = 1 << 20
 _MARK: Final = "'"
 _FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", _MARK, "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _HARMLESS: Final = frozenset("\n")
+
+
+class _Reader(Protocol):
+    """What `csv.reader` gives."""
+
+    @property
+    def line_num(self) -> int: ...
+
+    def __next__(self) -> list[str]: ...
+
+    def __iter__(self) -> Iterator[list[str]]: ...
 
 
 def read_csv(text: str, name: str) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
@@ -41,7 +52,7 @@ def read_csv(text: str, name: str) -> tuple[list[str], Iterator[tuple[int, dict[
     return columns, _rows(reader, columns, name)
 
 
-def _rows(reader: "csv._reader", columns: Sequence[str], name: str) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(reader: _Reader, columns: Sequence[str], name: str) -> Iterator[tuple[int, dict[str, str]]]:
     while (cells := _next(reader, name)) is not None:
         if not cells:
             continue
@@ -54,7 +65,7 @@ def _rows(reader: "csv._reader", columns: Sequence[str], name: str) -> Iterator[
         yield reader.line_num, dict(zip(columns, map(plain_text, cells), strict=True))
 
 
-def _next(reader: "csv._reader", name: str) -> list[str] | None:
+def _next(reader: _Reader, name: str) -> list[str] | None:
     before = csv.field_size_limit(_LONGEST_CELL)
     began = reader.line_num + 1
     try:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.records import SCALE_STATUSES_WITH_VALUE
+from pipeline.records import SCALE_STATUSES_WITH_VALUE, is_side_file
 from pipeline.reporting import agreement
 from pipeline.reporting.columns import NO_IMAGE, Tables, filled, flags, integers, numbers, texts
 
@@ -77,7 +77,13 @@ def _ledger(tables: Tables) -> list[Headline]:
     )
     shown = representatives(tables)
     pictures = "" if shown is None else f"{shown.num_rows:,} pictures"
-    notes = ("", pictures, "", ", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in damaged if count))
+    side = sum(map(is_side_file, texts(files, "path"), status))
+    notes = (
+        f"{side:,} side files, no pictures by intention" if side else "",
+        pictures,
+        "",
+        ", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in damaged if count),
+    )
     found = [Headline(name, f"{value:,}", note) for name, value, note in zip(names, values, notes, strict=True)]
     waiting = status.count("not_judged")
     return found + (
