@@ -44,8 +44,9 @@ COLUMNS = {
     "md5": "MD5 of the file's bytes (of a page: of its picture's), 32 hexadecimal digits.",
     "files.status": (
         "`ok` (the first path of its content), `duplicate` (its content is known under another path), `document` "
-        "(a PDF of several pages, each with a row of its own), `corrupt`, `unsupported`, `unreadable`, `too_large`, or "
-        "`gone` (was there once)."
+        "(a PDF of several pages, each with a row of its own), `corrupt`, `unsupported`, `unreadable`, `too_large`, "
+        "`not_judged` (the machine killed, stopped or starved what was to judge it, or its disk was full: the next run "
+        "tries again), `left_out` (a link out of the corpus, see `corpus.follow_links`), or `gone` (was there once)."
     ),
     "files.reason": "Why there is no image, in words.",
     "files.image": "Row of its content in `images`; null where there is none.",

@@ -15,7 +15,7 @@ from jobs.options import (
     trust_options,
     watch_options,
 )
-from jobs.terminal import log_event, print_line, print_rows, print_table
+from jobs.terminal import log_event, print_error, print_line, print_rows, print_table
 from jobs.working import open_work
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ _SUMMARY_TABLES = ("files", "images", "duplicates", "scales", "clusters", "clust
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be done, and do nothing.")
 @watch_options
 @talk_options
-def command(corpus: str, index: str, **options: Any) -> None:
+def command(corpus: str, index: str, **options: Any) -> int:
     """Bring INDEX up to date with the images in CORPUS; run it again and only what is new or changed is done.
 
     CORPUS is a folder or a URL (s3://...), INDEX a folder or an s3:// prefix; INDEX is made when it does not exist.
@@ -72,17 +72,17 @@ def command(corpus: str, index: str, **options: Any) -> None:
     names = stages_to_run(recipe, options["until"])
     choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])
     if options["only_plan"]:
-        _print_plan(corpus, index, recipe, names)
-        return
+        return _print_plan(corpus, index, recipe, names, accept_removals=options["accept_removals"])
     with stop_at_signal() as stop, open_work(corpus, index, recipe, options, engines=choice, stop=stop) as runner:
         result = run_stages(runner, names)
     if "report" not in names:
-        return
+        return 0
     page = result.index.location.child("reports", "report.html").url
     if options["log_json"]:
         log_event("finished", commit=result.index.commit, page=page)
     elif not options["quiet"]:
         _print_summary(result, page)
+    return 0
 
 
 def _print_summary(result: "RunResult", page: str) -> None:
@@ -98,15 +98,20 @@ def _print_summary(result: "RunResult", page: str) -> None:
     print_line(f"Commit  {result.index.commit}")
 
 
-def _print_plan(corpus: str, index: str, recipe: Any, names: tuple[str, ...]) -> None:
+def _print_plan(corpus: str, index: str, recipe: Any, names: tuple[str, ...], *, accept_removals: bool) -> int:
+    """What each stage would do, and what the run would refuse; 1 where it would refuse something."""
     from jobs.planning import plan_without_writing
 
-    rows = []
+    rows, refusals = [], []
     begun = False
-    for name, plan in plan_without_writing(corpus, index, recipe, names):
-        if plan:
-            rows.append([name, f"{plan.items:,}", f"{len(plan.tasks):,}", plan.step or "all that is missing"])
+    for step in plan_without_writing(corpus, index, recipe, names, accept_removals=accept_removals):
+        if plan := step.plan:
+            rows.append([step.stage, f"{plan.items:,}", f"{len(plan.tasks):,}", plan.step or "all that is missing"])
         else:
-            rows.append([name, "", "", "known when the stages before it are done" if begun else "up to date"])
+            rows.append([step.stage, "", "", "known when the stages before it are done" if begun else "up to date"])
         begun |= plan is not None
+        refusals += [step.refusal] if step.refusal else []
     print_table(["stage", "items", "tasks", "what"], rows, right=frozenset({"items", "tasks"}))
+    for refusal in refusals:
+        print_error(f"The run would end here: {refusal}")
+    return 1 if refusals else 0

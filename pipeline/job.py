@@ -283,16 +283,22 @@ def _remember(index: Index, corpus: Corpus, recipe: Recipe) -> None:
     """Keep corpus and recipe in the index, so that stage commands need neither; no commit without a change."""
     wanted = {"corpus": corpus.url, "recipe": recipe_to_toml(recipe)}
     root = index.read()
+    check_corpus(index, corpus)
+    if {name: root.attrs.get(name) for name in wanted} != wanted:
+        transaction = index.begin()
+        transaction.root.attrs.update(wanted)
+        transaction.commit("settings", {"stage": "settings", "kind": "layout", "recipe": recipe.name})
+
+
+def check_corpus(index: Index, corpus: Corpus) -> None:
+    """Raise `UsageError` where the index was made from another corpus."""
+    root = index.read()
     before = root.attrs.get("corpus")
     if before not in (None, corpus.url) and table_length(root, "files"):
         raise UsageError(
             f"The index {index.url} belongs to the corpus {before}, not to {corpus.url}. "
             "Name that corpus, or another index."
         )
-    if {name: root.attrs.get(name) for name in wanted} != wanted:
-        transaction = index.begin()
-        transaction.root.attrs.update(wanted)
-        transaction.commit("settings", {"stage": "settings", "kind": "layout", "recipe": recipe.name})
 
 
 def _check_images(runner: Runner) -> None:

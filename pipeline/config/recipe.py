@@ -34,6 +34,9 @@ class CorpusSettings(Settings):
 
     include: tuple[str, ...] = Field(("**",), description="globs of paths to take, relative to the corpus")
     exclude: tuple[str, ...] = Field((), description="globs of paths to leave out")
+    follow_links: bool = Field(
+        False, description="follow symbolic links that lead out of the corpus; those within it are followed anyway"
+    )
     sample: Annotated[int, Field(ge=0)] = Field(0, description="take only so many files, chosen by name hash; 0 = all")
 
 
@@ -58,10 +61,13 @@ class RunSettings(Settings):
 class WalkSettings(Settings):
     """Listing the corpus and digesting its files."""
 
-    max_pixels: PositiveInt = Field(400_000_000, description="larger pictures become `too_large` in the ledger")
+    max_pixels: PositiveInt = Field(
+        400_000_000,
+        description="larger pictures become `too_large` in the ledger, until this or another limit is raised",
+    )
     max_bytes: PositiveInt = Field(2_000_000_000, description="larger files become `too_large` in the ledger")
     decode_seconds: Annotated[float, Field(gt=0)] = Field(
-        60.0, description="a file that takes longer to decode becomes `too_large` in the ledger"
+        60.0, description="a file that takes more processor time to decode becomes `too_large` in the ledger"
     )
     decode_memory_bytes: PositiveInt = Field(
         4 << 30, description="a file that takes more memory to decode becomes `too_large` in the ledger"
@@ -69,6 +75,9 @@ class WalkSettings(Settings):
     files_per_task: PositiveInt = 64
     removals_limit: Annotated[float, Field(ge=0, le=1)] = Field(
         0.05, description="a larger share of files vanishing at once ends the run, unless --accept-removals"
+    )
+    removals_floor: Annotated[int, Field(ge=0)] = Field(
+        3, description="so few files may vanish at once from a small corpus, if others stay"
     )
 
 

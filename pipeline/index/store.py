@@ -27,6 +27,7 @@ FORMAT_VERSION = 1
 BOOKKEEPING = "bookkeeping"
 _FORMAT = "semcorpus_format"
 
+
 @dataclass(frozen=True, slots=True)
 class Dropped:
     """What a shortened history came to."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipeline.records import SCALE_STATUSES_WITH_VALUE
+from pipeline.records import SCALE_STATUSES_WITH_VALUE, is_side_file
 from pipeline.reporting import agreement
 from pipeline.reporting.columns import Tables, counts, filled, flags, numbers, texts
 from pipeline.reporting.facts import length
@@ -15,7 +15,7 @@ from pipeline.reporting.terminal import DAMAGED_STATUSES, representatives
 
 MAX_ROWS = 100
 NO_VALUE = "\N{EN DASH}"
-_WITHOUT_PICTURE = (*DAMAGED_STATUSES, "unsupported")
+_WITHOUT_PICTURE = (*DAMAGED_STATUSES, "not_judged", "unsupported", "left_out")
 
 SCALE_MEANING = {
     "read": "read from the scale bar; the file's metadata has no value",
@@ -35,8 +35,11 @@ STATUS_MEANING = {
     "document": "several pages, each with a row of its own",
     "corrupt": "an image, but damaged",
     "unsupported": "not an image, or of a format that cannot be read here",
+    "side_file": "no picture by intention: a text, a table, a hidden file (`unsupported` in the ledger)",
     "unreadable": "the bytes could not be had",
     "too_large": "larger than the limits allow",
+    "not_judged": "the machine failed while it was judged, which says nothing of it; the next run tries again",
+    "left_out": "a link out of the corpus, which is not followed",
     "gone": "was there in an earlier run",
 }
 RELATION_MEANING = {
@@ -67,10 +70,15 @@ def status_table(tables: Tables) -> TableView | None:
     if files is None:
         return None
     rows = [
-        (word.replace("_", " "), f"{count:,}", STATUS_MEANING.get(word, ""))
-        for word, count in counts(texts(files, "status"))
+        (word.replace("_", " "), f"{count:,}", STATUS_MEANING.get(word, "")) for word, count in counts(_statuses(files))
     ]
     return TableView("Status of every file", ("status", "files", "meaning"), rows, frozenset({1}))
+
+
+def _statuses(files: pa.Table) -> list[str]:
+    """The status of each file; what is no picture by intention is told from what should be one."""
+    pairs = zip(texts(files, "path"), texts(files, "status"), strict=True)
+    return ["side_file" if is_side_file(path, status) else status for path, status in pairs]
 
 
 def damaged_table(tables: Tables) -> TableView | None:
@@ -79,7 +87,7 @@ def damaged_table(tables: Tables) -> TableView | None:
     if files is None:
         return None
     order = {word: place for place, word in enumerate(_WITHOUT_PICTURE)}
-    every = zip(texts(files, "path"), texts(files, "status"), texts(files, "reason"), strict=True)
+    every = zip(texts(files, "path"), _statuses(files), texts(files, "reason"), strict=True)
     rows = sorted((row for row in every if row[1] in order), key=lambda row: (order[row[1]], row[0]))
     shown = [(path, status.replace("_", " "), reason) for path, status, reason in rows[:MAX_ROWS]]
     if not shown:

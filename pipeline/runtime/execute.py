@@ -71,15 +71,15 @@ class Runner:
     unread_only: bool = False
     stop: StopRequest = field(default_factory=StopRequest)
 
-    def context(self) -> Context:
-        """What stages plan from, at the newest commit."""
+    def context(self, *, first: bool = True) -> Context:
+        """What stages plan from, at the newest commit; the files are read again for a stage's first step only."""
         return Context(
             self.index.read(),
             self.recipe,
             self.corpus,
             [],
             self.accept_removals,
-            self.rehash,
+            self.rehash and first,
             self.index.location,
             self.unread_only,
         )
@@ -99,17 +99,19 @@ class Runner:
         began, steps, items, skipped = time.monotonic(), 0, 0, 0
         previous: tuple[Any, ...] | None = None
         while True:
-            context = self.context()
-            plan = stage.plan(context)
+            with storage_failures("working on", self.index.url):
+                context = self.context(first=not steps)
+                plan = stage.plan(context)
             for text in context.notes:
                 self.listener.note(text)
             signature = _signature(plan)
             if plan is None or signature == previous:
                 break  # nothing is missing, or only what could not be done just now
             self.stop.check(f"before {stage.name}{f' ({plan.step})' if plan.step else ''}")
-            tally = self._do(stage, plan)
+            with storage_failures("working on", self.index.url):
+                tally = self._do(stage, plan)
             steps, items, skipped, previous = steps + 1, items + tally.items, tally.skipped, signature
-            if plan.complete:
+            if plan.complete and not tally.skipped:
                 break
         forget_workers()
         seconds, statuses = time.monotonic() - began, stage.statuses(self.index.read())

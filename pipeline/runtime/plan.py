@@ -100,7 +100,8 @@ class Plan:
         and a function like `map` that sends a function and its argument to the workers, as a `Block` whose ``data`` is
         this pair. What it returns is the only result that is merged. The tasks then say only how much there is to do.
     complete : bool
-        Nothing of the stage is missing when this step is done; it is not asked for another plan, which may be dear.
+        Nothing of the stage is missing when this step is done and has skipped nothing; it is not asked for another
+        plan, which may be dear.
     """
 
     step: str
