@@ -2,8 +2,7 @@
 
 They follow scikit-learn's conventions (``fit``, ``labels_``, ``get_params``) and accept NumPy arrays, memory
 maps and Dask arrays (which are computed). Where a table of nearest neighbours is at hand, `TwoNN` and
-`DensityPeaks` take it: ``fit(X, neighbours=(indices, distances))``. Trained networks are not here: they are
-`pipeline.models`.
+`DensityPeaks` take it: ``fit(X, neighbours=(indices, distances))``. Torch is imported when a network is fitted.
 """
 
 from typing import Any
@@ -19,6 +18,16 @@ from pipeline.kernels.intrinsic_dimension import COLUMNS, TwoNNEstimate, distinc
 from pipeline.kernels.kmeans import assign_to_centers, minibatch_kmeans
 from pipeline.kernels.linkage import LinkageMethod, cut_tree, linkage_matrix
 from pipeline.kernels.neighbours import nearest_neighbours
+from pipeline.network_estimators import StackedAutoencoder
+
+__all__ = [
+    "Agglomerative",
+    "DensityPeaks",
+    "MiniBatchKMeans",
+    "NeighbourTable",
+    "StackedAutoencoder",
+    "TwoNN",
+]
 
 NeighbourTable = tuple[ArrayLike, ArrayLike]
 """Indices [N, K] and distances [N, K] as `pipeline.kernels.neighbours.nearest_neighbours` gives them."""

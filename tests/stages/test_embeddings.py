@@ -32,7 +32,7 @@ name = "short"
 vectors = "backbone"
 layers = [6, 3]
 epochs = 1
-pretrain_epochs = 1
+min_steps = 0
 """
 
 

@@ -1,0 +1,273 @@
+"""Trained networks as scikit-learn style estimators; Torch is imported when one is fitted.
+
+Import them from `pipeline.estimators`.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from pipeline.errors import UsageError
+from pipeline.models.settings import StackedSettings, Start
+
+if TYPE_CHECKING:
+    from pipeline.models.stacked import StackedEncoder
+    from pipeline.models.training import TrainedNetwork
+
+
+class StackedAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """A stacked autoencoder: D values to a code through layers of ``n_hidden``, and back through as many.
+
+    Three widths make six layers D, h1, h2, code, h2, h1, D in three pairs: {1, 6} outer, {2, 5} middle, {3, 4}
+    inner. Any number of widths will do. The rows are centred and divided by one number, the root of the mean
+    variance of a column; losses are mean squared errors in these units, so that 1 is what the mean alone loses.
+
+    Parameters
+    ----------
+    n_hidden : sequence of int, default=(100, 20, 3)
+        Widths down to the code; the code may be longer than a row.
+    tie_weights : bool or sequence of bool, default=False
+        Whether a decoder's weight is the transpose of its encoder's: for all pairs, or a flag a pair in the order
+        inner, middle, outer.
+    activation : str or sequence of str, default="elu"
+        One (``elu``, ``relu``, ``tanh``, ``selu``, ``sigmoid``, ``linear``) of all layers but the output, which is
+        linear; or one a layer.
+    learning_rate, l2 : float, default=1e-3
+        Of Adam; and of half the sum of the squared weights, added to the loss.
+    batch_size : int, default=150
+        Fewer rows are one batch.
+    order : str or sequence of str, default="g"
+        Phases to train, as a sequence or as ``"1_a, 1_b, 2"``, the stacked way: ``1_a`` trains {1, 6}, ``1_b`` {2, 5},
+        ``1`` {1, 2, 5, 6}, ``2`` {3, 4} and ``g`` all. ``1_b`` and ``2`` learn the codings of the layers before.
+    epochs : sequence of 5 int, default=(5, 5, 5, 5, 10)
+        Of ``1_a``, ``1_b``, ``1``, ``2`` and ``g``.
+    test_fraction : float, default=0.1
+        Share of the rows that only measure the loss.
+    min_steps, patience, plateau : int, default=0
+        Fewest steps of a phase; epochs without a lower test loss after which it ends with its best weights, and
+        after which the learning rate is halved. 0: none of it.
+    start : {"random", "pca"}, default="random"
+        ``pca`` begins as the principal components.
+    random_state : int, default=0
+        Of weights and of the rows' order; the same seed and rows give the same bits on a CPU.
+    device : {"cpu", "cuda", "auto"}, default="cpu"
+
+    Attributes
+    ----------
+    network_ : TrainedNetwork
+    history_ : tuple of EpochLoss
+        Phase, epoch, train_loss and test_loss; the first is of principal components of the code's length.
+    pca_loss_, loss_ : float
+        Test loss (of the training rows, where none are held out) of the components and of the network.
+    n_features_in_ : int
+
+    Examples
+    --------
+    >>> rows = np.random.default_rng(0).normal(size=(200, 12))
+    >>> codes = StackedAutoencoder((8, 4, 2), order="1_a, 1_b, 2").fit_transform(rows)
+    >>> codes.shape
+    (200, 2)
+    """
+
+    def __init__(
+        self,
+        n_hidden: Sequence[int] = (100, 20, 3),
+        *,
+        tie_weights: bool | Sequence[bool] = False,
+        activation: str | Sequence[str] = "elu",
+        learning_rate: float = 1e-3,
+        l2: float = 1e-3,
+        batch_size: int = 150,
+        order: str | Sequence[str] = "g",
+        epochs: Sequence[int] = (5, 5, 5, 5, 10),
+        test_fraction: float = 0.1,
+        min_steps: int = 0,
+        patience: int = 0,
+        plateau: int = 0,
+        start: Start = "random",
+        random_state: int = 0,
+        device: str = "cpu",
+    ) -> None:
+        self.n_hidden = n_hidden
+        self.tie_weights = tie_weights
+        self.activation = activation
+        self.learning_rate = learning_rate
+        self.l2 = l2
+        self.batch_size = batch_size
+        self.order = order
+        self.epochs = epochs
+        self.test_fraction = test_fraction
+        self.min_steps = min_steps
+        self.patience = patience
+        self.plateau = plateau
+        self.start = start
+        self.random_state = random_state
+        self.device = device
+
+    def fit(self, X: ArrayLike, y: None = None) -> "StackedAutoencoder":
+        """Train on ``X`` [N, D] from new weights.
+
+        Raises
+        ------
+        UsageError
+            If a setting makes no sense.
+        StageError
+            If the loss is no longer finite.
+        """
+        from pipeline.models.runtime import pick_device
+        from pipeline.models.stacked_training import train_stacked_autoencoder
+
+        rows = self._rows(X, reset=True)
+        self.network_: TrainedNetwork = train_stacked_autoencoder(
+            rows,
+            np.arange(len(rows), dtype=np.uint64),
+            settings=self._settings(),
+            seed=self.random_state,
+            device=pick_device(self.device),  # type: ignore[arg-type]
+        )
+        return self._fitted()
+
+    def continue_fit(
+        self, X: ArrayLike, *, order: str | Sequence[str] | None = None, epochs: Sequence[int] | None = None
+    ) -> "StackedAutoencoder":
+        """Train further by the phases of ``order`` (default: those of the estimator).
+
+        On the same ``X`` the bits are those of one training without the break, with ``patience`` and ``plateau`` of
+        0; a phase that comes again goes on with its optimiser and counts its epochs on.
+        """
+        from pipeline.models.runtime import pick_device
+        from pipeline.models.stacked_training import continue_training
+
+        check_is_fitted(self)
+        rows = self._rows(X, reset=False)
+        self.network_ = continue_training(
+            self.network_,
+            rows,
+            np.arange(len(rows), dtype=np.uint64),
+            order=_phases(self.order if order is None else order),
+            epochs=tuple(self.epochs if epochs is None else epochs),
+            device=pick_device(self.device),  # type: ignore[arg-type]
+        )
+        return self._fitted()
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Codes, float32 [N, code], of ``X`` [N, D]."""
+        check_is_fitted(self)
+        return self._encoder().encode(self._rows(X, reset=False))
+
+    def encode(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Give what `transform` gives."""
+        return self.transform(X)
+
+    def decode(self, codes: ArrayLike) -> NDArray[np.float32]:
+        """Rows, float32 [N, D] in the units of the input, from codes [N, code]."""
+        check_is_fitted(self)
+        return self._encoder().decode(np.ascontiguousarray(codes, dtype=np.float32))
+
+    def inverse_transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Give what `decode` gives."""
+        return self.decode(X)
+
+    def reconstruct(self, X: ArrayLike) -> NDArray[np.float32]:
+        """What is left of ``X`` after its code, float32 [N, D] in the units of ``X``."""
+        return self.decode(self.transform(X))
+
+    def info(self) -> dict[str, Any]:
+        """Shape, settings and losses in plain values, as JSON takes them."""
+        check_is_fitted(self)
+        layers = [self.n_features_in_, *self.n_hidden]
+        return {
+            "layers": [*layers, *reversed(layers[:-1])],
+            "settings": asdict(self.network_.settings),
+            "seed": self.network_.seed,
+            "epochs": sum(1 for entry in self.history_ if entry.epoch > 0),
+            "loss": self.loss_,
+            "pca_loss": self.pca_loss_,
+            "history": [asdict(entry) for entry in self.history_],
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write weights, settings, history and optimisers to a safetensors file."""
+        from pipeline.models.serialisation import network_to_bytes
+
+        check_is_fitted(self)
+        Path(path).write_bytes(network_to_bytes(self.network_))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, continued: bool = True) -> "StackedAutoencoder":
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        path : path
+        continued : bool, default=True
+            Whether `continue_fit` goes on where the training was broken off. If not, the weights are copied: history
+            and optimisers begin anew.
+
+        Raises
+        ------
+        WeightsError
+            If the file is damaged or holds another kind of network.
+        """
+        from pipeline.models.serialisation import network_from_bytes
+        from pipeline.models.stacked_training import without_optimisers
+
+        network = network_from_bytes(Path(path).read_bytes())
+        settings = network.settings
+        if not isinstance(settings, StackedSettings):
+            raise UsageError(f"{path} holds no stacked autoencoder: its settings are {type(settings).__name__}.")
+        if not continued:
+            floor = tuple(entry for entry in network.history if entry.phase == "pca")
+            network = replace(without_optimisers(network), history=floor)
+        values = {name: getattr(settings, name) for name in cls().get_params() if hasattr(settings, name)}
+        activation = settings.activation[0] if len(settings.activation) == 1 else settings.activation
+        values |= {"n_hidden": settings.layers, "tie_weights": settings.tied, "activation": activation}
+        loaded = cls(**values, random_state=network.seed)
+        loaded.network_ = network
+        return loaded._fitted()
+
+    def _settings(self) -> StackedSettings:
+        names = ("learning_rate", "l2", "batch_size", "test_fraction", "min_steps", "patience", "plateau", "start")
+        tied = self.tie_weights
+        return StackedSettings(
+            layers=tuple(self.n_hidden),
+            tied=(tied,) * len(self.n_hidden) if isinstance(tied, bool) else tuple(tied),
+            activation=(self.activation,) if isinstance(self.activation, str) else tuple(self.activation),  # type: ignore[arg-type]
+            order=_phases(self.order),
+            epochs=tuple(self.epochs),
+            **{name: getattr(self, name) for name in names},
+        )
+
+    def _fitted(self) -> "StackedAutoencoder":
+        encoder = self._encoder()
+        self.n_features_in_ = encoder.input_dimension
+        self.history_ = self.network_.history
+        floor, kept = self.network_.pca_loss, self.network_.loss
+        self.pca_loss_, self.loss_ = floor, kept
+        return self
+
+    def _encoder(self) -> "StackedEncoder":
+        from pipeline.models.stacked import StackedEncoder
+
+        return StackedEncoder(self.network_)
+
+    def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[np.float32]:
+        rows: NDArray[np.float32] = validate_data(self, X, dtype=np.float32, order="C", reset=reset)
+        return rows
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+def _phases(order: str | Sequence[str]) -> tuple[str, ...]:
+    names = order.split(",") if isinstance(order, str) else order
+    return tuple(name.strip() for name in names if name.strip())
