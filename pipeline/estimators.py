@@ -2,7 +2,8 @@
 
 They follow scikit-learn's conventions (``fit``, ``labels_``, ``get_params``) and accept NumPy arrays, memory
 maps and Dask arrays (which are computed). Where a table of nearest neighbours is at hand, `TwoNN` and
-`DensityPeaks` take it: ``fit(X, neighbours=(indices, distances))``. Torch is imported when a network is fitted.
+`DensityPeaks` take it: ``fit(X, neighbours=(indices, distances))``. Torch is imported when a
+network is fitted.
 """
 
 from typing import Any
