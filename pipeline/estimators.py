@@ -19,10 +19,11 @@ from pipeline.kernels.clustering.kmeans import assign_to_centers, minibatch_kmea
 from pipeline.kernels.clustering.linkage import LinkageMethod, cut_tree, linkage_matrix
 from pipeline.kernels.dimension.two_nn import COLUMNS, TwoNNEstimate, distinct_distances, two_nn
 from pipeline.kernels.neighbours.nearest import nearest_neighbours
-from pipeline.network_estimators import StackedAutoencoder
+from pipeline.network_estimators import DeepEmbeddedClustering, StackedAutoencoder
 
 __all__ = [
     "Agglomerative",
+    "DeepEmbeddedClustering",
     "DensityPeaks",
     "MiniBatchKMeans",
     "NeighbourTable",

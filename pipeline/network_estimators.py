@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pipeline.errors import UsageError
-from pipeline.models.settings import StackedSettings, Start
+from pipeline.models.settings import DeepClusteringSettings, StackedSettings, Start
 
 if TYPE_CHECKING:
+    from pipeline.models.deep_clustering import DeepClusterer, DeepClustering
     from pipeline.models.stacked import StackedEncoder
     from pipeline.models.training import TrainedNetwork
 
@@ -124,7 +125,7 @@ class StackedAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         from pipeline.models.runtime import pick_device
         from pipeline.models.stacked_training import train_stacked_autoencoder
 
-        rows = self._rows(X, reset=True)
+        rows = _float_rows(self, X, reset=True)
         self.network_: TrainedNetwork = train_stacked_autoencoder(
             rows,
             np.arange(len(rows), dtype=np.uint64),
@@ -146,7 +147,7 @@ class StackedAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         from pipeline.models.stacked_training import continue_training
 
         check_is_fitted(self)
-        rows = self._rows(X, reset=False)
+        rows = _float_rows(self, X, reset=False)
         self.network_ = continue_training(
             self.network_,
             rows,
@@ -160,7 +161,7 @@ class StackedAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Codes, float32 [N, code], of ``X`` [N, D]."""
         check_is_fitted(self)
-        return self._encoder().encode(self._rows(X, reset=False))
+        return self._encoder().encode(_float_rows(self, X, reset=False))
 
     def encode(self, X: ArrayLike) -> NDArray[np.float32]:
         """Give what `transform` gives."""
@@ -258,14 +259,142 @@ class StackedAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         return StackedEncoder(self.network_)
 
-    def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[np.float32]:
-        rows: NDArray[np.float32] = validate_data(self, X, dtype=np.float32, order="C", reset=reset)
-        return rows
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+class DeepEmbeddedClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+    """Clusters and a code learnt together: DEC (arXiv:1511.06335), or IDEC where the reconstruction is kept.
+
+    Parameters
+    ----------
+    n_clusters, code_size : int, default=10
+    image_shape : tuple of int or None, default=None
+        Height and width where a row is a picture (its pixels row by row): convolutions, else dense layers.
+    layers : sequence of int or None, default=None
+        Channels, or widths before the code; None takes (32, 64, 128) for pictures and Xie's (500, 500, 2000).
+    pretrain_epochs : int, default=50
+        Of the autoencoder alone.
+    batch_size : int, default=256
+    learning_rate : float, default=1e-3
+    n_init : int, default=20
+        Starts of k-means.
+    update_interval, max_renewals : int, default=140 and 100
+        Steps between two renewals of the target, and how many there are at most.
+    tolerance : float, default=1e-3
+        It ends when a smaller share of the labels changed since the target before.
+    clustering_weight, reconstruction_weight : float, default=0.1 and 1
+        Of the losses; DEC has a reconstruction weight of 0.
+    augment : bool, default=False
+        Pictures are turned and shifted a little in training.
+    random_state : int, default=0
+
+    Attributes
+    ----------
+    labels_ : int32 [N]
+    cluster_centers_ : float32 [n_clusters, code_size]
+        In the space of the codes.
+    history_ : tuple of EpochLoss
+    changed_ : tuple of float
+        Share of labels that changed, by renewal of the target.
+    converged_ : bool
+    n_features_in_ : int
+
+    Examples
+    --------
+    >>> rows = np.concatenate([np.random.default_rng(0).normal(3 * c, 1, (50, 8)) for c in range(2)])
+    >>> model = DeepEmbeddedClustering(2, code_size=2, layers=(16,), pretrain_epochs=5, update_interval=5).fit(rows)
+    >>> model.soft_assignments(rows).shape
+    (100, 2)
+    """
+
+    def __init__(
+        self,
+        n_clusters: int = 10,
+        *,
+        code_size: int = 10,
+        image_shape: tuple[int, int] | None = None,
+        layers: Sequence[int] | None = None,
+        pretrain_epochs: int = 50,
+        batch_size: int = 256,
+        learning_rate: float = 1e-3,
+        n_init: int = 20,
+        update_interval: int = 140,
+        max_renewals: int = 100,
+        tolerance: float = 1e-3,
+        clustering_weight: float = 0.1,
+        reconstruction_weight: float = 1.0,
+        augment: bool = False,
+        random_state: int = 0,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.code_size = code_size
+        self.image_shape = image_shape
+        self.layers = layers
+        self.pretrain_epochs = pretrain_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.n_init = n_init
+        self.update_interval = update_interval
+        self.max_renewals = max_renewals
+        self.tolerance = tolerance
+        self.clustering_weight = clustering_weight
+        self.reconstruction_weight = reconstruction_weight
+        self.augment = augment
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: None = None) -> "DeepEmbeddedClustering":
+        """Cluster ``X`` [N, D].
+
+        Raises
+        ------
+        UsageError
+            If a setting makes no sense, or there are fewer rows than clusters.
+        StageError
+            If the loss is no longer finite.
+        """
+        from pipeline.models.deep_clustering import train_deep_clustering
+
+        rows = _float_rows(self, X, reset=True)
+        names = [name for name in self.get_params() if name not in ("layers", "image_shape", "random_state")]
+        settings = DeepClusteringSettings(
+            layers=tuple(self.layers or ((500, 500, 2000) if self.image_shape is None else (32, 64, 128))),
+            image_shape=None if self.image_shape is None else (self.image_shape[0], self.image_shape[1]),
+            **{name: getattr(self, name) for name in names},
+        )
+        self.clustering_: DeepClustering = train_deep_clustering(rows, settings=settings, seed=self.random_state)
+        self.cluster_centers_ = self._clusterer().centers
+        self.history_ = self.clustering_.history
+        self.changed_, self.converged_ = self.clustering_.changed, self.clustering_.converged
+        self.labels_ = self.predict(rows)
+        return self
+
+    def soft_assignments(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Share of each row in each cluster, float64 [N, n_clusters]."""
+        check_is_fitted(self)
+        return self._clusterer().soft_assignments(_float_rows(self, X, reset=False))
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int32]:
+        """Cluster of the largest share, int32 [N]; of equal ones the first."""
+        labels: NDArray[np.int32] = self.soft_assignments(X).argmax(axis=1).astype(np.int32)
+        return labels
+
+    def encode(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Codes, float32 [N, code_size]."""
+        check_is_fitted(self)
+        return self._clusterer().encode(_float_rows(self, X, reset=False))
+
+    def _clusterer(self) -> "DeepClusterer":
+        from pipeline.models.deep_clustering import DeepClusterer
+
+        return DeepClusterer(self.clustering_)
+
+
+def _float_rows(estimator: BaseEstimator, X: ArrayLike, *, reset: bool) -> NDArray[np.float32]:
+    rows: NDArray[np.float32] = validate_data(estimator, X, dtype=np.float32, order="C", reset=reset)
+    return rows
 
 
 def _phases(order: str | Sequence[str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from pipeline.errors import StageError, UsageError, WeightsError
-from pipeline.estimators import StackedAutoencoder
+from pipeline.estimators import DeepEmbeddedClustering, StackedAutoencoder
 from pipeline.models.settings import StackedSettings
 
 RNG = np.random.default_rng(3)
@@ -24,7 +24,14 @@ def small(**changes: Any) -> StackedAutoencoder:
     return StackedAutoencoder(**(values | changes))
 
 
-@parametrize_with_checks([StackedAutoencoder((4, 2), batch_size=32, epochs=(1, 1, 1, 1, 2))])
+@parametrize_with_checks(
+    [
+        StackedAutoencoder((4, 2), batch_size=32, epochs=(1, 1, 1, 1, 2)),
+        DeepEmbeddedClustering(
+            2, code_size=2, layers=(8,), pretrain_epochs=3, n_init=2, update_interval=3, max_renewals=3, batch_size=32
+        ),
+    ]
+)
 def test_scikit_learn_conventions(estimator: BaseEstimator, check: Any) -> None:
     check(estimator)
 

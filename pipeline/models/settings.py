@@ -188,6 +188,61 @@ class ConvolutionalSettings:
         _check_training(self)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeepClusteringSettings:
+    """Settings of deep embedded clustering.
+
+    Attributes
+    ----------
+    n_clusters, code_size : int
+    image_shape : tuple of int or None
+        Height and width, if rows are pictures for convolutions; None for vectors and dense layers.
+    layers : tuple of int
+        Widths of the dense layers before the code, or channels of the convolutional stages.
+    pretrain_epochs, batch_size, learning_rate
+        Of Adam, first for the autoencoder alone.
+    n_init : int
+        Starts of k-means.
+    update_interval : int
+        Steps between two renewals of the target.
+    max_renewals : int
+        Renewals after which it ends in any case.
+    tolerance : float
+        It ends when a smaller share of the labels changed since the target before.
+    clustering_weight, reconstruction_weight : float
+        Of the two losses; with a reconstruction weight of 0 it is DEC, else IDEC.
+    augment : bool
+        Pictures are turned and shifted a little at random in training; the targets stay those of the pictures as
+        they are.
+    """
+
+    n_clusters: int = 10
+    code_size: int = 10
+    image_shape: tuple[int, int] | None = None
+    layers: tuple[int, ...] = (500, 500, 2000)
+    pretrain_epochs: int = 50
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    n_init: int = 20
+    update_interval: int = 140
+    max_renewals: int = 100
+    tolerance: float = 1e-3
+    clustering_weight: float = 0.1
+    reconstruction_weight: float = 1.0
+    augment: bool = False
+
+    def __post_init__(self) -> None:
+        _require(len(self.layers) > 0 and min(self.layers) > 0, self, "layers", "one or more positive widths")
+        for name in ("n_clusters", "code_size", "batch_size", "n_init", "update_interval", "max_renewals"):
+            _require(getattr(self, name) >= 1, self, name, "at least 1")
+        for name in ("pretrain_epochs", "tolerance", "clustering_weight", "reconstruction_weight"):
+            _require(getattr(self, name) >= 0, self, name, "at least 0")
+        _require(self.learning_rate > 0, self, "learning_rate", "greater than 0")
+        _require(
+            not self.augment or self.image_shape is not None, self, "augment", "False for rows that are no pictures"
+        )
+
+
 def _check_training(settings: "StackedSettings | ConvolutionalSettings") -> None:
     _require(settings.batch_size >= 1, settings, "batch_size", "at least 1")
     _require(settings.learning_rate > 0, settings, "learning_rate", "greater than 0")
