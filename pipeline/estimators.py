@@ -19,7 +19,7 @@ from pipeline.kernels.clustering.kmeans import assign_to_centers, minibatch_kmea
 from pipeline.kernels.clustering.linkage import LinkageMethod, cut_tree, linkage_matrix
 from pipeline.kernels.dimension.two_nn import COLUMNS, TwoNNEstimate, distinct_distances, two_nn
 from pipeline.kernels.neighbours.nearest import nearest_neighbours
-from pipeline.network_estimators import DeepEmbeddedClustering, StackedAutoencoder
+from pipeline.network_estimators import DeepEmbeddedClustering, StackedAutoencoder, VectorAutoencoder
 
 __all__ = [
     "Agglomerative",
@@ -29,6 +29,7 @@ __all__ = [
     "NeighbourTable",
     "StackedAutoencoder",
     "TwoNN",
+    "VectorAutoencoder",
 ]
 
 NeighbourTable = tuple[ArrayLike, ArrayLike]

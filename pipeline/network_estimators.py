@@ -4,8 +4,8 @@ Import them from `pipeline.estimators`.
 """
 
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipeline.models.deep_clustering import DeepClusterer, DeepClustering
     from pipeline.models.stacked import StackedEncoder
     from pipeline.models.training import TrainedNetwork
+    from pipeline.models.vector_networks.training import VectorEncoder
 
 
 class StackedAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -258,6 +259,96 @@ class StackedAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         from pipeline.models.stacked import StackedEncoder
 
         return StackedEncoder(self.network_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+class VectorAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """An autoencoder of the registry by its name.
+
+    Parameters
+    ----------
+    network : str, default="simple"
+        ``simple``, ``multilayer``, ``sparse``, ``convolutional`` (rows of 32 x 32 pixels x 3 colours),
+        ``spectra_dense``, ``spectra_convolutional`` or ``variational``.
+    settings : mapping or None, default=None
+        Settings that differ from the named network's, such as ``{"epochs": 10}``; those of `VectorSettings` and of
+        the network's family in `pipeline.models.vector_networks`.
+    random_state : int, default=0
+    device : {"cpu", "cuda", "auto"}, default="cpu"
+
+    Attributes
+    ----------
+    network_ : TrainedNetwork
+    history_ : tuple of EpochLoss
+    n_features_in_ : int
+
+    Examples
+    --------
+    >>> rows = np.random.default_rng(0).random((100, 30))
+    >>> VectorAutoencoder("spectra_dense", settings={"epochs": 2}).fit_transform(rows).shape
+    (100, 4)
+    """
+
+    def __init__(
+        self,
+        network: str = "simple",
+        *,
+        settings: Mapping[str, Any] | None = None,
+        random_state: int = 0,
+        device: str = "cpu",
+    ) -> None:
+        self.network = network
+        self.settings = settings
+        self.random_state = random_state
+        self.device = device
+
+    def fit(self, X: ArrayLike, y: None = None) -> "VectorAutoencoder":
+        """Train on ``X`` [N, D].
+
+        Raises
+        ------
+        UsageError
+            If there is no such network, or a setting makes no sense.
+        StageError
+            If the loss is no longer finite.
+        """
+        from pipeline.models.runtime import pick_device
+        from pipeline.models.vector_networks.registry import network_settings
+        from pipeline.models.vector_networks.training import train_vector_network
+
+        rows = _float_rows(self, X, reset=True)
+        named, changes = network_settings(self.network), dict(self.settings or {})
+        known = {field.name for field in fields(named)}
+        if unknown := sorted(set(changes) - known):
+            raise UsageError(f"{self.network} has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}.")
+        self.network_: TrainedNetwork = train_vector_network(
+            rows,
+            np.arange(len(rows), dtype=np.uint64),
+            settings=replace(named, **changes),
+            seed=self.random_state,
+            device=pick_device(self.device),  # type: ignore[arg-type]
+        )
+        self.history_ = self.network_.history
+        return self
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Codes, float32 [N, code]."""
+        check_is_fitted(self)
+        return self._encoder().encode(_float_rows(self, X, reset=False))
+
+    def inverse_transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Rows, float32 [N, D] in the units of the input, from codes [N, code]."""
+        check_is_fitted(self)
+        return self._encoder().decode(np.ascontiguousarray(X, dtype=np.float32))
+
+    def _encoder(self) -> "VectorEncoder":
+        from pipeline.models.vector_networks.training import VectorEncoder
+
+        return VectorEncoder(self.network_)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

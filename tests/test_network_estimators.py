@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from pipeline.errors import StageError, UsageError, WeightsError
-from pipeline.estimators import DeepEmbeddedClustering, StackedAutoencoder
+from pipeline.estimators import DeepEmbeddedClustering, StackedAutoencoder, VectorAutoencoder
 from pipeline.models.settings import StackedSettings
 
 RNG = np.random.default_rng(3)
@@ -27,6 +27,7 @@ def small(**changes: Any) -> StackedAutoencoder:
 @parametrize_with_checks(
     [
         StackedAutoencoder((4, 2), batch_size=32, epochs=(1, 1, 1, 1, 2)),
+        VectorAutoencoder(settings={"layers": (4,), "epochs": 2}),
         DeepEmbeddedClustering(
             2, code_size=2, layers=(8,), pretrain_epochs=3, n_init=2, update_interval=3, max_renewals=3, batch_size=32
         ),
@@ -119,3 +120,15 @@ def test_few_rows_constant_columns_and_a_code_longer_than_a_row(rows: Any) -> No
 def test_estimators_do_not_import_torch() -> None:
     code = "import sys, pipeline.estimators; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_networks_of_the_registry_by_name() -> None:
+    estimator = VectorAutoencoder("variational", settings={"outputs": 3, "epochs": 3, "layers": (8,)}).fit(ROWS)
+    codes = estimator.transform(ROWS)
+    assert codes.shape == (80, 3)
+    assert estimator.inverse_transform(codes).shape == ROWS.shape
+    assert [entry.epoch for entry in estimator.history_] == [0, 1, 2, 3]
+    with pytest.raises(UsageError, match="no vector network 'sample'; there are simple"):
+        VectorAutoencoder("sample").fit(ROWS)
+    with pytest.raises(UsageError, match="no setting 'epoch'"):
+        VectorAutoencoder(settings={"epoch": 3}).fit(ROWS)

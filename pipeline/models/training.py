@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pipeline.errors import StageError, UsageError
 from pipeline.models.adam import Adam
 from pipeline.models.settings import ConvolutionalSettings, StackedSettings
+from pipeline.models.vector_networks.settings import VectorSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class TrainedNetwork:
     ----------
     state : bytes
         The tensors in the safetensors format, without metadata.
-    settings : StackedSettings or ConvolutionalSettings
+    settings : StackedSettings, ConvolutionalSettings or VectorSettings
         Its type tells the kind of the network.
     seed : int
     history : tuple of EpochLoss
@@ -66,7 +67,7 @@ class TrainedNetwork:
     """
 
     state: bytes
-    settings: StackedSettings | ConvolutionalSettings
+    settings: StackedSettings | ConvolutionalSettings | VectorSettings
     seed: int
     history: tuple[EpochLoss, ...]
 
