@@ -117,7 +117,7 @@ class AutoencodeSettings(Settings):
 
     name: Name = "sae"
     vectors: Name = "cae"
-    layers: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (32, 10)
+    layers: tuple[PositiveInt, ...] = (32, 10)
     activation: Activation | tuple[Activation, ...] = Field(
         "elu", description="of all layers but the output, which is linear; or one a layer, encoder and decoder"
     )
@@ -140,8 +140,10 @@ class AutoencodeSettings(Settings):
     plateau: Annotated[int, Field(ge=0)] = Field(
         2, description="epochs without a lower held-out loss that halve the learning rate; 0: never"
     )
-    start: Literal["random", "pca"] = Field(
-        "pca", description="initial weights; `pca`: the principal components (elu or linear, no layer under the code)"
+    start: Literal["auto", "pca", "random"] = Field(
+        "auto",
+        description="initial weights; `pca`: the principal components, which needs elu or linear and no layer "
+        "narrower than the code; `auto`: that where it can be",
     )
     fallback: Literal["pca", "none"] = Field(
         "pca", description="what is kept if the network loses more on held-out pictures than principal components do"
@@ -155,6 +157,8 @@ class AutoencodeSettings(Settings):
     @model_validator(mode="after")
     def _fits_layers(self) -> "AutoencodeSettings":
         depth = len(self.layers)
+        if not depth:
+            raise ValueError("layers: at least one layer is needed")
         if not isinstance(self.activation, str) and len(self.activation) != 2 * depth:
             raise ValueError(f"activation: give one, or {2 * depth} of them: one a layer, encoder and decoder")
         if not isinstance(self.tied, bool) and len(self.tied) != depth:
@@ -162,13 +166,18 @@ class AutoencodeSettings(Settings):
         deepest = chr(ord("a") + depth - 2)
         if wrong := [name for name in self.order if name[0] == "1" and (depth < 2 or name[2:] > deepest)]:
             raise ValueError(f"order: {wrong[0]!r} is no phase of a network with {depth} pairs of layers")
-        names = {self.activation} if isinstance(self.activation, str) else set(self.activation)
-        if self.start == "pca" and (not names <= {"elu", "linear"} or min(self.layers) < self.layers[-1]):
+        if self.start == "pca" and not self.can_start_as_components:
             raise ValueError(
                 'start: "pca" needs the activation elu or linear, and no layer narrower than the code; '
-                'else write start = "random"'
+                'else write start = "auto"'
             )
         return self
+
+    @property
+    def can_start_as_components(self) -> bool:
+        """Whether such a network can begin as principal components."""
+        names = {self.activation} if isinstance(self.activation, str) else set(self.activation)
+        return names <= {"elu", "linear"} and min(self.layers) == self.layers[-1]
 
 
 class NeighboursSettings(Settings):

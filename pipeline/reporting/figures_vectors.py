@@ -65,7 +65,7 @@ def _paint_losses(axes: Axes, table: pa.Table, name: str) -> None:
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss")
     whole_ticks(axes, "x")
-    if len(axes.get_lines()) > 4:
+    if len(axes.get_lines()) > 3:
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     elif values.size:
         axes.legend(loc="best")

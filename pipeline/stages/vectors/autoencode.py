@@ -122,7 +122,7 @@ def _network_settings(settings: AutoencodeSettings) -> "StackedSettings":
         min_steps=settings.min_steps,
         patience=settings.patience,
         plateau=settings.plateau,
-        start=settings.start,
+        start="pca" if settings.start != "random" and settings.can_start_as_components else "random",
     )
 
 
