@@ -212,3 +212,19 @@ def test_a_row_is_height_by_width_by_colours() -> None:
     picture = torch.rand(1, 2, 4, 3)
     expected = functional.max_pool2d(picture.permute(0, 3, 1, 2), 2).flatten(1)
     torch.testing.assert_close(module.encode(picture.reshape(1, -1)), expected)
+
+
+def test_variational_training_draws_by_its_seed() -> None:
+    module = build_network(48, VariationalSettings(layers=(8,), outputs=3, divergence_weight=2.0))
+    module.scale_like(ROWS)
+    rows = torch.from_numpy(ROWS)
+    assert module.training_loss(rows, 1).item() == module.training_loss(rows, 1).item()
+    assert module.training_loss(rows, 1).item() != module.training_loss(rows, 2).item()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.zero_()  # codes of mean 0 and variance 1, reconstructions of 1/2
+        expected = ((module.scaled(rows) - 0.5) ** 2).mean().item()
+        assert module.training_loss(rows, 1).item() == pytest.approx(expected, rel=1e-5)
+        module.to_mean.bias.fill_(2.0)  # type: ignore[operator,union-attr]
+        # 3 codes of mean 2: a divergence of 3 * 4 / 2 over 48 values, weighed by 2
+        assert module.training_loss(rows, 1).item() == pytest.approx(expected + 2 * 6 / 48, rel=1e-5)
