@@ -3,7 +3,7 @@
 They follow scikit-learn's conventions (``fit``, ``labels_``, ``get_params``) and accept NumPy arrays, memory
 maps and Dask arrays (which are computed, but for `MiniBatchKMeans`, which reads them block by block). Where a table of
 nearest neighbours is at hand, `TwoNN`, `DensityPeaks` and `AdvancedDensityPeaks` take it:
-``fit(X, neighbours=(indices, distances))``. Trained networks are not here: they are `pipeline.models`.
+``fit(X, neighbours=(indices, distances))``. Torch is imported when a network is fitted.
 """
 
 from typing import Any, Literal
@@ -33,6 +33,19 @@ from pipeline.kernels.clustering.point_adaptive_density import FEWEST_NEIGHBOURS
 from pipeline.kernels.clustering.radius_density import radius_log_density, radius_of_mean_neighbours
 from pipeline.kernels.dimension.two_nn import COLUMNS, TwoNNEstimate, distinct_distances, two_nn
 from pipeline.kernels.neighbours.nearest import nearest_neighbours
+from pipeline.network_estimators import DeepEmbeddedClustering, StackedAutoencoder, VectorAutoencoder
+
+__all__ = [
+    "AdvancedDensityPeaks",
+    "Agglomerative",
+    "DeepEmbeddedClustering",
+    "DensityPeaks",
+    "MiniBatchKMeans",
+    "NeighbourTable",
+    "StackedAutoencoder",
+    "TwoNN",
+    "VectorAutoencoder",
+]
 
 NeighbourTable = tuple[ArrayLike, ArrayLike]
 """Indices [N, K] and distances [N, K] as `pipeline.kernels.neighbours.nearest.nearest_neighbours` gives them."""

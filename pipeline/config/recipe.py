@@ -133,26 +133,76 @@ class EmbedSettings(Settings):
         return self
 
 
+Activation = Literal["elu", "relu", "tanh", "selu", "sigmoid", "linear"]
+Phase = Annotated[str, Field(pattern=r"^(1(_[a-z])?|2|g)$")]
+
+
 class AutoencodeSettings(Settings):
     """One stacked autoencoder on one set of embeddings."""
 
     name: Name = "sae"
     vectors: Name = "cae"
     layers: tuple[PositiveInt, ...] = (32, 10)
-    activation: Literal["relu", "tanh", "selu", "sigmoid"] = "relu"
-    tied: bool = Field(False, description="the outer decoder weight is the transpose of the encoder's")
-    pretrain_epochs: PositiveInt = 20
-    epochs: PositiveInt = 40
+    activation: Activation | tuple[Activation, ...] = Field(
+        "elu", description="of all layers but the output, which is linear; or one a layer, encoder and decoder"
+    )
+    tied: bool | tuple[bool, ...] = Field(
+        False, description="the decoder's weight is the transpose of the encoder's: a flag a pair, inner to outer"
+    )
+    order: tuple[Phase, ...] = Field(
+        ("g",),
+        description="phases of training: `1_a` the outer pair of layers, `1_b` the next one (on the codings of the "
+        "layer before), `1` all pairs but the inner one, `2` the inner pair, `g` all",
+    )
+    pretrain_epochs: PositiveInt = Field(20, description="of every phase but `g`")
+    epochs: PositiveInt = Field(40, description="of the phase `g`")
+    min_steps: Annotated[int, Field(ge=0)] = Field(
+        4000, description="steps of a phase: on few pictures an epoch is several passes over them"
+    )
+    patience: Annotated[int, Field(ge=0)] = Field(
+        6, description="epochs without a lower held-out loss that end a phase, with the best weights; 0: all are run"
+    )
+    plateau: Annotated[int, Field(ge=0)] = Field(
+        2, description="epochs without a lower held-out loss that halve the learning rate; 0: never"
+    )
+    start: Literal["auto", "pca", "random"] = Field(
+        "auto",
+        description="initial weights; `pca`: the principal components, which needs elu or linear and no layer "
+        "narrower than the code; `auto`: that where it can be",
+    )
+    fallback: Literal["pca", "none"] = Field(
+        "pca", description="what is kept if the network loses more on held-out pictures than principal components do"
+    )
     batch_size: PositiveInt = 128
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    l2: Annotated[float, Field(ge=0)] = Field(0.0, description="of half the sum of the squared weights")
     device: Literal["cpu", "cuda"] = "cpu"
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
-    def _has_layers(self) -> "AutoencodeSettings":
-        if not self.layers:
+    def _fits_layers(self) -> "AutoencodeSettings":
+        depth = len(self.layers)
+        if not depth:
             raise ValueError("layers: at least one layer is needed")
+        if not isinstance(self.activation, str) and len(self.activation) != 2 * depth:
+            raise ValueError(f"activation: give one, or {2 * depth} of them: one a layer, encoder and decoder")
+        if not isinstance(self.tied, bool) and len(self.tied) != depth:
+            raise ValueError(f"tied: give one flag, or {depth} of them: one a pair of layers, inner to outer")
+        deepest = chr(ord("a") + depth - 2)
+        if wrong := [name for name in self.order if name[0] == "1" and (depth < 2 or name[2:] > deepest)]:
+            raise ValueError(f"order: {wrong[0]!r} is no phase of a network with {depth} pairs of layers")
+        if self.start == "pca" and not self.can_start_as_components:
+            raise ValueError(
+                'start: "pca" needs the activation elu or linear, and no layer narrower than the code; '
+                'else write start = "auto"'
+            )
         return self
+
+    @property
+    def can_start_as_components(self) -> bool:
+        """Whether such a network can begin as principal components."""
+        names = {self.activation} if isinstance(self.activation, str) else set(self.activation)
+        return names <= {"elu", "linear"} and min(self.layers) == self.layers[-1]
 
 
 class NeighboursSettings(Settings):

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pipeline.records import SCALE_STATUSES_WITH_VALUE, is_side_file
 from pipeline.reporting import agreement
+from pipeline.reporting.code_quality import code_qualities
 from pipeline.reporting.columns import Tables, counts, filled, flags, numbers, texts
 from pipeline.reporting.facts import length
 from pipeline.reporting.terminal import DAMAGED_STATUSES, representatives
@@ -188,6 +189,19 @@ def neighbour_table(tables: Tables) -> TableView | None:
     """Return how the neighbours were found, with the recall where that was approximate."""
     headers = ("vectors", "n_points", "k", "metric", "method", "recall")
     return _plain(tables, "neighbours", "Nearest neighbours", headers, numeric=("n_points", "k", "recall"))
+
+
+def code_table(tables: Tables) -> TableView | None:
+    """Return what the codes lose, beside principal components."""
+    found = code_qualities(tables)
+    if not found:
+        return None
+    rows: list[tuple[str, ...]] = [
+        (one.codes, str(one.epochs), _spelled(one.loss), _spelled(one.pca_loss), one.kept, one.statement)
+        for one in found
+    ]
+    headers = ("codes", "epochs", "loss", "loss of components", "kept", "statement")
+    return TableView("What the codes lose", headers, rows, frozenset(range(1, 4)))
 
 
 def preservation_table(tables: Tables) -> TableView | None:

@@ -18,7 +18,7 @@ VERSIONS = {
     "scale": 10,
     "pixels": 1,
     "embed": 1,
-    "autoencode": 2,
+    "autoencode": 3,
     "neighbours": 3,
     "dimension": 2,
     "cluster": 1,

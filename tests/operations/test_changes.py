@@ -22,7 +22,7 @@ CHEAP = (
     "embed.input_size=32",
     "pixels.size=48",
     "autoencode.epochs=1",
-    "autoencode.pretrain_epochs=1",
+    "autoencode.min_steps=0",
     "cluster.k=[2,3,4]",
     "neighbours.k=20",
 )

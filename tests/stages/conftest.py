@@ -15,7 +15,7 @@ CHEAP = (
     "embed.input_size=32",
     "autoencode.layers=[8, 4]",
     "autoencode.epochs=2",
-    "autoencode.pretrain_epochs=1",
+    "autoencode.min_steps=0",
     "cluster.k=[2, 5, 9]",
     "walk.files_per_task=8",
 )
