@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from pipeline.config import Recipe
+from pipeline.config import STAGE_NAMES, Recipe
 from pipeline.corpus.source import Corpus
 from pipeline.errors import RemovalsError
 from pipeline.index.memory import empty_root
 from pipeline.index.store import index_exists, open_index
-from pipeline.job import STAGE_NAMES, STAGES, check_corpus
+from pipeline.job import STAGES, check_corpus
 from pipeline.runtime.plan import Context, Plan, Stage
 
 
