@@ -12,7 +12,7 @@ def test_draws_every_set_by_every_method(tmp_path: Path) -> None:
     results = json.loads((tmp_path / "toys.json").read_text())["results"]
     assert len(results) == 6 * len(METHODS)
     scores = {(one["set"], one["method"]): one["nmi"] for one in results}
-    assert scores["blobs", "Ward"] > 0.9
+    assert scores["blobs", "Ward"] > 0.8
     assert scores["moons", "Ward"] < 0.9
     assert scores["no structure", "Ward"] is None
     assert all(one["clusters"] >= 1 for one in results if not one["refused"])
