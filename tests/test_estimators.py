@@ -70,6 +70,51 @@ def test_minibatch_kmeans() -> None:
     np.testing.assert_array_equal(clone(estimator).fit(vectors).labels_, estimator.labels_)
 
 
+def test_kmeans_by_batches_and_by_blocks_of_a_dask_array() -> None:
+    dask_array = pytest.importorskip("dask.array")
+    vectors, truth = make_blobs(900, 3, centers=4, cluster_std=0.3, random_state=2)
+    stream = MiniBatchKMeans(n_clusters=4)
+    for start in range(0, 900, 150):
+        stream.partial_fit(vectors[start : start + 150])
+    assert stream.counts_.sum() == 900
+    assert adjusted_rand_score(truth, stream.predict(vectors)) == 1
+    read: list[int] = []
+
+    def block(values: Any) -> Any:
+        read.append(len(values))
+        return values
+
+    lazy = dask_array.from_array(vectors, chunks=(300, 3)).map_blocks(block, dtype=vectors.dtype, meta=vectors[:0])
+    fitted = MiniBatchKMeans(n_clusters=4).fit(lazy)
+    assert max(read) <= 300
+    np.testing.assert_array_equal(fitted.labels_, MiniBatchKMeans(n_clusters=4).fit(vectors).labels_)
+    np.testing.assert_array_equal(fitted.predict(lazy), fitted.labels_)
+    with pytest.raises(UsageError, match="2 features; expected 3"):
+        fitted.predict(lazy[:, :2])
+
+
+def test_density_peaks_kernels_picks_and_cuts() -> None:
+    vectors, truth = make_blobs(600, 4, centers=5, random_state=0)
+    for kernel in ("cutoff", "gaussian"):
+        assert adjusted_rand_score(truth, DensityPeaks(5, kernel=kernel).fit(vectors).labels_) > 0.98
+    estimator = DensityPeaks(n_clusters=5).fit(vectors)
+    np.testing.assert_array_equal(estimator.hierarchy(9).labels(5), estimator.labels_)
+    picked = DensityPeaks().fit(vectors, centers=estimator.centers_[:3])
+    np.testing.assert_array_equal(picked.labels_, estimator.hierarchy(9).labels(3))
+
+
+def test_advanced_density_peaks() -> None:
+    vectors, truth = make_blobs(600, 4, centers=5, random_state=0)
+    estimator = AdvancedDensityPeaks(z=1.6).fit(vectors)
+    assert adjusted_rand_score(truth, estimator.labels_) > 0.98
+    assert len(estimator.centers_) == 5
+    assert (estimator.density_error_ > 0).all()
+    given = AdvancedDensityPeaks().fit(vectors, neighbours=nearest_neighbours(vectors, 100))
+    np.testing.assert_array_equal(given.labels_, estimator.labels_)
+    with_halo = AdvancedDensityPeaks(halo=True).fit(vectors)
+    np.testing.assert_array_equal(with_halo.labels_ < 0, with_halo.halo_)
+
+
 @pytest.mark.parametrize("estimator", ALL, ids=repr)
 def test_memory_maps_and_dask_arrays(estimator: BaseEstimator, tmp_path: Path) -> None:
     dask_array = pytest.importorskip("dask.array")
