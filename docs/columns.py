@@ -44,8 +44,9 @@ COLUMNS = {
     "md5": "MD5 of the file's bytes (of a page: of its picture's), 32 hexadecimal digits.",
     "files.status": (
         "`ok` (the first path of its content), `duplicate` (its content is known under another path), `document` "
-        "(a PDF of several pages, each with a row of its own), `corrupt`, `unsupported`, `unreadable`, `too_large`, or "
-        "`gone` (was there once)."
+        "(a PDF of several pages, each with a row of its own), `corrupt`, `unsupported`, `unreadable`, `too_large`, "
+        "`not_judged` (the machine killed, stopped or starved what was to judge it, or its disk was full: the next run "
+        "tries again), `left_out` (a link out of the corpus, see `corpus.follow_links`), or `gone` (was there once)."
     ),
     "files.reason": "Why there is no image, in words.",
     "files.image": "Row of its content in `images`; null where there is none.",
@@ -152,10 +153,12 @@ COLUMNS = {
     "layers": "Sizes of its layers.",
     "tied": "Whether the outer decoder's weight is the transpose of the encoder's.",
     "activation": "Activation between layers.",
-    "phase": "Which training: of one layer, or of the whole.",
-    "epoch": "From 1 within the phase.",
-    "train_loss": "Mean loss on what it was trained on.",
-    "test_loss": "Mean loss on what was held out.",
+    "phase": "Which training: of some layers, or of the whole (`g`); `pca` is no training but the loss of principal "
+    "components of the code's length on the same pictures.",
+    "epoch": "From 1 within the phase; 0 is before the first step.",
+    "train_loss": "Mean squared error of a value on what it was trained on; 1 is what the mean alone loses.",
+    "test_loss": "The same on what was held out.",
+    "kept": "What makes the codes: the `network` (at its best epoch of the last phase), or `pca` where that lost less.",
     # clusterings
     "clustering": "Its name: vectors, method and, where one was asked for, k.",
     "method": "The method, or the name that the recipe gives it; in `agreement` also the reference curves.",

@@ -103,6 +103,8 @@ def _allowed(schema: dict[str, Any]) -> str:
         return "name of a method, or a table of its settings"
     if "enum" in schema:
         return ", ".join(map(_toml, schema["enum"]))
+    if "anyOf" in schema:
+        return ", or ".join(map(_allowed, schema["anyOf"]))
     kind = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
     if schema["type"] == "array":
         return f"list of: {_allowed(schema['items'])}"

@@ -4,15 +4,18 @@ A method's file defines a subclass of `MethodSettings`, a function ``fit`` and `
 line in `registry` makes it known to recipes, the stage, the reports and the documentation.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
 from pipeline.settings import Name, Settings
+
+TRANSFORM = r"^(l2|pca:(0?\.\d+|[1-9]\d*)|whiten(:(0?\.\d+|[1-9]\d*))?)$"
+"""What `pipeline.kernels.transforms.parse_transform` reads."""
 
 ClusterCount = Annotated[int, Field(ge=2)]
 
@@ -25,6 +28,9 @@ class MethodSettings(Settings):
         "", description="what its clusterings are called, where a recipe has a method twice; empty: the method's name"
     )
     vectors: tuple[Name, ...] = Field((), description="sets of vectors to cluster; none named: all")
+    transform: tuple[Annotated[str, Field(pattern=TRANSFORM)], ...] = Field(
+        (), description="steps before: `l2`, `pca:50` (components), `pca:0.95` (share of the variance), `whiten`"
+    )
     max_points: PositiveInt = Field(10_000_000, description="left out, in words, above so many vectors")
 
     @property
@@ -34,8 +40,13 @@ class MethodSettings(Settings):
 
     @property
     def neighbours_needed(self) -> int:
-        """Euclidean nearest neighbours of a point that it takes from the shared table; 0: it needs no table."""
+        """Euclidean nearest neighbours of a point that it needs; 0: none."""
         return 0
+
+    @property
+    def table_neighbours(self) -> int:
+        """Those that it takes from the shared table; none of transformed vectors, whose neighbours are others."""
+        return 0 if self.transform else self.neighbours_needed
 
     def takes(self, vectors: str) -> bool:
         """Whether it is to cluster the set of vectors of this name."""
@@ -99,6 +110,38 @@ class Points:
         return self.neighbours
 
 
+MapTasks = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+"""Apply a function to every task, wherever; the results in the tasks' order."""
+
+
+class RowReader(Protocol):
+    """Reads rows of a set of vectors."""
+
+    def __call__(self, start: int, stop: int) -> NDArray[np.floating[Any]]:
+        """Rows ``start`` to ``stop`` (exclusive), float32 or float64 [stop - start, D]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """What a method that never holds all vectors is given.
+
+    Attributes
+    ----------
+    read : callable
+        ``read(start, stop)`` gives rows, float32 [stop - start, D], in the driver and in a task.
+    n_rows : int
+    block_rows : int
+        Rows that a task should read; no result may depend on it.
+    map_tasks : callable
+        Like `map`, over the workers.
+    """
+
+    read: RowReader
+    n_rows: int
+    block_rows: int
+    map_tasks: MapTasks
+
+
 @dataclass(frozen=True, slots=True)
 class Clusterings:
     """What a method found: one clustering, or one for each number of clusters.
@@ -119,6 +162,8 @@ class Clusterings:
         Columns int64 [N] that hold positions of other points (-1: none); they are stored as rows of images.
     arrays : mapping
         What is no value a point: centres, a linkage matrix.
+    left_out : mapping
+        Numbers of clusters that the method could not find here, with the reason.
     """
 
     labels: NDArray[np.int32]
@@ -128,6 +173,7 @@ class Clusterings:
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     positions: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    left_out: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +186,22 @@ class ClusteringMethod:
         Its field ``method`` has the method's name as the only value and default.
     fit : callable
         (points, settings, numbers of clusters) to clusterings. It imports its kernel itself: every command loads the
-        recipe's model, and with it this table.
+        recipe's model, and with it this table. A `SemcorpusError` that it raises is kept with the reason; the run goes
+        on without these clusterings.
     version : int
         Raised when the method changes so that its results do.
     seconds_per_vector : float
         Rough cost on one core; decides only whether opening an engine is worth it.
+    fit_blocks : callable, optional
+        (blocks, settings, numbers of clusters, seed) to clusterings: of a method that never holds all vectors. The
+        stage calls it, and never ``fit``, where there is one.
     """
 
     settings: type[MethodSettings]
     fit: Callable[[Points, Any, Sequence[int]], Clusterings]
     version: int
     seconds_per_vector: float
+    fit_blocks: Callable[[Blocks, Any, Sequence[int], int], Clusterings] | None = None
 
     @property
     def name(self) -> str:

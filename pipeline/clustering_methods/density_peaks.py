@@ -33,7 +33,7 @@ def fit(points: Points, settings: DensityPeaksSettings, ks: Sequence[int]) -> Cl
         points.vectors,
         table.indices,
         table.distances,
-        dimension=_dimension(table),
+        dimension=dimension_of(table),
         k_density=settings.density_neighbours,
     )
     shared = time.perf_counter() - began
@@ -54,7 +54,7 @@ def fit(points: Points, settings: DensityPeaksSettings, ks: Sequence[int]) -> Cl
     )
 
 
-def _dimension(table: Neighbours) -> float:
+def dimension_of(table: Neighbours) -> float:
     """The 2-NN dimension; 1 where there is none: it only scales the logarithm of the density, and no peak moves."""
     from pipeline.kernels.dimension.two_nn import distinct_distances, two_nn
 

@@ -1,13 +1,12 @@
 """Ward's hierarchical clustering."""
 
-import time
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
 from pydantic import Field, PositiveInt
 
 from pipeline.clustering_methods.base import ClusteringMethod, Clusterings, CountedMethodSettings, Points
+from pipeline.clustering_methods.fitting import cut_for_each
 
 
 class WardSettings(CountedMethodSettings):
@@ -19,13 +18,9 @@ class WardSettings(CountedMethodSettings):
 
 def fit(points: Points, settings: WardSettings, ks: Sequence[int]) -> Clusterings:
     """Build the tree once and cut it for each k."""
-    from pipeline.kernels.clustering.linkage import cut_tree, ward_linkage
+    from pipeline.kernels.clustering.ward import ward_linkage
 
-    began = time.perf_counter()
-    tree = ward_linkage(points.vectors)
-    seconds = time.perf_counter() - began
-    labels = np.stack([cut_tree(tree, k) for k in ks], axis=1)
-    return Clusterings(labels, tuple(ks), (seconds,) * len(ks), arrays={"linkage_matrix": tree})
+    return cut_for_each(lambda: ward_linkage(points.vectors), ks)
 
 
-METHOD = ClusteringMethod(WardSettings, fit, version=1, seconds_per_vector=0.003)
+METHOD = ClusteringMethod(WardSettings, fit, version=2, seconds_per_vector=0.003)

@@ -5,13 +5,13 @@ import json
 import tomllib
 import typing
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from pipeline.clustering_methods.registry import METHODS
 from pipeline.config.recipe import ClusterSettings, Recipe
+from pipeline.config.toml_file import parse_toml, read_toml_text
 from pipeline.errors import RecipeError
 
 
@@ -162,8 +162,8 @@ def _read_toml(source: str, known: Mapping[str, str]) -> dict[str, Any]:
         return {}
     if source.endswith(".toml"):
         try:
-            text = Path(source).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_toml_text(source)
+        except (OSError, ValueError) as error:
             raise RecipeError(
                 f"The recipe {source} cannot be read: {getattr(error, 'strerror', None) or error}."
             ) from error
@@ -175,8 +175,8 @@ def _read_toml(source: str, known: Mapping[str, str]) -> dict[str, Any]:
             )
         text = known[source]
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return parse_toml(text)
+    except ValueError as error:
         raise RecipeError(f"The recipe {source} is not valid TOML: {error}.") from error
 
 
@@ -186,9 +186,11 @@ def _parse_assignment(assignment: str) -> tuple[str, Any]:
     if not equals or "." not in key:
         raise RecipeError(f"--set takes stage.key=value, for example pixels.size=96; got {assignment!r}.")
     try:
-        return key, tomllib.loads(f"value = {text.strip()}")["value"]
+        return key, parse_toml(f"value = {text.strip()}")["value"]
     except tomllib.TOMLDecodeError:
         return key, text.strip()
+    except ValueError as error:
+        raise RecipeError(f"--set {key}: {error}.") from error
 
 
 def _assign(tables: dict[str, Any], key: str, value: Any) -> None:

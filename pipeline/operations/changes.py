@@ -17,13 +17,13 @@ from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table
 from pipeline.operations.expiring import parse_age
 from pipeline.operations.remembered import stored_recipe
-from pipeline.records import SCALE_STATUSES_WITH_VALUE
+from pipeline.records import SCALE_STATUSES_WITH_VALUE, is_side_file
 from pipeline.stages.clustering.stored import group_of, stored_clusterings
 from pipeline.stages.files.ledger import hex_md5, read_files, read_images
 from pipeline.stages.neighbours.tables import neighbours_group
 from pipeline.stages.vectors.sets import vector_sets
 
-_FAILED = frozenset({"corrupt", "unsupported", "unreadable", "too_large"})
+_FAILED = frozenset({"corrupt", "unsupported", "unreadable", "too_large", "not_judged"})
 _MOST_NAMED = 20  # files or clusters that the Markdown names; the figures count all
 _UNUSUAL = 0.99  # the quantile of the older pictures' nearest distances beyond which a new picture is unlike any
 
@@ -70,6 +70,8 @@ class Changes:
         Commits.
     new, changed, gone, failed : tuple of str
         Paths of files; ``failed`` holds ``path: reason`` of those that became failures.
+    side : tuple of str
+        Paths of new files that are no pictures by intention; these are neither in ``new`` nor in ``failed``.
     moved : tuple of (str, str)
         Old and new path of files with the same bytes.
     new_images : int
@@ -92,6 +94,7 @@ class Changes:
     changed: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    side: tuple[str, ...] = ()
     moved: tuple[tuple[str, str], ...] = ()
     new_images: int = 0
     new_pictures: int = 0
@@ -111,6 +114,7 @@ class Changes:
                 ("moved", self.moved),
                 ("gone", self.gone),
                 ("failed", self.failed),
+                ("side file" if len(self.side) == 1 else "side files", self.side),
             )
             if found
         ]
@@ -195,10 +199,12 @@ def _files(old: Mapping[str, NDArray[Any]], new: Mapping[str, NDArray[Any]]) -> 
     moved = _moved(earlier, later, sorted(appeared), sorted(vanished))
     appeared -= {path for _, path in moved}
     vanished -= {path for path, _ in moved}
+    side = sorted(path for path in appeared if is_side_file(path, later[path][1]))
+    appeared -= set(side)
     failed = [
         f"{path}: {later[path][2]}"
         for path in sorted(here)
-        if later[path][1] in _FAILED and (path not in there or earlier[path][1] not in _FAILED)
+        if _has_failed(path, later[path][1]) and (path not in there or not _has_failed(path, earlier[path][1]))
     ]
     changed = [path for path in sorted(here & there) if earlier[path][0] != later[path][0]]
     return {
@@ -207,7 +213,12 @@ def _files(old: Mapping[str, NDArray[Any]], new: Mapping[str, NDArray[Any]]) -> 
         "gone": tuple(sorted(vanished)),
         "moved": tuple(moved),
         "failed": tuple(failed),
+        "side": tuple(side),
     }
+
+
+def _has_failed(path: str, status: str) -> bool:
+    return status in _FAILED and not is_side_file(path, status)
 
 
 def _ledger(files: Mapping[str, NDArray[Any]]) -> dict[str, tuple[str, str, str]]:
@@ -315,6 +326,7 @@ def to_markdown(changes: Changes, *, title: str) -> str:
         ("moved files", len(changes.moved)),
         ("gone files", len(changes.gone)),
         ("files that failed", len(changes.failed)),
+        ("new side files, no pictures by intention", len(changes.side)),
         ("new images", changes.new_images),
         ("new pictures", changes.new_pictures),
         *((f"new duplicates, {relation.replace('_', ' ')}", n) for relation, n in changes.new_duplicates.items()),
@@ -323,6 +335,7 @@ def to_markdown(changes: Changes, *, title: str) -> str:
     lines += ["| what | number |", "|---|---:|", *(f"| {what} | {number:,} |" for what, number in rows), ""]
     lines += _section("Failed", changes.failed)
     lines += _section("New", changes.new)
+    lines += _section("New side files", changes.side)
     lines += _section("Changed", changes.changed)
     lines += _section("Moved", [f"{old} -> {new}" for old, new in changes.moved])
     lines += _section("Gone", changes.gone)

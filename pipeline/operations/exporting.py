@@ -5,6 +5,7 @@ the data bar, which may name people too, is cut off on request.
 """
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -25,6 +26,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
+from pipeline.corpus.csv_text import cell_text
 from pipeline.corpus.source import Corpus
 from pipeline.engine import Engines, WorkFailedError
 from pipeline.errors import ImageError, ShardError, StageError, UsageError
@@ -44,6 +46,7 @@ Kind = Literal["pairs", "labels", "clusters", "tables"]
 _PICTURES_PER_TASK = 32
 _SECONDS_PER_PICTURE = 0.04
 _LEAST_PICTURE = 0.5  # less than this share above a "bar" is no bar but a misread picture
+_LONGEST_FOLDER_BYTES = 120  # some file systems take 143, and whole paths are limited, too
 _SETTINGS_FILE = "export.json"
 _MANIFEST_FILE = "manifest.csv"
 
@@ -137,7 +140,16 @@ def folder_name(label: str) -> str:
     ('Fibres/bundle', '_/etc', 'a_b')
     """
     parts = (re.sub(r"[^\w .+()-]", "_", part).strip(" .") for part in label.split("/"))
-    return "/".join(part or "_" for part in parts)
+    return "/".join(_short(part) or "_" for part in parts)
+
+
+def _short(part: str) -> str:
+    """A name that every file system takes; a cut one ends in a digest of the whole, so that no two become one."""
+    if len(part.encode()) <= _LONGEST_FOLDER_BYTES:
+        return part
+    digest = hashlib.md5(part.encode(), usedforsecurity=False).hexdigest()[:8]
+    kept = part.encode()[: _LONGEST_FOLDER_BYTES - 9].decode(errors="ignore").rstrip(" .")
+    return f"{kept}~{digest}"
 
 
 def _prepare(out: Path, settings: ExportSettings) -> None:
@@ -264,15 +276,22 @@ def _write_manifest(root: zarr.Group, recipe: Recipe, items: Sequence[_Item], ou
             kept = item.rows if item.rows >= _LEAST_PICTURE * height else height
             scale = nm_per_px.get(row, float("nan"))
             shown = "" if np.isnan(scale) else f"{scale:.6g}"
-            writer.writerow([item.source.md5.hex(), item.folder, int(images["width_px"][row]), height, kept, shown])
+            folder = cell_text(item.folder)
+            writer.writerow([item.source.md5.hex(), folder, int(images["width_px"][row]), height, kept, shown])
 
 
 def _flat(table: pa.Table) -> pa.Table:
-    """The table with its lists of paths as text, which CSV can hold."""
-    if "paths" not in table.column_names:
-        return table
-    texts = pa.array(["\n".join(paths) for paths in table["paths"].to_pylist()], pa.string())
-    return table.set_column(table.schema.get_field_index("paths"), "paths", texts)
+    """The table with its lists of paths as text, which CSV can hold, and with texts that no spreadsheet obeys."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_list(field.type):
+            lists = table[field.name].to_pylist()
+            texts = [None if values is None else cell_text("\n".join(values)) for values in lists]
+        elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            texts = [None if text is None else cell_text(text) for text in table[field.name].to_pylist()]
+        else:
+            continue
+        table = table.set_column(place, field.name, pa.array(texts, pa.large_string()))
+    return table
 
 
 def _export_tables(index: Index, out: Path) -> Exported:

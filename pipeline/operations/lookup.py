@@ -43,8 +43,8 @@ def image_facts(index: Index, image: str) -> dict[str, Any]:
     root, recipe = index.read(), stored_recipe(index)
     files = read_files(root)
     paths = files["path"].tolist()
-    path = _relative(image, stored_corpus(index))
-    if path in paths:
+    path = next((name for name in _names(image, stored_corpus(index)) if name in paths), None)
+    if path is not None:
         row = paths.index(path)
         number = int(files["image"][row])
         if number < 0:
@@ -63,7 +63,7 @@ def image_row(index: Index, image: str) -> int:
     """
     root = index.read()
     files = read_files(root)
-    found = np.flatnonzero(files["path"] == _relative(image, stored_corpus(index)))
+    found = np.flatnonzero(np.isin(files["path"].astype(str), _names(image, stored_corpus(index))))
     if not len(found):
         return row_of_md5(root, image, index.url)
     number = int(files["image"][found[0]])
@@ -72,9 +72,10 @@ def image_row(index: Index, image: str) -> int:
     return number
 
 
-def _relative(image: str, corpus: str) -> str:
+def _names(image: str, corpus: str) -> tuple[str, str]:
+    """What an image may be called in the ledger: as it is named, which is what the ledger shows, or as a file is."""
     path = os.path.abspath(image)
-    return escape_path(os.path.relpath(path, corpus) if path.startswith(corpus + os.sep) else image)
+    return image, escape_path(os.path.relpath(path, corpus) if path.startswith(corpus + os.sep) else image)
 
 
 def row_of_md5(root: zarr.Group, text: str, url: str) -> int:

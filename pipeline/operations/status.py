@@ -71,7 +71,11 @@ def index_status(index: Index) -> IndexStatus:
     for commit in read_runs(index):
         if commit.metadata.get("kind") == "stage":
             newest.setdefault((str(commit.metadata["stage"]), str(commit.metadata["step"])), commit)
-    stages = tuple(_status(name, done, missing, newest) for name, done, missing in _counts(root, recipe))
+    stages = tuple(
+        _status(name, done, missing, newest)
+        for name, done, missing in _counts(root, recipe)
+        if name.split()[0] in recipe.run.stages
+    )
     return IndexStatus(index.url, stored_corpus(index), recipe.name, index.commit, is_current(index, recipe), stages)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.records import SCALE_STATUSES_WITH_VALUE
+from pipeline.records import SCALE_STATUSES_WITH_VALUE, is_side_file
 from pipeline.reporting import agreement
 from pipeline.reporting.columns import NO_IMAGE, Tables, filled, flags, integers, numbers, texts
 
@@ -33,6 +33,7 @@ def headlines(tables: Tables) -> list[Headline]:
     * Unique images: the present rows of ``images``; the note counts the pictures that they show.
     * Duplicates: files with the status ``duplicate``.
     * Damaged: files with the status ``corrupt``, ``unreadable`` or ``too_large``.
+    * Not judged: files that the machine kept from being judged; only where there are some.
     * Scales read: representative pictures whose scale status carries a value, over all of them.
     * Images embedded: the most images that any vector set is known to hold.
     * Intrinsic dimension: the 2-NN estimate on the most points, at the fraction nearest 0.9.
@@ -77,8 +78,18 @@ def _ledger(tables: Tables) -> list[Headline]:
     )
     shown = representatives(tables)
     pictures = "" if shown is None else f"{shown.num_rows:,} pictures"
-    notes = ("", pictures, "", ", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in damaged if count))
-    return [Headline(name, f"{value:,}", note) for name, value, note in zip(names, values, notes, strict=True)]
+    side = sum(map(is_side_file, texts(files, "path"), status))
+    notes = (
+        f"{side:,} side files, no pictures by intention" if side else "",
+        pictures,
+        "",
+        ", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in damaged if count),
+    )
+    found = [Headline(name, f"{value:,}", note) for name, value, note in zip(names, values, notes, strict=True)]
+    waiting = status.count("not_judged")
+    return found + (
+        [Headline("Not judged", f"{waiting:,}", "the machine failed; the next run tries again")] * bool(waiting)
+    )
 
 
 def _scales(tables: Tables) -> Headline:

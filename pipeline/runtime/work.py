@@ -81,6 +81,12 @@ def perform(assignment: Assignment) -> Outcome:
     )
 
 
+def driven_outcome(items: int, value: Any, seconds: float, cpu_seconds: float) -> Outcome:
+    """What a plan came to that was driven here; ``cpu_seconds`` are this process's own."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Outcome(0, items, value, None, None, seconds, cpu_seconds, peak, socket.gethostname())
+
+
 def _worker(assignment: Assignment, root: zarr.Group) -> Worker:
     if assignment.plan not in _workers:
         _workers.clear()

@@ -10,6 +10,7 @@ from pipeline.errors import IndexLockedError, SemcorpusError, StorageError
 
 _FULL = ("no space left", "disk quota exceeded", "os error 28", "os error 122")
 _DENIED = ("permission denied", "os error 13", "accessdenied", "access denied", "read-only file system")
+_SERVICES = frozenset({"adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "ftplib", "gcsfs", "google", "paramiko"})
 _DAMAGED = ("zstd decompression error", "checksum do not match", "checksums do not match")
 # What Icechunk says of its own files; a missing one is damage too, since it deletes none that is needed.
 _STORE_DAMAGED = (
@@ -36,9 +37,18 @@ def storage_failures(doing: str, place: str) -> Iterator[None]:
             "Wait for it to finish and start again."
         ) from error
     except Exception as error:
-        if is_damage(error) or isinstance(error, icechunk.IcechunkError | OSError) or _is_from_bucket(error):
-            raise StorageError(_explain(error, doing, place)) from error
-        raise
+        translated = storage_error(error, doing, place)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+def storage_error(error: BaseException, doing: str, place: str) -> StorageError | None:
+    """The readable error for one that a disk, a bucket or damaged data have caused; None for any other."""
+    known = isinstance(error, icechunk.IcechunkError | OSError) or _is_of_a_service(error)
+    if known or is_damage(error) or is_disk_full(error):
+        return StorageError(_explain(error, doing, place))
+    return None
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -61,9 +71,9 @@ def is_damage(error: BaseException) -> bool:
     return isinstance(error, RuntimeError | ValueError) and any(word in text for word in _DAMAGED)
 
 
-def _is_from_bucket(error: BaseException) -> bool:
-    """Whether it comes from Amazon's library, which fsspec passes on as it is, and which may not be installed."""
-    return type(error).__module__.partition(".")[0] in ("aiobotocore", "aiohttp", "botocore")
+def _is_of_a_service(error: BaseException) -> bool:
+    """Whether it comes from a library that fsspec speaks to a service with and passes on; it may not be installed."""
+    return type(error).__module__.partition(".")[0] in _SERVICES
 
 
 def _explain(error: BaseException, doing: str, place: str) -> str:

@@ -47,16 +47,18 @@ def test_a_method_is_one_file_and_one_entry(reference_index: Path, tmp_path: Pat
     shutil.copytree(reference_index, index)
     embedding, code = load_recipe().vector_sets
     again = f'{{method = "halves", name = "again", first_is = 1, vectors = ["{embedding}"]}}'
-    methods = f'cluster.methods=["halves", {again}]'
+    mixture = f'{{method = "gaussian_mixture", k = [2], transform = ["l2", "pca:3"], vectors = ["{code}"]}}'
+    methods = f'cluster.methods=["halves", {again}, {mixture}]'
     _semcorpus(tmp_path, "cluster", index, "--set", methods, "--engines", "local")
     _semcorpus(tmp_path, "agree", index, "--engines", "local")
     _semcorpus(tmp_path, "report", index)
     found = pq.read_table(index / "reports" / "clusterings.parquet").to_pylist()
     assert [row["clustering"] for row in found] == [
-        f"{embedding}-halves", f"{embedding}-again", f"{code}-halves",
+        f"{embedding}-halves", f"{embedding}-again", f"{code}-halves", f"{code}-gaussian_mixture-k2",
     ]  # fmt: skip
-    assert [(row["k"], row["n_clusters"]) for row in found] == [(None, 2)] * 3
-    assert found[1]["settings"] == '{"first_is": 1}'
+    assert [(row["k"], row["n_clusters"]) for row in found] == [(None, 2)] * 3 + [(2, 2)]
+    assert '"transform": ["l2", "pca:3"]' in found[3]["settings"]
+    assert '"first_is": 1' in found[1]["settings"]
     scores = pq.read_table(index / "reports" / "agreement.parquet").to_pylist()
     rows = [row for row in scores if row["clustering"] == f"{embedding}-halves" and row["level"] == 1]
     assert len(rows) == 1
@@ -77,9 +79,8 @@ def _lay_beside(folder: Path) -> None:
     methods = folder / "pipeline" / "clustering_methods"
     (methods / "halves.py").write_text(_FILE)
     table = (methods / "registry.py").read_text()
-    changed = table.replace("import density_peaks,", "import density_peaks, halves,").replace(
-        "ward.METHOD)", "ward.METHOD, halves.METHOD)"
-    )
+    changed = table.replace("    hdbscan,\n", "    halves,\n    hdbscan,\n")
+    changed = changed.replace("    ward.METHOD,\n", "    ward.METHOD,\n    halves.METHOD,\n")
     assert changed.count("halves") == 2
     (methods / "registry.py").unlink()
     (methods / "registry.py").write_text(changed)

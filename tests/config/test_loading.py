@@ -1,5 +1,6 @@
 """Recipes: from TOML and --set to settings, and back; every mistake gets a sentence that names the right word."""
 
+import os
 import tomllib
 from pathlib import Path
 
@@ -241,3 +242,31 @@ def test_a_wrong_method_is_refused_with_the_right_one(methods: str, words: list[
     with pytest.raises(RecipeError) as refused:
         load_recipe(assignments=[f"cluster.methods={methods}"])
     assert all(word in str(refused.value) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"a = {'[' * 50_000}{']' * 50_000}", "nested far too deeply"),
+        (f"a = {'[' * 900}{']' * 900}", "nested far too deeply|no setting 'a'"),
+        (f"name = {'9' * 5000}", "not valid TOML"),
+        (f"[walk]\nmax_pixels = 0x{'f' * 5000}", "not valid TOML"),
+        ("#" * 2_000_000, "more than 1,048,576 bytes"),
+    ],
+)
+def test_hostile_toml_is_a_sentence(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(str(tmp_path / "r.toml"))
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 50_000 + "]" * 50_000])
+def test_hostile_assignments_are_a_sentence(value: str) -> None:
+    with pytest.raises(RecipeError, match=r"--set pixels\.size"):
+        load_recipe(assignments=[f"pixels.size={value}"])
+
+
+def test_a_recipe_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "r.toml")
+    with pytest.raises(RecipeError, match="no regular file"):
+        load_recipe(str(tmp_path / "r.toml"))

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from pipeline.reporting.sections import damaged_table, status_table
 from pipeline.reporting.terminal import NOT_RUN, headlines, summary_rows
 
 NAMES = [
@@ -112,3 +113,18 @@ def test_more_clusters_than_classes_are_no_better_agreement() -> None:
     assert found.note == ("ward-k3 with the 3 labels of categories; furthest above chance: kmeans-k50, NMI 0.800")
     tables["agreement"] = pa.table(scores | {"ami": [0.01, 0.0, 0.0, 0.0]})
     assert "no better than chance" in {item.name: item for item in headlines(tables)}["NMI at k = classes"].note
+
+
+def test_what_is_no_picture_by_intention_is_counted_apart() -> None:
+    tables = small_tables()
+    paths = ["a.tif", "b.tif", "c.tif", "d.tif", "notes.txt", ".DS_Store", "README", "like a picture.tif"]
+    status = ["ok", "corrupt", "not_judged", "gone", *["unsupported"] * 4]
+    tables["files"] = pa.table({"path": paths, "status": status, "reason": [""] * 8})
+    found = {item.name: item for item in headlines(tables)}
+    assert found["Files walked"].note == "3 side files, no pictures by intention"
+    assert (found["Damaged"].value, found["Not judged"].value) == ("1", "1")
+    shown, without = status_table(tables), damaged_table(tables)
+    assert shown is not None
+    assert without is not None
+    assert {row[0]: row[1] for row in shown.rows}["side file"] == "3"
+    assert [row[0] for row in without.rows] == ["b.tif", "c.tif", "like a picture.tif"]

@@ -1,6 +1,6 @@
 """cluster: every set of vectors by every method of the recipe, for a list of k."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from pipeline.clustering_methods.base import Clusterings, MethodSettings, Neighbours, Points
 from pipeline.clustering_methods.registry import method_of
 from pipeline.config import Recipe
+from pipeline.errors import SemcorpusError, UsageError
 from pipeline.index.tables import write_table
+from pipeline.kernels.arrays import InvalidDataError
 from pipeline.runtime.keys import random_seed
-from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
-from pipeline.stages.clustering.stored import cluster_key, group_of, is_current
+from pipeline.runtime.plan import Block, Context, Job, MapTasks, Plan, Stage, Worker
+from pipeline.stages.clustering.blocks import blocks_of, counts_that_exist, job_of
+from pipeline.stages.clustering.stored import LEFT_OUT, REFUSED, cluster_key, group_of, is_current, refusals
 from pipeline.stages.neighbours.tables import is_complete, read_neighbours
 from pipeline.stages.vectors.sets import VectorSet, find_vectors, vector_sets
 
@@ -45,33 +48,71 @@ class Clustered:
 
 
 def plan(context: Context) -> Plan | None:
-    """Cluster the sets of vectors that have changed, by every method of the recipe."""
-    recipe = context.recipe
+    """Cluster the sets of vectors that have changed, by every method of the recipe.
+
+    Methods that work on blocks have a step each, first; all others are tasks of one step.
+    """
     tasks, seconds = [], 0.0
-    for vectors in vector_sets(context.root, recipe):
-        for settings in recipe.cluster.methods:
-            if not settings.takes(vectors.name) or is_current(context.root, recipe, vectors, settings):
-                continue
-            obstacle = _obstacle(vectors, settings)
-            if obstacle:
-                context.notes.append(f"cluster: {settings.label} of {vectors.name} is left out: {obstacle}.")
-                continue
-            if settings.neighbours_needed and not is_complete(context.root, recipe, vectors):
-                continue
-            data = (vectors.name, settings.label, cluster_key(recipe, vectors, settings))
-            tasks.append(Block(len(vectors.rows), f"{settings.label} of {vectors.name}", data))
-            seconds = max(seconds, method_of(settings).seconds_per_vector)
+    for vectors, settings in _missing(context):
+        entry = method_of(settings)
+        if entry.fit_blocks is not None and not settings.transform:
+            return _blockwise(context.recipe, vectors, settings)
+        tasks.append(Block(len(vectors.rows), f"{settings.label} of {vectors.name}", (vectors.name, settings.label)))
+        seconds = max(seconds, entry.seconds_per_vector)
     if not tasks:
         return None
     return Plan(
         step="",
         tasks=tasks,
-        job=Job(f"cluster {recipe.cluster!r}", partial(_clusterer, recipe)),
+        job=Job(f"cluster {context.recipe.cluster!r}", partial(_clusterer, context.recipe)),
         merge=_merge,
         engine="dask",
         seconds_per_item=seconds,
-        settings=recipe.cluster.model_dump(mode="json"),
+        settings=context.recipe.cluster.model_dump(mode="json"),
     )
+
+
+def _missing(context: Context) -> Iterator[tuple[VectorSet, MethodSettings]]:
+    """What the recipe asks for, the index lacks and can be made now; what cannot, or could not, is noted."""
+    recipe = context.recipe
+    for vectors in vector_sets(context.root, recipe):
+        for settings in recipe.cluster.methods:
+            if not settings.takes(vectors.name):
+                continue
+            if is_current(context.root, recipe, vectors, settings):
+                context.notes.extend(f"cluster: {text}." for text in refusals(context.root, vectors, settings))
+                continue
+            obstacle = _obstacle(vectors, settings)
+            if obstacle:
+                context.notes.append(f"cluster: {settings.label} of {vectors.name} is left out: {obstacle}.")
+            elif not settings.table_neighbours or is_complete(context.root, recipe, vectors):
+                yield vectors, settings
+
+
+def _blockwise(recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> Plan:
+    name = vectors.name
+    return Plan(
+        step=f"{settings.label} of {name}",
+        tasks=[Block(len(vectors.rows), f"{settings.label} of {name}")],
+        job=job_of(recipe, settings, name),
+        merge=_merge,
+        engine="dask",
+        seconds_per_item=method_of(settings).seconds_per_vector,
+        settings=settings.model_dump(mode="json") | {"k": settings.counts(recipe.cluster.k)},
+        drive=partial(_drive, recipe, name, settings),
+    )
+
+
+def _drive(recipe: Recipe, name: str, settings: MethodSettings, root: zarr.Group, map_tasks: MapTasks) -> Clustered:
+    vectors, entry = find_vectors(root, recipe, name), method_of(settings)
+    assert entry.fit_blocks is not None
+    try:
+        with blocks_of(vectors, root, map_tasks) as blocks:
+            ks = counts_that_exist(blocks, settings.counts(recipe.cluster.k))
+            found = entry.fit_blocks(blocks, settings, ks, random_seed(recipe.cluster.seed, NAME, name, 0))
+    except (UsageError, InvalidDataError) as error:
+        return _clustered(recipe, vectors, settings, error)
+    return _clustered(recipe, vectors, settings, found)
 
 
 def _obstacle(vectors: VectorSet, settings: MethodSettings) -> str:
@@ -87,21 +128,52 @@ def _clusterer(recipe: Recipe, _: zarr.Group) -> Worker:
     by_label = {settings.label: settings for settings in recipe.cluster.methods}
 
     def worker(root: zarr.Group, task: Block) -> Clustered:
-        name, label, key = task.data
+        name, label = task.data
         settings, vectors = by_label[label], find_vectors(root, recipe, name)
-        points = Points(
-            vectors.read(root),
-            _neighbours(root, recipe, vectors) if settings.neighbours_needed else None,
-            lambda k: random_seed(recipe.cluster.seed, NAME, name, k),
-        )
         counts = settings.counts(recipe.cluster.k)
-        distinct = len(np.unique(points.vectors, axis=0)) if counts else 0
-        ks = sorted({min(k, distinct) for k in counts})
-        found = method_of(settings).fit(points, settings, ks)
-        about = {"vectors": name, "method": settings.method, "label": label, "key": key}
-        return Clustered(f"{name}-{label}", vectors.rows, found, about | {"settings": settings.relevant()})
+        try:
+            points = _points(root, recipe, vectors, settings)
+            distinct = len(np.unique(points.vectors, axis=0)) if counts else 0
+            found = method_of(settings).fit(points, settings, sorted({min(k, distinct) for k in counts}))
+        except SemcorpusError as error:
+            return _clustered(recipe, vectors, settings, error)
+        return _clustered(recipe, vectors, settings, found)
 
     return worker
+
+
+def _clustered(
+    recipe: Recipe, vectors: VectorSet, settings: MethodSettings, found: Clusterings | SemcorpusError
+) -> Clustered:
+    """With what a method refused, a table without labels: it is not asked again."""
+    about = {
+        "vectors": vectors.name,
+        "method": settings.method,
+        "label": settings.label,
+        "key": cluster_key(recipe, vectors, settings),
+        "settings": settings.relevant(),
+    }
+    part = f"{vectors.name}-{settings.label}"
+    if isinstance(found, SemcorpusError):
+        nothing = Clusterings(np.empty((len(vectors.rows), 0), np.int32), (), ())
+        return Clustered(part, vectors.rows, nothing, about | {REFUSED: str(found)})
+    return Clustered(part, vectors.rows, found, about)
+
+
+def _points(root: zarr.Group, recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> Points:
+    """The vectors with their neighbours; of transformed vectors these are found here, exactly."""
+    values, neighbours = vectors.read(root), None
+    if settings.transform:
+        from pipeline.kernels.transforms import parse_transform, transformed
+
+        values = transformed(values, [parse_transform(text) for text in settings.transform])
+    if settings.neighbours_needed and settings.transform:
+        from pipeline.kernels.neighbours import nearest_neighbours
+
+        neighbours = Neighbours(*nearest_neighbours(values, min(settings.neighbours_needed, len(values) - 1)))
+    elif settings.neighbours_needed:
+        neighbours = _neighbours(root, recipe, vectors)
+    return Points(values, neighbours, lambda k: random_seed(recipe.cluster.seed, NAME, vectors.name, k))
 
 
 def _neighbours(root: zarr.Group, recipe: Recipe, vectors: VectorSet) -> Neighbours:
@@ -113,9 +185,13 @@ def _neighbours(root: zarr.Group, recipe: Recipe, vectors: VectorSet) -> Neighbo
 def _merge(root: zarr.Group, results: Sequence[Clustered]) -> None:
     for clustered in results:
         found, rows = clustered.found, clustered.images
-        columns: dict[str, NDArray[Any]] = {"images": rows, "labels": found.labels, **found.columns}
+        columns: dict[str, NDArray[Any]] = {"images": rows, **found.columns}
+        if found.k:
+            columns["labels"] = found.labels
         columns |= {name: np.where(at >= 0, rows[at], -1) for name, at in found.positions.items()}
         attributes = clustered.about | {"k": list(found.k), "seconds": list(found.seconds)}
+        if found.left_out:
+            attributes[LEFT_OUT] = {str(k): reason for k, reason in found.left_out.items()}
         if found.inertia is not None:
             attributes["inertia"] = list(found.inertia)
         write_table(root, group_of(clustered.part), columns, attributes=attributes)

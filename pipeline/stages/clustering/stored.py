@@ -19,6 +19,12 @@ from pipeline.index.tables import read_table
 from pipeline.runtime.keys import stage_key
 from pipeline.stages.vectors.sets import VectorSet
 
+REFUSED = "refused"
+"""Attribute: why a method could not cluster these vectors at all."""
+
+LEFT_OUT = "left_out"
+"""Attribute: the numbers of clusters that a method could not find, with the reasons."""
+
 NO_COUNT = -1
 """Stands for k in a column of integers where the method finds its own number of clusters."""
 
@@ -105,12 +111,21 @@ def is_current(root: zarr.Group, recipe: Recipe, vectors: VectorSet, settings: M
     return isinstance(group, zarr.Group) and group.attrs.get("key") == cluster_key(recipe, vectors, settings)
 
 
+def refusals(root: zarr.Group, vectors: VectorSet, settings: MethodSettings) -> Iterator[str]:
+    """Sentences on what the method of these settings could not do with these vectors."""
+    attributes: Any = root[group_of(f"{vectors.name}-{settings.label}")].attrs
+    if REFUSED in attributes:
+        yield f"{settings.label} could not cluster {vectors.name}: {attributes[REFUSED]}"
+    for k, reason in attributes.get(LEFT_OUT, {}).items():
+        yield f"{settings.label} could not find {k} clusters in {vectors.name}: {reason}"
+
+
 def stored_clusterings(root: zarr.Group, recipe: Recipe) -> Iterator[StoredClusterings]:
     """All clusterings that the recipe asks for and the index holds, by set of vectors, then by method."""
     for vectors in recipe.vector_sets:
         for settings in recipe.cluster.methods:
             group = root.get(group_of(f"{vectors}-{settings.label}"))
-            if settings.takes(vectors) and isinstance(group, zarr.Group):
+            if settings.takes(vectors) and isinstance(group, zarr.Group) and group.attrs["k"]:
                 yield _stored(vectors, settings, dict(group.attrs))
 
 

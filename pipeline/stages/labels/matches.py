@@ -195,7 +195,7 @@ def _comparer(labels: Corpus, contents: Contents, root: zarr.Group) -> Worker:
     @lru_cache(4)
     def label(path: str, md5: bytes) -> Copy | None:
         try:
-            data = labels.read(path)
+            data = labels.read(path, max_bytes=contents.settings.max_bytes)
             return Copy(data, contents.decode(data)) if bytes_md5(data) == md5 else None
         except ImageError:
             return None  # it has vanished meanwhile; the next run lists it anew

@@ -156,6 +156,7 @@ _TRAINING = {
     "epoch": pa.int64(),
     "train_loss": pa.float64(),
     "test_loss": pa.float64(),
+    "kept": pa.string(),
 }
 _AGREEMENT = {
     "clustering": pa.string(),
