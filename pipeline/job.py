@@ -44,7 +44,7 @@ from pipeline.stages.files.ledger import read_files
 from pipeline.stages.labels import match as labels
 from pipeline.stages.neighbours import search as neighbours
 from pipeline.stages.pictures import pixels
-from pipeline.stages.report.write import is_current, write_report
+from pipeline.stages.report.write import needs_writing, write_report
 from pipeline.stages.scale import read as scale
 from pipeline.stages.vectors import autoencode, embed
 from pipeline.storage.location import Location
@@ -241,7 +241,7 @@ def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:
             raise StageError(
                 f"Nothing has been walked yet in {runner.index.url}; run `semcorpus run CORPUS INDEX` first."
             )
-        written = not is_current(runner.index, runner.recipe)
+        written = needs_writing(runner.index, runner.recipe)
         if written:
             runner.stop.check(f"before {REPORT}")
         began = time.monotonic()

@@ -60,7 +60,7 @@ class Branch:
             write_reference_copy(self._index, commit)
             write_reference(self._index.path / "store", commit)
         else:
-            self._repository.reset_branch(BRANCH, commit)
+            steadily(lambda: self._repository.reset_branch(BRANCH, commit))
 
     def _replace(self, commit: str, base: str) -> None:
         """A lost answer is no failure: whether the commit has landed is looked up, by its id, which nobody else has."""

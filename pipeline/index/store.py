@@ -225,7 +225,7 @@ def create_index(location: str | os.PathLike[str], *, attributes: Mapping[str, A
         _check_empty(place)
         if place.is_local:
             make_folder(place.path)
-        if not icechunk.Repository.exists(place.child("store").icechunk_storage()):
+        if not _exists(place.child("store").icechunk_storage()):
             _check_reference(place)
         index = Index(place, _open_or_create_store(place.child("store")))
         if place.is_local:
@@ -245,7 +245,7 @@ def _open_or_create_store(store: Location) -> icechunk.Repository:
     Nothing else is ever removed: such a remnant is one snapshot at most, and nothing that it refers to.
     """
     storage = store.icechunk_storage()
-    if not icechunk.Repository.exists(storage):
+    if not _exists(storage):
         filesystem = store.filesystem()
         root = filesystem._strip_protocol(store.url).rstrip("/") + "/"
         remnants = filesystem.find(store.url)
@@ -253,7 +253,16 @@ def _open_or_create_store(store: Location) -> icechunk.Repository:
         if set(kinds) <= {"snapshots", "refs", "config.yaml"} and kinds.count("snapshots") <= 1:
             for name in remnants:
                 filesystem.rm_file(name)
-    return icechunk.Repository.open_or_create(storage)
+    try:
+        return icechunk.Repository.open_or_create(storage)
+    except icechunk.IcechunkError:
+        if not _exists(storage):
+            raise
+        return steadily(lambda: icechunk.Repository.open(storage))  # made, though the answer was lost
+
+
+def _exists(storage: icechunk.Storage) -> bool:
+    return steadily(lambda: icechunk.Repository.exists(storage))
 
 
 def index_exists(location: str | os.PathLike[str]) -> bool:
@@ -273,7 +282,7 @@ def _open_repository(place: Location) -> icechunk.Repository | None:
         return None
     storage = place.child("store").icechunk_storage()
     with storage_failures("opening the index", place.url):
-        if steadily(lambda: icechunk.Repository.exists(storage)):
+        if _exists(storage):
             return steadily(lambda: icechunk.Repository.open(storage))
         _check_reference(place)
         return None

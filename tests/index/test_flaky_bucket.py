@@ -3,16 +3,20 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from pipeline.corpus.source import Corpus
+from pipeline.engine import EngineChoice
 from pipeline.errors import IndexLockedError
 from pipeline.index.annotations import append_annotations, read_annotations
 from pipeline.index.lock.writer import writer_lock
 from pipeline.index.reports import publish_report, read_manifest
 from pipeline.index.store import create_index, open_index
 from pipeline.index.tables import read_table, write_table
+from pipeline.job import run
+from pipeline.operations.verification import verify_index
 from pipeline.storage.location import Location
 from tests.index.flaky_proxy import FlakyProxy, flaky_proxy
 
@@ -60,6 +64,18 @@ def test_a_cut_answer_of_the_store_is_asked_for_again(proxy: FlakyProxy, s3_pref
     expected = np.random.default_rng(1).integers(0, 1 << 60, 2000)
     assert np.array_equal(read_table(open_index(s3_prefix).read(), "t")["a"], expected)
     assert len(proxy.happened) == 2
+
+
+def test_a_walk_in_a_bucket_that_loses_and_cuts(proxy: FlakyProxy, s3_prefix: str, tmp_path: Path) -> None:
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((24, 32), 40 * number, np.uint8))
+    parts = ("/manifests/", "/snapshots/", "/refs/branch.main/", "/transactions/")
+    for part in parts:
+        proxy.ask("lose answer", "PUT", part)
+        proxy.ask("cut body", "GET", part)
+    run(tmp_path, s3_prefix, engines=EngineChoice.parse("local"), until="walk")
+    assert len(proxy.happened) >= 6
+    assert [finding.problem for finding in verify_index(open_index(s3_prefix)) if finding.problem] == []
 
 
 def test_what_lies_beside_the_store(proxy: FlakyProxy, s3_prefix: str) -> None:

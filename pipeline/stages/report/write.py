@@ -26,11 +26,14 @@ def report_key(recipe: Recipe) -> int:
 
 
 def is_current(index: Index, recipe: Recipe) -> bool:
-    """Whether the published report is that of the newest commit under this recipe, and all of it is there and whole."""
-    if check_report_files(index.location):
-        return False
+    """Whether the published report is that of the newest commit, under this recipe."""
     manifest = read_manifest(index.location)
     return manifest is not None and (manifest["commit"], manifest["key"]) == (index.work_commit, report_key(recipe))
+
+
+def needs_writing(index: Index, recipe: Recipe) -> bool:
+    """Whether the published report is of another commit or recipe, or a file of it is lost or damaged; reads them."""
+    return bool(check_report_files(index.location)) or not is_current(index, recipe)
 
 
 def write_report(index: Index, recipe: Recipe) -> Mapping[str, pa.Table]:
