@@ -24,6 +24,7 @@ from pipeline.stages.neighbours.tables import neighbours_group
 from pipeline.stages.vectors.sets import vector_sets
 
 _FAILED = frozenset({"corrupt", "unsupported", "unreadable", "too_large", "not_judged"})
+_NO_FILES = frozenset({"gone", "left_out"})
 _MOST_NAMED = 20  # files or clusters that the Markdown names; the figures count all
 _UNUSUAL = 0.99  # the quantile of the older pictures' nearest distances beyond which a new picture is unlike any
 
@@ -193,8 +194,8 @@ def _root_at(index: Index, commit: str) -> zarr.Group:
 
 def _files(old: Mapping[str, NDArray[Any]], new: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     earlier, later = _ledger(old), _ledger(new)
-    here = {path for path, (_, status, _) in later.items() if status != "gone"}
-    there = {path for path, (_, status, _) in earlier.items() if status != "gone"}
+    here = {path for path, (_, status, _) in later.items() if status not in _NO_FILES}
+    there = {path for path, (_, status, _) in earlier.items() if status not in _NO_FILES}
     appeared, vanished = here - there, there - here
     moved = _moved(earlier, later, sorted(appeared), sorted(vanished))
     appeared -= {path for _, path in moved}

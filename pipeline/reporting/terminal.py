@@ -29,7 +29,7 @@ class Headline:
 def headlines(tables: Tables) -> list[Headline]:
     """Return the key figures of a run; a stage that was not run reads ``not run``.
 
-    * Files walked: the ledger's rows except those whose file is gone.
+    * Files walked: the ledger's rows except those whose file is gone, and links that are not followed.
     * Unique images: the present rows of ``images``; the note counts the pictures that they show.
     * Duplicates: files with the status ``duplicate``.
     * Damaged: files with the status ``corrupt``, ``unreadable`` or ``too_large``.
@@ -71,7 +71,7 @@ def _ledger(tables: Tables) -> list[Headline]:
     status = texts(files, "status")
     damaged = [(word, status.count(word)) for word in DAMAGED_STATUSES]
     values = (
-        sum(word != "gone" for word in status),
+        sum(word not in ("gone", "left_out") for word in status),
         int(flags(images, "present", missing=True).sum()) if images is not None else 0,
         status.count("duplicate"),
         sum(count for _, count in damaged),
@@ -80,7 +80,7 @@ def _ledger(tables: Tables) -> list[Headline]:
     pictures = "" if shown is None else f"{shown.num_rows:,} pictures"
     side = sum(map(is_side_file, texts(files, "path"), status))
     notes = (
-        f"{side:,} side files, no pictures by intention" if side else "",
+        f"{side:,} no pictures by intention" if side else "",
         pictures,
         "",
         ", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in damaged if count),

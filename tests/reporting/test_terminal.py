@@ -121,7 +121,7 @@ def test_what_is_no_picture_by_intention_is_counted_apart() -> None:
     status = ["ok", "corrupt", "not_judged", "gone", *["unsupported"] * 4]
     tables["files"] = pa.table({"path": paths, "status": status, "reason": [""] * 8})
     found = {item.name: item for item in headlines(tables)}
-    assert found["Files walked"].note == "3 side files, no pictures by intention"
+    assert found["Files walked"].note == "3 no pictures by intention"
     assert (found["Damaged"].value, found["Not judged"].value) == ("1", "1")
     shown, without = status_table(tables), damaged_table(tables)
     assert shown is not None
