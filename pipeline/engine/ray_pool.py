@@ -9,6 +9,7 @@ import ray
 import ray.exceptions
 
 from pipeline.engine.base import Item, Result, WorkFailedError
+from pipeline.engine.ray_parts import LOOK_SECONDS, RayParts
 from pipeline.errors import EngineError
 
 _MOST_FAILED_STARTS = 10
@@ -52,6 +53,7 @@ class ActorPool(Generic[Item, Result]):
         self,
         function: Callable[[Item], Result],
         items: Iterator[Item],
+        parts: RayParts,
         *,
         actors: int,
         gpus: float,
@@ -61,6 +63,7 @@ class ActorPool(Generic[Item, Result]):
         self._kept = kept
         self._function = function
         self._items = items
+        self._parts = parts
         self._most = actors
         self._options = {"num_cpus": 1, "num_gpus": gpus, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
         self._retries = retries
@@ -77,14 +80,21 @@ class ActorPool(Generic[Item, Result]):
                 self._waiting.append(attempt)
                 self._start()
             while self._waiting or self._busy:
-                done, _ = ray.wait([*self._busy, *self._starting], num_returns=1)
+                done, _ = ray.wait([*self._busy, *self._starting], num_returns=1, timeout=LOOK_SECONDS)
+                self._parts.look()
+                if not done:
+                    continue
                 if done[0] in self._starting:
                     self._started(done[0])
                 else:
                     yield from self._finished(done[0])
         finally:
             self._kept += self._idle
-            for actor in [*(start.actor for start in self._starting.values()), *(a for a, _ in self._busy.values())]:
+            for actor in (
+                ()
+                if self._parts.lost
+                else [*(start.actor for start in self._starting.values()), *(a for a, _ in self._busy.values())]
+            ):
                 ray.kill(actor)
 
     def _start(self) -> None:
@@ -95,7 +105,7 @@ class ActorPool(Generic[Item, Result]):
     def _started(self, reference: Any) -> None:
         start = self._starting.pop(reference)
         try:
-            ray.get(reference)
+            self._fetch(reference)
         except ray.exceptions.RayError as error:  # its node died meanwhile
             self._failed_starts += start.is_new
             if self._failed_starts > _MOST_FAILED_STARTS:
@@ -103,6 +113,14 @@ class ActorPool(Generic[Item, Result]):
             self._start()
         else:
             self._give(start.actor)
+
+    def _fetch(self, reference: Any) -> Any:
+        """What has been computed; it may have to come from another node."""
+        while True:
+            try:
+                return ray.get(reference, timeout=LOOK_SECONDS)
+            except ray.exceptions.GetTimeoutError:
+                self._parts.look()
 
     def _following(self) -> _Attempt[Item] | None:
         for item in self._items:
@@ -120,7 +138,7 @@ class ActorPool(Generic[Item, Result]):
     def _finished(self, reference: Any) -> Iterator[Result]:
         actor, attempt = self._busy.pop(reference)
         try:
-            result = ray.get(reference)
+            result = self._fetch(reference)
         except ray.exceptions.RayTaskError as error:
             self._again(attempt, f"{type(error.cause).__name__}: {error.cause}", error)
             self._give(actor)
