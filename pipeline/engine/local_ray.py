@@ -16,7 +16,7 @@ import ray
 from ray._private import ray_constants
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
-from pipeline.engine.ray_folder import private_folder
+from pipeline.engine.ray_folder import RAYS_PART, private_folder
 from pipeline.errors import EngineError
 
 LOOPBACK = "127.0.0.1"
@@ -50,7 +50,7 @@ class LocalRay:
                     include_dashboard=True,
                     dashboard_host=LOOPBACK,
                     _node_ip_address=LOOPBACK,
-                    _temp_dir=str(folder),
+                    _temp_dir=str(folder / RAYS_PART),
                     **options,
                 )
             _refuse_open_doors(context.address_info["node_ip_address"])

@@ -11,7 +11,10 @@ from pathlib import Path
 from pipeline.errors import EngineError
 
 _SOCKET_PATH_BYTES = 107  # Linux allows no more
-_LONGEST_BELOW = "/session_2026-01-01_00-00-00_000000_4194304/sockets/dash_MetricsHead"
+RAYS_PART = "r"
+"""Name of the folder in it that is given to Ray, which opens it to everybody."""
+
+_LONGEST_BELOW = f"/{RAYS_PART}/session_2026-01-01_00-00-00_000000_4194304/sockets/dash_MetricsHead"
 LONGEST_FOLDER = _SOCKET_PATH_BYTES - len(_LONGEST_BELOW)
 """Bytes that the path of a session's folder may have."""
 
@@ -21,7 +24,7 @@ _IN_USE = "in-use"
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """A new folder that only this user can enter; what is in it at the end is removed.
+    """A new folder that only this user can enter, for Ray's folder in it; what is in it at the end is removed.
 
     It is made in the temporary directory, or, where that has too long a path, in ``/tmp`` or ``/var/tmp``;
     ``RAY_TMPDIR`` comes before all of them. Folders that runs left there which were killed are removed first.

@@ -13,6 +13,7 @@ from distributed import Client, get_client
 
 from pipeline.engine import Engines
 from pipeline.engine.ray_engine import RayEngine
+from pipeline.engine.ray_folder import RAYS_PART
 from tests.engine.listening import doors, processes_below
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,17 +43,20 @@ def stranger(home: Path, *words: str, **environment: str) -> str:
     found = subprocess.run(
         [sys.executable, "-m", "tests.engine.strangers", *words],
         cwd=ROOT,
-        env=clean | {"HOME": str(home), "PYTHONPATH": str(ROOT)} | environment,
+        # Without the last one Ray takes the machine's own address for 127.0.0.1, where nobody listens.
+        env=clean
+        | {"HOME": str(home), "PYTHONPATH": str(ROOT), "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+        | environment,
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=60,
     )
     assert found.returncode == 0, found.stderr
     return found.stdout.strip().splitlines()[-1]
 
 
-def test_everything_listens_on_loopback_alone(on_ray: RayEngine, on_dask: str) -> None:
+def test_everything_listens_on_loopback_alone(on_dask: str, on_ray: RayEngine) -> None:
     found = doors(psutil.Process())
     names = {door.process for door in found}
     assert {"gcs_server", "raylet", "ray::DashboardAgent", "ray::_Worker"} <= names
@@ -85,7 +89,7 @@ def test_the_token_is_private(on_ray: RayEngine) -> None:
     for process in processes_below(psutil.Process()):
         assert token not in " ".join(process.cmdline())
         assert token not in process.environ().values()
-    logs = [file for file in (path.parent / "session_latest" / "logs").rglob("*") if file.is_file()]
+    logs = [file for file in (path.parent / RAYS_PART / "session_latest" / "logs").rglob("*") if file.is_file()]
     assert logs
     assert not [log for log in logs if token in log.read_text(errors="replace")]
 

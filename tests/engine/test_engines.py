@@ -1,6 +1,7 @@
 """Every engine maps alike: results, laziness, retries, deaths of workers."""
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -182,5 +183,8 @@ print(sorted(RayEngine(3, None).map(abs, range(7), retries=0, gpus=1.0)))
 def test_fewer_gpus_than_workers_do_all_the_work() -> None:
     """One GPU, declared to Ray and not really there, and three workers: two of them would wait for ever."""
     command = [sys.executable, "-c", _FEWER_GPUS_THAN_WORKERS]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    found = subprocess.run(
+        command, cwd=ROOT, env=os.environ | token, capture_output=True, text=True, check=False, timeout=120
+    )
     assert found.stdout.strip().endswith(str(list(range(7)))), found.stderr
