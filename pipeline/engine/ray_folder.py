@@ -19,6 +19,7 @@ LONGEST_FOLDER = _SOCKET_PATH_BYTES - len(_LONGEST_BELOW)
 """Bytes that the path of a session's folder may have."""
 
 _PREFIX = "sc-ray-"
+_LAST_PLACES = ("/tmp", "/var/tmp")
 _IN_USE = "in-use"
 
 
@@ -62,7 +63,7 @@ def _make() -> Path:
 
 def _parents() -> list[Path]:
     """Where to look, without repetitions."""
-    named = [os.environ.get("RAY_TMPDIR", ""), tempfile.gettempdir(), "/tmp", "/var/tmp"]
+    named = [os.environ.get("RAY_TMPDIR", ""), tempfile.gettempdir(), *_LAST_PLACES]
     return list(dict.fromkeys(Path(name) for name in named if name))
 
 
