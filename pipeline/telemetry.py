@@ -10,6 +10,8 @@ import os
 SWITCHES = {
     "ORT_DISABLE_TELEMETRY": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Where Ray's head would report that its reports are off: a port of this machine where nobody listens.
+    "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",

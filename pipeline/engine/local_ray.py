@@ -17,6 +17,7 @@ from ray._private import ray_constants
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
 from pipeline.engine.ray_folder import RAYS_PART, private_folder
+from pipeline.engine.ray_pool import set_environment
 from pipeline.errors import EngineError
 
 LOOPBACK = "127.0.0.1"
@@ -33,6 +34,8 @@ class LocalRay:
         HOST:PORT of the dashboard, on loopback.
     token_file : Path
         Where the token is that the dashboard asks for, readable by this user only.
+    worker_environment : dict of str to str or None
+        What workers have to set anew, since they inherit what Ray's own processes got; None unsets.
     """
 
     def __init__(self, workers: int, options: Mapping[str, Any]) -> None:
@@ -42,7 +45,8 @@ class LocalRay:
             self._held.callback(_read_environment_again)  # for the next node, or cluster, of this process
             self._held.callback(ray.shutdown)
             self.token_file = _new_token(folder)
-            with _closed_to_others(self.token_file):
+            self.worker_environment = {"HOME": os.environ.get("HOME")}
+            with _closed_to_others(self.token_file, _home_without_cloud(folder)):
                 context: Any = ray.init(
                     address="local",
                     num_cpus=workers,
@@ -72,6 +76,18 @@ def _refuse_open_doors(address: str) -> None:
         )
 
 
+def _home_without_cloud(folder: Path) -> Path:
+    """A home for Ray's own processes.
+
+    Where it does not find this description of a cluster, its dashboard asks the network for the metadata service of
+    each cloud, whether usage reports are on or off.
+    """
+    home = folder / "home"
+    home.mkdir()
+    (home / "ray_bootstrap_config.yaml").write_text("{}\n")
+    return home
+
+
 def _new_token(folder: Path) -> Path:
     path = folder / "token"
     path.touch(mode=0o600)
@@ -80,32 +96,25 @@ def _new_token(folder: Path) -> Path:
 
 
 @contextmanager
-def _closed_to_others(token_file: Path) -> Iterator[None]:
+def _closed_to_others(token_file: Path, home: Path) -> Iterator[None]:
     """The environment in which Ray starts its processes, and this process's own settings like theirs."""
     changed = {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token_file),
         "RAY_AUTH_TOKEN": None,  # it would come before the file
+        "HOME": str(home),
         ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR: "0",
     }
     before = {name: os.environ.get(name) for name in changed}
     clusters = ray_constants.ENABLE_RAY_CLUSTER
     try:
-        _set(changed)
+        set_environment(changed)
         ray_constants.ENABLE_RAY_CLUSTER = False
         _read_environment_again()
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = clusters
-        _set(before)
-
-
-def _set(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+        set_environment(before)
 
 
 def _read_environment_again() -> None:

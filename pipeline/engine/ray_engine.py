@@ -55,7 +55,14 @@ class RayEngine:
             self.rest()
             self._kept_gpus = gpus
         pool = ActorPool[Item, Result](
-            function, iter(items), self._parts, actors=actors, gpus=gpus, retries=retries, kept=self._kept
+            function,
+            iter(items),
+            self._parts,
+            actors=actors,
+            gpus=gpus,
+            retries=retries,
+            kept=self._kept,
+            environment=self._local.worker_environment if self._local else {},
         )
         yield from pool.results()
 

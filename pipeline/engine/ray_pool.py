@@ -1,7 +1,8 @@
 """Actors that come and go with a Ray cluster's nodes, each given one item at a time."""
 
+import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -15,8 +16,20 @@ from pipeline.errors import EngineError
 _MOST_FAILED_STARTS = 10
 
 
+def set_environment(variables: Mapping[str, str | None]) -> None:
+    """Set this process's environment variables; None unsets one."""
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
 class _Worker:
     """Runs the pieces of work that it is sent; what they keep (a network) lives as long as the actor."""
+
+    def __init__(self, environment: Mapping[str, str | None]) -> None:
+        set_environment(environment)
 
     def run(self, function: Callable[[Any], Any], item: Any) -> Any:
         return function(item)
@@ -42,7 +55,8 @@ class ActorPool(Generic[Item, Result]):
     """Maps a function over items with up to ``actors`` actors of one CPU and ``gpus`` GPUs.
 
     ``kept`` are idle actors of an earlier pool, with the same ``gpus``. They are taken before new ones are started, and
-    those that are idle in the end are put back: what a worker imports takes seconds.
+    those that are idle in the end are put back: what a worker imports takes seconds. New ones set ``environment`` in
+    theirs.
 
     Ray's own restarts are not used: an actor of a lost node would wait, with its item, for processors that the others
     hold until the work is done. Here an actor is given nothing before it runs. A lost actor's item goes to another, and
@@ -59,7 +73,9 @@ class ActorPool(Generic[Item, Result]):
         gpus: float,
         retries: int,
         kept: list[Any],
+        environment: Mapping[str, str | None],
     ) -> None:
+        self._environment = environment
         self._kept = kept
         self._function = function
         self._items = items
@@ -99,8 +115,12 @@ class ActorPool(Generic[Item, Result]):
 
     def _start(self) -> None:
         actor: Any = self._kept.pop() if self._kept else None
-        start = _Start(actor or ray.remote(_Worker).options(**self._options).remote(), is_new=actor is None)
+        start = _Start(actor or self._new_actor(), is_new=actor is None)
         self._starting[start.actor.__ray_ready__.remote()] = start
+
+    def _new_actor(self) -> Any:
+        actor: Any = ray.remote(_Worker).options(**self._options)
+        return actor.remote(self._environment)
 
     def _started(self, reference: Any) -> None:
         start = self._starting.pop(reference)

@@ -113,6 +113,15 @@ def test_ray_keeps_its_actors_until_another_engine_works(cluster: Engines) -> No
     assert third not in (first, second)
 
 
+def _home(_: int) -> str:
+    return os.path.expanduser("~")
+
+
+def test_workers_have_the_users_home(engine: Engine) -> None:
+    """Ray's own processes have another one."""
+    assert list(engine.map(_home, [0], retries=0)) == [os.path.expanduser("~")]
+
+
 def test_small_work_stays_in_this_process() -> None:
     with Engines(EngineChoice(workers=2), Silent()) as engines:
         assert isinstance(engines.pick("dask", seconds=1.0), SerialEngine)
