@@ -232,7 +232,10 @@ def test_rays_doors_open_for_the_jobs_token_only(slurm: TwoNodes, tmp_path: Path
         words = (sys.executable, "-m", "tests.engine.strangers")
         ask = {"PYTHONPATH": str(ROOT)}
         assert slurm.command(*words, "join", head, environment=ask).split()[-1] == "refused"
-        assert slurm.command(*words, "submit", dashboard, environment=ask).split()[0] == "401"
+        # The page comes some seconds after the head; until then nobody answers.
+        submitting = (*words, "submit", dashboard)
+        slurm.wait_until("the page", lambda: slurm.call(*submitting, environment=ask).returncode == 0, seconds=120)
+        assert slurm.command(*submitting, environment=ask).split()[0] == "401"
         assert len(token) == 64
         assert token not in slurm.output(job) + str(slurm.job(job))
         assert not [process for process in psutil.process_iter(["cmdline"]) if token in str(process.info["cmdline"])]
