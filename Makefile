@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test check format docs clean
+.PHONY: help demo test faults check format docs clean
 
 help:
 	@echo "make demo    set up, write a sample corpus, run the whole job on it, print where the page is"
 	@echo "make test    set up, run the tests (TESTS='tests/kernels -k nmi' runs some)"
+	@echo "make faults  set up, damage a small index in N=500 ways, one at a time: nothing may be lost or read wrong"
 	@echo "make check   set up, run ruff, mypy and the import rules"
 	@echo "make format  set up, format the code"
 	@echo "make docs    set up, write docs/*.md anew from the code"
@@ -30,6 +31,10 @@ demo: $(INSTALLED)
 TESTS ?= tests
 test: $(INSTALLED)
 	@$(BIN)/python -m pytest $(TESTS)
+
+N ?= 500
+faults: $(INSTALLED)
+	@SEMCORPUS_FAULTS=$(N) $(BIN)/python -m pytest tests/faults -q
 
 check: $(INSTALLED)
 	@$(BIN)/ruff format --check .

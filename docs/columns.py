@@ -44,8 +44,9 @@ COLUMNS = {
     "md5": "MD5 of the file's bytes (of a page: of its picture's), 32 hexadecimal digits.",
     "files.status": (
         "`ok` (the first path of its content), `duplicate` (its content is known under another path), `document` "
-        "(a PDF of several pages, each with a row of its own), `corrupt`, `unsupported`, `unreadable`, `too_large`, or "
-        "`gone` (was there once)."
+        "(a PDF of several pages, each with a row of its own), `corrupt`, `unsupported`, `unreadable`, `too_large`, "
+        "`not_judged` (the machine killed, stopped or starved what was to judge it, or its disk was full: the next run "
+        "tries again), `left_out` (a link out of the corpus, see `corpus.follow_links`), or `gone` (was there once)."
     ),
     "files.reason": "Why there is no image, in words.",
     "files.image": "Row of its content in `images`; null where there is none.",
@@ -152,20 +153,22 @@ COLUMNS = {
     "layers": "Sizes of its layers.",
     "tied": "Whether the outer decoder's weight is the transpose of the encoder's.",
     "activation": "Activation between layers.",
-    "phase": "Which training: of one layer, or of the whole.",
-    "epoch": "From 1 within the phase.",
-    "train_loss": "Mean loss on what it was trained on.",
-    "test_loss": "Mean loss on what was held out.",
+    "phase": "Which training: of some layers, or of the whole (`g`); `pca` is no training but the loss of principal "
+    "components of the code's length on the same pictures.",
+    "epoch": "From 1 within the phase; 0 is before the first step.",
+    "train_loss": "Mean squared error of a value on what it was trained on; 1 is what the mean alone loses.",
+    "test_loss": "The same on what was held out.",
+    "kept": "What makes the codes: the `network` (at its best epoch of the last phase), or `pca` where that lost less.",
     # clusterings
-    "clustering": "Its name: vectors, method and k.",
-    "method": "`kmeans`, `density_peaks` or `ward`; in `agreement` also the reference curves.",
-    "k": "Number of clusters asked for.",
-    "clusterings.settings": "The other settings, as JSON.",
+    "clustering": "Its name: vectors, method and, where one was asked for, k.",
+    "method": "The method, or the name that the recipe gives it; in `agreement` also the reference curves.",
+    "k": "Number of clusters asked for; null where the method finds its own.",
+    "clusterings.settings": "The method's settings, as JSON.",
     "n_images": "Pictures clustered.",
     "n_clusters": "Clusters that have pictures.",
     "inertia": "Sum of squared distances to the centres; k-means only.",
     "clusterings.seconds": "Seconds that it took.",
-    "cluster": "Number of the cluster.",
+    "cluster": "Number of the cluster; -1 where the picture is in none.",
     "density": "Logarithm of the local density; Density Peaks only.",
     "delta": "Distance to the nearest denser point; Density Peaks only.",
     "is_center": "Whether it is a peak that a cluster grew from; Density Peaks only.",
@@ -173,6 +176,7 @@ COLUMNS = {
     "level": "Level of a label path that was scored, from 1.",
     "n_scored": "Labelled pictures that were scored.",
     "nmi": "Mutual information normalised by the geometric mean of the entropies.",
+    "ami": "Mutual information less what chance would give, normalised in the same way: 0 is no better than chance.",
     "ari": "Adjusted Rand index.",
     "homogeneity": "1 if every cluster holds one label only.",
     "completeness": "1 if every label lies in one cluster only.",

@@ -29,6 +29,7 @@ _AFTER = {
     "expire": "Delete old commits and what only they need.",
     "forget": "Remove an image and its history for good.",
     "verify": "Check an index against itself and its corpus.",
+    "repair": "Return a damaged index to its newest sound state.",
     "submit": "Run the job on SLURM or Kubernetes: render, check, send, follow.",
     "doctor": "Say what works on this machine and what does not.",
 }

@@ -19,7 +19,12 @@ _SHOWN = 10
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--labels", metavar="SET", help="A folder for each label of this set, with JPG files.")
 @click.option("--clusters", metavar="CLUSTERING", help="A folder for each cluster of this clustering, with JPG files.")
-@click.option("--tables", is_flag=True, help="The report's tables as CSV files (these hold the original paths).")
+@click.option(
+    "--tables",
+    is_flag=True,
+    help="The report's tables as CSV files (these hold the original paths). What a spreadsheet would take for a "
+    "formula, or a terminal for an order, has an apostrophe in front and is escaped as in JSON.",
+)
 @click.option("--crop-bar", is_flag=True, help="Cut off the data bar, which may name people.")
 @click.option("--jpeg-quality", type=click.IntRange(1, 100), default=90, show_default=True)
 @engine_options

@@ -122,6 +122,12 @@ def _explain(error: BaseException) -> tuple[str, int]:
         return "Interrupted. What was committed is kept; run the same command again to go on.", INTERRUPTED
     if isinstance(error, SemcorpusError):
         return str(error), error.exit_status
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this. The index is as it was after its last commit.", 1
+    from pipeline.storage.failures import storage_error  # takes long to import, and is seldom needed
+
+    if translated := storage_error(error, "working on", "the index"):
+        return str(translated), translated.exit_status
     return (
         f"An unexpected {type(error).__name__}: {str(error).strip() or 'no message'}. This is a defect of semcorpus: "
         "run again with --debug for the traceback and report it. The index is as it was after its last commit.",

@@ -1,21 +1,48 @@
 """What a run would do, found without writing anything."""
 
-from pipeline.config import Recipe
+from dataclasses import dataclass, replace
+
+from pipeline.config import STAGE_NAMES, Recipe
 from pipeline.corpus.source import Corpus
+from pipeline.errors import RemovalsError
 from pipeline.index.memory import empty_root
 from pipeline.index.store import index_exists, open_index
-from pipeline.job import STAGE_NAMES, STAGES
-from pipeline.runtime.plan import Context, Plan
+from pipeline.job import STAGES, check_corpus
+from pipeline.runtime.plan import Context, Plan, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """The next step of a stage, if any; ``refusal`` is why a run would end before it."""
+
+    stage: str
+    plan: Plan | None
+    refusal: str = ""
 
 
 def plan_without_writing(
-    corpus: str, index: str, recipe: Recipe, names: tuple[str, ...] = STAGE_NAMES
-) -> list[tuple[str, Plan | None]]:
-    """The next step of each stage on the index as it is; an index that does not exist counts as empty."""
+    corpus: str, index: str, recipe: Recipe, names: tuple[str, ...] = STAGE_NAMES, *, accept_removals: bool = False
+) -> list[NextStep]:
+    """The next step of each stage on the index as it is; an index that does not exist counts as empty.
+
+    Raises
+    ------
+    UsageError
+        As a run: there is no such corpus, or the index belongs to another.
+    """
     source = Corpus(corpus, recipe.corpus)
     source.check()
     opened = open_index(index) if index_exists(index) else None
     root = empty_root() if opened is None else opened.read()
+    if opened is not None:
+        check_corpus(opened, source)
     location = None if opened is None else opened.location
-    context = Context(root, recipe, source, accept_removals=True, location=location)
-    return [(stage.name, stage.plan(context)) for stage in STAGES if stage.name in names]
+    context = Context(root, recipe, source, accept_removals=accept_removals, location=location)
+    return [_next_step(stage, context) for stage in STAGES if stage.name in names]
+
+
+def _next_step(stage: Stage, context: Context) -> NextStep:
+    try:
+        return NextStep(stage.name, stage.plan(context))
+    except RemovalsError as error:
+        return NextStep(stage.name, stage.plan(replace(context, accept_removals=True)), str(error))

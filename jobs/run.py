@@ -15,7 +15,7 @@ from jobs.options import (
     trust_options,
     watch_options,
 )
-from jobs.terminal import log_event, print_line, print_rows, print_table
+from jobs.terminal import log_event, print_error, print_line, print_rows, print_table
 from jobs.working import open_work
 
 if TYPE_CHECKING:
@@ -38,7 +38,12 @@ _SUMMARY_TABLES = ("files", "images", "duplicates", "scales", "clusters", "clust
     help="A label set: a folder per class, or a CSV; repeatable [those of the last run].",
 )
 @engine_options
-@click.option("--until", type=click.Choice(tuple(STAGES)), metavar="STAGE", help="Stop after this stage.")
+@click.option(
+    "--until",
+    type=click.Choice(tuple(STAGES)),
+    metavar="STAGE",
+    help="Stop after this stage, and report what is there.",
+)
 @click.option(
     "--sample", type=click.IntRange(min=1), help="Take only so many files, chosen by the hash of their names."
 )
@@ -48,13 +53,13 @@ _SUMMARY_TABLES = ("files", "images", "duplicates", "scales", "clusters", "clust
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be done, and do nothing.")
 @watch_options
 @talk_options
-def command(corpus: str, index: str, **options: Any) -> None:
+def command(corpus: str, index: str, **options: Any) -> int:
     """Bring INDEX up to date with the images in CORPUS; run it again and only what is new or changed is done.
 
     CORPUS is a folder or a URL (s3://...), INDEX a folder or an s3:// prefix; INDEX is made when it does not exist.
     SIGUSR1 stops the run at its next checkpoint, with exit status 75: the same command goes on from there.
     """
-    from pipeline.job import run_stages, with_label_sets
+    from pipeline.job import run_stages, stages_to_run, with_label_sets
     from pipeline.runtime.stopping import stop_at_signal
 
     overrides = {
@@ -64,22 +69,20 @@ def command(corpus: str, index: str, **options: Any) -> None:
     }
     recipe = read_recipe(options["recipe"], options["assignments"], overrides)
     recipe = with_label_sets(recipe, parse_label_sets(options["labels"]), index)
-    names = tuple(STAGES)
-    if options["until"]:
-        names = names[: names.index(options["until"]) + 1]
+    names = stages_to_run(recipe, options["until"])
     choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])
     if options["only_plan"]:
-        _print_plan(corpus, index, recipe, names)
-        return
+        return _print_plan(corpus, index, recipe, names, accept_removals=options["accept_removals"])
     with stop_at_signal() as stop, open_work(corpus, index, recipe, options, engines=choice, stop=stop) as runner:
         result = run_stages(runner, names)
     if "report" not in names:
-        return
+        return 0
     page = result.index.location.child("reports", "report.html").url
     if options["log_json"]:
         log_event("finished", commit=result.index.commit, page=page)
     elif not options["quiet"]:
         _print_summary(result, page)
+    return 0
 
 
 def _print_summary(result: "RunResult", page: str) -> None:
@@ -95,15 +98,20 @@ def _print_summary(result: "RunResult", page: str) -> None:
     print_line(f"Commit  {result.index.commit}")
 
 
-def _print_plan(corpus: str, index: str, recipe: Any, names: tuple[str, ...]) -> None:
+def _print_plan(corpus: str, index: str, recipe: Any, names: tuple[str, ...], *, accept_removals: bool) -> int:
+    """What each stage would do, and what the run would refuse; 1 where it would refuse something."""
     from jobs.planning import plan_without_writing
 
-    rows = []
+    rows, refusals = [], []
     begun = False
-    for name, plan in plan_without_writing(corpus, index, recipe, names):
-        if plan:
-            rows.append([name, f"{plan.items:,}", f"{len(plan.tasks):,}", plan.step or "all that is missing"])
+    for step in plan_without_writing(corpus, index, recipe, names, accept_removals=accept_removals):
+        if plan := step.plan:
+            rows.append([step.stage, f"{plan.items:,}", f"{len(plan.tasks):,}", plan.step or "all that is missing"])
         else:
-            rows.append([name, "", "", "known when the stages before it are done" if begun else "up to date"])
+            rows.append([step.stage, "", "", "known when the stages before it are done" if begun else "up to date"])
         begun |= plan is not None
+        refusals += [step.refusal] if step.refusal else []
     print_table(["stage", "items", "tasks", "what"], rows, right=frozenset({"items", "tasks"}))
+    for refusal in refusals:
+        print_error(f"The run would end here: {refusal}")
+    return 1 if refusals else 0

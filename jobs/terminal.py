@@ -78,7 +78,7 @@ def _print_table(table: Table, needed: int = 0) -> None:
 
 def print_json(value: Any) -> None:
     """A machine's answer on standard output."""
-    click.echo(json.dumps(value, indent=1, default=str, ensure_ascii=False))
+    click.echo(_json(value, indent=1))
 
 
 def _plain(text: str) -> Text:
@@ -95,4 +95,10 @@ def log_event(event: str, **values: Any) -> None:
     """A line of JSON on standard error; ``run`` is the run's id, empty before it has the index."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     line = {"time": now, "run": _run_ids[-1], "process": os.getpid(), "event": event, **values}
-    click.echo(json.dumps(line, ensure_ascii=False), err=True)
+    click.echo(_json(line), err=True)
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """JSON in which text is readable, and what a terminal might obey is escaped: C1 controls as well as C0 ones."""
+    text = json.dumps(value, indent=indent, default=str, ensure_ascii=False)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)

@@ -21,7 +21,8 @@
          ├─ UnreadableFileError         the bytes cannot be had
          ├─ UnsupportedImageError       not an image format that we read here
          ├─ CorruptImageError           an image, but damaged
-         └─ ImageTooLargeError          larger than the limits allow
+         ├─ ImageTooLargeError          larger than the limits allow
+         └─ NotJudgedError              the machine failed; says nothing of the file
 
 Each is also the matching builtin, so that callers who do not know semcorpus catch it too.
 """
@@ -120,6 +121,23 @@ class CorruptImageError(ImageError):
 
 
 class ImageTooLargeError(ImageError):
-    """The picture is larger than the limits allow."""
+    """The picture is larger than the limits allow.
+
+    Parameters
+    ----------
+    message : str
+    limit : str
+        The setting of the walk that refuses it; empty where no setting does, so that none can let it pass.
+    """
 
     status = "too_large"
+
+    def __init__(self, message: str, *, limit: str = "max_pixels") -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class NotJudgedError(ImageError):
+    """The machine has killed, stopped or starved what was to judge the file, which says nothing of the file."""
+
+    status = "not_judged"

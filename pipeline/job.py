@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.config import Recipe, change_recipe, load_recipe, recipe_to_toml
+from pipeline.config import STAGE_NAMES, Recipe, change_recipe, load_recipe, recipe_to_toml
 from pipeline.corpus.source import Corpus
 from pipeline.engine import EngineChoice, Engines, ReportPlace
 from pipeline.errors import EmptyCorpusError, StageError, UsageError, WeightsError
@@ -63,7 +63,6 @@ STAGES: tuple[Stage, ...] = (
     agree.STAGE,
 )
 REPORT = "report"
-STAGE_NAMES: tuple[str, ...] = (*(stage.name for stage in STAGES), REPORT)
 
 # Rows a shard by the number of files when the index is made: many small shards keep all workers busy on a small
 # corpus, few large ones keep the store light on a large one.
@@ -113,7 +112,7 @@ def run(
     engines : EngineChoice, optional
         Where the work runs; default by the amount of work.
     until : str, optional
-        Stop after this stage.
+        Stop after this stage; the report, if the recipe has one, is of what there is.
     accept_removals : bool
         Go on although many files have vanished.
     rehash : bool
@@ -144,7 +143,7 @@ def run(
         rehash=rehash,
         wait_seconds=wait_seconds,
     ) as runner:
-        return run_stages(runner, STAGE_NAMES[: STAGE_NAMES.index(check_stage(until)) + 1] if until else STAGE_NAMES)
+        return run_stages(runner, stages_to_run(recipe, until))
 
 
 def with_label_sets(recipe: Recipe, label_sets: Mapping[str, str], location: str | os.PathLike[str]) -> Recipe:
@@ -165,6 +164,14 @@ def with_label_sets(recipe: Recipe, label_sets: Mapping[str, str], location: str
                 "class in it, or a CSV file."
             )
     return change_recipe(recipe, {"labels.sets": placed})
+
+
+def stages_to_run(recipe: Recipe, until: str | None = None) -> tuple[str, ...]:
+    """The recipe's stages in the order of the pipeline, up to one of them; what is finished is reported in any case."""
+    last = STAGE_NAMES.index(check_stage(until)) if until else len(STAGE_NAMES)
+    return tuple(
+        name for at, name in enumerate(STAGE_NAMES) if name in recipe.run.stages and (at <= last or name == REPORT)
+    )
 
 
 def check_stage(name: str) -> str:
@@ -197,6 +204,7 @@ def open_runner(
         _check_creatable(Location.parse(location))
     with writer_lock(Location.parse(location), wait_seconds=wait_seconds, waiting=listener.note) as lease:
         index = _open_or_create(corpus, location, recipe)
+        index.history()  # what is damaged there ends the run now, and not when its report looks back
         run_id, listener = new_run_id(), Several(listener, Telling(lease.tell))
         listener.run_started(RunStarted(run_id, index.url, corpus.url, index.commit))
         _remember(index, corpus, recipe)
@@ -275,16 +283,22 @@ def _remember(index: Index, corpus: Corpus, recipe: Recipe) -> None:
     """Keep corpus and recipe in the index, so that stage commands need neither; no commit without a change."""
     wanted = {"corpus": corpus.url, "recipe": recipe_to_toml(recipe)}
     root = index.read()
+    check_corpus(index, corpus)
+    if {name: root.attrs.get(name) for name in wanted} != wanted:
+        transaction = index.begin()
+        transaction.root.attrs.update(wanted)
+        transaction.commit("settings", {"stage": "settings", "kind": "layout", "recipe": recipe.name})
+
+
+def check_corpus(index: Index, corpus: Corpus) -> None:
+    """Raise `UsageError` where the index was made from another corpus."""
+    root = index.read()
     before = root.attrs.get("corpus")
     if before not in (None, corpus.url) and table_length(root, "files"):
         raise UsageError(
             f"The index {index.url} belongs to the corpus {before}, not to {corpus.url}. "
             "Name that corpus, or another index."
         )
-    if {name: root.attrs.get(name) for name in wanted} != wanted:
-        transaction = index.begin()
-        transaction.root.attrs.update(wanted)
-        transaction.commit("settings", {"stage": "settings", "kind": "layout", "recipe": recipe.name})
 
 
 def _check_images(runner: Runner) -> None:

@@ -17,8 +17,39 @@ FileStatus = Literal[
     "unsupported",
     "unreadable",
     "too_large",
+    "not_judged",  # the machine kept it from being judged; the next run tries again
+    "left_out",  # a link out of the corpus, which is not followed
     "gone",  # was there once
 ]
+
+_PICTURES: Final = (
+    "ai arw avif bif bmp cr2 cr3 czi djv djvu dm2 dm3 dm4 dng emd emi eps fits gif gsf h5 hdf5 heic heif ims j2k jfif "
+    "jls jp2 jpe jpeg jpf jpg jxl lif lsm mrc mrcs nd2 nef nxs oib oif orf pbm pdf pgm png pnm ppm psd raw rec rw2 ser "
+    "spm svg svs tga tif tiff vsi webp xcf"
+)
+_PICTURE_ENDINGS: Final = frozenset(_PICTURES.split(" "))
+_NO_PICTURES: Final = frozenset({"README", "LICENSE", "COPYING", "MAKEFILE", "THUMBS", "CHANGELOG"})
+
+
+def is_side_file(path: str, status: str) -> bool:
+    """Whether a file is no picture by intention: what microscopes, cameras and people put beside pictures.
+
+    A file of another kind whose name promises no picture: a text, a table, a hidden file. One that is called like a
+    picture and is none that can be read is none.
+
+    Examples
+    --------
+    >>> [is_side_file(path, "unsupported") for path in ("a/img_1.txt", "README", ".DS_Store", "scan.czi", "img_1")]
+    [True, True, True, False, False]
+    """
+    if status != "unsupported":
+        return False
+    name = path.rpartition("/")[2]
+    stem, dot, ending = name.rpartition(".")
+    if name.startswith(".") or name.upper() in _NO_PICTURES:
+        return True
+    return bool(stem and dot) and ending[:1].isalpha() and ending.lower() not in _PICTURE_ENDINGS
+
 
 ScaleStatus = Literal[
     "read",  # from the bar alone

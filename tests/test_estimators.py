@@ -11,12 +11,14 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from pipeline.errors import UsageError
-from pipeline.estimators import Agglomerative, DensityPeaks, MiniBatchKMeans, TwoNN
+from pipeline.estimators import AdvancedDensityPeaks, Agglomerative, DensityPeaks, MiniBatchKMeans, TwoNN
 from pipeline.kernels.neighbours.nearest import nearest_neighbours
 
 ALL = [
     TwoNN(),
     DensityPeaks(n_clusters=3),
+    DensityPeaks(n_clusters=3, kernel="gaussian"),
+    AdvancedDensityPeaks(),
     Agglomerative(n_clusters=3),
     Agglomerative(linkage="centroid"),
     MiniBatchKMeans(n_clusters=3),

@@ -2,6 +2,7 @@
 
 from pipeline.config.loading import change_recipe, load_recipe, recipe_to_toml
 from pipeline.config.recipe import (
+    STAGE_NAMES,
     AgreeSettings,
     AutoencodeSettings,
     ClusterSettings,
@@ -17,10 +18,12 @@ from pipeline.config.recipe import (
     ReportSettings,
     RunSettings,
     ScaleSettings,
+    StageName,
     WalkSettings,
 )
 
 __all__ = [
+    "STAGE_NAMES",
     "AgreeSettings",
     "AutoencodeSettings",
     "ClusterSettings",
@@ -36,6 +39,7 @@ __all__ = [
     "ReportSettings",
     "RunSettings",
     "ScaleSettings",
+    "StageName",
     "WalkSettings",
     "change_recipe",
     "load_recipe",

@@ -1,17 +1,32 @@
 """The typed model of a recipe. Every default of the program lives here and nowhere else."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
-Share = Annotated[float, Field(gt=0, le=1)]
+from pipeline.clustering_methods.base import MethodSettings
+from pipeline.clustering_methods.density_peaks import DensityPeaksSettings
+from pipeline.clustering_methods.kmeans import KMeansSettings
+from pipeline.clustering_methods.registry import AnyMethod
+from pipeline.clustering_methods.ward import WardSettings
+from pipeline.settings import Name, Settings, Share
 
-
-class Settings(BaseModel):
-    """Base of all settings: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+StageName = Literal[
+    "walk",
+    "pair",
+    "labels",
+    "scale",
+    "pixels",
+    "embed",
+    "autoencode",
+    "neighbours",
+    "dimension",
+    "cluster",
+    "agree",
+    "report",
+]
+STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
+"""In the order of the pipeline."""
 
 
 class CorpusSettings(Settings):
@@ -19,6 +34,9 @@ class CorpusSettings(Settings):
 
     include: tuple[str, ...] = Field(("**",), description="globs of paths to take, relative to the corpus")
     exclude: tuple[str, ...] = Field((), description="globs of paths to leave out")
+    follow_links: bool = Field(
+        False, description="follow symbolic links that lead out of the corpus; those within it are followed anyway"
+    )
     sample: Annotated[int, Field(ge=0)] = Field(0, description="take only so many files, chosen by name hash; 0 = all")
 
 
@@ -31,8 +49,9 @@ class IndexSettings(Settings):
 
 
 class RunSettings(Settings):
-    """How the work is driven."""
+    """What is run, and how the work is driven."""
 
+    stages: tuple[StageName, ...] = Field(STAGE_NAMES, description="the stages that `semcorpus run` goes through")
     checkpoint_seconds: Annotated[float, Field(gt=0)] = Field(
         60.0, description="a long stage commits at least so often"
     )
@@ -42,10 +61,13 @@ class RunSettings(Settings):
 class WalkSettings(Settings):
     """Listing the corpus and digesting its files."""
 
-    max_pixels: PositiveInt = Field(400_000_000, description="larger pictures become `too_large` in the ledger")
+    max_pixels: PositiveInt = Field(
+        400_000_000,
+        description="larger pictures become `too_large` in the ledger, until this or another limit is raised",
+    )
     max_bytes: PositiveInt = Field(2_000_000_000, description="larger files become `too_large` in the ledger")
     decode_seconds: Annotated[float, Field(gt=0)] = Field(
-        60.0, description="a file that takes longer to decode becomes `too_large` in the ledger"
+        60.0, description="a file that takes more processor time to decode becomes `too_large` in the ledger"
     )
     decode_memory_bytes: PositiveInt = Field(
         4 << 30, description="a file that takes more memory to decode becomes `too_large` in the ledger"
@@ -53,6 +75,9 @@ class WalkSettings(Settings):
     files_per_task: PositiveInt = 64
     removals_limit: Annotated[float, Field(ge=0, le=1)] = Field(
         0.05, description="a larger share of files vanishing at once ends the run, unless --accept-removals"
+    )
+    removals_floor: Annotated[int, Field(ge=0)] = Field(
+        3, description="so few files may vanish at once from a small corpus, if others stay"
     )
 
 
@@ -108,26 +133,76 @@ class EmbedSettings(Settings):
         return self
 
 
+Activation = Literal["elu", "relu", "tanh", "selu", "sigmoid", "linear"]
+Phase = Annotated[str, Field(pattern=r"^(1(_[a-z])?|2|g)$")]
+
+
 class AutoencodeSettings(Settings):
     """One stacked autoencoder on one set of embeddings."""
 
     name: Name = "sae"
     vectors: Name = "cae"
     layers: tuple[PositiveInt, ...] = (32, 10)
-    activation: Literal["relu", "tanh", "selu", "sigmoid"] = "relu"
-    tied: bool = Field(False, description="the outer decoder weight is the transpose of the encoder's")
-    pretrain_epochs: PositiveInt = 20
-    epochs: PositiveInt = 40
+    activation: Activation | tuple[Activation, ...] = Field(
+        "elu", description="of all layers but the output, which is linear; or one a layer, encoder and decoder"
+    )
+    tied: bool | tuple[bool, ...] = Field(
+        False, description="the decoder's weight is the transpose of the encoder's: a flag a pair, inner to outer"
+    )
+    order: tuple[Phase, ...] = Field(
+        ("g",),
+        description="phases of training: `1_a` the outer pair of layers, `1_b` the next one (on the codings of the "
+        "layer before), `1` all pairs but the inner one, `2` the inner pair, `g` all",
+    )
+    pretrain_epochs: PositiveInt = Field(20, description="of every phase but `g`")
+    epochs: PositiveInt = Field(40, description="of the phase `g`")
+    min_steps: Annotated[int, Field(ge=0)] = Field(
+        4000, description="steps of a phase: on few pictures an epoch is several passes over them"
+    )
+    patience: Annotated[int, Field(ge=0)] = Field(
+        6, description="epochs without a lower held-out loss that end a phase, with the best weights; 0: all are run"
+    )
+    plateau: Annotated[int, Field(ge=0)] = Field(
+        2, description="epochs without a lower held-out loss that halve the learning rate; 0: never"
+    )
+    start: Literal["auto", "pca", "random"] = Field(
+        "auto",
+        description="initial weights; `pca`: the principal components, which needs elu or linear and no layer "
+        "narrower than the code; `auto`: that where it can be",
+    )
+    fallback: Literal["pca", "none"] = Field(
+        "pca", description="what is kept if the network loses more on held-out pictures than principal components do"
+    )
     batch_size: PositiveInt = 128
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    l2: Annotated[float, Field(ge=0)] = Field(0.0, description="of half the sum of the squared weights")
     device: Literal["cpu", "cuda"] = "cpu"
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
-    def _has_layers(self) -> "AutoencodeSettings":
-        if not self.layers:
+    def _fits_layers(self) -> "AutoencodeSettings":
+        depth = len(self.layers)
+        if not depth:
             raise ValueError("layers: at least one layer is needed")
+        if not isinstance(self.activation, str) and len(self.activation) != 2 * depth:
+            raise ValueError(f"activation: give one, or {2 * depth} of them: one a layer, encoder and decoder")
+        if not isinstance(self.tied, bool) and len(self.tied) != depth:
+            raise ValueError(f"tied: give one flag, or {depth} of them: one a pair of layers, inner to outer")
+        deepest = chr(ord("a") + depth - 2)
+        if wrong := [name for name in self.order if name[0] == "1" and (depth < 2 or name[2:] > deepest)]:
+            raise ValueError(f"order: {wrong[0]!r} is no phase of a network with {depth} pairs of layers")
+        if self.start == "pca" and not self.can_start_as_components:
+            raise ValueError(
+                'start: "pca" needs the activation elu or linear, and no layer narrower than the code; '
+                'else write start = "auto"'
+            )
         return self
+
+    @property
+    def can_start_as_components(self) -> bool:
+        """Whether such a network can begin as principal components."""
+        names = {self.activation} if isinstance(self.activation, str) else set(self.activation)
+        return names <= {"elu", "linear"} and min(self.layers) == self.layers[-1]
 
 
 class NeighboursSettings(Settings):
@@ -171,11 +246,20 @@ class DimensionSettings(Settings):
 class ClusterSettings(Settings):
     """Clusterings of every set of vectors."""
 
-    methods: tuple[Literal["kmeans", "density_peaks", "ward"], ...] = ("kmeans", "density_peaks", "ward")
+    methods: tuple[AnyMethod, ...] = Field(
+        (KMeansSettings(), DensityPeaksSettings(), WardSettings()),
+        description='methods by name, or with settings of their own: `{method = "density_peaks", k = [7]}`',
+    )
     k: tuple[Annotated[int, Field(ge=2)], ...] = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30, 50)
-    density_neighbours: PositiveInt = Field(20, description="neighbours that the density of a point rests on")
-    max_hierarchical: PositiveInt = Field(60_000, description="Ward is left out, in words, above so many pictures")
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> "ClusterSettings":
+        labels = [method.label for method in self.methods]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ValueError(f"methods: two of them are called {twice[0]!r}; give one of them a name")
+        return self
 
 
 class AgreeSettings(Settings):
@@ -229,16 +313,8 @@ class Recipe(Settings):
             raise ValueError(
                 f"two sets of vectors share the name {twice[0]!r}; every embed and autoencode needs its own"
             )
-        if "density_peaks" in self.cluster.methods and self.neighbours.metric != "euclidean":
-            raise ValueError(
-                "density_peaks rests on Euclidean neighbours: leave it out of cluster.methods, or set "
-                'neighbours.metric = "euclidean"'
-            )
-        if "density_peaks" in self.cluster.methods and self.neighbours.k < self.cluster.density_neighbours:
-            raise ValueError(
-                f"neighbours.k is {self.neighbours.k}, fewer than the {self.cluster.density_neighbours} of "
-                "cluster.density_neighbours that Density Peaks rests on; raise the one or lower the other"
-            )
+        for method in self.cluster.methods:
+            self._check_method(method)
         embeddings = {settings.name for settings in self.embed}
         for code in self.autoencode:
             if code.vectors not in embeddings:
@@ -246,6 +322,24 @@ class Recipe(Settings):
                     f"autoencode.vectors: {code.vectors!r} is none of the embeddings ({', '.join(sorted(embeddings))})"
                 )
         return self
+
+    def _check_method(self, method: MethodSettings) -> None:
+        unknown = sorted(set(method.vectors) - set(self.vector_sets))
+        if unknown:
+            raise ValueError(
+                f"cluster.methods: {method.label} is to cluster {unknown[0]!r}, which is none of the sets of vectors "
+                f"({', '.join(self.vector_sets)})"
+            )
+        if method.table_neighbours and self.neighbours.metric != "euclidean":
+            raise ValueError(
+                f"{method.label} rests on Euclidean neighbours: leave it out of cluster.methods, or set "
+                'neighbours.metric = "euclidean"'
+            )
+        if method.table_neighbours > self.neighbours.k:
+            raise ValueError(
+                f"neighbours.k is {self.neighbours.k}, fewer than the {method.table_neighbours} that {method.label} "
+                "rests on; raise the one or lower the other"
+            )
 
     @property
     def vector_sets(self) -> tuple[str, ...]:

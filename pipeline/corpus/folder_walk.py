@@ -1,4 +1,8 @@
-"""Walking a local folder: every file once, whatever links, loops and locked folders there are."""
+"""Walking a local folder: every file once, whatever links, loops and locked folders there are.
+
+A link may lead anywhere: to ``/``, or to a folder of somebody who never meant it for the corpus. So links that lead out
+of the folder are not followed unless that is asked for, but named.
+"""
 
 import heapq
 import os
@@ -19,13 +23,19 @@ class FolderWalk:
     ----------
     root : str
         The folder.
+    follow_links : bool
+        Follow links that lead out of the folder.
     unreadable : list of (path, reason)
         What could not be listed or is no file; complete when `files` has been walked through. The root's path is
         empty. Paths are relative, as the file system knows them.
+    left_out : list of (path, reason)
+        Links that were not followed, likewise.
     """
 
     root: str
+    follow_links: bool = False
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
     _folders: list[str] = field(default_factory=lambda: [""])
     _links: list[str] = field(default_factory=list)
     _entered: set[object] = field(default_factory=set)
@@ -55,6 +65,10 @@ class FolderWalk:
             yield from entries
 
     def _look_at(self, path: str, entry: os.DirEntry[str]) -> tuple[str, os.stat_result] | None:
+        if entry.is_symlink() and not self.follow_links and not is_inside(entry.path, self.root):
+            target = os.fsencode(os.path.realpath(entry.path)).decode(errors="replace")
+            self.left_out.append((path, f"a link out of the corpus, to {target}; corpus.follow_links would follow it"))
+            return None
         try:
             status = entry.stat()
         except OSError as error:
@@ -69,3 +83,9 @@ class FolderWalk:
         else:
             self._folders.append(path)
         return None
+
+
+def is_inside(place: str, root: str) -> bool:
+    """Whether a path leads to something in the folder ``root`` when all links are followed, or to the folder itself."""
+    real, top = os.path.realpath(place), os.path.realpath(root)
+    return real == top or real.startswith(top.rstrip(os.sep) + os.sep)

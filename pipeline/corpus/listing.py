@@ -99,12 +99,15 @@ class Listing:
     files : Files
     unreadable : tuple of (path, reason)
         What could not be listed.
+    left_out : tuple of (path, reason)
+        Links out of the corpus that were not followed.
     others : pyarrow.LargeStringArray
         Paths that are there, but were not asked for.
     """
 
     files: Files
     unreadable: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
     others: pa.LargeStringArray = field(default_factory=lambda: texts(()))
 
     @property

@@ -11,18 +11,17 @@ import stat
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
 from fsspec import AbstractFileSystem
 
 from pipeline.config import CorpusSettings
-from pipeline.corpus.folder_walk import FolderWalk
+from pipeline.corpus.folder_walk import FolderWalk, is_inside
 from pipeline.corpus.globs import matches
 from pipeline.corpus.listing import Files, FilesBuilder, Listing
 from pipeline.corpus.names import escape_path, unescape_path
-from pipeline.errors import CorpusNotFoundError, UnreadableFileError, UsageError
+from pipeline.errors import CorpusNotFoundError, ImageTooLargeError, UnreadableFileError, UsageError
 from pipeline.storage.failures import storage_failures
 from pipeline.storage.location import Location, open_filesystem
 
@@ -31,6 +30,10 @@ _Page = list[tuple[str, Mapping[str, Any]]]
 
 _EVERYTHING: Final = ("**",)
 _TIMES: Final = ("LastModified", "last_modified", "mtime", "updated", "created")  # as file systems name it
+
+
+class FileGrowsError(UnreadableFileError):
+    """Somebody writes to the file while it is read."""
 
 
 class Corpus:
@@ -53,7 +56,7 @@ class Corpus:
         if not url.strip():
             raise UsageError("The corpus has no name; give a folder or a URL.")
         self.settings = settings or CorpusSettings()
-        scheme = urlsplit(url).scheme if "://" in url else ""
+        scheme = url.partition("://")[0].lower() if "://" in url else ""
         self.is_local = scheme in ("", "file")
         if self.is_local:
             self.url = os.path.abspath(os.path.expanduser(url.removeprefix("file://")))
@@ -96,16 +99,18 @@ class Corpus:
         """
         taken, others = FilesBuilder(), FilesBuilder()
         unreadable: list[tuple[str, str]] = []
+        left_out: list[tuple[str, str]] = []
         with storage_failures("listing the corpus", self.url):
-            for path, size, modified, etag in self._entries(unreadable):
+            for path, size, modified, etag in self._entries(unreadable, left_out):
                 (taken if self._selected(path) else others).add(path, size, modified, etag)
         files, rest = self._sampled(taken.files()), others.files().path
-        return Listing(files[0], tuple(sorted(unreadable)), pa.concat_arrays([rest, files[1].path]))
+        left_out = [(path, reason) for path, reason in sorted(left_out) if not self._excluded(path)]
+        return Listing(files[0], tuple(sorted(unreadable)), tuple(left_out), pa.concat_arrays([rest, files[1].path]))
 
     def count(self, most: int) -> int:
         """How many files the settings select; counting ends at ``most``."""
         with storage_failures("listing the corpus", self.url):
-            chosen = (None for path, *_ in self._entries([]) if self._selected(path))
+            chosen = (None for path, *_ in self._entries([], []) if self._selected(path))
             found = sum(1 for _ in itertools.islice(chosen, most))
         return min(found, self.settings.sample or found)
 
@@ -119,19 +124,22 @@ class Corpus:
         chosen = np.sort([n for _, n in heapq.nsmallest(sample, hashes)])
         return files.take(chosen), files.take(np.delete(rows, chosen))
 
-    def read(self, path: str) -> bytes:
-        """The bytes of the file at a path of the listing.
+    def read(self, path: str, *, max_bytes: int) -> bytes:
+        """The bytes of the file at a path of the listing; no more are held, however the file has grown since.
 
         Raises
         ------
+        ImageTooLargeError
+            It has more than ``max_bytes``.
         UnreadableFileError
-            It has vanished, may not be read, or is no regular file.
+            It has vanished, may not be read, is no regular file, grows, or has become a link out of the corpus.
         """
         raw = unescape_path(path)
         try:
             if self.is_local:
-                return _read_regular(os.path.join(self.url, raw))
-            return bytes(self._filesystem().cat_file(f"{self.url}/{raw}"))
+                within = None if self.settings.follow_links else self.url
+                return _read_regular(os.path.join(self.url, raw), max_bytes, within)
+            return _read_object(self._filesystem(), f"{self.url}/{raw}", max_bytes)
         except OSError as error:
             raise UnreadableFileError(f"cannot be read: {error.strerror or error}") from error
 
@@ -150,17 +158,21 @@ class Corpus:
         if self.settings.include == _EVERYTHING and not self.settings.exclude:
             return True
         taken = any(matches(path, pattern) for pattern in self.settings.include)
-        return taken and not any(matches(path, pattern) for pattern in self.settings.exclude)
+        return taken and not self._excluded(path)
 
-    def _entries(self, unreadable: list[tuple[str, str]]) -> Iterator[_Listed]:
-        """All files as they are met; what cannot be listed is added to ``unreadable`` on the way."""
+    def _excluded(self, path: str) -> bool:
+        return any(matches(path, pattern) for pattern in self.settings.exclude)
+
+    def _entries(self, unreadable: list[tuple[str, str]], left_out: list[tuple[str, str]]) -> Iterator[_Listed]:
+        """All files as they are met; what cannot be listed and links that are not followed are added on the way."""
         if not self.is_local:
             yield from _remote_entries(self._filesystem(), self.url)
             return
-        walk = FolderWalk(self.url)
+        walk = FolderWalk(self.url, self.settings.follow_links)
         for raw, status in walk.files():
             yield escape_path(raw), status.st_size, status.st_mtime_ns, ""
         unreadable += [(escape_path(raw), reason) for raw, reason in walk.unreadable]
+        left_out += [(escape_path(raw), reason) for raw, reason in walk.left_out]
 
 
 def _remote_entries(filesystem: AbstractFileSystem, url: str) -> Iterator[_Listed]:
@@ -199,9 +211,38 @@ def _modified_ns(info: Mapping[str, Any]) -> int:
     return int(stamp * 1e9) if isinstance(stamp, int | float) else -1
 
 
-def _read_regular(place: str) -> bytes:
+def _read_regular(place: str, max_bytes: int, within: str | None) -> bytes:
     """The bytes of a regular file; anything else is refused rather than waited for (a pipe has no end)."""
     with open(os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as handle:
-        if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+        status = os.fstat(handle.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise UnreadableFileError("is no regular file")
-        return handle.read()
+        # What was opened, and not what stands at its path now: a file may have become a link since it was listed.
+        if within is not None and not _is_inside(os.readlink(f"/proc/self/fd/{handle.fileno()}"), within):
+            raise UnreadableFileError("is a link out of the corpus, which is not followed")
+        _check_bytes(status.st_size, max_bytes)
+        data = handle.read(status.st_size + 1)
+    if len(data) > status.st_size:
+        raise FileGrowsError("grows while it is read: somebody writes to it; it is read again by the next run")
+    return data
+
+
+def _is_inside(real: str, root: str) -> bool:
+    return real.startswith(root.rstrip(os.sep) + os.sep) or is_inside(real, root)
+
+
+def _read_object(filesystem: AbstractFileSystem, url: str, max_bytes: int) -> bytes:
+    """The bytes of an object; of a larger one only the beginning is fetched."""
+    try:
+        data = bytes(filesystem.cat_file(url, start=0, end=max_bytes + 1))
+    except OSError:
+        if filesystem.size(url) == 0:  # of nothing there is no beginning
+            return b""
+        raise
+    _check_bytes(len(data), max_bytes)
+    return data
+
+
+def _check_bytes(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise ImageTooLargeError(f"more than {max_bytes:,} bytes, the limit", limit="max_bytes")

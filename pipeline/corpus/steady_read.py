@@ -1,15 +1,16 @@
 """Reading a file that somebody may be writing to: either one state of it, or an error."""
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 
 from pipeline.corpus.listing import FileEntry
 from pipeline.corpus.names import unescape_path
-from pipeline.corpus.source import Corpus
+from pipeline.corpus.source import Corpus, FileGrowsError
 from pipeline.errors import UnreadableFileError
 
 
-def read_steadily(corpus: Corpus, entry: FileEntry) -> tuple[FileEntry, bytes]:
+def read_steadily(corpus: Corpus, entry: FileEntry, *, max_bytes: int) -> tuple[FileEntry, bytes]:
     """The bytes of a file, and its entry as it was when they were read.
 
     A local file whose size or time differs before and after the reading is read once more. Objects in a bucket are
@@ -18,16 +19,19 @@ def read_steadily(corpus: Corpus, entry: FileEntry) -> tuple[FileEntry, bytes]:
 
     Raises
     ------
+    ImageTooLargeError
+        It has more than ``max_bytes``, now or when it was listed.
     UnreadableFileError
         It cannot be read, or has changed during both readings.
     """
     if not corpus.is_local:
-        return entry, corpus.read(entry.path)
+        return entry, corpus.read(entry.path, max_bytes=max_bytes)
     for _ in range(2):
         before = _look_at(corpus, entry)
-        data = corpus.read(entry.path)
-        if _look_at(corpus, entry) == before and len(data) == before.size_bytes:
-            return before, data
+        with suppress(FileGrowsError):
+            data = corpus.read(entry.path, max_bytes=max_bytes)
+            if _look_at(corpus, entry) == before and len(data) == before.size_bytes:
+                return before, data
     raise UnreadableFileError("changes while it is read: somebody writes to it; it is read again by the next run")
 
 

@@ -4,11 +4,11 @@ import difflib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline.config.toml_file import parse_toml, read_toml_text
 from pipeline.errors import UsageError
 
 _Positive = Annotated[int, Field(ge=1)]
@@ -129,8 +129,8 @@ def _table(source: str, table: str) -> Mapping[str, Any]:
     if not source:
         return {}
     try:
-        values = tomllib.loads(Path(source).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        values = parse_toml(read_toml_text(source))
+    except (OSError, ValueError) as error:
         raise UsageError(
             f"The values in {source} cannot be read: {getattr(error, 'strerror', None) or error}."
         ) from error
@@ -146,9 +146,11 @@ def _table(source: str, table: str) -> Mapping[str, Any]:
 def _value(text: str, *, is_text: bool) -> Any:
     """TOML, or else a string; what is to be a text needs no quotes even where it reads as a number (``time=60``)."""
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        value = parse_toml(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    except ValueError as error:
+        raise UsageError(f"--set {text[:40]}: {error}.") from error
     return text if is_text and not isinstance(value, str) else value
 
 

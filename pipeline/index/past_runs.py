@@ -8,7 +8,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.index.store import BOOKKEEPING, Commit, Index
+from pipeline.index.history import Commit
+from pipeline.index.store import BOOKKEEPING, Index
 from pipeline.index.tables import read_table, write_table
 
 GROUP = "runs"

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import StageError, StorageError
+from pipeline.storage.durable import write_durably
 from pipeline.storage.failures import storage_failures
 from pipeline.storage.location import Location
 
@@ -41,11 +42,18 @@ def read_manifest(location: Location) -> dict[str, Any] | None:
             return None
     try:
         found: dict[str, Any] = json.loads(text)
-    except ValueError as error:
+        sealed = found.pop("digest", None)  # an older version wrote none
+        if sealed not in (None, _seal(found)) or not isinstance(found["files"], dict):
+            raise ValueError("it is not what was published")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StorageError(
-            f"The manifest {place.url} is damaged ({error}). Delete it and run `semcorpus report {location.url}`."
+            f"The manifest {place.url} is damaged ({error}). `semcorpus report {location.url}` writes it anew."
         ) from error
     return found
+
+
+def _seal(manifest: Mapping[str, Any]) -> str:
+    return _md5(json.dumps(manifest, sort_keys=True).encode())
 
 
 def read_report_table(location: Location, name: str) -> pa.Table:
@@ -82,7 +90,10 @@ def _read_table(location: Location, manifest: Mapping[str, Any] | None, name: st
         raise StageError(f"The report of {location.url} has no table {name!r}: {what}.")
     place = location.child("reports", _VERSIONS, manifest["version"], file)
     with storage_failures("reading the reports of", location.url):
-        return pq.read_table(io.BytesIO(place.filesystem().cat_file(place.url)))
+        data = place.filesystem().cat_file(place.url)
+    if _md5(data) != manifest["files"][file]:
+        raise StorageError(f"{place.url} is not what was published; `semcorpus report {location.url}` writes it anew.")
+    return pq.read_table(io.BytesIO(data))
 
 
 def publish_report(
@@ -120,16 +131,25 @@ def publish_report(
         "files": {name: _md5(data) for name, data in sorted(contents.items())},
     }
     with storage_failures("writing the reports of", location.url):
-        before = read_manifest(location)
+        before = _previous(location)
         for name, data in contents.items():
-            write_whole(location.child("reports", _VERSIONS, version, name), data)
+            write_durably(location.child("reports", _VERSIONS, version, name), data)
         for name, data in contents.items():
-            write_whole(location.child("reports", name), data)
+            write_durably(location.child("reports", name), data)
         for name in set(before["files"] if before else ()) - set(contents):
             _remove(location.child("reports", name))
-        write_whole(location.child("reports", _MANIFEST), json.dumps(manifest, indent=1).encode())
+        sealed = {**manifest, "digest": _seal(manifest)}
+        write_durably(location.child("reports", _MANIFEST), json.dumps(sealed, indent=1).encode())
         # A reader may hold the manifest before this one, so its folder stays for one run more.
         _drop_versions(location, keep={version, before["version"] if before else version})
+
+
+def _previous(location: Location) -> dict[str, Any] | None:
+    """The manifest that is about to be replaced; None also where it is damaged."""
+    try:
+        return read_manifest(location)
+    except StorageError:
+        return None
 
 
 def _parquet(table: pa.Table, stamps: Mapping[str, str]) -> bytes:
@@ -138,21 +158,6 @@ def _parquet(table: pa.Table, stamps: Mapping[str, str]) -> bytes:
         table.replace_schema_metadata({**(table.schema.metadata or {}), **stamps}), buffer, compression="zstd"
     )
     return buffer.getvalue()
-
-
-def write_whole(place: Location, data: bytes) -> None:
-    """Write a file so that a reader sees the old or the new content, never a part."""
-    if not place.is_local:
-        place.filesystem().pipe_file(place.url, data)
-        return
-    place.path.parent.mkdir(parents=True, exist_ok=True)
-    aside = place.path.with_name(f".{place.path.name}.new")
-    try:
-        aside.write_bytes(data)
-        aside.replace(place.path)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
 
 
 def _remove(place: Location) -> None:
@@ -170,17 +175,34 @@ def _drop_versions(location: Location, *, keep: Collection[str]) -> None:
 
 
 def check_report_files(location: Location) -> list[str]:
-    """What is wrong with the published files: missing, or other bytes than the manifest says."""
-    manifest = read_manifest(location)
-    if manifest is None:
-        return []
-    places = [
-        (place, md5)
-        for name, md5 in manifest["files"].items()
-        for place in (location.child("reports", _VERSIONS, manifest["version"], name), location.child("reports", name))
-    ]
+    """What is wrong with the published files: missing, or other bytes than the manifest says; also the manifest."""
+    try:
+        manifest = read_manifest(location)
+    except StorageError as error:
+        return [str(error)]
     with storage_failures("reading the reports of", location.url):
+        if manifest is None:
+            return _without_manifest(location)
+        places = [
+            (place, md5)
+            for name, md5 in manifest["files"].items()
+            for place in (
+                location.child("reports", _VERSIONS, manifest["version"], name),
+                location.child("reports", name),
+            )
+        ]
         return [problem for place, md5 in places if (problem := _problem(place, md5))]
+
+
+def _without_manifest(location: Location) -> list[str]:
+    """No manifest is no problem where there is no report: a report is a file, which what runs leave is not."""
+    place = location.child("reports")
+    try:
+        files = [entry for entry in place.filesystem().ls(place.url, detail=True) if entry["type"] == "file"]
+    except FileNotFoundError:
+        return []
+    manifest = place.child(_MANIFEST).url
+    return [f"{manifest} is missing; `semcorpus report {location.url}` writes the report anew"] if files else []
 
 
 def _problem(place: Location, md5: str) -> str:

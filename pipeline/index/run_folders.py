@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from pipeline.index.reports import write_whole
+from pipeline.storage.durable import write_durably
 from pipeline.storage.failures import storage_failures
 from pipeline.storage.location import Location
 
@@ -19,7 +19,7 @@ def write_run_file(location: Location, run: str, name: str, data: bytes) -> Loca
     """Write a file of a run; returns where."""
     place = run_file(location, run, name)
     with storage_failures("writing the reports of", location.url):
-        write_whole(place, data)
+        write_durably(place, data)
     return place
 
 

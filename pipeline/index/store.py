@@ -1,9 +1,8 @@
 """An index: the Icechunk repository, its commits, and the folders beside it."""
 
 import asyncio
-import importlib.metadata
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,34 +10,22 @@ from typing import Any
 import icechunk
 import zarr
 
-from pipeline.errors import IndexFormatError, UsageError
+from pipeline.errors import IndexFormatError, StorageError, UsageError
+from pipeline.index import commit_records
+from pipeline.index.branch import Branch
+from pipeline.index.history import Commit, broken_history, walk_history
 from pipeline.index.lock.writer import LOCK_NAME
+from pipeline.index.store_files import FIRST_SNAPSHOT
+from pipeline.index.transaction import Transaction, software_version
+from pipeline.storage.durable import make_folder, sync_files, sync_tree
 from pipeline.storage.failures import storage_failures
 from pipeline.storage.location import Location
+from pipeline.storage.steady_bucket import steadily, steady_store
 
 FORMAT_VERSION = 1
 # The kind of a commit that changes nothing which a report shows; its metadata names the last one that did.
 BOOKKEEPING = "bookkeeping"
-_BRANCH = "main"
 _FORMAT = "semcorpus_format"
-
-icechunk.set_logs_filter("error")
-
-
-def software_version() -> str:
-    """Version of the installed semcorpus."""
-    return importlib.metadata.version("semcorpus")
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """One entry of the index' history."""
-
-    id: str
-    parent: str | None
-    message: str
-    written: datetime
-    metadata: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,49 +34,6 @@ class Dropped:
 
     commits: int
     freed_bytes: int
-
-
-class Transaction:
-    """Changes that become visible together by `commit`, or not at all."""
-
-    def __init__(self, repository: icechunk.Repository, place: str) -> None:
-        self._repository = repository
-        self._place = place
-        self._begin()
-
-    def _begin(self) -> None:
-        with storage_failures("opening for writing", self._place):
-            self._session = self._repository.writable_session(_BRANCH)
-            self.root = zarr.open_group(self._session.store, mode="a")
-            self.base_commit = str(self._session.snapshot_id)
-
-    @property
-    def changed(self) -> bool:
-        """Whether there is anything to commit."""
-        return bool(self._session.has_uncommitted_changes)
-
-    def fork(self) -> icechunk.ForkSession:
-        """A picklable copy for a worker; only while nothing is uncommitted."""
-        return self._session.fork()
-
-    def reader(self) -> icechunk.Session:
-        """A picklable read-only session at the commit that this transaction began with."""
-        return self._repository.readonly_session(snapshot_id=self.base_commit)
-
-    def merge(self, *forks: icechunk.ForkSession) -> None:
-        """Take over what workers wrote into their forks."""
-        if forks:
-            with storage_failures("merging into", self._place):
-                self._session.merge(*forks)
-
-    def commit(self, message: str, metadata: Mapping[str, Any]) -> str:
-        """Commit, begin anew on top of it, and return the commit's id; without changes nothing is written."""
-        if not self.changed:
-            return self.base_commit
-        with storage_failures("committing to", self._place):
-            commit = self._session.commit(message, metadata={**metadata, "software": software_version()})
-        self._begin()
-        return str(commit)
 
 
 class Index:
@@ -108,6 +52,7 @@ class Index:
     def __init__(self, location: Location, repository: icechunk.Repository, commit: str | None = None) -> None:
         self.location = location
         self._repository = repository
+        self._branch = Branch(repository, location)
         self._commit = commit
 
     @property
@@ -121,51 +66,67 @@ class Index:
         if self._commit:
             return self._commit
         with storage_failures("reading", self.url):
-            return str(self._repository.lookup_branch(_BRANCH))
+            return self._branch.tip()
 
     @property
     def store(self) -> icechunk.IcechunkStore:
         """Read-only Zarr store at the commit, for ``zarr.open_group`` and ``xarray.open_zarr``."""
         with storage_failures("reading", self.url):
-            return self._repository.readonly_session(snapshot_id=self.commit).store
+            return self._session().store
+
+    def _session(self) -> icechunk.Session:
+        commit = self.commit
+        steadily(lambda: self._repository.lookup_snapshot(commit))  # one that cannot be read looks empty to Zarr
+        return steadily(lambda: self._repository.readonly_session(snapshot_id=commit))
 
     def read(self) -> zarr.Group:
         """The root group at the commit, read-only."""
         with storage_failures("reading", self.url):
-            return zarr.open_group(self.store, mode="r")
+            return zarr.open_group(steady_store(self._session()), mode="r")
 
     def stored_blocks(self, array: zarr.Array[Any]) -> set[int]:
         """Numbers, along the first axis, of the chunks (or shards) of an array of this index that are stored."""
 
         async def numbers() -> set[int]:
-            session = self._repository.readonly_session(snapshot_id=self.commit)
+            session = self._session()
             return {int(place[0]) async for place in session.chunk_coordinates(f"/{array.path}") if place}
 
         with storage_failures("looking for the chunks of", array.path):
-            return asyncio.run(numbers())
+            return steadily(lambda: asyncio.run(numbers()))
 
     def begin(self) -> Transaction:
         """Start a transaction on the newest commit."""
-        return Transaction(self._repository, self.url)
+        return Transaction(self._repository, self.location)
+
+    @property
+    def repository(self) -> icechunk.Repository:
+        """The opened store, for what looks at the store itself."""
+        return self._repository
 
     def history(self) -> list[Commit]:
-        """All commits, newest first."""
+        """All commits, newest first.
+
+        Raises
+        ------
+        BrokenHistoryError
+            One of them is lost or damaged.
+        """
+        return list(self.walk())
+
+    def walk(self) -> Iterator[Commit]:
+        """As `history`, one at a time."""
         with storage_failures("reading the history of", self.url):
-            return [
-                Commit(info.id, info.parent_id, info.message, info.written_at, dict(info.metadata))
-                for info in self._repository.ancestry(snapshot_id=self.commit)
-            ]
+            yield from walk_history(self._repository, self.commit, self.url)
 
     @property
     def work_commit(self) -> str:
         """Id of the newest commit that is no mere bookkeeping: what reports are made of."""
-        newest = self.history()[0]
+        newest = next(self.walk())
         return str(newest.metadata["work_commit"]) if newest.metadata.get("kind") == BOOKKEEPING else newest.id
 
     def is_bare(self) -> bool:
         """Whether there is nothing but the empty snapshot that Icechunk itself begins with."""
-        with storage_failures("reading the history of", self.url):
-            return next(iter(self._repository.ancestry(snapshot_id=self.commit))).parent_id is None
+        return next(self.walk()).parent is None
 
     def rollback(self, commit: str) -> str:
         """Return to an earlier commit, named by the beginning of its id; ``annotations/`` stays as it is.
@@ -180,7 +141,7 @@ class Index:
             what = "No commit begins" if not found else f"{len(found)} commits begin"
             raise UsageError(f"{what} with {commit!r} in {self.url}; `semcorpus history {self.url}` lists them.")
         with storage_failures("rolling back", self.url):
-            self._repository.reset_branch(_BRANCH, found[0])
+            self._branch.point_to(found[0])
         return found[0]
 
     def drop_history(self, older_than: datetime) -> Dropped:
@@ -191,8 +152,27 @@ class Index:
         with storage_failures("deleting the history of", self.url):
             before = len(self.history())
             self._repository.expire_snapshots(older_than=older_than)
+            if self.location.is_local:
+                self._keep_rewritten_snapshots()
             swept = self._repository.garbage_collect(older_than)
+            if self.location.is_local:
+                self._drop_records()
             return Dropped(before - len(self.history()), int(swept.bytes_deleted))
+
+    def _keep_rewritten_snapshots(self) -> None:
+        """Icechunk has given the oldest commit that stays another parent: sync it, and write its record anew."""
+        folder = self.location.path / "store" / "snapshots"
+        sync_files(folder.iterdir())
+        records, _ = commit_records.read_records(self.location)
+        for commit in self.walk():
+            name, record = f"snapshots/{commit.id}", records.get(commit.id)
+            if record and commit_records.digest((folder / commit.id).read_bytes()) != record.files[name]:
+                commit_records.record_commit(self.location, commit.id, commit.parent or "", record.files)
+
+    def _drop_records(self) -> None:
+        records, _ = commit_records.read_records(self.location)
+        there = {path.name for path in (self.location.path / "store" / "snapshots").iterdir()}
+        commit_records.drop_records(self.location, records.keys() - there)
 
 
 def open_index(location: str | os.PathLike[str], *, commit: str | None = None) -> Index:
@@ -224,6 +204,8 @@ def open_index(location: str | os.PathLike[str], *, commit: str | None = None) -
     if commit is not None:
         _check_commit(repository, place, commit)
     index = Index(place, repository, commit)
+    if place.is_local and commit_records.changed_since_written(place, index.commit):
+        raise broken_history(place.url, index.commit, "it is not what was written")
     _check_format(index)
     return index
 
@@ -242,8 +224,13 @@ def create_index(location: str | os.PathLike[str], *, attributes: Mapping[str, A
     with storage_failures("creating the index", place.url):
         _check_empty(place)
         if place.is_local:
-            place.path.mkdir(parents=True, exist_ok=True)
+            make_folder(place.path)
+        if not icechunk.Repository.exists(place.child("store").icechunk_storage()):
+            _check_reference(place)
         index = Index(place, _open_or_create_store(place.child("store")))
+        if place.is_local:
+            sync_tree(place.path / "store")
+            commit_records.record_commit(place, FIRST_SNAPSHOT, "", [f"snapshots/{FIRST_SNAPSHOT}"])
     if not index.is_bare():
         raise UsageError(f"There is an index at {place.url} already; open it, or name another folder.")
     transaction = index.begin()
@@ -286,7 +273,24 @@ def _open_repository(place: Location) -> icechunk.Repository | None:
         return None
     storage = place.child("store").icechunk_storage()
     with storage_failures("opening the index", place.url):
-        return icechunk.Repository.open(storage) if icechunk.Repository.exists(storage) else None
+        if steadily(lambda: icechunk.Repository.exists(storage)):
+            return steadily(lambda: icechunk.Repository.open(storage))
+        _check_reference(place)
+        return None
+
+
+def _check_reference(place: Location) -> None:
+    """A store without a branch is none yet, unless it holds commits: then somebody's index has lost its reference."""
+    snapshots = place.child("store", "snapshots")
+    try:
+        names = snapshots.filesystem().ls(snapshots.url, detail=False)
+    except FileNotFoundError:
+        return
+    if len(names) > 1:
+        raise StorageError(
+            f"The index {place.url} has lost the reference to its newest commit, though {len(names):,} snapshots are "
+            f"there. `semcorpus repair {place.url}` finds it again; with --dry-run it only says what it would do."
+        )
 
 
 def _check_commit(repository: icechunk.Repository, place: Location, commit: str) -> None:
@@ -325,5 +329,11 @@ def _check_empty(place: Location) -> None:
     except FileNotFoundError:
         return
     # What people entered stays where a store was deleted to be made anew.
-    if not names <= {LOCK_NAME, "store", "annotations", filesystem._strip_protocol(place.url).rpartition("/")[2]}:
+    if not names <= {
+        LOCK_NAME,
+        "store",
+        "annotations",
+        commit_records.FOLDER,
+        filesystem._strip_protocol(place.url).rpartition("/")[2],
+    }:
         raise UsageError(f"The folder {place.url} is not empty and holds no index; name a new or an empty folder.")

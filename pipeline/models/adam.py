@@ -5,7 +5,7 @@ processor time in every process that trains, of which nothing is used here. Torc
 none of it, and gives the same bits.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch.optim.adam import adam
@@ -22,7 +22,7 @@ class Adam:
     """
 
     def __init__(self, parameters: Iterable[torch.nn.Parameter], *, learning_rate: float) -> None:
-        self._learning_rate = learning_rate
+        self.learning_rate = learning_rate
         self._parameters = list(parameters)
         self._means = [torch.zeros_like(parameter) for parameter in self._parameters]
         self._squares = [torch.zeros_like(parameter) for parameter in self._parameters]
@@ -32,6 +32,16 @@ class Adam:
         """Forget the gradients."""
         for parameter in self._parameters:
             parameter.grad = None
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """What the steps so far have left, by name: with it an equal optimiser goes on where this one is."""
+        named = {"mean": self._means, "square": self._squares, "step": self._steps}
+        return {f"{name}.{place}": tensor for name, tensors in named.items() for place, tensor in enumerate(tensors)}
+
+    def restore(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Go on from a `state` of an optimiser of the same parameters."""
+        for name, tensor in self.state().items():
+            tensor.copy_(state[name])
 
     @torch.no_grad()
     def step(self) -> None:
@@ -48,7 +58,7 @@ class Adam:
             amsgrad=False,
             beta1=0.9,
             beta2=0.999,
-            lr=self._learning_rate,
+            lr=self.learning_rate,
             weight_decay=0.0,
             eps=1e-8,
             maximize=False,

@@ -18,12 +18,16 @@ from pipeline.models.convolutional import ConvolutionalEncoder
 from pipeline.models.settings import ConvolutionalSettings, StackedSettings
 from pipeline.models.stacked import StackedEncoder
 from pipeline.models.training import EpochLoss, TrainedNetwork
+from pipeline.models.vector_networks.registry import FAMILIES
+from pipeline.models.vector_networks.settings import VectorSettings
+from pipeline.models.vector_networks.training import VectorEncoder
 
 _KEY = "semcorpus"
 _FORMAT = 1
-_KINDS: dict[str, type[ConvolutionalSettings] | type[StackedSettings]] = {
+_KINDS: dict[str, type[ConvolutionalSettings] | type[StackedSettings] | type[VectorSettings]] = {
     "convolutional": ConvolutionalSettings,
     "stacked": StackedSettings,
+    **{name: family.settings for name, family in FAMILIES.items()},
 }
 
 
@@ -71,7 +75,7 @@ def network_from_bytes(data: bytes) -> TrainedNetwork:
         raise WeightsError(f"The settings stored with this {kind} network cannot be read: {error}.") from error
 
 
-def build_encoder(data: bytes, *, device: str = "cpu") -> ConvolutionalEncoder | StackedEncoder:
+def build_encoder(data: bytes, *, device: str = "cpu") -> ConvolutionalEncoder | StackedEncoder | VectorEncoder:
     """Make the encoder that stored bytes describe, on ``"cpu"`` or ``"cuda"``.
 
     Raises
@@ -83,6 +87,8 @@ def build_encoder(data: bytes, *, device: str = "cpu") -> ConvolutionalEncoder |
     try:
         if isinstance(network.settings, StackedSettings):
             return StackedEncoder(network, device=device)
+        if isinstance(network.settings, VectorSettings):
+            return VectorEncoder(network, device=device)
         return ConvolutionalEncoder(network, device=device)
     except (RuntimeError, KeyError) as error:
         raise WeightsError(f"The tensors of this network do not fit its settings: {error}") from error
@@ -111,8 +117,8 @@ def _read_metadata(data: bytes) -> dict[str, Any]:
 
 
 def _settings(
-    kind: type[ConvolutionalSettings | StackedSettings], stored: dict[str, Any]
-) -> ConvolutionalSettings | StackedSettings:
+    kind: type[ConvolutionalSettings | StackedSettings | VectorSettings], stored: dict[str, Any]
+) -> ConvolutionalSettings | StackedSettings | VectorSettings:
     """JSON knows no tuples."""
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()

@@ -1,17 +1,15 @@
-"""The stacked autoencoder on vectors: greedy layers first, then the whole network.
+"""The stacked autoencoder on vectors: an encoder of L layers, a decoder that mirrors it, and the encoder's actor.
 
-Each layer is first trained alone to reproduce what reaches it; then encoder and decoder are trained together.
-Hidden layers have an activation, the code and the reconstruction are linear.
+Layers are counted through both halves, 1 to 2 L; layer 2 L + 1 - i undoes layer i, and the two are a pair.
+How it is trained, in phases of pairs, is `pipeline.models.stacked_training`.
 
 References
 ----------
-Hinton and Salakhutdinov 2006, doi:10.1126/science.1127647; Bengio et al. 2007 (greedy layer-wise training);
-Xie, Girshick and Farhadi 2016, arXiv:1511.06335 (which ends of a pair are linear).
+Hinton and Salakhutdinov 2006, doi:10.1126/science.1127647; Bengio et al. 2007 (greedy layer-wise training).
 """
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import cast
 
 import numpy as np
 import safetensors.torch
@@ -22,24 +20,17 @@ from torch.nn import functional
 
 from pipeline.errors import StageError, UsageError
 from pipeline.models.encoders import encode_in_fixed_batches
-from pipeline.models.runtime import deterministic, seeded
+from pipeline.models.products import linear
 from pipeline.models.settings import Activation, StackedSettings
-from pipeline.models.training import (
-    EpochLoss,
-    OnEpoch,
-    Split,
-    TrainedNetwork,
-    order_by_id,
-    split_rows,
-    state_to_bytes,
-    train_epochs,
-)
+from pipeline.models.training import TrainedNetwork
 
-_ACTIVATIONS: dict[Activation, Callable[[torch.Tensor], torch.Tensor]] = {
+ACTIVATIONS: dict[Activation, Callable[[torch.Tensor], torch.Tensor]] = {
+    "elu": functional.elu,
     "relu": functional.relu,
     "tanh": torch.tanh,
     "selu": functional.selu,
     "sigmoid": torch.sigmoid,
+    "linear": lambda values: values,
 }
 
 
@@ -55,8 +46,9 @@ class StackedAutoencoder(nn.Module):
 
     Notes
     -----
-    Tied, the decoder's outermost layer has a bias of its own but no weight: it multiplies with the encoder's
-    outermost weight. ``mean`` and ``scale`` are buffers, so that they are stored with the weights.
+    Pairs count from 0, the outer one. A tied pair's decoding layer has a bias of its own but no weight: it
+    multiplies with the transpose of the encoding layer's. ``mean`` and ``scale`` are buffers, so that they are
+    stored with the weights.
     """
 
     mean: torch.Tensor
@@ -65,66 +57,70 @@ class StackedAutoencoder(nn.Module):
     def __init__(self, dimension: int, settings: StackedSettings) -> None:
         super().__init__()
         widths = (dimension, *settings.layers)
-        self.activation = _ACTIVATIONS[settings.activation]
-        self.tied = settings.tied
-        self.encoders = nn.ModuleList(_linear(a, b) for a, b in pairwise(widths))
-        own = widths[1:] if settings.tied else widths
-        # decoders[i] undoes encoders[i]; tied, the first of them is missing and `outer_bias` stands for it.
-        self.decoders = nn.ModuleList(_linear(b, a) for a, b in pairwise(own))
-        self.outer_bias = nn.Parameter(torch.zeros(dimension)) if settings.tied else None
+        self.depth = len(settings.layers)
+        self.tied = tuple(reversed(settings.tied))
+        self._activations = [ACTIVATIONS[name] for name in settings.activations]
+        self.encoder_weights = nn.ParameterList(_weight(b, a) for a, b in pairwise(widths))
+        self.encoder_biases = nn.ParameterList(nn.Parameter(torch.zeros(b)) for b in widths[1:])
+        self.decoder_weights = nn.ParameterDict(
+            {str(pair): _weight(widths[pair], widths[pair + 1]) for pair in range(self.depth) if not self.tied[pair]}
+        )
+        self.decoder_biases = nn.ParameterList(nn.Parameter(torch.zeros(a)) for a in widths[:-1])
         self.register_buffer("mean", torch.zeros(dimension))
         self.register_buffer("scale", torch.ones(dimension))
-
-    @property
-    def depth(self) -> int:
-        """Number of layers of the encoder."""
-        return len(self.encoders)
 
     def standardise(self, vectors: torch.Tensor) -> torch.Tensor:
         """Centre every column with the stored mean, and scale all of them by one stored number."""
         return (vectors - self.mean) / self.scale
 
-    def encode_layer(self, inputs: torch.Tensor, layer: int) -> torch.Tensor:
-        """Apply one layer of the encoder; the last one is linear."""
-        outputs: torch.Tensor = self.encoders[layer](inputs)
-        return outputs if layer == self.depth - 1 else self.activation(outputs)
+    def encode_layer(self, inputs: torch.Tensor, pair: int) -> torch.Tensor:
+        """Apply the encoding layer of a pair."""
+        outputs = linear(inputs, self.encoder_weights[pair], self.encoder_biases[pair])
+        return self._activations[pair](outputs)
 
-    def decode_layer(self, outputs: torch.Tensor, layer: int) -> torch.Tensor:
-        """Undo one layer of the encoder; the outermost, layer 0, is linear."""
-        if layer > 0:
-            inner: torch.Tensor = self.decoders[layer - 1 if self.tied else layer](outputs)
-            return self.activation(inner)
-        if self.tied:
-            outer = cast(nn.Linear, self.encoders[0])
-            return functional.linear(outputs, outer.weight.t(), self.outer_bias)
-        reconstruction: torch.Tensor = self.decoders[0](outputs)
-        return reconstruction
+    def decode_layer(self, outputs: torch.Tensor, pair: int) -> torch.Tensor:
+        """Apply the decoding layer of a pair."""
+        weight = self.encoder_weights[pair].t() if self.tied[pair] else self.decoder_weights[str(pair)]
+        inputs = linear(outputs, weight, self.decoder_biases[pair])
+        return self._activations[2 * self.depth - 1 - pair](inputs)
 
     def encode(self, vectors: torch.Tensor) -> torch.Tensor:
         """Codes [B, code] of vectors [B, D] that are not standardised yet."""
         values = self.standardise(vectors)
-        for layer in range(self.depth):
-            values = self.encode_layer(values, layer)
+        for pair in range(self.depth):
+            values = self.encode_layer(values, pair)
         return values
 
     def decode(self, codes: torch.Tensor) -> torch.Tensor:
         """Standardised vectors [B, D] from codes [B, code]."""
-        for layer in reversed(range(self.depth)):
-            codes = self.decode_layer(codes, layer)
+        for pair in reversed(range(self.depth)):
+            codes = self.decode_layer(codes, pair)
         return codes
+
+    def decode_to_vectors(self, codes: torch.Tensor) -> torch.Tensor:
+        """Vectors [B, D] in the units of the input, from codes [B, code]."""
+        return self.decode(codes) * self.scale + self.mean
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
         """Reconstruct vectors [B, D]; the result is standardised."""
         return self.decode(self.encode(vectors))
 
+    def pair_weights(self, pair: int) -> list[nn.Parameter]:
+        """Weights of a pair; a tied pair has one."""
+        return [self.encoder_weights[pair], *([] if self.tied[pair] else [self.decoder_weights[str(pair)]])]
+
+    def pair_parameters(self, pair: int) -> list[nn.Parameter]:
+        """Weights and biases of a pair."""
+        return [*self.pair_weights(pair), self.encoder_biases[pair], self.decoder_biases[pair]]
+
 
 class StackedEncoder:
-    """Encodes vectors with a trained stacked autoencoder.
+    """Encodes vectors with a trained stacked autoencoder, and decodes codes.
 
     Parameters
     ----------
     network : TrainedNetwork
-        From `train_stacked_autoencoder` or `network_from_bytes`.
+        From `pipeline.models.stacked_training` or `network_from_bytes`.
     device : str
         ``"cpu"`` or ``"cuda"``.
     """
@@ -132,16 +128,14 @@ class StackedEncoder:
     name = "stacked"
 
     def __init__(self, network: TrainedNetwork, *, device: str = "cpu") -> None:
-        if not isinstance(network.settings, StackedSettings):
-            raise UsageError(f"Not a stacked autoencoder: its settings are {type(network.settings).__name__}.")
-        tensors = safetensors.torch.load(network.state)
         self._device = device
-        self._module = StackedAutoencoder(len(tensors["mean"]), network.settings)
-        self._module.load_state_dict(tensors)
-        self._module.to(device).eval()
-        self.input_dimension = len(tensors["mean"])
-        self.dimension = network.settings.layers[-1]
-        self.batch_size = network.settings.batch_size
+        self._module = module_of(network).to(device).eval()
+        self.input_dimension = len(self._module.mean)
+        self.dimension = len(self._module.encoder_biases[-1])
+        assert isinstance(network.settings, StackedSettings), "module_of() has seen to it"
+        # A vector's register holds up to 16 floats, two of which Torch takes at once; what is left over at the end of
+        # a batch is calculated one by one, by another exp with other last bits.
+        self.batch_size = -(-network.settings.batch_size // _LANES) * _LANES
 
     def encode(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Codes, float32 [N, code], of vectors, float32 [N, D]; N may be 0.
@@ -155,140 +149,69 @@ class StackedEncoder:
         StageError
             If a value is NaN or infinite.
         """
-        _check_vectors(vectors)
+        check_vectors(vectors)
         if vectors.shape[1] != self.input_dimension:
             raise UsageError(
                 f"This autoencoder was trained on vectors of length {self.input_dimension}, but these have "
                 f"{vectors.shape[1]}: they come from another network."
             )
+        return self._apply(self._module.encode, vectors, self.dimension)
+
+    def decode(self, codes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Vectors, float32 [N, D] in the units of the input, from codes, float32 [N, code].
+
+        Raises
+        ------
+        UsageError
+            If the codes are not float32 [N, code].
+        StageError
+            If a value is NaN or infinite.
+        """
+        check_vectors(codes)
+        if codes.shape[1] != self.dimension:
+            raise UsageError(f"This autoencoder's codes have {self.dimension} values, but these have {codes.shape[1]}.")
+        return self._apply(self._module.decode_to_vectors, codes, self.input_dimension)
+
+    def _apply(
+        self, forward: Callable[[torch.Tensor], torch.Tensor], rows: NDArray[np.float32], dimension: int
+    ) -> NDArray[np.float32]:
         return encode_in_fixed_batches(
-            self._module.encode,
-            vectors,
-            dimension=self.dimension,
-            batch_size=self.batch_size,
-            device=self._device,
+            forward, rows, dimension=dimension, batch_size=self.batch_size, device=self._device
         )
 
 
-def train_stacked_autoencoder(
-    vectors: NDArray[np.float32],
-    ids: NDArray[np.uint64],
-    *,
-    settings: StackedSettings,
-    seed: int,
-    on_epoch: OnEpoch | None = None,
-    device: str = "cpu",
-) -> TrainedNetwork:
-    """Train a stacked autoencoder layer by layer, then as a whole.
+_LANES = 32
 
-    Parameters
-    ----------
-    vectors : ndarray, float32 [N, D]
-        N at least 1; fewer rows than a batch are one batch. A constant column becomes zeros.
-    ids : ndarray, uint64 [N]
-        Unique. Splits and shuffles follow from them: the order of the rows does not matter.
-    settings : StackedSettings
-    seed : int
-    on_epoch : callable, optional
-        Called after each epoch with its `EpochLoss`.
-    device : str
-        ``"cpu"`` or ``"cuda"``; bits repeat on the same kind of device.
+OPTIMISER_PREFIX = "optimiser/"
+"""Begins the names of those tensors in a network's state that only a continued training needs."""
 
-    Returns
-    -------
-    TrainedNetwork
-        Phases of the history: ``pretrain_1`` ... one a layer, then ``finetune``.
+
+def module_of(network: TrainedNetwork) -> StackedAutoencoder:
+    """The network with its weights, on the CPU.
 
     Raises
     ------
-    StageError
-        If there are no rows, a value is not finite, or training diverges.
     UsageError
-        If shapes or types are wrong or ids repeat.
+        If it is another kind of network.
     """
-    _check_vectors(vectors)
-    order = order_by_id(ids, len(vectors))
-    rows, split = vectors[order], split_rows(ids[order], settings.test_fraction)
-    with deterministic():
-        with seeded(seed):
-            module = StackedAutoencoder(vectors.shape[1], settings)
-        _store_standardisation(module, rows[split.train])
-        module.to(device)
-        history = _train(module, rows, split, settings=settings, seed=seed, on_epoch=on_epoch, device=device)
-        return TrainedNetwork(state_to_bytes(module), settings, seed, tuple(history))
+    if not isinstance(network.settings, StackedSettings):
+        raise UsageError(f"Not a stacked autoencoder: its settings are {type(network.settings).__name__}.")
+    tensors = safetensors.torch.load(network.state)
+    module = StackedAutoencoder(len(tensors["mean"]), network.settings)
+    module.load_state_dict({name: one for name, one in tensors.items() if not name.startswith(OPTIMISER_PREFIX)})
+    return module
 
 
-def _train(
-    module: StackedAutoencoder,
-    rows: NDArray[np.float32],
-    split: Split,
-    *,
-    settings: StackedSettings,
-    seed: int,
-    on_epoch: OnEpoch | None,
-    device: str,
-) -> list[EpochLoss]:
-    def phase(
-        name: str, epochs: int, parameters: list[nn.Parameter], loss: Callable[[torch.Tensor], torch.Tensor]
-    ) -> list[EpochLoss]:
-        return train_epochs(
-            parameters,
-            lambda batch, _epoch: loss(torch.from_numpy(rows[batch]).to(device)),
-            split,
-            phase=name,
-            epochs=epochs,
-            batch_size=settings.batch_size,
-            learning_rate=settings.learning_rate,
-            seed=seed,
-            rows_per_epoch=None,
-            on_epoch=on_epoch,
-        )
+def check_vectors(vectors: NDArray[np.float32]) -> None:
+    """Refuse anything but finite vectors.
 
-    history: list[EpochLoss] = []
-    for layer in range(module.depth):
-        history += phase(
-            f"pretrain_{layer + 1}",
-            settings.pretrain_epochs,
-            _layer_parameters(module, layer),
-            lambda vectors, layer=layer: _layer_loss(module, vectors, layer),  # type: ignore[misc]
-        )
-    history += phase(
-        "finetune",
-        settings.finetune_epochs,
-        list(module.parameters()),
-        lambda vectors: functional.mse_loss(module(vectors), module.standardise(vectors)),
-    )
-    return history
-
-
-def _layer_loss(module: StackedAutoencoder, vectors: torch.Tensor, layer: int) -> torch.Tensor:
-    """How well one pair of layers reproduces what the layers below make of the vectors."""
-    with torch.no_grad():
-        inputs = module.standardise(vectors)
-        for below in range(layer):
-            inputs = module.encode_layer(inputs, below)
-    return functional.mse_loss(module.decode_layer(module.encode_layer(inputs, layer), layer), inputs)
-
-
-def _layer_parameters(module: StackedAutoencoder, layer: int) -> list[nn.Parameter]:
-    parameters = list(module.encoders[layer].parameters())
-    if layer == 0 and module.outer_bias is not None:
-        return [*parameters, module.outer_bias]
-    decoder = module.decoders[layer - 1 if module.tied else layer]
-    return [*parameters, *decoder.parameters()]
-
-
-def _store_standardisation(module: StackedAutoencoder, rows: NDArray[np.float32]) -> None:
-    mean = rows.mean(axis=0, dtype=np.float64)
-    # One scale for all columns: a column of its own scale would count as much as any other, and columns that hold
-    # little but noise, such as the last components of a rotated embedding, would drown the rest.
-    spread = float(np.sqrt(np.mean(rows.var(axis=0, dtype=np.float64))))
-    constant = spread <= 1e-6 * max(float(np.abs(mean).max()), 1e-30)
-    module.mean.copy_(torch.from_numpy(mean))
-    module.scale.fill_(1.0 if constant else spread)
-
-
-def _check_vectors(vectors: NDArray[np.float32]) -> None:
+    Raises
+    ------
+    UsageError
+        If ``vectors`` is not float32 [N, D] with D at least 1.
+    StageError
+        If a value is NaN or infinite.
+    """
     if vectors.dtype != np.float32 or vectors.ndim != 2 or vectors.shape[1] == 0:
         raise UsageError(f"Expected vectors as float32 [N, D], but found {vectors.dtype} {list(vectors.shape)}.")
     finite = np.isfinite(vectors).all(axis=1)
@@ -300,8 +223,7 @@ def _check_vectors(vectors: NDArray[np.float32]) -> None:
         )
 
 
-def _linear(n_in: int, n_out: int) -> nn.Linear:
-    layer = nn.Linear(n_in, n_out)
-    nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
+def _weight(n_out: int, n_in: int) -> nn.Parameter:
+    weight = nn.Parameter(torch.empty(n_out, n_in))
+    nn.init.xavier_uniform_(weight)
+    return weight

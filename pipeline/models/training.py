@@ -4,8 +4,10 @@ Rows are ordered by id before anything else happens, the test rows and each epoc
 of the ids, and training runs on one thread: the weights depend on the set of rows, the settings and the seed.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import safetensors.torch
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from pipeline.errors import StageError, UsageError
 from pipeline.models.adam import Adam
 from pipeline.models.settings import ConvolutionalSettings, StackedSettings
+from pipeline.models.vector_networks.settings import VectorSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +27,9 @@ class EpochLoss:
     Attributes
     ----------
     phase : str
-        ``train``, ``pretrain_1`` ... or ``finetune``.
+        ``train``, or a phase of the stacked autoencoder (``1_a`` ... ``g``).
     epoch : int
-        From 1, within the phase.
+        From 1, within the phase; 0 is before the first step.
     train_loss : float
         Mean over the epoch's training rows, each measured just before its step.
     test_loss : float or None
@@ -39,6 +42,15 @@ class EpochLoss:
     test_loss: float | None
 
 
+PCA = "pca"
+"""Phase under which the loss of principal components stands in a history."""
+
+
+def measured(loss: EpochLoss) -> float:
+    """The test loss; the training loss where no row tests."""
+    return loss.train_loss if loss.test_loss is None else loss.test_loss
+
+
 @dataclass(frozen=True, slots=True)
 class TrainedNetwork:
     """A network after training, ready to be stored or to encode.
@@ -47,7 +59,7 @@ class TrainedNetwork:
     ----------
     state : bytes
         The tensors in the safetensors format, without metadata.
-    settings : StackedSettings or ConvolutionalSettings
+    settings : StackedSettings, ConvolutionalSettings or VectorSettings
         Its type tells the kind of the network.
     seed : int
     history : tuple of EpochLoss
@@ -55,9 +67,25 @@ class TrainedNetwork:
     """
 
     state: bytes
-    settings: StackedSettings | ConvolutionalSettings
+    settings: StackedSettings | ConvolutionalSettings | VectorSettings
     seed: int
     history: tuple[EpochLoss, ...]
+
+    @property
+    def loss(self) -> float:
+        """Held-out loss of the weights that were kept; of the training rows, where none are held out.
+
+        The last phase's best epoch where early stopping kept it, else its last epoch.
+        """
+        last = [entry for entry in self.history if entry.phase == self.history[-1].phase]
+        patient = getattr(self.settings, "patience", 0) > 0
+        losses = [measured(entry) for entry in last]
+        return min(losses) if patient else losses[-1]
+
+    @property
+    def pca_loss(self) -> float | None:
+        """Loss of principal components of the code's length, on the same rows; None where they were not taken."""
+        return next((measured(entry) for entry in self.history if entry.phase == PCA), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +96,42 @@ class Split:
     train: NDArray[np.int64]
     test: NDArray[np.int64]
 
+
+class Optimiser(Protocol):
+    """Changes parameters by their gradients, as `pipeline.models.adam.Adam` does."""
+
+    learning_rate: float
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+
+    def step(self) -> None:
+        """Change the parameters by their gradients."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """When a training has had enough.
+
+    Attributes
+    ----------
+    min_steps : int
+        Steps that all epochs together have at least: on few rows an epoch is several passes over them.
+    patience : int
+        Epochs without a lower test loss after which training ends with the best weights; 0: never.
+    plateau : int
+        Epochs without a lower test loss after which the learning rate is halved; 0: never.
+    """
+
+    min_steps: int = 0
+    patience: int = 0
+    plateau: int = 0
+
+
+ALL_EPOCHS = Rules()
+"""Every epoch is one pass, all are run, and the last weights are kept."""
+
+_PLATEAU_FACTOR = 0.5
 
 BatchLoss = Callable[[NDArray[np.int64], int | None], torch.Tensor]
 OnEpoch = Callable[[EpochLoss], None]
@@ -133,8 +197,12 @@ def train_epochs(
     seed: int,
     rows_per_epoch: int | None,
     on_epoch: OnEpoch | None,
+    rules: Rules = ALL_EPOCHS,
+    optimiser: Optimiser | None = None,
+    epochs_before: int = 0,
+    penalty: Callable[[], torch.Tensor] | None = None,
 ) -> list[EpochLoss]:
-    """Train by Adam in batches whose order follows from (seed, epoch) and the ids.
+    """Train in batches whose order follows from (seed, epoch) and the ids.
 
     Parameters
     ----------
@@ -143,41 +211,119 @@ def train_epochs(
         Positions of rows (int64) and the epoch (None when testing) to the mean loss over these rows.
     split : Split
     phase, epochs, batch_size, learning_rate, seed
-        The last batch of an epoch may be shorter.
+        The last batch of an epoch may be shorter; fewer rows than a batch are one batch.
     rows_per_epoch : int or None
         At most so many rows an epoch (and so many test rows), other ones each time; None takes all.
     on_epoch : callable or None
         Called after each epoch.
+    rules : Rules
+        When to stop before the last epoch, and what an epoch is on few rows.
+    optimiser : Optimiser, optional
+        One that has taken steps on ``parameters`` before; else Adam begins anew.
+    epochs_before : int
+        Epochs of this phase that were run before.
+    penalty : callable, optional
+        Added to what a step lowers; the losses in the history are without it.
 
     Returns
     -------
     list of EpochLoss
+        With ``rules.patience`` and test rows the first is of epoch ``epochs_before``: the losses before any step.
 
     Raises
     ------
     StageError
         If the loss is no longer finite.
     """
-    optimiser = Adam(parameters, learning_rate=learning_rate)
+    optimiser = Adam(parameters, learning_rate=learning_rate) if optimiser is None else optimiser
+    watch = _Watch(parameters, rules, optimiser) if len(split.test) else None
+    passes = _passes(split, epochs, batch_size, rows_per_epoch, rules.min_steps)
     history: list[EpochLoss] = []
-    for epoch in range(1, epochs + 1):
-        order = np.argsort(hash_ids(split.ids[split.train], STREAM_ORDER, seed, epoch), kind="stable")
-        rows = split.train[order][:rows_per_epoch]
-        total = 0.0
-        for start in range(0, len(rows), batch_size):
-            batch = rows[start : start + batch_size]
-            loss = batch_loss(batch, epoch)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            total += loss.item() * len(batch)
-        history.append(
-            EpochLoss(phase, epoch, total / len(rows), _test_loss(batch_loss, split, batch_size, rows_per_epoch))
-        )
+
+    def report(epoch: int, train_loss: float) -> float | None:
+        test_loss = _test_loss(batch_loss, split, batch_size, rows_per_epoch)
+        history.append(EpochLoss(phase, epoch, train_loss, test_loss))
         _check_finite(history[-1])
         if on_epoch is not None:
             on_epoch(history[-1])
+        return test_loss
+
+    if watch is not None and rules.patience:
+        rows = split.train[:rows_per_epoch]
+        watch.look(report(epochs_before, _mean_loss(batch_loss, rows, batch_size)))
+    for epoch in range(epochs_before + 1, epochs_before + epochs + 1):
+        losses = [
+            _train_pass(batch_loss, penalty, optimiser, rows[:rows_per_epoch], epoch, batch_size)
+            for rows in (_rows_of_pass(split, seed, epoch, turn) for turn in range(passes))
+        ]
+        test_loss = report(epoch, sum(losses) / passes)
+        if watch is not None and watch.look(test_loss):
+            break
+    if watch is not None:
+        watch.keep_best()
     return history
+
+
+def _passes(split: Split, epochs: int, batch_size: int, rows_per_epoch: int | None, min_steps: int) -> int:
+    """Passes over the rows that make an epoch, so that all epochs together have ``min_steps`` steps."""
+    rows = len(split.train) if rows_per_epoch is None else min(len(split.train), rows_per_epoch)
+    steps = -(-rows // batch_size) * max(1, epochs)
+    return max(1, -(-min_steps // steps))
+
+
+def _rows_of_pass(split: Split, seed: int, epoch: int, turn: int) -> NDArray[np.int64]:
+    """Training rows in the order of one pass of an epoch."""
+    stream = (seed, epoch) if turn == 0 else (seed, epoch, turn)
+    return split.train[np.argsort(hash_ids(split.ids[split.train], STREAM_ORDER, *stream), kind="stable")]
+
+
+def _train_pass(
+    batch_loss: BatchLoss,
+    penalty: Callable[[], torch.Tensor] | None,
+    optimiser: Optimiser,
+    rows: NDArray[np.int64],
+    epoch: int,
+    batch_size: int,
+) -> float:
+    total = 0.0
+    for start in range(0, len(rows), batch_size):
+        batch = rows[start : start + batch_size]
+        loss = batch_loss(batch, epoch)
+        optimiser.zero_grad()
+        (loss if penalty is None else loss + penalty()).backward()
+        optimiser.step()
+        total += loss.item() * len(batch)
+    return total / len(rows)
+
+
+class _Watch:
+    """Looks at the test loss after each epoch: keeps the best weights, halves the learning rate, says when to stop."""
+
+    def __init__(self, parameters: Sequence[torch.nn.Parameter], rules: Rules, optimiser: Optimiser) -> None:
+        self._parameters, self._rules, self._optimiser = parameters, rules, optimiser
+        self._best = math.inf
+        self._weights: list[torch.Tensor] = []
+        self._since_best = self._since_change = 0
+
+    def look(self, test_loss: float | None) -> bool:
+        """Whether to stop here."""
+        assert test_loss is not None, "there are test rows"
+        self._since_best += 1
+        self._since_change += 1
+        if test_loss < self._best:
+            self._best, self._since_best, self._since_change = test_loss, 0, 0
+            if self._rules.patience:
+                self._weights = [parameter.detach().clone() for parameter in self._parameters]
+        if self._rules.plateau and self._since_change >= self._rules.plateau:
+            self._optimiser.learning_rate *= _PLATEAU_FACTOR
+            self._since_change = 0
+        return bool(self._rules.patience) and self._since_best >= self._rules.patience
+
+    @torch.no_grad()
+    def keep_best(self) -> None:
+        """Put the best weights back, if they were kept."""
+        for parameter, weights in zip(self._parameters, self._weights, strict=bool(self._weights)):
+            parameter.copy_(weights)
 
 
 def state_to_bytes(module: torch.nn.Module, *, metadata: Mapping[str, str] | None = None) -> bytes:
@@ -191,13 +337,15 @@ def _test_loss(batch_loss: BatchLoss, split: Split, batch_size: int, rows_per_ep
     if rows_per_epoch is not None and len(rows) > rows_per_epoch:
         # By hash and not by rank: the lowest ids are no fair sample where ids are row numbers.
         rows = rows[np.argsort(hash_ids(split.ids[rows], STREAM_ORDER), kind="stable")][:rows_per_epoch]
-    if len(rows) == 0:
-        return None
+    return None if len(rows) == 0 else _mean_loss(batch_loss, rows, batch_size)
+
+
+@torch.no_grad()
+def _mean_loss(batch_loss: BatchLoss, rows: NDArray[np.int64], batch_size: int) -> float:
     total = 0.0
-    with torch.no_grad():
-        for start in range(0, len(rows), batch_size):
-            batch = rows[start : start + batch_size]
-            total += batch_loss(batch, None).item() * len(batch)
+    for start in range(0, len(rows), batch_size):
+        batch = rows[start : start + batch_size]
+        total += batch_loss(batch, None).item() * len(batch)
     return total / len(rows)
 
 

@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 
 from pipeline.config import Recipe
 from pipeline.errors import UsageError
-from pipeline.index.store import Commit, Index, open_index
+from pipeline.index.history import Commit
+from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table
 from pipeline.operations.expiring import parse_age
 from pipeline.operations.remembered import stored_recipe
-from pipeline.records import SCALE_STATUSES_WITH_VALUE
+from pipeline.records import SCALE_STATUSES_WITH_VALUE, is_side_file
+from pipeline.stages.clustering.stored import group_of, stored_clusterings
 from pipeline.stages.files.ledger import hex_md5, read_files, read_images
 from pipeline.stages.neighbours.tables import neighbours_group
-from pipeline.stages.result_keys import clusters_group
+from pipeline.stages.vectors.sets import vector_sets
 
-_FAILED = frozenset({"corrupt", "unsupported", "unreadable", "too_large"})
+_FAILED = frozenset({"corrupt", "unsupported", "unreadable", "too_large", "not_judged"})
 _MOST_NAMED = 20  # files or clusters that the Markdown names; the figures count all
 _UNUSUAL = 0.99  # the quantile of the older pictures' nearest distances beyond which a new picture is unlike any
 
@@ -68,6 +70,8 @@ class Changes:
         Commits.
     new, changed, gone, failed : tuple of str
         Paths of files; ``failed`` holds ``path: reason`` of those that became failures.
+    side : tuple of str
+        Paths of new files that are no pictures by intention; these are neither in ``new`` nor in ``failed``.
     moved : tuple of (str, str)
         Old and new path of files with the same bytes.
     new_images : int
@@ -90,6 +94,7 @@ class Changes:
     changed: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    side: tuple[str, ...] = ()
     moved: tuple[tuple[str, str], ...] = ()
     new_images: int = 0
     new_pictures: int = 0
@@ -109,6 +114,7 @@ class Changes:
                 ("moved", self.moved),
                 ("gone", self.gone),
                 ("failed", self.failed),
+                ("side file" if len(self.side) == 1 else "side files", self.side),
             )
             if found
         ]
@@ -193,10 +199,12 @@ def _files(old: Mapping[str, NDArray[Any]], new: Mapping[str, NDArray[Any]]) -> 
     moved = _moved(earlier, later, sorted(appeared), sorted(vanished))
     appeared -= {path for _, path in moved}
     vanished -= {path for path, _ in moved}
+    side = sorted(path for path in appeared if is_side_file(path, later[path][1]))
+    appeared -= set(side)
     failed = [
         f"{path}: {later[path][2]}"
         for path in sorted(here)
-        if later[path][1] in _FAILED and (path not in there or earlier[path][1] not in _FAILED)
+        if _has_failed(path, later[path][1]) and (path not in there or not _has_failed(path, earlier[path][1]))
     ]
     changed = [path for path in sorted(here & there) if earlier[path][0] != later[path][0]]
     return {
@@ -205,7 +213,12 @@ def _files(old: Mapping[str, NDArray[Any]], new: Mapping[str, NDArray[Any]]) -> 
         "gone": tuple(sorted(vanished)),
         "moved": tuple(moved),
         "failed": tuple(failed),
+        "side": tuple(side),
     }
+
+
+def _has_failed(path: str, status: str) -> bool:
+    return status in _FAILED and not is_side_file(path, status)
 
 
 def _ledger(files: Mapping[str, NDArray[Any]]) -> dict[str, tuple[str, str, str]]:
@@ -253,16 +266,13 @@ def _scales(root: zarr.Group, pictures: NDArray[np.int64]) -> dict[str, int]:
 def _growth(before: zarr.Group, after: zarr.Group, recipe: Recipe) -> tuple[Growth, ...]:
     """Of each method the clustering with the middle k: of all of them the list would say the same many times."""
     found: list[Growth] = []
-    for vectors in recipe.vector_sets:
-        for method in recipe.cluster.methods:
-            group = clusters_group(vectors, method)
-            old, new = read_table(before, group, "images", "labels"), read_table(after, group, "images", "labels")
-            if not old or not new or old["labels"].shape[1] != new["labels"].shape[1]:
-                continue
-            ks: Any = after[group].attrs["k"]
-            column = len(ks) // 2
-            name = f"{vectors}-{method}-k{ks[column]}"
-            found += _grown(name, old["images"], old["labels"][:, column], new["images"], new["labels"][:, column])
+    for stored in stored_clusterings(after, recipe):
+        old, new = read_table(before, group_of(stored.part), "images", "labels"), stored.read(after, "images", "labels")
+        if not old or not new or old["labels"].shape[1] != new["labels"].shape[1]:
+            continue
+        middle = stored.clusterings[len(stored.k) // 2]
+        columns = old["labels"][:, middle.column], new["labels"][:, middle.column]
+        found += _grown(middle.name, old["images"], columns[0], new["images"], columns[1])
     return tuple(sorted(found, key=lambda growth: (growth.before - growth.after, growth.clustering, growth.cluster)))
 
 
@@ -273,6 +283,9 @@ def _grown(
     new_images: NDArray[np.int64],
     new: NDArray[np.int64],
 ) -> list[Growth]:
+    """Clusters that have more pictures than the one they come from; pictures in no cluster (-1) count nowhere."""
+    old_images, old = old_images[old >= 0], old[old >= 0]
+    new_images, new = new_images[new >= 0], new[new >= 0]
     _, at_old, at_new = np.intersect1d(old_images, new_images, return_indices=True)
     if not len(at_old):
         return []
@@ -289,18 +302,17 @@ def _grown(
 
 def _drift(root: zarr.Group, recipe: Recipe, pictures: NDArray[np.int64]) -> list[Drift]:
     rows: list[Drift] = []
-    for vectors in recipe.vector_sets:
-        group = root.get(neighbours_group(vectors))
-        images: Any = root.get(f"{clusters_group(vectors, recipe.cluster.methods[0])}/images")
-        if not isinstance(group, zarr.Group) or images is None or images.shape[0] != group["distances"].shape[0]:  # type: ignore[union-attr]
+    for vectors in vector_sets(root, recipe):
+        group = root.get(neighbours_group(vectors.name))
+        if not isinstance(group, zarr.Group) or group["distances"].shape[0] != len(vectors.rows):  # type: ignore[union-attr]
             continue
         nearest = np.asarray(group["distances"][:, 0], np.float64)  # type: ignore[index]
-        fresh = np.isin(np.asarray(images[:]), pictures)
+        fresh = np.isin(vectors.rows, pictures)
         if fresh.any() and not fresh.all():
             older = nearest[~fresh]
             ratio = float(np.median(nearest[fresh]) / max(float(np.median(older)), np.finfo(float).tiny))
             unlike = int(np.sum(nearest[fresh] > np.quantile(older, _UNUSUAL)))
-            rows.append(Drift(vectors, int(fresh.sum()), ratio, unlike))
+            rows.append(Drift(vectors.name, int(fresh.sum()), ratio, unlike))
     return rows
 
 
@@ -314,6 +326,7 @@ def to_markdown(changes: Changes, *, title: str) -> str:
         ("moved files", len(changes.moved)),
         ("gone files", len(changes.gone)),
         ("files that failed", len(changes.failed)),
+        ("new side files, no pictures by intention", len(changes.side)),
         ("new images", changes.new_images),
         ("new pictures", changes.new_pictures),
         *((f"new duplicates, {relation.replace('_', ' ')}", n) for relation, n in changes.new_duplicates.items()),
@@ -322,6 +335,7 @@ def to_markdown(changes: Changes, *, title: str) -> str:
     lines += ["| what | number |", "|---|---:|", *(f"| {what} | {number:,} |" for what, number in rows), ""]
     lines += _section("Failed", changes.failed)
     lines += _section("New", changes.new)
+    lines += _section("New side files", changes.side)
     lines += _section("Changed", changes.changed)
     lines += _section("Moved", [f"{old} -> {new}" for old, new in changes.moved])
     lines += _section("Gone", changes.gone)

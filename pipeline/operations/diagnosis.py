@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.index.store import software_version
+from pipeline.index.transaction import software_version
 
 _NEEDED = (
     "dask",

@@ -5,6 +5,7 @@ the data bar, which may name people too, is cut off on request.
 """
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -25,6 +26,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
+from pipeline.corpus.csv_text import cell_text
 from pipeline.corpus.source import Corpus
 from pipeline.engine import Engines, WorkFailedError
 from pipeline.errors import ImageError, ShardError, StageError, UsageError
@@ -34,6 +36,7 @@ from pipeline.index.tables import read_table
 from pipeline.operations.remembered import stored_corpus, stored_recipe
 from pipeline.progress import Listener, StageFinished, StageStarted, TaskDone
 from pipeline.runtime.keys import scale_key
+from pipeline.stages.clustering.stored import cluster_labels, find_clustering, stored_clusterings
 from pipeline.stages.files.contents import Contents
 from pipeline.stages.files.ledger import Source, read_images, representatives, sources_of
 from pipeline.stages.selection import done_rows
@@ -43,6 +46,7 @@ Kind = Literal["pairs", "labels", "clusters", "tables"]
 _PICTURES_PER_TASK = 32
 _SECONDS_PER_PICTURE = 0.04
 _LEAST_PICTURE = 0.5  # less than this share above a "bar" is no bar but a misread picture
+_LONGEST_FOLDER_BYTES = 120  # some file systems take 143, and whole paths are limited, too
 _SETTINGS_FILE = "export.json"
 _MANIFEST_FILE = "manifest.csv"
 
@@ -136,7 +140,16 @@ def folder_name(label: str) -> str:
     ('Fibres/bundle', '_/etc', 'a_b')
     """
     parts = (re.sub(r"[^\w .+()-]", "_", part).strip(" .") for part in label.split("/"))
-    return "/".join(part or "_" for part in parts)
+    return "/".join(_short(part) or "_" for part in parts)
+
+
+def _short(part: str) -> str:
+    """A name that every file system takes; a cut one ends in a digest of the whole, so that no two become one."""
+    if len(part.encode()) <= _LONGEST_FOLDER_BYTES:
+        return part
+    digest = hashlib.md5(part.encode(), usedforsecurity=False).hexdigest()[:8]
+    kept = part.encode()[: _LONGEST_FOLDER_BYTES - 9].decode(errors="ignore").rstrip(" .")
+    return f"{kept}~{digest}"
 
 
 def _prepare(out: Path, settings: ExportSettings) -> None:
@@ -158,7 +171,7 @@ def _prepare(out: Path, settings: ExportSettings) -> None:
 
 
 def _items(root: zarr.Group, recipe: Recipe, settings: ExportSettings) -> Iterator[_Item]:
-    folders = _folders(root, settings)
+    folders = _folders(root, recipe, settings)
     rows = representatives(root)
     chosen = rows if folders is None else rows[np.isin(rows, list(folders))]
     tops = _bar_tops(root, recipe) if settings.crop_bar else {}
@@ -166,7 +179,7 @@ def _items(root: zarr.Group, recipe: Recipe, settings: ExportSettings) -> Iterat
         yield _Item(source, "" if folders is None else folders[source.image], tops.get(source.image, -1))
 
 
-def _folders(root: zarr.Group, settings: ExportSettings) -> dict[int, str] | None:
+def _folders(root: zarr.Group, recipe: Recipe, settings: ExportSettings) -> dict[int, str] | None:
     """The folder of each picture that is wanted; None for pairs, which have no folders."""
     if settings.kind == "pairs":
         return None
@@ -178,15 +191,17 @@ def _folders(root: zarr.Group, settings: ExportSettings) -> dict[int, str] | Non
         good = ~table["contradictory"]
         pairs = zip(table["images"][good].tolist(), table["label"][good].tolist(), strict=True)
         return {int(image): folder_name(str(label)) for image, label in pairs}
-    group, _, k = settings.name.rpartition("-k")
-    known = _names(root, "clusters")
-    ks: Any = root[f"clusters/{group}"].attrs["k"] if group in known else []
-    if not k.isdigit() or int(k) not in ks:
-        example = f", for example {known[0]}-k{root[f'clusters/{known[0]}'].attrs['k'][0]}" if known else ""  # type: ignore[index]
+    found = find_clustering(root, recipe, settings.name)
+    if found is None:
+        known = [one.name for stored in stored_clusterings(root, recipe) for one in stored.clusterings]
+        example = f", for example {known[0]}" if known else ""
         raise UsageError(f"There is no clustering {settings.name!r}; name one of the report's{example}.")
-    table = read_table(root, f"clusters/{group}", "images", "labels")
-    labels = table["labels"][:, list(ks).index(int(k))]
-    return {int(i): f"cluster_{c:04d}" for i, c in zip(table["images"].tolist(), labels.tolist(), strict=True)}
+    stored, clustering = found
+    return {image: _cluster_folder(c) for image, c in cluster_labels(stored, root, clustering).items()}
+
+
+def _cluster_folder(cluster: int) -> str:
+    return f"cluster_{cluster:04d}" if cluster >= 0 else "no_cluster"
 
 
 def _names(root: zarr.Group, group: str) -> list[str]:
@@ -261,15 +276,22 @@ def _write_manifest(root: zarr.Group, recipe: Recipe, items: Sequence[_Item], ou
             kept = item.rows if item.rows >= _LEAST_PICTURE * height else height
             scale = nm_per_px.get(row, float("nan"))
             shown = "" if np.isnan(scale) else f"{scale:.6g}"
-            writer.writerow([item.source.md5.hex(), item.folder, int(images["width_px"][row]), height, kept, shown])
+            folder = cell_text(item.folder)
+            writer.writerow([item.source.md5.hex(), folder, int(images["width_px"][row]), height, kept, shown])
 
 
 def _flat(table: pa.Table) -> pa.Table:
-    """The table with its lists of paths as text, which CSV can hold."""
-    if "paths" not in table.column_names:
-        return table
-    texts = pa.array(["\n".join(paths) for paths in table["paths"].to_pylist()], pa.string())
-    return table.set_column(table.schema.get_field_index("paths"), "paths", texts)
+    """The table with its lists of paths as text, which CSV can hold, and with texts that no spreadsheet obeys."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_list(field.type):
+            lists = table[field.name].to_pylist()
+            texts = [None if values is None else cell_text("\n".join(values)) for values in lists]
+        elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            texts = [None if text is None else cell_text(text) for text in table[field.name].to_pylist()]
+        else:
+            continue
+        table = table.set_column(place, field.name, pa.array(texts, pa.large_string()))
+    return table
 
 
 def _export_tables(index: Index, out: Path) -> Exported:

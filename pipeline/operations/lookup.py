@@ -15,6 +15,7 @@ from pipeline.index.store import Index
 from pipeline.index.tables import read_table
 from pipeline.operations.remembered import stored_corpus, stored_recipe
 from pipeline.runtime.keys import scale_key
+from pipeline.stages.clustering.stored import stored_clusterings
 from pipeline.stages.files.ledger import hex_md5, read_files, read_images
 from pipeline.stages.neighbours.tables import read_neighbours
 from pipeline.stages.scale.rows import ARRAYS as SCALE_ARRAYS
@@ -42,8 +43,8 @@ def image_facts(index: Index, image: str) -> dict[str, Any]:
     root, recipe = index.read(), stored_recipe(index)
     files = read_files(root)
     paths = files["path"].tolist()
-    path = _relative(image, stored_corpus(index))
-    if path in paths:
+    path = next((name for name in _names(image, stored_corpus(index)) if name in paths), None)
+    if path is not None:
         row = paths.index(path)
         number = int(files["image"][row])
         if number < 0:
@@ -62,7 +63,7 @@ def image_row(index: Index, image: str) -> int:
     """
     root = index.read()
     files = read_files(root)
-    found = np.flatnonzero(files["path"] == _relative(image, stored_corpus(index)))
+    found = np.flatnonzero(np.isin(files["path"].astype(str), _names(image, stored_corpus(index))))
     if not len(found):
         return row_of_md5(root, image, index.url)
     number = int(files["image"][found[0]])
@@ -71,9 +72,10 @@ def image_row(index: Index, image: str) -> int:
     return number
 
 
-def _relative(image: str, corpus: str) -> str:
+def _names(image: str, corpus: str) -> tuple[str, str]:
+    """What an image may be called in the ledger: as it is named, which is what the ledger shows, or as a file is."""
     path = os.path.abspath(image)
-    return escape_path(os.path.relpath(path, corpus) if path.startswith(corpus + os.sep) else image)
+    return image, escape_path(os.path.relpath(path, corpus) if path.startswith(corpus + os.sep) else image)
 
 
 def row_of_md5(root: zarr.Group, text: str, url: str) -> int:
@@ -159,15 +161,15 @@ def _scale(root: zarr.Group, recipe: Recipe, picture: int) -> dict[str, Any]:
 
 
 def _clusters(root: zarr.Group, recipe: Recipe, picture: int) -> dict[str, dict[str, int]]:
+    """The picture's cluster by set of vectors and method, then by k: ``k10``, or ``own`` without a k."""
     found: dict[str, dict[str, int]] = {}
-    for vectors in recipe.vector_sets:
-        for method in recipe.cluster.methods:
-            name = f"{vectors}-{method}"
-            if f"clusters/{name}" in root:
-                table = read_table(root, f"clusters/{name}", "images", "labels")
-                ks: Any = root[f"clusters/{name}"].attrs["k"]
-                for row in np.flatnonzero(table["images"] == picture).tolist():
-                    found[name] = {f"k{k}": int(table["labels"][row, column]) for column, k in enumerate(ks)}
+    for stored in stored_clusterings(root, recipe):
+        table = stored.read(root, "images", "labels")
+        for row in np.flatnonzero(table["images"] == picture).tolist():
+            found[stored.part] = {
+                "own" if one.k is None else f"k{one.k}": int(table["labels"][row, one.column])
+                for one in stored.clusterings
+            }
     return found
 
 

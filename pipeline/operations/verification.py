@@ -1,6 +1,6 @@
 """A full check of an index: every chunk readable, every row consistent, every file still there."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,9 @@ from pipeline.config import Recipe
 from pipeline.corpus.listing import positions, texts
 from pipeline.corpus.names import split_page
 from pipeline.corpus.source import Corpus
-from pipeline.errors import ImageError, StorageError
+from pipeline.errors import ImageError, StorageError, UsageError
+from pipeline.index.annotations import check_annotations
+from pipeline.index.history_check import check_history
 from pipeline.index.reports import check_report_files
 from pipeline.index.rows import KEY
 from pipeline.index.store import Index
@@ -24,43 +26,91 @@ from pipeline.stages.files.ledger import bytes_md5, read_files, read_images
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check: what was looked at, how many things, and what is wrong (empty if nothing)."""
+    """One check: what was looked at, how many things, and what is wrong (empty if nothing).
+
+    ``note`` says why something was not looked at, which is no problem.
+    """
 
     what: str
     checked: int
     problem: str = ""
+    note: str = ""
 
 
-def verify_index(index: Index, *, read_corpus: bool = False) -> Iterator[Finding]:
-    """Check the store against itself, the reports against their manifest, and the ledger against the corpus.
+def verify_index(index: Index, *, read_corpus: bool = False, corpus: str = "") -> Iterator[Finding]:
+    """Check the store against itself and its records, reports and annotations, and the ledger against the corpus.
 
     Parameters
     ----------
     index : Index
     read_corpus : bool
         Also read every file again and compare its MD5; otherwise sizes and times are compared.
+    corpus : str
+        The corpus, where it is no local folder. An index may come from anybody: the address that is stored in it is
+        contacted only if it is named here.
+
+    Raises
+    ------
+    UsageError
+        ``corpus`` is another than the index was made from.
     """
+    yield from _history(index)
+    place = _confirmed(stored_corpus(index), corpus)
     root, recipe = index.read(), stored_recipe(index)
     broken = False
-    for finding in _readable_arrays(root):
+    for finding in check_arrays(index):
         broken |= bool(finding.problem)
         yield finding
-    yield from _stored_chunks(index, root)
     if not broken:
         yield from _ledger(root)
         yield from _rows(root, recipe)
     for problem in check_report_files(index.location):
         yield Finding("reports", 1, problem)
+    yield from _annotations(index)
+    if not place:
+        yield Finding("corpus", 0, note=f"not compared with {stored_corpus(index)}: confirm it with --corpus")
+        return
     try:
-        yield from _corpus(root, Corpus(stored_corpus(index), recipe.corpus), recipe, read_corpus)
+        yield from _corpus(root, Corpus(place, recipe.corpus), recipe, read_corpus)
     except StorageError as error:  # the ledger itself cannot be read: said above, chunk by chunk
         yield Finding("corpus", 1, f"The corpus was not compared: {error}")
 
 
-def _readable_arrays(root: zarr.Group) -> Iterator[Finding]:
+def _history(index: Index) -> Iterator[Finding]:
+    checked = 0
+    for what, problem in check_history(index):
+        checked += 1
+        if problem:
+            yield Finding(what, 1, problem)
+    yield Finding("files of the history", checked)
+
+
+def _annotations(index: Index) -> Iterator[Finding]:
+    checked, problems = check_annotations(index.location)
+    for problem in problems:
+        yield Finding("annotations", 1, problem)
+    yield Finding("annotations", checked)
+
+
+def check_arrays(index: Index, paths: Collection[str] | None = None) -> Iterator[Finding]:
+    """Read every chunk of all arrays at the index' commit, or of those named, and look for chunks that are lost."""
+    root = index.read()
+    yield from _readable_arrays(root, paths)
+    if paths is None:
+        yield from _stored_chunks(index, root)
+
+
+def _confirmed(stored: str, named: str) -> str:
+    """The corpus to compare with; empty for one elsewhere that nobody has named."""
+    if named and Corpus(named).url != Corpus(stored).url:
+        raise UsageError(f"The index was made from {stored}, not from {named}.")
+    return stored if named or Corpus(stored).is_local else ""
+
+
+def _readable_arrays(root: zarr.Group, paths: Collection[str] | None) -> Iterator[Finding]:
     """Read every chunk; its checksum is compared on the way."""
     for path, array in root.members(max_depth=None):
-        if not isinstance(array, zarr.Array):
+        if not isinstance(array, zarr.Array) or (paths is not None and path not in paths):
             continue
         unit = (array.shards or array.chunks)[0]
         for start in range(0, array.shape[0], unit):

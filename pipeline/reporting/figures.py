@@ -34,7 +34,8 @@ FIGURES: dict[str, FigureKind] = {
     ),
     "training": FigureKind(
         figures_vectors.training,
-        "Curves: training loss (solid) and test loss (dashed) by epoch, a colour for each phase.",
+        "Curves: training loss (solid) and test loss (dashed) by epoch, a colour for each phase; "
+        "gray lines are the losses of principal components of the same length.",
     ),
     "two_nn": FigureKind(
         figures_vectors.two_nn,

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from pipeline.reporting.code_quality import PCA
 from pipeline.reporting.columns import Tables, distinct, filled, numbers, texts, where
 from pipeline.reporting.figure_style import INK, MUTED, PALETTE, draw, log_axis, series_style, short, whole_ticks
 from pipeline.reporting.terminal import QUOTED_FRACTION
@@ -39,7 +40,13 @@ def training(tables: Tables) -> bytes | None:
 def _paint_losses(axes: Axes, table: pa.Table, name: str) -> None:
     phases = texts(table, "phase")
     drawn = []
-    for place, phase in enumerate(distinct(phases)[:MAX_SERIES]):
+    for phase, column, line in ((PCA, "train_loss", "-"), (PCA, "test_loss", (0, (3, 1.5)))):
+        floor = numbers(table, column)[np.array([item == phase for item in phases])]
+        if floor.size and np.isfinite(floor[0]):
+            drawn.append(floor[:1])
+            kind = "training" if column == "train_loss" else "test"
+            axes.axhline(floor[0], linestyle=line, color=MUTED, linewidth=1, label=f"principal components, {kind}")
+    for place, phase in enumerate([name for name in distinct(phases) if name != PCA][:MAX_SERIES]):
         rows = np.array([item == phase for item in phases])
         epoch = numbers(table, "epoch")[rows]
         order = np.argsort(epoch, kind="stable")
@@ -58,7 +65,7 @@ def _paint_losses(axes: Axes, table: pa.Table, name: str) -> None:
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss")
     whole_ticks(axes, "x")
-    if len(axes.get_lines()) > 4:
+    if len(axes.get_lines()) > 3:
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     elif values.size:
         axes.legend(loc="best")

@@ -147,6 +147,7 @@ def _tables(tables: Mapping[str, pa.Table]) -> dict[str, sections.TableView | No
         "dimension": sections.dimension_table(tables),
         "findings": sections.finding_table(tables),
         "neighbours": sections.neighbour_table(tables),
+        "codes": sections.code_table(tables),
         "preservation": sections.preservation_table(tables),
         "distances": sections.distance_table(tables),
         "clusterings": sections.clustering_table(tables),

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipeline.records import SCALE_STATUSES_WITH_VALUE
+from pipeline.records import SCALE_STATUSES_WITH_VALUE, is_side_file
 from pipeline.reporting import agreement
+from pipeline.reporting.code_quality import code_qualities
 from pipeline.reporting.columns import Tables, counts, filled, flags, numbers, texts
 from pipeline.reporting.facts import length
 from pipeline.reporting.terminal import DAMAGED_STATUSES, representatives
 
 MAX_ROWS = 100
 NO_VALUE = "\N{EN DASH}"
-_WITHOUT_PICTURE = (*DAMAGED_STATUSES, "unsupported")
+_WITHOUT_PICTURE = (*DAMAGED_STATUSES, "not_judged", "unsupported", "left_out")
 
 SCALE_MEANING = {
     "read": "read from the scale bar; the file's metadata has no value",
@@ -35,8 +36,11 @@ STATUS_MEANING = {
     "document": "several pages, each with a row of its own",
     "corrupt": "an image, but damaged",
     "unsupported": "not an image, or of a format that cannot be read here",
+    "side_file": "no picture by intention: a text, a table, a hidden file (`unsupported` in the ledger)",
     "unreadable": "the bytes could not be had",
     "too_large": "larger than the limits allow",
+    "not_judged": "the machine failed while it was judged, which says nothing of it; the next run tries again",
+    "left_out": "a link out of the corpus, which is not followed",
     "gone": "was there in an earlier run",
 }
 RELATION_MEANING = {
@@ -67,10 +71,15 @@ def status_table(tables: Tables) -> TableView | None:
     if files is None:
         return None
     rows = [
-        (word.replace("_", " "), f"{count:,}", STATUS_MEANING.get(word, ""))
-        for word, count in counts(texts(files, "status"))
+        (word.replace("_", " "), f"{count:,}", STATUS_MEANING.get(word, "")) for word, count in counts(_statuses(files))
     ]
     return TableView("Status of every file", ("status", "files", "meaning"), rows, frozenset({1}))
+
+
+def _statuses(files: pa.Table) -> list[str]:
+    """The status of each file; what is no picture by intention is told from what should be one."""
+    pairs = zip(texts(files, "path"), texts(files, "status"), strict=True)
+    return ["side_file" if is_side_file(path, status) else status for path, status in pairs]
 
 
 def damaged_table(tables: Tables) -> TableView | None:
@@ -79,7 +88,7 @@ def damaged_table(tables: Tables) -> TableView | None:
     if files is None:
         return None
     order = {word: place for place, word in enumerate(_WITHOUT_PICTURE)}
-    every = zip(texts(files, "path"), texts(files, "status"), texts(files, "reason"), strict=True)
+    every = zip(texts(files, "path"), _statuses(files), texts(files, "reason"), strict=True)
     rows = sorted((row for row in every if row[1] in order), key=lambda row: (order[row[1]], row[0]))
     shown = [(path, status.replace("_", " "), reason) for path, status, reason in rows[:MAX_ROWS]]
     if not shown:
@@ -182,6 +191,19 @@ def neighbour_table(tables: Tables) -> TableView | None:
     return _plain(tables, "neighbours", "Nearest neighbours", headers, numeric=("n_points", "k", "recall"))
 
 
+def code_table(tables: Tables) -> TableView | None:
+    """Return what the codes lose, beside principal components."""
+    found = code_qualities(tables)
+    if not found:
+        return None
+    rows: list[tuple[str, ...]] = [
+        (one.codes, str(one.epochs), _spelled(one.loss), _spelled(one.pca_loss), one.kept, one.statement)
+        for one in found
+    ]
+    headers = ("codes", "epochs", "loss", "loss of components", "kept", "statement")
+    return TableView("What the codes lose", headers, rows, frozenset(range(1, 4)))
+
+
 def preservation_table(tables: Tables) -> TableView | None:
     """Return how well codes keep neighbourhoods."""
     headers = ("codes", "vectors", "n_points", "n_neighbours", "trustworthiness", "continuity", "share_kept")
@@ -201,14 +223,14 @@ def clustering_table(tables: Tables) -> TableView | None:
 
 
 def agreement_table(tables: Tables) -> TableView | None:
-    """Return the scores of real clusterings, best NMI first; the level only where label sets have several."""
+    """Return the scores of real clusterings, best first; the level only where label sets have several."""
     table = agreement.scored(tables)
     if table is None:
         return None
     level = ("level",) if len(set(texts(table, "level"))) > 1 else ()
-    scores = ("k", "n_scored", "nmi", "ari", "homogeneity", "completeness", "accuracy", "hungarian_accuracy")
+    scores = ("k", "n_scored", "nmi", "ami", "ari", "homogeneity", "completeness", "accuracy", "hungarian_accuracy")
     headers = ("clustering", "set", *level, *scores)
-    return _plain({"agreement": table}, "agreement", "Scores, best NMI first", headers, numeric=scores)
+    return _plain({"agreement": table}, "agreement", "Scores, furthest above chance first", headers, numeric=scores)
 
 
 def run_table(tables: Tables) -> TableView | None:

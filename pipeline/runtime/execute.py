@@ -4,21 +4,24 @@ import os
 import pickle
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+from threadpoolctl import threadpool_limits
 
 from pipeline.config import Recipe
 from pipeline.corpus.source import Corpus
 from pipeline.engine import Engine, Engines, WorkFailedError
 from pipeline.errors import ShardError, StorageError
-from pipeline.index.store import Index, Transaction
+from pipeline.index.store import Index
+from pipeline.index.transaction import Transaction
 from pipeline.progress import Listener, StageFinished, StageStarted, TaskDone
 from pipeline.runtime.keys import VERSIONS
-from pipeline.runtime.plan import Context, Plan, Stage
+from pipeline.runtime.plan import Block, Context, Plan, Stage
 from pipeline.runtime.stopping import StopRequest
-from pipeline.runtime.work import Assignment, Outcome, forget_workers, perform
+from pipeline.runtime.work import Assignment, Outcome, driven_outcome, forget_workers, perform
 from pipeline.storage.failures import is_disk_full, storage_failures
 
 
@@ -68,15 +71,15 @@ class Runner:
     unread_only: bool = False
     stop: StopRequest = field(default_factory=StopRequest)
 
-    def context(self) -> Context:
-        """What stages plan from, at the newest commit."""
+    def context(self, *, first: bool = True) -> Context:
+        """What stages plan from, at the newest commit; the files are read again for a stage's first step only."""
         return Context(
             self.index.read(),
             self.recipe,
             self.corpus,
             [],
             self.accept_removals,
-            self.rehash,
+            self.rehash and first,
             self.index.location,
             self.unread_only,
         )
@@ -96,17 +99,19 @@ class Runner:
         began, steps, items, skipped = time.monotonic(), 0, 0, 0
         previous: tuple[Any, ...] | None = None
         while True:
-            context = self.context()
-            plan = stage.plan(context)
+            with storage_failures("working on", self.index.url):
+                context = self.context(first=not steps)
+                plan = stage.plan(context)
             for text in context.notes:
                 self.listener.note(text)
             signature = _signature(plan)
             if plan is None or signature == previous:
                 break  # nothing is missing, or only what could not be done just now
             self.stop.check(f"before {stage.name}{f' ({plan.step})' if plan.step else ''}")
-            tally = self._do(stage, plan)
+            with storage_failures("working on", self.index.url):
+                tally = self._do(stage, plan)
             steps, items, skipped, previous = steps + 1, items + tally.items, tally.skipped, signature
-            if plan.complete:
+            if plan.complete and not tally.skipped:
                 break
         forget_workers()
         seconds, statuses = time.monotonic() - began, stage.statuses(self.index.read())
@@ -125,8 +130,11 @@ class Runner:
         plan_id = f"{transaction.base_commit} {stage.name} {plan.step}"
         number = 0
         while True:
-            outcomes = self._until_checkpoint(stage, plan, plan_id, engine, transaction, number, tally)
-            number += len(outcomes)
+            if plan.drive is not None:
+                outcomes, number = [self._driven(stage, plan, plan_id, engine, transaction, tally)], len(plan.tasks)
+            else:
+                outcomes = self._until_checkpoint(stage, plan, plan_id, engine, transaction, number, tally)
+                number += len(outcomes)
             done = number >= len(plan.tasks)
             base = transaction.base_commit
             transaction.merge(*(outcome.fork for outcome in outcomes if outcome.fork is not None))
@@ -172,6 +180,35 @@ class Runner:
         except WorkFailedError as error:
             raise self._explain(error) from error
         return sorted(outcomes, key=lambda outcome: outcome.number)
+
+    def _driven(
+        self, stage: Stage, plan: Plan, plan_id: str, engine: Engine, transaction: Transaction, tally: _Tally
+    ) -> Outcome:
+        """Let the plan itself send work to the workers, round after round; asked to stop, it ends between two."""
+        assert plan.drive is not None
+        session = pickle.dumps(transaction.reader())
+        clock, started = time.monotonic(), time.process_time()
+
+        def send(function: Callable[[Any], Any], tasks: Sequence[Any]) -> list[Any]:
+            self.stop.check(f"within {stage.name} of {plan.step}, which begins anew")
+            blocks = [Block(0, f"block {number}", (function, task)) for number, task in enumerate(tasks)]
+            assignments = [Assignment(plan_id, i, block, plan.job, session) for i, block in enumerate(blocks)]
+            values: dict[int, Any] = {}
+            for outcome in engine.map(perform, assignments, retries=self.recipe.run.retries, gpus=plan.gpus):
+                if outcome.error is not None:
+                    raise outcome.error
+                tally.add(plan, outcome)
+                values[outcome.number] = outcome.value
+            return [values[number] for number in range(len(tasks))]
+
+        try:
+            with storage_failures("working on", self.index.url), threadpool_limits(1):
+                value = plan.drive(self.index.read(), send)
+        except WorkFailedError as error:
+            raise self._explain(error) from error
+        outcome = driven_outcome(plan.items, value, time.monotonic() - clock, time.process_time() - started)
+        self.listener.advanced(TaskDone(stage.name, outcome.items, tally.add(plan, outcome), outcome.seconds))
+        return outcome
 
     def _explain(self, error: WorkFailedError) -> Exception:
         if is_disk_full(error):

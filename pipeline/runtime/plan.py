@@ -55,6 +55,10 @@ class Job:
     build: Callable[[zarr.Group], Worker]
 
 
+MapTasks = Callable[[Callable[[Any], Any], Sequence[Any]], Sequence[Any]]
+"""Apply a function to every task, on the workers; the results in the tasks' order."""
+
+
 def _no_layout(root: zarr.Group) -> None:
     """Nothing to create."""
 
@@ -91,8 +95,13 @@ class Plan:
         What the commit records.
     skipped : callable
         Of a task's result: how many of its items could not be done.
+    drive : callable, optional
+        For work that goes over the data again and again: called in the driver, once, with the root group (read-only)
+        and a function like `map` that sends a function and its argument to the workers, as a `Block` whose ``data`` is
+        this pair. What it returns is the only result that is merged. The tasks then say only how much there is to do.
     complete : bool
-        Nothing of the stage is missing when this step is done; it is not asked for another plan, which may be dear.
+        Nothing of the stage is missing when this step is done and has skipped nothing; it is not asked for another
+        plan, which may be dear.
     """
 
     step: str
@@ -106,6 +115,7 @@ class Plan:
     gpus: float = 0.0
     settings: Mapping[str, Any] = field(default_factory=dict)
     skipped: Callable[[Any], int] = lambda result: 0
+    drive: Callable[[zarr.Group, MapTasks], Any] | None = None
     complete: bool = False
 
     @cached_property

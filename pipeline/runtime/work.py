@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from pipeline.errors import SemcorpusError
 from pipeline.imaging.isolation.decoding import spent_cpu_seconds
 from pipeline.runtime.plan import Job, Task, Worker
+from pipeline.storage.steady_bucket import steady_store
 
 _workers: dict[str, Worker] = {}  # of this process; holds the worker of one plan at a time
 
@@ -60,7 +61,7 @@ def perform(assignment: Assignment) -> Outcome:
     clock, started = time.monotonic(), spent_cpu_seconds()
     session = pickle.loads(assignment.session)
     writes = isinstance(session, icechunk.ForkSession)
-    root = zarr.open_group(session.store, mode="r+" if writes else "r")
+    root = zarr.open_group(steady_store(session), mode="r+" if writes else "r")
     value, error = None, None
     with threadpool_limits(1):
         try:
@@ -78,6 +79,12 @@ def perform(assignment: Assignment) -> Outcome:
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         socket.gethostname(),
     )
+
+
+def driven_outcome(items: int, value: Any, seconds: float, cpu_seconds: float) -> Outcome:
+    """What a plan came to that was driven here; ``cpu_seconds`` are this process's own."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Outcome(0, items, value, None, None, seconds, cpu_seconds, peak, socket.gethostname())
 
 
 def _worker(assignment: Assignment, root: zarr.Group) -> Worker:

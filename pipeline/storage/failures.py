@@ -10,7 +10,18 @@ from pipeline.errors import IndexLockedError, SemcorpusError, StorageError
 
 _FULL = ("no space left", "disk quota exceeded", "os error 28", "os error 122")
 _DENIED = ("permission denied", "os error 13", "accessdenied", "access denied", "read-only file system")
+_SERVICES = frozenset({"adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "ftplib", "gcsfs", "google", "paramiko"})
 _DAMAGED = ("zstd decompression error", "checksum do not match", "checksums do not match")
+# What Icechunk says of its own files; a missing one is damage too, since it deletes none that is needed.
+_STORE_DAMAGED = (
+    "snapshot not found",
+    "invalid magic numbers",
+    "range was invalid",
+    "cannot serialize ref",
+    "x i/o error",
+    "not found: no such file",
+    "flatbuffer",
+)
 
 
 @contextmanager
@@ -26,9 +37,18 @@ def storage_failures(doing: str, place: str) -> Iterator[None]:
             "Wait for it to finish and start again."
         ) from error
     except Exception as error:
-        if is_damage(error) or isinstance(error, icechunk.IcechunkError | OSError) or _is_from_bucket(error):
-            raise StorageError(_explain(error, doing, place)) from error
-        raise
+        translated = storage_error(error, doing, place)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+def storage_error(error: BaseException, doing: str, place: str) -> StorageError | None:
+    """The readable error for one that a disk, a bucket or damaged data have caused; None for any other."""
+    known = isinstance(error, icechunk.IcechunkError | OSError) or _is_of_a_service(error)
+    if known or is_damage(error) or is_disk_full(error):
+        return StorageError(_explain(error, doing, place))
+    return None
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -45,12 +65,15 @@ def is_disk_full(error: BaseException) -> bool:
 
 def is_damage(error: BaseException) -> bool:
     """Whether an exception means that stored bytes are not those that were written (a checksum disagrees)."""
-    return isinstance(error, RuntimeError | ValueError) and any(word in str(error).lower() for word in _DAMAGED)
+    text = str(error).lower()
+    if isinstance(error, icechunk.IcechunkError):
+        return any(word in text for word in _STORE_DAMAGED)
+    return isinstance(error, RuntimeError | ValueError) and any(word in text for word in _DAMAGED)
 
 
-def _is_from_bucket(error: BaseException) -> bool:
-    """Whether it comes from Amazon's library, which fsspec passes on as it is, and which may not be installed."""
-    return type(error).__module__.partition(".")[0] in ("aiobotocore", "aiohttp", "botocore")
+def _is_of_a_service(error: BaseException) -> bool:
+    """Whether it comes from a library that fsspec speaks to a service with and passes on; it may not be installed."""
+    return type(error).__module__.partition(".")[0] in _SERVICES
 
 
 def _explain(error: BaseException, doing: str, place: str) -> str:
@@ -65,7 +88,7 @@ def _explain(error: BaseException, doing: str, place: str) -> str:
     if is_damage(error):
         return (
             f"{doing[:1].upper()}{doing[1:]} {place} failed: what is stored is damaged ({_first_line(text)}). "
-            "`semcorpus verify INDEX` finds all of it; `semcorpus rollback INDEX COMMIT` returns to a sound commit."
+            "`semcorpus verify INDEX` finds all of it; `semcorpus repair INDEX` returns to the newest sound state."
         )
     return f"{doing[:1].upper()}{doing[1:]} {place} failed: {_first_line(text)}."
 

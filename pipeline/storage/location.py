@@ -4,7 +4,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import fsspec
 import icechunk
@@ -13,6 +12,9 @@ from fsspec import AbstractFileSystem
 from pipeline.errors import UsageError
 
 _S3 = "s3://"
+
+# Icechunk's log goes to standard output, where JSON is read; what it would say of a failure, its exceptions say.
+icechunk.set_logs_filter("off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +91,24 @@ def open_filesystem(url: str) -> AbstractFileSystem:
     UsageError
         The scheme is unknown, or needs a package that is not installed.
     """
-    scheme = urlsplit(url).scheme if "://" in url else "file"
+    scheme = url.partition("://")[0].lower() if "://" in url else "file"
     # Without a cache of listings: another process, or the store beside fsspec, may have written meanwhile.
     options: dict[str, Any] = {"endpoint_url": _endpoint(), "use_listings_cache": False} if scheme == "s3" else {}
     try:
-        return fsspec.filesystem(scheme, **options)
+        return fsspec.filesystem(scheme, **_named_in(url, scheme), **options)
     except ImportError as error:
         hint = "pip install 'semcorpus[s3]'" if scheme == "s3" else str(error)
         raise UsageError(f"{url} needs an optional part: {hint}.") from error
-    except ValueError as error:
-        raise UsageError(f"{url} cannot be opened: {error}.") from error
+    except OSError:  # nobody answers there: for `storage_failures`
+        raise
+    except Exception as error:
+        raise UsageError(f"{url} cannot be opened: {type(error).__name__}: {error}.") from error
+
+
+def _named_in(url: str, scheme: str) -> dict[str, Any]:
+    """Host, user and port, where a file system wants these from the URL (``ftp``)."""
+    options: dict[str, Any] = fsspec.get_filesystem_class(scheme)._get_kwargs_from_urls(url)
+    return options
 
 
 def _endpoint() -> str | None:

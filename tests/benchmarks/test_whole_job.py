@@ -1,8 +1,7 @@
 """The benchmark of the whole job runs, at a tiny size."""
 
 from benchmarks.whole_job import measure
-from pipeline.config import load_recipe
-from pipeline.job import STAGE_NAMES
+from pipeline.config import STAGE_NAMES, load_recipe
 from tests.stages.conftest import CHEAP
 
 

@@ -12,10 +12,14 @@ import pytest
 
 from pipeline.config import CorpusSettings
 from pipeline.corpus.source import Corpus
-from pipeline.errors import CorpusNotFoundError, StorageError, UnreadableFileError, UsageError
+from pipeline.errors import CorpusNotFoundError, ImageTooLargeError, StorageError, UnreadableFileError, UsageError
 from pipeline.storage.location import Location
 
 FILES = {"b.tif": b"bb", "a/x.tif": b"x", "a/y.jpg": b"yyy", "a/deep/er/z é.tif": b"z", "a b/#1?.tif": b"q"}
+
+
+MUCH = 1 << 20
+FOLLOWING = CorpusSettings(follow_links=True)
 
 
 def put(root: Path, files: dict[str, bytes]) -> Path:
@@ -67,7 +71,11 @@ def test_names_that_are_not_text_are_listed_chosen_and_read(tmp_path: Path) -> N
         with open(folder + b"/" + name, "wb") as handle:
             handle.write(name)
     corpus = Corpus(str(tmp_path), CorpusSettings(include=("a/*.tif",)))
-    assert {corpus.read(path) for path in paths(corpus)} == {b"caf\xe9 5%.tif", b"caf%E9.tif", b"new\nline.tif"}
+    assert {corpus.read(path, max_bytes=MUCH) for path in paths(corpus)} == {
+        b"caf\xe9 5%.tif",
+        b"caf%E9.tif",
+        b"new\nline.tif",
+    }
     assert all(corpus.exists(path) for path in paths(corpus))
 
 
@@ -83,14 +91,71 @@ def test_links_never_move_a_file_and_loops_end(folder: Path, tmp_path: Path) -> 
     outside = put(tmp_path / "outside", {"o.tif": b"o", "more/p.tif": b"p"})
     for name in ("l2", "l1"):
         (folder / name).symlink_to(outside)
-    assert set(paths(Corpus(str(folder)))) - set(before) == {"l1/o.tif", "l1/more/p.tif"}
+    assert set(paths(Corpus(str(folder), FOLLOWING))) - set(before) == {"l1/o.tif", "l1/more/p.tif"}
+
+
+def test_links_out_of_the_corpus_are_named_and_not_followed(folder: Path, tmp_path: Path) -> None:
+    before = paths(Corpus(str(folder)))
+    outside = put(tmp_path / "outside", {"o.tif": b"o"})
+    for name, target in {
+        "all": Path("/"),
+        "a/other": outside,
+        "o.tif": outside / "o.tif",
+        "lost": outside / "x",
+    }.items():
+        (folder / name).symlink_to(target)
+    (folder / "beside").symlink_to(put(tmp_path / f"{folder.name} too", {"p.tif": b"p"}))
+    (folder / "within").symlink_to(folder / "a")
+    listing = Corpus(str(folder)).listing()
+    assert [entry.path for entry in listing.files] == before
+    assert [path for path, _ in listing.left_out] == ["a/other", "all", "beside", "lost", "o.tif"]
+    assert listing.left_out[1][1] == "a link out of the corpus, to /; corpus.follow_links would follow it"
+    assert listing.unreadable == ()
+    chosen = Corpus(str(folder), CorpusSettings(exclude=("a/**", "all", "l*"))).listing()
+    assert [path for path, _ in chosen.left_out] == ["beside", "o.tif"]
+
+
+def test_a_corpus_that_is_a_link_itself_is_followed(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "door").symlink_to(folder)
+    (folder / "within").symlink_to(folder / "b.tif")
+    corpus = Corpus(str(tmp_path / "door"))
+    assert "within" in paths(corpus)
+    assert corpus.listing().left_out == ()
+    assert corpus.read("within", max_bytes=MUCH) == b"bb"
+
+
+def test_a_file_that_has_become_a_link_out_is_not_read(folder: Path, tmp_path: Path) -> None:
+    secret = put(tmp_path / "outside", {"b.tif": b"secret"}) / "b.tif"
+    (folder / "b.tif").unlink()
+    (folder / "b.tif").symlink_to(secret)
+    with pytest.raises(UnreadableFileError, match="a link out of the corpus"):
+        Corpus(str(folder)).read("b.tif", max_bytes=MUCH)
+    assert Corpus(str(folder), FOLLOWING).read("b.tif", max_bytes=MUCH) == b"secret"
+
+
+def test_no_more_is_read_than_allowed_however_a_file_has_grown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = Corpus(str(folder))
+    os.truncate(folder / "b.tif", 1 << 40)  # a hole, of which nobody has the memory
+    with pytest.raises(ImageTooLargeError, match="more than 1,000 bytes, the limit") as found:
+        corpus.read("b.tif", max_bytes=1000)
+    assert found.value.limit == "max_bytes"
+    os.truncate(folder / "b.tif", 500)
+    assert len(corpus.read("b.tif", max_bytes=500)) == 500
+    real = os.fstat
+
+    def smaller(place: int) -> Any:
+        return SimpleNamespace(st_mode=real(place).st_mode, st_size=real(place).st_size - 100)
+
+    monkeypatch.setattr("pipeline.corpus.source.os.fstat", smaller)
+    with pytest.raises(UnreadableFileError, match="grows while it is read"):
+        corpus.read("b.tif", max_bytes=500)
 
 
 def test_links_to_files_are_files_and_broken_ones_are_named(folder: Path) -> None:
     (folder / "link.tif").symlink_to("b.tif")
     (folder / "broken.tif").symlink_to("nowhere")
     listing = Corpus(str(folder)).listing()
-    assert Corpus(str(folder)).read("link.tif") == b"bb"
+    assert Corpus(str(folder)).read("link.tif", max_bytes=MUCH) == b"bb"
     assert "link.tif" in [entry.path for entry in listing.files]
     assert listing.unreadable == (("broken.tif", "cannot be looked at: No such file or directory"),)
 
@@ -140,13 +205,13 @@ def test_a_pipe_is_named_and_never_waited_for(folder: Path) -> None:
     os.mkfifo(folder / "pipe.tif")
     assert Corpus(str(folder)).listing().unreadable == (("pipe.tif", "is no regular file"),)
     with pytest.raises(UnreadableFileError, match="no regular file"):
-        Corpus(str(folder)).read("pipe.tif")
+        Corpus(str(folder)).read("pipe.tif", max_bytes=MUCH)
 
 
 @pytest.mark.parametrize("path", ["a", "gone.tif", "a/../../corpus2/x.tif"])
 def test_what_cannot_be_read_says_so(folder: Path, path: str) -> None:
     with pytest.raises(UnreadableFileError, match=r"cannot be read|no regular file"):
-        Corpus(str(folder)).read(path)
+        Corpus(str(folder)).read(path, max_bytes=MUCH)
 
 
 def test_a_file_that_vanishes_after_the_listing(folder: Path) -> None:
@@ -155,7 +220,7 @@ def test_a_file_that_vanishes_after_the_listing(folder: Path) -> None:
     (folder / entry.path).unlink()
     assert not corpus.exists(entry.path)
     with pytest.raises(UnreadableFileError, match="No such file"):
-        corpus.read(entry.path)
+        corpus.read(entry.path, max_bytes=MUCH)
 
 
 def test_listing_and_reading_change_nothing(folder: Path) -> None:
@@ -167,7 +232,7 @@ def test_listing_and_reading_change_nothing(folder: Path) -> None:
     before = state()
     corpus = Corpus(str(folder))
     corpus.check()
-    assert [corpus.read(path) for path in paths(corpus)]
+    assert [corpus.read(path, max_bytes=MUCH) for path in paths(corpus)]
     assert state() == before
     for path in folder.rglob("*"):
         path.chmod(0o755)
@@ -233,8 +298,20 @@ def test_a_bucket_lists_and_reads_like_a_folder(
         (e.path, e.size_bytes) for e in local.listing().files
     ]
     assert all(entry.modified_ns > 10**18 for entry in remote.listing().files)
-    assert [remote.read(path) for path in paths(local)] == [local.read(path) for path in paths(local)]
+    assert [remote.read(path, max_bytes=MUCH) for path in paths(local)] == [
+        local.read(path, max_bytes=MUCH) for path in paths(local)
+    ]
     assert remote.listing() == remote.listing()
+
+
+def test_of_an_object_no_more_is_read_than_allowed(remote_url: str, upload: Callable[[str, bytes], None]) -> None:
+    upload("large.tif", b"x" * 1000)
+    upload("empty.tif", b"")
+    corpus = Corpus(remote_url)
+    assert corpus.read("empty.tif", max_bytes=999) == b""
+    assert len(corpus.read("large.tif", max_bytes=1000)) == 1000
+    with pytest.raises(ImageTooLargeError, match="more than 999 bytes"):
+        corpus.read("large.tif", max_bytes=999)
 
 
 def test_a_second_listing_sees_what_was_added(remote_url: str, upload: Callable[[str, bytes], None]) -> None:
@@ -246,7 +323,7 @@ def test_a_second_listing_sees_what_was_added(remote_url: str, upload: Callable[
     assert corpus.exists("a/y.tif")
     assert not corpus.exists("a/z.tif")
     with pytest.raises(UnreadableFileError, match="cannot be read"):
-        corpus.read("a/z.tif")
+        corpus.read("a/z.tif", max_bytes=MUCH)
 
 
 def test_what_is_no_remote_corpus(remote_url: str, upload: Callable[[str, bytes], None]) -> None:

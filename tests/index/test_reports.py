@@ -1,7 +1,6 @@
 """Published reports: all of one run or all of another, in a folder and in a bucket alike."""
 
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from pipeline.index.reports import (
     read_report_table,
     read_report_tables,
 )
+from pipeline.index.run_folders import write_run_file
 from pipeline.storage.location import Location
 
 
@@ -97,13 +97,13 @@ def test_the_version_before_stays_for_its_readers_and_older_ones_go(place: Locat
 
 def test_the_manifest_is_written_last(place: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
-    real = reports.write_whole
+    real = reports.write_durably
 
     def write(target: Location, data: bytes) -> None:
         written.append(target.url.removeprefix(place.url))
         real(target, data)
 
-    monkeypatch.setattr(reports, "write_whole", write)
+    monkeypatch.setattr(reports, "write_durably", write)
     publish(place, "C1")
     copies = [n for n, name in enumerate(written) if "/versions/" not in name]
     assert copies == list(range(4, 9))
@@ -115,7 +115,7 @@ def test_a_crash_at_any_write_leaves_a_whole_report(
     place: Location, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     publish(place, "C1")
-    real, count = reports.write_whole, iter(range(100))
+    real, count = reports.write_durably, iter(range(100))
 
     def write(target: Location, data: bytes) -> None:
         if next(count) == writes:
@@ -123,7 +123,7 @@ def test_a_crash_at_any_write_leaves_a_whole_report(
         real(target, data)
 
     with monkeypatch.context() as crashing:
-        crashing.setattr(reports, "write_whole", write)
+        crashing.setattr(reports, "write_durably", write)
         with pytest.raises(KeyboardInterrupt):
             publish(place, "C2")
     manifest = read_manifest(place)
@@ -164,14 +164,40 @@ def test_missing_and_changed_files_are_found(place: Location) -> None:
     assert len(problems.splitlines()) == 3
 
 
-def test_a_damaged_manifest_is_a_sentence(place: Location) -> None:
+@pytest.mark.parametrize("harm", [b'{"commit": ', b"[]", b"{}", b""])
+def test_a_damaged_manifest_is_a_sentence_and_written_anew(place: Location, harm: bytes) -> None:
     publish(place, "C1")
     manifest = place.child("reports", "manifest.json")
-    manifest.filesystem().pipe_file(manifest.url, b'{"commit": ')
-    with pytest.raises(StorageError, match=r"manifest.json is damaged.*Delete it"):
+    manifest.filesystem().pipe_file(manifest.url, harm)
+    with pytest.raises(StorageError, match=r"manifest.json is damaged.*semcorpus report"):
         read_report_table(place, "files")
-    manifest.filesystem().pipe_file(manifest.url, json.dumps({}).encode())
+    assert "manifest.json is damaged" in check_report_files(place)[0]
+    publish(place, "C2")
+    assert check_report_files(place) == []
+
+
+def test_a_changed_manifest_or_table_is_never_believed(place: Location) -> None:
+    publish(place, "C1")
+    manifest = place.child("reports", "manifest.json")
+    data = manifest.filesystem().cat_file(manifest.url)
+    manifest.filesystem().pipe_file(manifest.url, data.replace(b"C1", b"C7"))
+    with pytest.raises(StorageError, match="not what was published"):
+        read_manifest(place)
+    manifest.filesystem().pipe_file(manifest.url, data)
+    table = place.child("reports", "versions", "C1-0000000000000001", "files.parquet")
+    table.filesystem().pipe_file(table.url, b"PAR1")
+    with pytest.raises(StorageError, match=r"not what was published; `semcorpus report"):
+        read_report_table(place, "files")
+
+
+def test_a_report_without_its_manifest_is_found(place: Location) -> None:
+    publish(place, "C1")
+    manifest = place.child("reports", "manifest.json")
     manifest.filesystem().rm_file(manifest.url)
+    assert check_report_files(place) == [
+        f"{manifest.url} is missing; `semcorpus report {place.url}` writes the report anew"
+    ]
+    write_run_file(place, "20261128T120000Z-abc", "changes.md", b"x")
     publish(place, "C2")
     assert check_report_files(place) == []
 

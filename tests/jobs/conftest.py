@@ -12,7 +12,7 @@ CHEAP = (
     "embed.input_size=32",
     "pixels.size=64",
     "autoencode.epochs=2",
-    "autoencode.pretrain_epochs=1",
+    "autoencode.min_steps=0",
     "cluster.k=[2,5,10]",
 )
 

@@ -19,7 +19,7 @@ HEADLINES = (
     "Scales read",
     "Images embedded",
     "Intrinsic dimension",
-    "Best NMI",
+    "NMI at k = classes",
 )
 
 
@@ -80,11 +80,35 @@ def test_ten_new_files_cost_ten_files_work(demo: Path, tmp_path: Path) -> None:
     assert items["pixels", ""] <= 10
 
 
-def test_until_stops_after_the_stage(demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_until_stops_after_the_stage_and_reports_what_is_there(
+    demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     index = tmp_path / "index"
     assert call(run_arguments(demo / "corpus", index, "--until", "walk")) == 0
-    assert [line.split()[1] for line in capsys.readouterr().out.splitlines()] == ["walk"]
+    out = capsys.readouterr().out
+    assert "Page" in out
+    done = {commit.metadata.get("stage") for commit in open_index(index).history()}
+    assert "walk" in done
+    assert "pair" not in done
+    rows = pq.read_table(demo / "truth.parquet").num_rows
+    assert pq.read_table(index / "reports" / "files.parquet").num_rows == rows
+    assert pq.read_table(index / "reports" / "scales.parquet").num_rows == 0
+
+
+def test_a_recipe_chooses_its_stages(demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    index = tmp_path / "index"
+    stages = 'run.stages=["walk", "pair", "pixels"]'
+    assert (
+        call(run_arguments(demo / "corpus", index, "--quiet", "--set", stages, "--set", "pixels.crop_bar=false")) == 0
+    )
+    done = {
+        commit.metadata["stage"] for commit in open_index(index).history() if commit.metadata.get("kind") == "stage"
+    }
+    assert done == {"walk", "pair", "pixels"}
     assert not (index / "reports").exists()
+    capsys.readouterr()
+    assert call(["status", str(index), "--format", "json"]) == 0
+    assert {row["stage"] for row in json.loads(capsys.readouterr().out)["stages"]} == {"walk", "pair", "pixels"}
 
 
 def test_sample_include_and_exclude_choose_files(demo: Path, tmp_path: Path) -> None:

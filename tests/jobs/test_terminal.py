@@ -12,7 +12,7 @@ from docs.generate import pages
 from jobs.catalogue import MODULES, STAGES, SUMMARIES
 from jobs.main import call
 from jobs.terminal import print_table
-from pipeline.job import STAGE_NAMES
+from pipeline.config import STAGE_NAMES
 
 HEAVY = {"torch", "dask", "distributed", "ray", "sklearn", "matplotlib"}
 

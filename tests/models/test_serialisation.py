@@ -9,7 +9,8 @@ from pipeline.errors import WeightsError
 from pipeline.models.convolutional import ConvolutionalEncoder, train_convolutional_autoencoder
 from pipeline.models.serialisation import build_encoder, fingerprint, network_from_bytes, network_to_bytes
 from pipeline.models.settings import ConvolutionalSettings, StackedSettings
-from pipeline.models.stacked import StackedEncoder, train_stacked_autoencoder
+from pipeline.models.stacked import StackedEncoder
+from pipeline.models.stacked_training import train_stacked_autoencoder
 from pipeline.models.training import TrainedNetwork
 
 RNG = np.random.default_rng(0)
@@ -24,7 +25,7 @@ def convolutional() -> TrainedNetwork:
 
 
 def stacked(*, seed: int = 3) -> TrainedNetwork:
-    settings = StackedSettings(layers=(4, 2), tied=True, pretrain_epochs=1, finetune_epochs=1, test_fraction=0)
+    settings = StackedSettings(layers=(4, 2), tied=(False, True), epochs=(1, 1, 1, 1, 1), test_fraction=0)
     return train_stacked_autoencoder(VECTORS, IDS, settings=settings, seed=seed)
 
 
@@ -72,7 +73,7 @@ def test_settings_of_a_newer_version_are_refused() -> None:
 
 def test_settings_that_do_not_fit_the_tensors_are_refused() -> None:
     with pytest.raises(WeightsError, match="do not fit"):
-        build_encoder(with_metadata(settings={"layers": [5, 2], "tied": True}))
+        build_encoder(with_metadata(settings={"layers": [5, 2], "tied": [False, True]}))
 
 
 def test_foreign_and_damaged_files_are_refused() -> None:

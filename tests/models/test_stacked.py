@@ -1,179 +1,193 @@
+"""The stacked autoencoder as a module: layers, ties, activations, phases against a slow and obvious version."""
+
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
-import safetensors.torch
 import torch
 from numpy.typing import NDArray
 
 from pipeline.errors import StageError, UsageError
 from pipeline.models.runtime import seeded
-from pipeline.models.settings import StackedSettings
-from pipeline.models.stacked import StackedAutoencoder, StackedEncoder, train_stacked_autoencoder
-from pipeline.models.training import EpochLoss
-
-SMALL = StackedSettings(
-    layers=(12, 6, 2),
-    pretrain_epochs=3,
-    finetune_epochs=8,
-    batch_size=8,
-    learning_rate=1e-2,
-    test_fraction=0.2,
+from pipeline.models.settings import StackedSettings, phase_names
+from pipeline.models.stacked import StackedAutoencoder, StackedEncoder
+from pipeline.models.stacked_training import (
+    phase_loss,
+    phase_pairs,
+    phase_parameters,
+    train_stacked_autoencoder,
 )
+from pipeline.models.training import STREAM_ORDER, hash_ids
+from tests.reference import stacked_autoencoder as slow
+
+PHASES = ("1_a", "1_b", "1", "2", "g")
+ACTIVATIONS = ("elu", "relu", "tanh", "selu", "sigmoid", "linear")
+MIXED = ("tanh", "elu", "sigmoid", "relu", "selu", "linear")
+SMALL = StackedSettings(
+    layers=(4, 3, 2), batch_size=4, learning_rate=1e-2, epochs=(2, 2, 2, 2, 2), test_fraction=0.0, l2=1e-2
+)
+RNG = np.random.default_rng(1)
+VECTORS = (RNG.normal(size=(7, 5)) * np.linspace(1, 3, 5) + 4).astype(np.float32)
+IDS = RNG.integers(0, 2**64, 7, dtype=np.uint64)
 
 
-def plane(n: int = 60, dimension: int = 10) -> NDArray[np.float32]:
-    """Points of a plane off the origin, with columns of unlike size: two numbers describe them."""
-    rng = np.random.default_rng(1)
-    points = rng.normal(size=(n, 2)) @ rng.normal(size=(2, dimension)) * np.logspace(0, 2, dimension)
-    return np.asarray(points + 50, dtype=np.float32)
-
-
-VECTORS = plane()
-IDS = np.random.default_rng(2).integers(0, 2**64, len(VECTORS), dtype=np.uint64)
-
-
-@pytest.mark.parametrize("tied", [False, True])
-def test_two_trainings_and_any_order_give_the_same_bits(tied: bool) -> None:
-    settings = dataclasses.replace(SMALL, tied=tied)
-    first = train_stacked_autoencoder(VECTORS, IDS, settings=settings, seed=1)
-    order = np.random.default_rng(5).permutation(len(IDS))
-    assert train_stacked_autoencoder(VECTORS[order], IDS[order], settings=settings, seed=1) == first
-    assert train_stacked_autoencoder(VECTORS, IDS, settings=settings, seed=2).state != first.state
-
-
-@pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize("activation", ["relu", "tanh", "selu", "sigmoid"])
-def test_losses_go_down_in_every_phase_and_are_reported(activation: str, tied: bool) -> None:
-    settings = dataclasses.replace(SMALL, activation=activation, tied=tied)  # type: ignore[arg-type]
-    reported: list[EpochLoss] = []
-    network = train_stacked_autoencoder(VECTORS, IDS, settings=settings, seed=1, on_epoch=reported.append)
-    assert tuple(reported) == network.history
-    phases = list(dict.fromkeys(loss.phase for loss in reported))
-    assert phases == ["pretrain_1", "pretrain_2", "pretrain_3", "finetune"]
-    for phase in phases:
-        losses = [loss for loss in reported if loss.phase == phase]
-        assert losses[-1].train_loss < losses[0].train_loss
-    assert all(loss.test_loss is not None and loss.test_loss > 0 for loss in reported)
-
-
-def test_tied_decoder_is_the_transpose_and_has_no_weight_of_its_own() -> None:
-    settings = dataclasses.replace(SMALL, layers=(4,), tied=True)
-    network = train_stacked_autoencoder(VECTORS, IDS, settings=settings, seed=1)
-    tensors = safetensors.torch.load(network.state)
-    assert set(tensors) == {"encoders.0.weight", "encoders.0.bias", "outer_bias", "mean", "scale"}
-    module = StackedAutoencoder(10, settings)
-    module.load_state_dict(tensors)
-    weight, codes = tensors["encoders.0.weight"].numpy(), np.eye(4, dtype=np.float32)
-    decoded = module.decode(torch.from_numpy(codes)).detach().numpy()
-    np.testing.assert_allclose(decoded, codes @ weight + tensors["outer_bias"].numpy(), rtol=1e-5, atol=1e-6)
-
-
-def test_tied_weight_learns_from_both_of_its_uses() -> None:
-    """By hand, linear, one value: d/dw (w w x - x)^2 = 2 (w^2 x - x) 2 w x."""
-    module = StackedAutoencoder(1, StackedSettings(layers=(1,), tied=True))
-    weight = module.encoders[0].weight
-    assert isinstance(weight, torch.nn.Parameter)
-    with torch.no_grad():
-        weight.fill_(0.5)
-    x = torch.tensor([[3.0]])
-    ((module(x) - x) ** 2).sum().backward()  # type: ignore[no-untyped-call]
-    assert weight.grad is not None
-    assert weight.grad.item() == pytest.approx(2 * (0.25 * 3 - 3) * 2 * 0.5 * 3)
-
-
-def test_untied_decoder_has_a_weight_of_its_own() -> None:
-    network = train_stacked_autoencoder(VECTORS, IDS, settings=SMALL, seed=1)
-    tensors = safetensors.torch.load(network.state)
-    assert tensors["decoders.0.weight"].shape == tensors["encoders.0.weight"].t().shape
-    assert not torch.equal(tensors["decoders.0.weight"], tensors["encoders.0.weight"].t())
-
-
-def test_hidden_layers_are_bent_and_ends_are_linear() -> None:
+def module_of(settings: StackedSettings) -> StackedAutoencoder:
     with seeded(0):
-        module = StackedAutoencoder(5, StackedSettings(layers=(4, 3)))
-    inputs = torch.randn(200, 5, generator=torch.Generator().manual_seed(0))
-    hidden = module.encode_layer(inputs, 0)
-    assert hidden.min() == 0
-    assert module.encode_layer(hidden, 1).min() < 0
-    assert module.decode_layer(hidden[:, :3], 1).min() == 0
-    assert module.decode_layer(hidden, 0).min() < 0
+        module = StackedAutoencoder(5, settings)
+        for bias in (*module.encoder_biases, *module.decoder_biases):
+            torch.nn.init.uniform_(bias, -0.5, 0.5)
+    module.mean.copy_(torch.from_numpy(VECTORS.mean(axis=0)))
+    module.scale.fill_(2.0)
+    return module.double()
 
 
-def test_codes_keep_the_plane() -> None:
-    """Two numbers describe the points: the code must predict them far better than the mean does."""
-    settings = dataclasses.replace(SMALL, finetune_epochs=60)
-    network = train_stacked_autoencoder(VECTORS, IDS, settings=settings, seed=1)
-    last = network.history[-1]
-    assert last.test_loss is not None
-    assert max(last.train_loss, last.test_loss) < 0.1  # the mean alone reaches 1, in standardised units
+def weights_of(module: StackedAutoencoder) -> slow.Weights:
+    """By the study's numbers: layers 1 to 3 encode, 4 to 6 decode."""
+    weights = {f"W{pair + 1}": weight for pair, weight in enumerate(module.encoder_weights)}
+    weights |= {f"b{pair + 1}": bias for pair, bias in enumerate(module.encoder_biases)}
+    weights |= {f"W{6 - int(pair)}": weight for pair, weight in module.decoder_weights.items()}
+    weights |= {f"b{6 - pair}": bias for pair, bias in enumerate(module.decoder_biases)}
+    return {name: tensor.detach().numpy().astype(np.float64) for name, tensor in weights.items()}
 
 
-def test_standardisation_is_that_of_the_training_rows_and_constant_columns_stay_finite() -> None:
-    vectors = VECTORS.copy()
-    vectors[:, 3] = 0.1
-    network = train_stacked_autoencoder(vectors, IDS, settings=dataclasses.replace(SMALL, test_fraction=0.0), seed=1)
-    tensors = safetensors.torch.load(network.state)
-    np.testing.assert_allclose(tensors["mean"], vectors.mean(axis=0, dtype=np.float64), rtol=1e-6)
-    expected = np.sqrt(np.mean(vectors.var(axis=0, dtype=np.float64)))
-    np.testing.assert_allclose(tensors["scale"], np.full(10, expected), rtol=1e-5)
+def standardised(module: StackedAutoencoder, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    return (rows.astype(np.float64) - module.mean.double().numpy()) / module.scale.double().numpy()
 
 
-def test_vectors_that_are_all_the_same_stay_finite() -> None:
-    same = np.full_like(VECTORS, 0.1)
-    network = train_stacked_autoencoder(same, IDS, settings=SMALL, seed=1)
-    assert np.isfinite(StackedEncoder(network).encode(same)).all()
+@pytest.mark.parametrize(
+    ("phase", "tied", "activation"),
+    [
+        *((phase, tied, MIXED) for phase in PHASES for tied in itertools.product((False, True), repeat=3)),
+        *(("g", (True, False, True), (name,)) for name in ACTIVATIONS),
+    ],
+)
+def test_every_phase_tie_and_activation_has_the_slow_versions_loss_and_gradients(
+    phase: str, tied: tuple[bool, ...], activation: tuple[str, ...]
+) -> None:
+    settings = dataclasses.replace(SMALL, tied=tied, activation=activation)  # type: ignore[arg-type]
+    module = module_of(settings)
+    rows = torch.from_numpy(VECTORS.astype(np.float64))
+    loss = phase_loss(module, rows, phase)
+    weights, x = weights_of(module), standardised(module, VECTORS)
+    assert ("W4" in weights, "W5" in weights, "W6" in weights) == tuple(not flag for flag in tied)
+    assert loss.item() == pytest.approx(slow.loss(weights, settings.activations, phase, x), rel=1e-9)
+    loss.backward()  # type: ignore[no-untyped-call]
+    mine = [parameter.grad for parameter in phase_parameters(module, phase)]
+    theirs = slow.gradients(weights, settings.activations, phase, x, 0.0)
+    assert len(mine) == len(theirs)
+    by_shape = {(tuple(g.shape), round(float(g.abs().sum()), 5)) for g in mine if g is not None}
+    assert by_shape == {(g.shape, round(float(np.abs(g).sum()), 5)) for g in theirs.values()}
+    others = set(module.parameters()) - set(phase_parameters(module, phase))
+    assert all(parameter.grad is None for parameter in others)
+
+
+@pytest.mark.parametrize("order", [("g",), ("1_a", "1_b", "2"), ("1", "2", "g"), ("2", "1_a", "g", "1_b")])
+@pytest.mark.parametrize("tied", [(False, False, False), (False, False, True), (True, True, True)])
+def test_training_is_the_slow_versions_training(order: tuple[str, ...], tied: tuple[bool, ...]) -> None:
+    settings = dataclasses.replace(SMALL, tied=tied, order=())
+    start = trained_module(settings)
+    end = trained_module(dataclasses.replace(settings, order=order))
+    rows = standardised(start, VECTORS)[np.argsort(IDS)]
+    weights = weights_of(start)
+    for phase in order:
+        batches = [rows[batch] for epoch in (1, 2) for batch in batches_of(epoch)]
+        weights = slow.train(weights, settings.activations, phase, batches, learning_rate=1e-2, l2=1e-2)
+    for name, found in weights_of(end).items():
+        np.testing.assert_allclose(found, weights[name], atol=2e-4, err_msg=name)
+
+
+def batches_of(epoch: int) -> list[NDArray[np.int64]]:
+    order = np.argsort(hash_ids(np.sort(IDS), STREAM_ORDER, 3, epoch), kind="stable")
+    return [order[:4], order[4:]]
+
+
+def trained_module(settings: StackedSettings) -> StackedAutoencoder:
+    from pipeline.models.stacked import module_of as stored_module
+
+    return stored_module(train_stacked_autoencoder(VECTORS, IDS, settings=settings, seed=3))
+
+
+def test_phases_of_other_depths() -> None:
+    assert phase_names(3) == PHASES
+    assert phase_names(1) == ("2", "g")
+    assert phase_names(4) == ("1_a", "1_b", "1_c", "1", "2", "g")
+    assert [list(phase_pairs(phase, 4)) for phase in phase_names(4)] == [[0], [1], [2], [0, 1, 2], [3], [0, 1, 2, 3]]
+    assert dataclasses.replace(SMALL, epochs=(1, 2, 3, 4, 5)).epochs_of("1_c") == 2
+
+
+def test_one_activation_is_that_of_all_layers_but_the_output() -> None:
+    assert StackedSettings().activations == ("elu",) * 5 + ("linear",)
+    module = module_of(dataclasses.replace(SMALL, activation=("relu",)))
+    inputs = torch.randn(200, 5, generator=torch.Generator().manual_seed(0)).double() * 3
+    codes = module.encode(inputs)
+    assert codes.min() == 0
+    assert module.decode(codes).min() < 0
+
+
+def test_decoding_gives_vectors_in_the_units_of_the_input() -> None:
+    network = train_stacked_autoencoder(VECTORS, IDS, settings=SMALL, seed=3)
+    encoder = StackedEncoder(network)
+    back = encoder.decode(encoder.encode(VECTORS))
+    assert back.shape == VECTORS.shape
+    expected = ((back - VECTORS) / standard_deviation()) ** 2
+    module = trained_module(SMALL)
+    assert expected.mean() == pytest.approx(phase_loss(module, torch.from_numpy(VECTORS), "g").item(), rel=1e-4)
+
+
+def standard_deviation() -> float:
+    return float(np.sqrt(VECTORS.var(axis=0, dtype=np.float64).mean()))
 
 
 def test_code_is_the_same_bits_alone_and_at_any_place() -> None:
     encoder = StackedEncoder(train_stacked_autoencoder(VECTORS, IDS, settings=SMALL, seed=1))
     codes = encoder.encode(VECTORS)
-    assert codes.shape == (60, 2)
+    assert codes.shape == (7, 2)
     assert codes.dtype == np.float32
-    for row in (0, 5, 9, 59):
+    for row in (0, 3, 6):
         np.testing.assert_array_equal(encoder.encode(VECTORS[row : row + 1])[0], codes[row])
     np.testing.assert_array_equal(encoder.encode(VECTORS[::-1]), codes[::-1])
     assert encoder.encode(VECTORS[:0]).shape == (0, 2)
 
 
-def test_few_rows_one_row_and_none() -> None:
-    three = train_stacked_autoencoder(VECTORS[:3], IDS[:3], settings=SMALL, seed=1)
-    assert np.isfinite(three.history[-1].train_loss)
-    one = train_stacked_autoencoder(VECTORS[:1], IDS[:1], settings=SMALL, seed=1)
-    assert one.history[-1].test_loss is None
-    assert np.isfinite(StackedEncoder(one).encode(VECTORS)).all()
-    with pytest.raises(StageError, match="0 rows"):
-        train_stacked_autoencoder(VECTORS[:0], IDS[:0], settings=SMALL, seed=1)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_values_that_are_not_finite_are_refused_by_training_and_encoding(value: float) -> None:
+def test_wrong_types_lengths_and_values_are_refused() -> None:
     encoder = StackedEncoder(train_stacked_autoencoder(VECTORS, IDS, settings=SMALL, seed=1))
-    broken = VECTORS.copy()
-    broken[7, 2] = value
-    with pytest.raises(StageError, match=r"1 of 60 vectors .* row 7"):
-        encoder.encode(broken)
-    with pytest.raises(StageError, match="row 7"):
-        train_stacked_autoencoder(broken, IDS, settings=SMALL, seed=1)
-
-
-def test_wrong_types_and_lengths_are_refused() -> None:
-    encoder = StackedEncoder(train_stacked_autoencoder(VECTORS, IDS, settings=SMALL, seed=1))
-    with pytest.raises(UsageError, match="length 10, but these have 9"):
-        encoder.encode(np.ascontiguousarray(VECTORS[:, :9]))
+    with pytest.raises(UsageError, match="length 5, but these have 4"):
+        encoder.encode(np.ascontiguousarray(VECTORS[:, :4]))
+    with pytest.raises(UsageError, match="codes have 2 values, but these have 5"):
+        encoder.decode(VECTORS)
     with pytest.raises(UsageError, match="float64"):
         encoder.encode(VECTORS.astype(np.float64))  # type: ignore[arg-type]
-
-
-def test_divergence_is_an_error() -> None:
-    with pytest.raises(StageError, match="learning rate"):
-        train_stacked_autoencoder(VECTORS, IDS, settings=dataclasses.replace(SMALL, learning_rate=1e30), seed=1)
+    broken = VECTORS.copy()
+    broken[3, 2] = np.nan
+    with pytest.raises(StageError, match=r"1 of 7 vectors .* row 3"):
+        encoder.encode(broken)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("layers", ()), ("layers", (3, 0)), ("activation", "gelu"), ("batch_size", 0), ("test_fraction", 1.0)],
+    [
+        ("layers", ()),
+        ("layers", (3, 0, 2)),
+        ("activation", ("gelu",)),
+        ("activation", ("elu", "elu")),
+        ("tied", (True,)),
+        ("order", ("3",)),
+        ("epochs", (5, 5)),
+        ("batch_size", 0),
+        ("learning_rate", 0.0),
+        ("l2", -1.0),
+        ("patience", -1),
+        ("test_fraction", 1.0),
+        ("start", "zero"),
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(name: str, value: object) -> None:
     with pytest.raises(UsageError, match=name):
         dataclasses.replace(SMALL, **{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "value"), [("activation", ("relu",)), ("layers", (4, 2, 3))])
+def test_components_cannot_be_the_start_of_every_network(name: str, value: object) -> None:
+    with pytest.raises(UsageError, match=name):
+        dataclasses.replace(SMALL, start="pca", **{name: value})  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,14 +15,14 @@ from pipeline.engine import EngineChoice
 from pipeline.errors import UsageError
 from pipeline.index.store import open_index
 from pipeline.job import RunResult, run
-from pipeline.operations.changes import Changes, Growth, _grown, changes_between, find_base, to_markdown
+from pipeline.operations.changes import Changes, Growth, _files, _grown, changes_between, find_base, to_markdown
 
 CHEAP = (
     "embed.epochs=1",
     "embed.input_size=32",
     "pixels.size=48",
     "autoencode.epochs=1",
-    "autoencode.pretrain_epochs=1",
+    "autoencode.min_steps=0",
     "cluster.k=[2,3,4]",
     "neighbours.k=20",
 )
@@ -125,3 +126,19 @@ def test_clusters_are_matched_by_what_they_share() -> None:
     found = _grown("c", np.arange(5), old, np.array([0, 1, 2, 3, 4, 7, 8, 9]), new)
     assert found == [Growth("c", 0, 2, 4)]
     assert _grown("c", np.arange(2), old[:2], np.arange(5, 7), new[:2]) == []
+
+
+def test_side_files_are_neither_new_pictures_nor_failures() -> None:
+    def ledger(**status: str) -> dict[str, Any]:
+        paths = [name.replace("_", ".") for name in status]
+        md5 = np.arange(16 * len(paths), dtype=np.uint8).reshape(-1, 16) + 1
+        columns = {"path": paths, "status": list(status.values()), "reason": ["why"] * len(paths)}
+        return {name: np.array(values, object) for name, values in columns.items()} | {"md5": md5}
+
+    before = ledger(a_tif="ok")
+    after = ledger(a_tif="ok", b_txt="unsupported", c_tif="unsupported", d_tif="not_judged")
+    changes = Changes("a", "b", **_files(before, after))
+    assert (changes.new, changes.side) == (("c.tif", "d.tif"), ("b.txt",))
+    assert changes.failed == ("c.tif: why", "d.tif: why")
+    assert changes.subject == "2 new, 2 failed, 1 side file"
+    assert "| new side files, no pictures by intention | 1 |" in to_markdown(changes, title="SEM")

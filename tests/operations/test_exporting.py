@@ -5,13 +5,15 @@ import hashlib
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import tifffile
 from PIL import Image
 
 from jobs.main import call
+from pipeline.corpus.csv_text import plain_text
 from pipeline.index.store import open_index
-from pipeline.operations.exporting import folder_name
+from pipeline.operations.exporting import _flat, folder_name
 from pipeline.stages.files.ledger import hex_md5, read_images, representatives, sources_of
 
 
@@ -148,3 +150,22 @@ def test_a_label_never_leads_out_of_the_folder(label: str, tmp_path: Path) -> No
     inside = (tmp_path / folder_name(label)).resolve()
     assert inside.is_relative_to(tmp_path.resolve())
     assert inside != tmp_path.resolve()
+
+
+def test_long_labels_are_folders_that_every_file_system_takes() -> None:
+    long = "x" * 300
+    names = {folder_name(f"Fibres/{long}{end}") for end in ("", "y", "z", "\N{LATIN SMALL LETTER E WITH ACUTE}" * 200)}
+    assert len(names) == 4
+    assert all(len(part.encode()) <= 120 for name in names for part in name.split("/"))
+    assert folder_name("a" * 120) == "a" * 120
+
+
+def test_tables_hold_no_formulas_and_no_orders_to_a_terminal() -> None:
+    paths = ["=cmd|' /C calc'!A0", "a\x1b[2J\x9b31mb", "plain", None]
+    table = pa.table({"path": paths, "paths": [["=1", "b"], [], ["-2"], None], "n": [1, 2, 3, -4]})
+    flat = _flat(table)
+    cells = flat["path"].to_pylist()
+    assert cells[0] == "'=cmd|' /C calc'!A0"
+    assert flat["paths"].to_pylist() == ["'=1\nb", "", "'-2", None]
+    assert [None if cell is None else plain_text(cell) for cell in cells] == paths
+    assert flat["n"].to_pylist() == [1, 2, 3, -4]

@@ -12,12 +12,13 @@ import zarr
 from pipeline.config import Recipe, load_recipe
 from pipeline.corpus.source import Corpus
 from pipeline.engine import EngineChoice, Engines
-from pipeline.errors import ShardError, StageError
+from pipeline.errors import ShardError, StageError, StoppedError
 from pipeline.index.store import Index, create_index
 from pipeline.index.tables import read_table, write_table
 from pipeline.progress import Silent
 from pipeline.runtime.execute import Runner
-from pipeline.runtime.plan import Block, Context, Job, Plan, Stage
+from pipeline.runtime.plan import Block, Context, Job, MapTasks, Plan, Stage
+from pipeline.runtime.stopping import StopRequest
 
 QUICK = load_recipe(assignments=["run.retries=1"])
 RESTLESS = load_recipe(assignments=["run.retries=1", "run.checkpoint_seconds=1e-9"])
@@ -150,3 +151,71 @@ def test_what_cannot_be_done_now_is_tried_once_more_and_then_left(index: Index, 
     with Engines(EngineChoice.parse("local"), Silent()) as engines:
         finished = _runner(index, tmp_path, engines).run(Stage("walk", plan))
     assert (finished.items, finished.skipped) == (0, 2)
+
+
+def _double(number: int) -> int:
+    return 2 * number
+
+
+def _fails(number: int) -> int:
+    raise RuntimeError(f"{number} is not to be had")
+
+
+def _applied(root: zarr.Group) -> Any:
+    return lambda root, task: task.data[0](task.data[1])
+
+
+def _rounds(root: zarr.Group, map_tasks: MapTasks) -> int:
+    """Three rounds over the workers, each with what the one before came to."""
+    numbers: Sequence[int] = [1, 2, 3]
+    for _ in range(3):
+        numbers = map_tasks(_double, numbers)
+    return sum(numbers)
+
+
+def _driven(context: Context, *, drive: Any) -> Plan | None:
+    if "numbers" in context.root:
+        return None
+    tasks = [Block(3, "three numbers")]
+    return Plan(
+        step="rounds",
+        tasks=tasks,
+        job=Job("rounds", _applied),
+        merge=_append,
+        engine="dask",
+        seconds_per_item=1e9,
+        drive=drive,
+    )
+
+
+def test_a_plan_that_drives_itself_sends_round_after_round(index: Index, tmp_path: Path, engines: Engines) -> None:
+    finished = _runner(index, tmp_path, engines).run(Stage("walk", partial(_driven, drive=_rounds)))
+    assert _stored(index) == [48]
+    assert (finished.steps, finished.items) == (1, 3)
+    metadata = index.history()[0].metadata
+    assert (metadata["kind"], metadata["items"], metadata["step"]) == ("stage", 3, "rounds")
+    assert sum(metadata["hosts"].values()) == 10  # nine tasks, and the driver's own part
+
+
+def test_a_task_of_a_round_that_fails_stops_the_run(index: Index, tmp_path: Path, engines: Engines) -> None:
+    def drive(root: zarr.Group, map_tasks: MapTasks) -> int:
+        return sum(map_tasks(_fails, [7]))
+
+    with pytest.raises(ShardError, match="7 is not to be had"):
+        _runner(index, tmp_path, engines).run(Stage("walk", partial(_driven, drive=drive)))
+    assert "numbers" not in index.read()
+
+
+def test_somebody_who_asks_to_stop_is_heard_between_two_rounds(index: Index, tmp_path: Path) -> None:
+    stop = StopRequest()
+
+    def drive(root: zarr.Group, map_tasks: MapTasks) -> int:
+        found = map_tasks(_double, [1])
+        stop.request()
+        return sum(map_tasks(_double, found))
+
+    with Engines(EngineChoice.parse("local"), Silent()) as engines:
+        runner = Runner(index, Corpus(str(tmp_path)), QUICK, engines, Silent(), stop=stop)
+        with pytest.raises(StoppedError, match="rounds"):
+            runner.run(Stage("walk", partial(_driven, drive=drive)))
+    assert "numbers" not in index.read()

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from pipeline.config import Recipe, load_recipe
+from pipeline.config import STAGE_NAMES, Recipe, load_recipe
 from pipeline.corpus.source import Corpus
 from pipeline.engine import Engine, EngineChoice, Engines
 from pipeline.engine.opening import EngineName
-from pipeline.job import REPORT, STAGE_NAMES, open_runner, run_stages
+from pipeline.job import REPORT, open_runner, run_stages
 from pipeline.progress import Silent
 
 CHEAP = (
@@ -15,7 +15,7 @@ CHEAP = (
     "embed.input_size=32",
     "autoencode.layers=[8, 4]",
     "autoencode.epochs=2",
-    "autoencode.pretrain_epochs=1",
+    "autoencode.min_steps=0",
     "cluster.k=[2, 5, 9]",
     "walk.files_per_task=8",
 )

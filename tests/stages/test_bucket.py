@@ -5,12 +5,12 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from pipeline.config import change_recipe
+from pipeline.config import STAGE_NAMES, change_recipe
 from pipeline.corpus.source import Corpus
 from pipeline.engine import EngineChoice
 from pipeline.index.reports import read_report_table
 from pipeline.index.store import open_index
-from pipeline.job import STAGE_NAMES, open_runner, run_stages
+from pipeline.job import open_runner, run_stages
 from pipeline.operations.verification import verify_index
 from pipeline.progress import Silent
 from tests.stages.conftest import cheap_recipe

@@ -28,7 +28,10 @@ from pipeline.storage.location import Location
         (PermissionError(13, "Permission denied"), "No permission for writing X"),
         (icechunk.IcechunkError("  x object store: AccessDenied"), "No permission for writing X"),
         (RuntimeError("Zstd decompression error: b'bad'"), "what is stored is damaged"),
-        (icechunk.IcechunkError("  x snapshot not found\n  | \n  | context:"), "Writing X failed: snapshot not found."),
+        (
+            icechunk.IcechunkError("  x snapshot not found\n  | \n  | context:"),
+            "damaged (snapshot not found). `semcorpus verify",
+        ),
         (ConnectionRefusedError(111, "Connection refused"), "Writing X failed"),
     ],
 )

@@ -1,5 +1,7 @@
 """Where an index may live."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,14 @@ def test_a_prefix_is_taken_as_it_is_written() -> None:
     first, second = (repr(Location.parse(f"s3://b/run{mark}1").icechunk_storage()) for mark in "#?")
     assert "run#1" in first
     assert "run?1" in second
+
+
+def test_icechunk_says_nothing_on_standard_output(tmp_path: Path) -> None:
+    """It would warn there of local disks, before the JSON of a command that opens one."""
+    program = (
+        "import sys, icechunk; from pipeline.storage.location import Location; "
+        "icechunk.Repository.create(Location.parse(sys.argv[1]).icechunk_storage())"
+    )
+    (tmp_path / "store").mkdir()
+    command = [sys.executable, "-c", program, str(tmp_path / "store")]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == ""

@@ -1,23 +1,22 @@
 """DjVu through the program ``ddjvu``, where it is installed."""
 
 import io
+import os
 import shutil
+import signal
 import struct
 import subprocess
-import tempfile
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from PIL import PpmImagePlugin
 
-from pipeline.errors import CorruptImageError, ImageTooLargeError, UnsupportedImageError
+from pipeline.errors import CorruptImageError, NotJudgedError, UnsupportedImageError
 from pipeline.imaging.formats.limits import check_size
 from pipeline.records import DecodedImage
 
 DECODER: Final = "ddjvu"
 PACKAGE: Final = "djvulibre-bin"
-TIMEOUT_S: Final = 60
 
 
 def decode_djvu(data: bytes, *, max_pixels: int) -> DecodedImage:
@@ -28,6 +27,8 @@ def decode_djvu(data: bytes, *, max_pixels: int) -> DecodedImage:
     UnsupportedImageError
         ``ddjvu`` is not installed.
     CorruptImageError, ImageTooLargeError
+    NotJudgedError
+        Somebody has ended ``ddjvu``.
     """
     width, height, pages = _read_info(data)
     check_size(width, height, max_pixels=max_pixels, bytes_per_pixel=3)
@@ -55,16 +56,19 @@ def _read_info(data: bytes) -> tuple[int, int, int]:
 
 
 def _run(program: str, data: bytes) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="semcorpus-djvu-") as folder:
-        source, target = Path(folder, "page.djvu"), Path(folder, "page.pnm")
-        source.write_bytes(data)
-        command = [program, "-format=pnm", "-page=1", str(source), str(target)]
-        try:
-            done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)
-        except subprocess.TimeoutExpired as error:
-            raise ImageTooLargeError(f"{DECODER} did not finish within {TIMEOUT_S} s") from error
-        complaint = " ".join(done.stderr.decode("utf-8", errors="replace").split())
-        # It also complains and goes on, with status 0 and a picture that is partly empty.
-        if done.returncode != 0 or complaint or not target.exists():
-            raise CorruptImageError(f"{DECODER} could not decode the page: {complaint[:200] or done.returncode}")
-        return target.read_bytes()
+    """The page as PNM. Nothing goes over a disk, which may be full; the time is the caller's to watch (`isolation`)."""
+    place = os.memfd_create("semcorpus-djvu")
+    try:
+        with open(place, "wb", closefd=False) as file:
+            file.write(data)
+        command = [program, "-format=pnm", "-page=1", f"/proc/self/fd/{place}", "-"]
+        done = subprocess.run(command, capture_output=True, pass_fds=(place,), check=False)
+    finally:
+        os.close(place)
+    complaint = " ".join(done.stderr.decode("utf-8", errors="replace").split())
+    if done.returncode in (-signal.SIGKILL, -signal.SIGTERM):
+        raise NotJudgedError(f"{DECODER} was ended from outside ({signal.Signals(-done.returncode).name})")
+    # It also complains and goes on, with status 0 and a picture that is partly empty.
+    if done.returncode != 0 or complaint or not done.stdout:
+        raise CorruptImageError(f"{DECODER} could not decode the page: {complaint[:200] or done.returncode}")
+    return done.stdout

@@ -141,7 +141,7 @@ def read_directories(data: bytes) -> list[TiffPage]:
         if offset in seen:
             raise CorruptImageError(f"the chain of TIFF directories is cyclic: it returns to byte {offset:,}")
         if len(pages) == MAX_PAGES:
-            raise ImageTooLargeError(f"the TIFF has more than {MAX_PAGES:,} pages")
+            raise ImageTooLargeError(f"the TIFF has more than {MAX_PAGES:,} pages", limit="")
         seen.add(offset)
         page, offset = _read_directory(data, offset, byte_order, layout)
         pages.append(page)

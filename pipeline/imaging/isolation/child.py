@@ -3,18 +3,20 @@
 Files come through shared memory, requests on standard input, and answers leave on standard output.
 """
 
+import ctypes
 import itertools
+import mmap
 import os
 import pickle
 import resource
 import select
 import signal
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from pipeline.errors import ImageTooLargeError
+from pipeline.errors import ImageError
 
 LENGTH: Final = struct.Struct("<q")
 """What stands before each message: its length in bytes; negative for a message that lies in the shared memory."""
@@ -23,35 +25,31 @@ LENGTH: Final = struct.Struct("<q")
 _LARGEST_IN_PIPE: Final = 1 << 15
 
 _ORPHAN_CHECK_MS: Final = 10_000
-# The parent kills a late child; this is for a child whose parent was killed itself.
-_GRACE_SECONDS: Final = 5.0
+_SIGNAL_AT_PARENTS_DEATH: Final = 1  # PR_SET_PDEATHSIG of Linux' prctl
 # A child that holds on to so much of the allowance after a file is replaced before it is at the expense of others.
 _EXHAUSTED_SHARE: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Compute ``function`` of each of the files that lie one after the other in the shared memory, within limits.
-
-    ``seconds`` is for all of them.
-    """
+    """Compute ``function`` of each of the files that lie one after the other in the shared memory."""
 
     function: Callable[[bytes], Any]
     sizes: tuple[int, ...]
-    seconds: float
     memory_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A value, the exception that the function raised, or that the memory did not suffice.
+    """A value, the exception that the function raised, that the file needs more memory than it may have, or that the
+    machine failed it, for which the value is the reason in words.
 
     What comes back is a ``value``: a list of an answer to each file.
 
     ``exhausted`` says that the child should be replaced.
     """
 
-    kind: Literal["ready", "value", "error", "memory"]
+    kind: Literal["ready", "value", "error", "memory", "machine"]
     value: Any = None
     exhausted: bool = False
 
@@ -59,9 +57,12 @@ class Answer:
 def main(shared: int) -> None:
     """Answer requests until the parent closes the pipe or is gone; files come through the descriptor ``shared``."""
     questions, answers = os.dup(0), os.dup(1)
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signal.SIGKILL)  # also in the midst of a file
+    if os.getppid() != parent:
+        return
     _prepare_libraries()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    parent = os.getppid()
     _send(answers, Answer("ready"))
     with open(os.devnull, "r+b") as nothing:
         for standard in (0, 1, 2):  # libraries that print on files must not be taken for answers
@@ -80,9 +81,7 @@ def main(shared: int) -> None:
         request: Request = pickle.loads(_read(questions, LENGTH.unpack(head)[0]))
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (idle_bytes + request.memory_bytes, hard))
-        signal.setitimer(signal.ITIMER_REAL, request.seconds + _GRACE_SECONDS)
         answers_to_files = _compute_each(request, shared)
-        signal.setitimer(signal.ITIMER_REAL, 0)
         exhausted = _data_bytes() - idle_bytes > _EXHAUSTED_SHARE * request.memory_bytes
         _send(answers, Answer("value", answers_to_files, exhausted), shared)
 
@@ -99,7 +98,13 @@ def _prepare_libraries() -> None:
 
 def _compute_each(request: Request, shared: int) -> list[Answer]:
     ends = itertools.accumulate(request.sizes)
-    return [_compute(request.function, shared, size, end - size) for size, end in zip(request.sizes, ends, strict=True)]
+    found = [
+        _compute(request.function, shared, size, end - size) for size, end in zip(request.sizes, ends, strict=True)
+    ]
+    if any(answer.kind == "memory" for answer in found) and not _machine_grants(request.memory_bytes):
+        scarce = Answer("machine", f"it does not grant the {request.memory_bytes / 2**30:.3g} GiB that a file may take")
+        return [scarce if answer.kind == "memory" else answer for answer in found]
+    return found
 
 
 def _compute(function: Callable[[bytes], Any], shared: int, size: int, start: int) -> Answer:
@@ -107,10 +112,36 @@ def _compute(function: Callable[[bytes], Any], shared: int, size: int, start: in
         return Answer("value", function(read_at(shared, size, start)))
     except MemoryError:
         return Answer("memory")
-    except ImageTooLargeError as error:
-        return Answer("memory") if isinstance(error.__cause__, MemoryError) else Answer("error", error)
     except Exception as error:
+        for cause in _causes(error):
+            if isinstance(cause, MemoryError):
+                return Answer("memory")
+            # A decoder works on bytes: an error with a number of the system's is a full disk, or no more memory.
+            if isinstance(cause, OSError) and cause.errno is not None:
+                return Answer("machine", f"{cause.strerror}")
         return Answer("error", error if _survives_pickling(error) else RuntimeError(f"{error!r}"))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """What an error of a file was raised from; other errors are defects, and speak for themselves."""
+    cause = error if isinstance(error, OSError) else error.__cause__ if isinstance(error, ImageError) else None
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def _machine_grants(size: int) -> bool:
+    """Whether this process could have all the memory that a file may take; else a lack of it says nothing of the file.
+
+    The rule of Linux' overcommitment, a limit of the address space and one of the data segment may all say no.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+    try:
+        mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except (OSError, ValueError, OverflowError):
+        return False
+    return True
 
 
 def _survives_pickling(error: Exception) -> bool:

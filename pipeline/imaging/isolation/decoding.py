@@ -7,6 +7,11 @@ a megabyte), and not a start. A child that died, or that was killed because it w
 A file is judged in a fresh process: a crash or a lack of memory in a child that has decoded other files before may be
 their fault, and is tried once more in a new child. So what becomes of a file does not depend on those before it.
 
+A file answers for what it does itself: for crashes, for memory beyond what it may have, and for processor time, which
+does not depend on what else the machine has to do. What the machine does is no verdict on it: a child that somebody
+kills (as the system does for want of memory), stops or starves, or that meets a full disk. Such a file is tried once
+more in a new child, and then it is a `NotJudgedError`.
+
 This protects the job from accidents. It is no wall against an attacker: the child has the rights of its parent.
 """
 
@@ -27,12 +32,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from pipeline.errors import CorruptImageError, ImageTooLargeError
+from pipeline.errors import CorruptImageError, ImageTooLargeError, NotJudgedError
 from pipeline.imaging.isolation.child import LENGTH, Answer, Request, read_at, write_at
 
 Result = TypeVar("Result")
 
 _START_SECONDS: Final = 120.0  # a cold network file system takes long to read all the libraries
+_TRIES_AGAINST_MACHINE: Final = 2
+_LONGEST_PAUSE_SECONDS: Final = 1.0  # between two looks at a child that works
+_LEAST_SHARE: Final = 0.05  # of a processor; a child that gets less over all the time that it may take is starved
 _KEPT_SHARED_BYTES: Final = 64 << 20
 # By default glibc gives the memory of every picture back and takes it anew, a page fault for every 4 KiB: 0.9 ms for a
 # picture of 1024 x 768 pixels, a fifth of all that its child does.
@@ -44,7 +52,7 @@ _PROGRAM: Final = "from pipeline.imaging.isolation.child import main; main({})"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may cost: seconds on the clock, and bytes of memory beyond what an idle child has."""
+    """What one file may cost: seconds of a processor, and bytes of memory beyond what an idle child has."""
 
     seconds: float
     memory_bytes: int
@@ -70,10 +78,19 @@ def run_isolated(function: Callable[[bytes], Result], data: bytes, *, limits: Li
     CorruptImageError
         The decoder has crashed.
     ImageTooLargeError
-        It needs more memory or time than the limits allow.
+        It needs more memory or processor time than the limits allow.
+    NotJudgedError
+        The machine has ended, stopped or failed the decoder, twice.
     Exception
         Whatever ``function`` raised.
     """
+    for _ in range(_TRIES_AGAINST_MACHINE - 1):
+        with contextlib.suppress(NotJudgedError):
+            return _judged(function, data, limits)
+    return _judged(function, data, limits)
+
+
+def _judged(function: Callable[[bytes], Result], data: bytes, limits: Limits) -> Result:
     while True:
         child = _child_of_this_thread()
         fresh = child.answered == 0
@@ -88,8 +105,13 @@ def run_isolated(function: Callable[[bytes], Result], data: bytes, *, limits: Li
             continue
         if answer.kind == "value":
             return answer.value  # type: ignore[no-any-return]
+        if answer.kind in ("memory", "machine"):
+            child.close()
         if answer.kind == "memory":
-            raise ImageTooLargeError(f"it needs more than {limits.memory_bytes / 2**30:.3g} GiB of memory to decode")
+            allowed = f"{limits.memory_bytes / 2**30:.3g} GiB"
+            raise ImageTooLargeError(f"it needs more than {allowed} of memory to decode", limit="decode_memory_bytes")
+        if answer.kind == "machine":
+            raise NotJudgedError(f"the machine failed its decoder: {answer.value}")
         raise answer.value
 
 
@@ -98,6 +120,12 @@ def spent_cpu_seconds() -> float:
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     living = sum(child.cpu_seconds() for child in list(_children))
     return time.process_time() + ended.ru_utime + ended.ru_stime + living
+
+
+def decoding_cpu_seconds() -> float:
+    """Processor seconds that the decoding children of this thread have spent so far, those that have ended included."""
+    child: _Child | None = getattr(_of_thread, "child", None)
+    return float(getattr(_of_thread, "ended", 0.0)) + (0.0 if child is None else child.cpu_seconds())
 
 
 def run_isolated_batch(
@@ -109,9 +137,9 @@ def run_isolated_batch(
     may, each is done by itself as if there had been no batch, so that every file is judged as it would be alone.
     """
     if len(files) > 1:
-        with contextlib.suppress(_ChildDiedError, ImageTooLargeError):
+        with contextlib.suppress(_ChildDiedError, ImageTooLargeError, NotJudgedError):
             answers = _child_of_this_thread().ask(function, files, limits).value
-            if all(answer.kind != "memory" for answer in answers):
+            if all(answer.kind in ("value", "error") for answer in answers):
                 return [answer.value for answer in answers]
     return [_result_or_error(function, data, limits) for data in files]
 
@@ -131,12 +159,51 @@ class _ChildDiedError(Exception):
         self.status = status
 
 
-def _explain_death(status: int) -> CorruptImageError | ImageTooLargeError:
-    if status == -signal.SIGKILL:
-        return ImageTooLargeError("the system killed the process that decoded it, which it does for want of memory")
-    if status < 0:
-        return CorruptImageError(f"its decoder crashed ({signal.Signals(-status).name})")
-    return CorruptImageError(f"its decoder ended the process (exit status {status})")
+# What a decoder brings on itself; every other signal comes from outside.
+_CRASHES: Final = frozenset(
+    {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS}
+)
+
+
+def _explain_death(status: int) -> CorruptImageError | NotJudgedError:
+    if status >= 0:
+        return CorruptImageError(f"its decoder ended the process (exit status {status})")
+    name = signal.Signals(-status).name
+    if -status in _CRASHES:
+        return CorruptImageError(f"its decoder crashed ({name})")
+    want = ", which the system does for want of memory" if -status == signal.SIGKILL else ""
+    return NotJudgedError(f"the process that decoded it was ended from outside ({name}{want})")
+
+
+class _Watch:
+    """Sees whether a child that was asked works, and for how long it has."""
+
+    def __init__(self, child: "_Child", seconds: float) -> None:
+        self._child, self._seconds = child, seconds
+        self._began = self._then = child.cpu_seconds()
+        self._since = time.monotonic()
+        self.pause_ms = 1000 * min(_LONGEST_PAUSE_SECONDS, seconds / 4)
+
+    def look(self) -> None:
+        """Let it go on, or raise.
+
+        Raises
+        ------
+        ImageTooLargeError
+            It has taken more processor time than it may.
+        NotJudgedError
+            It hardly gets any: in the time that would suffice for all of it, less than a twentieth.
+        """
+        now, clock = self._child.cpu_seconds(), time.monotonic()
+        if now - self._began > self._seconds:
+            raise ImageTooLargeError(
+                f"its decoder took more than {self._seconds:g} s of processor time", limit="decode_seconds"
+            )
+        if clock - self._since < self._seconds:
+            return
+        if now - self._then < _LEAST_SHARE * (clock - self._since):
+            raise NotJudgedError(f"the machine stopped or starved its decoder for {clock - self._since:.3g} s")
+        self._then, self._since = now, clock
 
 
 class _Child:
@@ -159,9 +226,14 @@ class _Child:
             )
             _children.add(self)
             try:
-                self._receive(time.monotonic() + _START_SECONDS)
-            except (_ChildDiedError, TimeoutError) as error:
+                self._receive(_Watch(self, _START_SECONDS))
+            except (NotJudgedError, ImageTooLargeError) as error:
                 self.close()
+                raise NotJudgedError("the machine did not let the process start that decodes it") from error
+            except _ChildDiedError as error:
+                self.close()
+                if isinstance(explained := _explain_death(error.status), NotJudgedError):
+                    raise explained from error
                 complaints.seek(0)
                 text = complaints.read().decode(errors="replace").strip().splitlines() or ["no reason given"]
                 raise RuntimeError(f"the process that decodes files does not start: {text[-1]}") from error
@@ -173,12 +245,7 @@ class _Child:
 
     def cpu_seconds(self) -> float:
         """Processor seconds that it and what it has started have spent so far; 0 once it has ended."""
-        try:
-            with open(f"/proc/{self._process.pid}/stat", "rb") as numbers:
-                fields = numbers.read().rpartition(b")")[2].split()
-        except OSError:
-            return 0.0
-        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") if self.alive else 0.0
+        return _cpu_seconds(self._process.pid) if self.alive else 0.0
 
     def ask(self, function: Callable[[bytes], Any], files: Sequence[bytes], limits: Limits) -> Answer:
         """Hand over files and wait for the answer, whose value is a list of each one's.
@@ -190,11 +257,11 @@ class _Child:
             for data in files:
                 write_at(self._shared, data, start)
                 start += len(data)
-            self._send(Request(function, tuple(map(len, files)), limits.seconds, limits.memory_bytes))
-            answer = self._receive(time.monotonic() + limits.seconds)
-        except TimeoutError:
+            self._send(Request(function, tuple(map(len, files)), limits.memory_bytes))
+            answer = self._receive(_Watch(self, limits.seconds))
+        except OSError as error:  # no memory is left for the bytes themselves
             self.close()
-            raise ImageTooLargeError(f"its decoder did not finish within {limits.seconds:g} s") from None
+            raise NotJudgedError(f"the machine failed its decoder: {error.strerror}") from error
         except BaseException:  # an interrupted child would give this file's answer to the next one's question
             self.close()
             raise
@@ -213,22 +280,23 @@ class _Child:
         except BrokenPipeError:
             raise _ChildDiedError(self._wait()) from None
 
-    def _receive(self, deadline: float) -> Answer:
-        size = LENGTH.unpack(self._read(LENGTH.size, deadline))[0]
-        message = read_at(self._shared, -size, 0) if size < 0 else self._read(size, deadline)
+    def _receive(self, watch: _Watch) -> Answer:
+        size = LENGTH.unpack(self._read(LENGTH.size, watch))[0]
+        message = read_at(self._shared, -size, 0) if size < 0 else self._read(size, watch)
         answer = pickle.loads(message)
         assert isinstance(answer, Answer)
         return answer
 
-    def _read(self, size: int, deadline: float) -> bytes:
+    def _read(self, size: int, watch: _Watch) -> bytes:
         assert self._process.stdout is not None
         place = self._process.stdout.fileno()
         poll = select.poll()
         poll.register(place, select.POLLIN)
         parts = bytearray()
         while len(parts) < size:
-            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-                raise TimeoutError
+            if not poll.poll(watch.pause_ms):
+                watch.look()
+                continue
             part = os.read(place, size - len(parts))
             if not part:
                 raise _ChildDiedError(self._wait())
@@ -250,6 +318,7 @@ class _Child:
         """End the child; more than once does no harm."""
         if self._shared < 0 or self.owner != os.getpid():
             return
+        _of_thread.ended = getattr(_of_thread, "ended", 0.0) + self.cpu_seconds()
         self._kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
@@ -265,6 +334,18 @@ class _Child:
 
 _children: "weakref.WeakSet[_Child]" = weakref.WeakSet()
 _of_thread = threading.local()
+
+
+def _cpu_seconds(process: int) -> float:
+    """Processor seconds of a process, of what it has waited for, and of what it has started and still runs."""
+    try:
+        with open(f"/proc/{process}/stat", "rb") as numbers:
+            fields = numbers.read().rpartition(b")")[2].split()
+        with open(f"/proc/{process}/task/{process}/children", "rb") as numbers:
+            started = numbers.read().split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") + sum(map(_cpu_seconds, map(int, started)))
 
 
 def _child_of_this_thread() -> _Child:

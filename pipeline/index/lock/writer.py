@@ -5,12 +5,15 @@ and the kernels of two machines do not know of each other's locks, and in a buck
 renewed while the owner lives and may be taken over once it has expired.
 """
 
+import errno
 import fcntl
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import IndexLockedError, StorageError
@@ -143,7 +146,7 @@ def _open_record(location: Location, deadline: float, waiting: Callable[[str], o
         yield BucketRecord(location.child(LOCK_NAME))
         return
     with storage_failures("locking the index", location.url):
-        handle = os.open(location.path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        handle = _open_lock(location.path / LOCK_NAME)
     try:
         record = _LockedFile(handle)
         with storage_failures("locking the index", location.url):
@@ -151,6 +154,28 @@ def _open_record(location: Location, deadline: float, waiting: Callable[[str], o
         yield record
     finally:
         os.close(handle)
+
+
+def _open_lock(path: Path) -> int:
+    """The lock's file, made where there is none; never what a link points to, since the owner is written into it."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
+            raise
+        raise _no_lock(path) from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise _no_lock(path)
+    return handle
+
+
+def _no_lock(path: Path) -> StorageError:
+    what = f"a link to {os.readlink(path)}" if path.is_symlink() else "no plain file"
+    return StorageError(
+        f"The lock {path} is {what}, which semcorpus did not make and does not write to. Look who put it there; "
+        "delete it if nobody needs it, and start again."
+    )
 
 
 class _LockedFile:

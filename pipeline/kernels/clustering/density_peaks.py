@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import UsageError
-from pipeline.kernels.arrays import Vectors, as_vectors, require_count
+from pipeline.kernels.arrays import InvalidDataError, Vectors, as_vectors, require_count
 from pipeline.kernels.compiled import compiled
 from pipeline.kernels.neighbours.exact_search import exact_search, find_frame, squared_distance
 
@@ -169,24 +169,37 @@ def decision_graph(
     The first denser point in a row's neighbours is the answer; a row without one is searched exactly among
     all denser points. Distances tie to the lower index. Parameters and errors as `density_peaks`.
     """
-    array = as_vectors(vectors)
+    _checked_table(indices, distances, len(as_vectors(vectors)))
+    density = knn_log_density(distances, dimension=dimension, k_density=k_density)
+    return decision_graph_of(density, vectors, indices, distances)
+
+
+def decision_graph_of(
+    density: ArrayLike, vectors: ArrayLike, indices: ArrayLike, distances: ArrayLike
+) -> DecisionGraph:
+    """As `decision_graph`, of densities from elsewhere: float [N], finite; their logarithm.
+
+    Raises
+    ------
+    UsageError
+        No rows, or shapes that do not fit.
+    InvalidDataError
+        A NaN or an infinity.
+    """
+    array, height = as_vectors(vectors), np.asarray(density, dtype=np.float64)
     neighbour_rows, neighbour_distances = _checked_table(indices, distances, len(array))
-    if len(array) == 0:
-        raise UsageError("density peaks need at least one row; found none")
-    density = knn_log_density(neighbour_distances, dimension=dimension, k_density=k_density)
-    ranks = _density_ranks(density)
+    if height.shape != (len(array),):
+        raise UsageError(f"the densities have the shape {height.shape}; expected {(len(array),)}")
+    if not np.isfinite(height).all():
+        raise InvalidDataError(f"the density of row {int(np.argmin(np.isfinite(height)))} is not finite")
+    ranks = _density_ranks(height)
     nearest_denser, delta = _denser_in_table(ranks, neighbour_rows, neighbour_distances)
     _search_missing(array, ranks, nearest_denser, delta)
-    return DecisionGraph(density, delta, nearest_denser)
+    return DecisionGraph(height, delta, nearest_denser)
 
 
 def cut_at_peaks(graph: DecisionGraph, n_clusters: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Choose centres and hand their labels down the tree of nearest denser points.
-
-    Centres are the points of the largest ``gamma = (density - min(density)) * delta``, the density being a
-    logarithm: the density itself varies as the ``dimension``-th power of a distance and would leave ``delta``
-    without a say. Equal gammas go by the larger delta, then the lower index. The densest point has the
-    largest of both factors and is always the first centre.
+    """Choose the most prominent centres (`rank_peaks`) and label every point by them (`label_by_centers`).
 
     Parameters
     ----------
@@ -200,21 +213,56 @@ def cut_at_peaks(graph: DecisionGraph, n_clusters: int) -> tuple[NDArray[np.int3
     centers : int64 [n_clusters]
     """
     require_count(n_clusters, len(graph.density), "n_clusters")
+    centers = rank_peaks(graph)[:n_clusters]
+    return label_by_centers(graph, centers), centers
+
+
+def rank_peaks(graph: DecisionGraph) -> NDArray[np.int64]:
+    """Order all points by how prominent they are as centres, the most prominent first: int64 [N].
+
+    By the largest ``gamma = (density - min(density)) * delta``, the density being a logarithm: the density itself
+    varies as the ``dimension``-th power of a distance and would leave ``delta`` without a say. Equal gammas go by the
+    larger delta, then the lower index. The densest point has the largest of both factors and is always the first.
+    """
     gamma = (graph.density - graph.density.min()) * graph.delta
     # The root leads its ties as well: without it, its own label would come from nowhere.
     root = graph.nearest_denser < 0
-    order = np.lexsort((np.arange(len(gamma)), -graph.delta, -gamma, ~root))
-    centers = order[:n_clusters].astype(np.int64)
-    labels = np.full(len(gamma), -1, dtype=np.int32)
-    labels[centers] = np.arange(n_clusters, dtype=np.int32)
-    densest_first = np.argsort(_density_ranks(graph.density))
-    _hand_down(densest_first, graph.nearest_denser, labels)
-    return labels, centers
+    return np.lexsort((np.arange(len(gamma)), -graph.delta, -gamma, ~root)).astype(np.int64)
+
+
+def label_by_centers(graph: DecisionGraph, centers: ArrayLike) -> NDArray[np.int32]:
+    """Hand the labels of centres down the tree of nearest denser points: int32 [N].
+
+    Parameters
+    ----------
+    graph : DecisionGraph
+    centers : array_like, [n_clusters]
+        Rows, from whatever source, the densest point among them; cluster c is that of ``centers[c]``.
+
+    Raises
+    ------
+    UsageError
+        No rows of the set, a row twice, or the densest one left out: points that follow it would have no cluster.
+    """
+    rows, n_points = np.asarray(centers), len(graph.density)
+    if rows.ndim != 1 or rows.dtype.kind not in "iu" or not len(rows) or rows.min() < 0 or rows.max() >= n_points:
+        raise UsageError(f"the centers are {rows!r}; expected a list of row numbers of 0 to {n_points - 1}")
+    if len(np.unique(rows)) < len(rows):
+        raise UsageError("a row is named twice among the centers; name each once")
+    root = int(np.argmax(graph.nearest_denser < 0))
+    if root not in rows:
+        raise UsageError(f"the densest point, row {root}, is not among the centers; add it: others lead up to it")
+    labels = np.full(n_points, -1, dtype=np.int32)
+    labels[rows] = np.arange(len(rows), dtype=np.int32)
+    _hand_down(np.argsort(_density_ranks(graph.density)), graph.nearest_denser, labels)
+    return labels
 
 
 def _checked_table(
     indices: ArrayLike, distances: ArrayLike, n_rows: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    if n_rows == 0:
+        raise UsageError("density peaks need at least one row; found none")
     rows, lengths = np.asarray(indices), np.asarray(distances)
     if rows.ndim != 2 or rows.shape != lengths.shape or len(rows) != n_rows:
         raise UsageError(

@@ -1,41 +1,14 @@
-"""Minibatch k-means (scikit-learn's) with every cluster filled, and exact assignment to centres.
+"""k-means of vectors in memory: `minibatch_kmeans`, and exact assignment to centres."""
 
-References
-----------
-D. Sculley, "Web-scale k-means clustering", WWW 2010, doi 10.1145/1772690.1772862.
-"""
-
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.cluster import MiniBatchKMeans
+from numpy.typing import ArrayLike
 
 from pipeline.errors import UsageError
-from pipeline.kernels.arrays import InvalidDataError, Vectors, as_vectors, require_count
-from pipeline.kernels.neighbours.exact_search import exact_search, find_frame
+from pipeline.kernels.arrays import as_vectors, require_count
+from pipeline.kernels.clustering.assignment import assign_to_centers
+from pipeline.kernels.clustering.blockwise_kmeans import MAX_SWEEPS, KMeansResult, k_means
+from pipeline.kernels.clustering.lloyd import ArrayReader
 
-
-@dataclass(frozen=True, slots=True)
-class KMeansResult:
-    """A k-means clustering.
-
-    Attributes
-    ----------
-    labels : int32 [N]
-        Nearest centre of each row, ties to the lowest; every cluster has at least one row.
-    centers : float32 or float64 [k, D]
-        Of the vectors' type.
-    inertia : float
-        Sum of squared distances of the rows to their centres, from ``(x - c)^2`` in float64.
-    n_iterations : int
-        Minibatches that the best start took.
-    """
-
-    labels: NDArray[np.int32]
-    centers: Vectors
-    inertia: float
-    n_iterations: int
+__all__ = ["KMeansResult", "assign_to_centers", "minibatch_kmeans"]
 
 
 def minibatch_kmeans(
@@ -43,15 +16,13 @@ def minibatch_kmeans(
     k: int,
     *,
     seed: int,
-    batch_size: int = 1024,
-    max_epochs: int = 100,
-    n_init: int = 3,
+    batch_size: int | None = None,
+    max_epochs: int = MAX_SWEEPS,
+    n_init: int | None = None,
+    centers: ArrayLike | None = None,
+    tolerance: float | None = None,
 ) -> KMeansResult:
-    """Cluster rows into ``k`` clusters, none of them empty.
-
-    scikit-learn's ``MiniBatchKMeans`` (k-means++ starts, early stopping) runs on the vectors less their mean,
-    so that a common offset costs no digits. A centre that ends without rows is moved onto the row farthest
-    from its centre (the lowest row number of equals), which lowers the inertia, until none is empty.
+    """Cluster rows into ``k`` clusters, none of them empty: some starts on a large batch, then full sweeps.
 
     Parameters
     ----------
@@ -60,12 +31,17 @@ def minibatch_kmeans(
         1 to the number of distinct rows.
     seed : int
         0 to 2**32 - 1.
-    batch_size : int
-        Rows in a minibatch.
+    batch_size : int, optional
+        Rows that starts are tried on, k at least. None: 256 a cluster and at least 32,768, at most 256 MiB.
     max_epochs : int
-        At most so many passes over the rows.
-    n_init : int
-        Starts, of which the best on a sample is run.
+        At most so many sweeps over all rows move the centres.
+    n_init : int, optional
+        Starts; None: two to twenty, as many as cost about half a second.
+    centers : array_like, [k, D], optional
+        Begin from these instead, without starts.
+    tolerance : float, optional
+        It ends when at most this share of the rows changed their label. None: 0 where a sweep costs at most 2^32
+        multiply-adds (a twentieth of a second), else 0.001.
 
     Returns
     -------
@@ -74,82 +50,28 @@ def minibatch_kmeans(
     Raises
     ------
     UsageError
-        ``k`` larger than the number of rows, or an option below 1.
+        No rows, ``k`` larger than their number, or an option out of range.
     InvalidDataError
-        Fewer than ``k`` distinct rows (the number is given), or a NaN or an infinity.
+        Fewer than ``k`` distinct rows (the number is given), a NaN or an infinity, or distances that do not fit into
+        float32.
 
     Notes
     -----
-    Memory: a copy of the vectors.
+    Cost: `pipeline.kernels.clustering.blockwise_kmeans.k_means`, which does the same over blocks read from anywhere.
     """
     array = as_vectors(vectors)
-    require_count(k, len(array), "k")
-    for value, name in ((batch_size, "batch_size"), (max_epochs, "max_epochs"), (n_init, "n_init")):
-        require_count(value, None, name)
-    frame = find_frame(array)
-    _require_distinct(array, k)
-    origin = frame.origin.astype(array.dtype)
-    model = MiniBatchKMeans(
-        n_clusters=k, batch_size=batch_size, max_iter=max_epochs, n_init=n_init, random_state=seed
-    ).fit(array - origin)
-    centers = np.ascontiguousarray(model.cluster_centers_ + origin, dtype=array.dtype)
-    labels, distances_sq = _fill_empty(array, centers)
-    return KMeansResult(labels, centers, float(distances_sq.sum()), int(model.n_steps_))
-
-
-def _require_distinct(vectors: Vectors, k: int) -> None:
-    # Adding zero turns -0.0 into 0.0: rows are compared as bytes.
-    rows = np.ascontiguousarray(vectors + vectors.dtype.type(0))
-    n_distinct = len(np.unique(rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1])))))
-    if n_distinct < k:
-        raise InvalidDataError(
-            f"{k} clusters were asked of {len(vectors)} rows, of which only {n_distinct} are distinct; "
-            f"ask for at most {n_distinct}"
-        )
-
-
-def _fill_empty(vectors: Vectors, centers: Vectors) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Move empty centres in place; every move puts a row onto its own centre, so it comes to an end."""
-    while True:
-        labels, distances_sq = assign_to_centers(vectors, centers)
-        empty = np.flatnonzero(np.bincount(labels, minlength=len(centers)) == 0)
-        if not len(empty):
-            return labels, distances_sq
-        for center in empty:
-            farthest = int(np.argmax(distances_sq))
-            centers[center] = vectors[farthest]
-            _, to_moved = assign_to_centers(vectors, centers[center : center + 1])
-            distances_sq = np.minimum(distances_sq, to_moved)
-
-
-def assign_to_centers(vectors: ArrayLike, centers: ArrayLike) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Find the nearest centre of every row, exactly; bit-identical however the rows are cut into blocks.
-
-    Parameters
-    ----------
-    vectors : array_like, [N, D]
-    centers : array_like, [k, D]
-        At least one.
-
-    Returns
-    -------
-    labels : int32 [N]
-        Ties to the lowest centre.
-    distances_sq : float64 [N]
-        Squared distance to that centre, from differences.
-
-    Raises
-    ------
-    UsageError
-        No centres, or another number of features.
-    InvalidDataError
-        A NaN or an infinity.
-    """
-    array, center_array = as_vectors(vectors), as_vectors(centers, "centers")
-    if len(center_array) == 0:
-        raise UsageError("there are no centers; expected at least one")
-    if center_array.shape[1] != array.shape[1]:
-        raise UsageError(f"vectors have {array.shape[1]} features and centers {center_array.shape[1]}")
-    frame = find_frame(center_array, array)
-    labels, distances_sq = exact_search(array, center_array, 1, frame=frame)
-    return labels[:, 0].astype(np.int32), distances_sq[:, 0]
+    require_count(k, max(len(array), 1), "k")
+    if max_epochs < 1:
+        raise UsageError(f"max_epochs is {max_epochs}; expected at least 1")
+    given = None if centers is None else as_vectors(centers, "centers")
+    return k_means(
+        ArrayReader(array),
+        len(array),
+        [k],
+        seed=seed,
+        centers=[given],
+        n_starts=n_init,
+        sample_rows=batch_size,
+        max_sweeps=max_epochs,
+        tolerance=tolerance,
+    )[0]

@@ -6,7 +6,6 @@ review page makes such files, and so does `export_answers`; a spreadsheet can.
 """
 
 import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from pipeline.corpus.csv_text import cell_text, read_csv
 from pipeline.errors import UsageError
 from pipeline.index.store import Index
 from pipeline.operations.remembered import stored_recipe
@@ -123,10 +123,7 @@ def parse_answers(text: str, name: str, *, by: str = "") -> list[tuple[int, Answ
         For any line that is wrong.
     """
     first = text.partition("\n")[0]
-    dialect = ";" if first.count(";") > first.count(",") else ","  # a spreadsheet of half the world writes ;
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=dialect, restkey="_more")
-    header = [column.strip() for column in reader.fieldnames or ()]
-    reader.fieldnames = header
+    header, rows = read_csv(text, name)
     if not set(_NEEDED) <= set(header):
         lacking = " and ".join(column for column in _NEEDED if column not in header)
         raise UsageError(
@@ -135,21 +132,19 @@ def parse_answers(text: str, name: str, *, by: str = "") -> list[tuple[int, Answ
         )
     found: dict[str, tuple[int, Answer]] = {}
     problems = []
-    for row in reader:
+    for line, row in rows:
         try:
             answer = _parse_row(row, by)
         except ValueError as error:
-            problems.append(f"line {reader.line_num}: {error}")
+            problems.append(f"line {line}: {error}")
             continue
         found.pop(answer.thing, None)
-        found[answer.thing] = (reader.line_num, answer)
+        found[answer.thing] = (line, answer)
     _refuse(problems, name)
     return list(found.values())
 
 
 def _parse_row(row: Mapping[str, Any], by: str) -> Answer:
-    if row.get("_more"):
-        raise ValueError("more cells than columns; put quotes around a cell that holds a comma")
     cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
     kind, key = parse_thing(cells["what"])
     text = parse_answer(cells["answer"], of_image=kind == "image")
@@ -209,7 +204,8 @@ def export_answers(index: Index, file: Path) -> int:
             writer.writerow(COLUMNS)
             for answer in held:
                 length = "" if answer.bar_length_px is None else f"{answer.bar_length_px:g}"
-                writer.writerow([answer.thing, answer.text, length, answer.by, answer.note, answer.entered])
+                cells = (answer.thing, answer.text, length, answer.by, answer.note, answer.entered)
+                writer.writerow(map(cell_text, cells))
     except OSError as error:
         raise UsageError(f"The answers cannot be written to {file}: {error.strerror}.") from error
     return len(held)

@@ -70,7 +70,7 @@ def read_content(corpus: Corpus, path: str, settings: WalkSettings) -> bytes:
         The file cannot be read, or there is no such picture in it.
     """
     place, page = split_page(path)
-    data = corpus.read(place)
+    data = corpus.read(place, max_bytes=settings.max_bytes)
     if not page:
         return data
     extract = partial(page_picture, page=page, max_pixels=settings.max_pixels)

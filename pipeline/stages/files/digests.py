@@ -21,6 +21,7 @@ from pipeline.stages.files.ledger import (
     IMAGE_COLUMNS,
     IMAGES,
     empty_columns,
+    path_ranks,
     read_images,
     text_array,
 )
@@ -37,35 +38,37 @@ class Digest:
     md5: bytes
     status: str
     reason: str
-    picture: PictureSummary | None
+    picture: PictureSummary | None = None
+    limit: str = ""
 
 
 def merge_digests(
     root: zarr.Group,
     results: Sequence[list[Digest]],
     *,
-    unlisted: Sequence[tuple[str, str]],
     gone: NDArray[np.int64],
+    kept: NDArray[np.int64],
 ) -> None:
     """Put digests, in the order of their paths, into the ledger and the images.
+
+    A walk may commit after any of its blocks; what is in the index after the last one does not depend on after which.
 
     Parameters
     ----------
     root : zarr.Group
     results : sequence of list of Digest
-        Of one block of files each.
-    unlisted : sequence of (path, reason)
-        What could not be listed: an ``unreadable`` row each.
+        Of one block of files each; blocks follow in the order of their paths.
     gone : int64 [n]
         Ledger rows whose files are no longer there.
+    kept : int64 [n]
+        Ledger rows that were ``ok`` before this walk, of files that it does not digest.
     """
     digests = {digest.entry.path: digest for block in results for digest in block}
-    image_of = _append_images(root, list(digests.values()))
-    digests |= {path: Digest(FileEntry(path, 0, -1), "", NO_MD5, "unreadable", why, None) for path, why in unlisted}
+    image_of = _append_images(root, [digest for digest in digests.values() if digest.md5 != NO_MD5])
     ledger = _Ledger(root)
     ledger.put(digests, image_of)
     ledger.mark_gone(gone)
-    ledger.choose_first()
+    ledger.choose_first(kept)
     ledger.write()
     _mark_present(root, ledger)
 
@@ -117,10 +120,10 @@ class _Ledger:
         self._changed = empty_columns(FILE_COLUMNS)
 
     def put(self, digests: dict[str, Digest], image_of: dict[bytes, int]) -> None:
-        """Set the rows of these paths; new ones follow in the order of their paths' bytes."""
+        """Set the rows of these paths; new ones follow in the order of the listing."""
         found = positions(texts(list(digests)), self.path)
-        new = sorted((path for path, row in zip(digests, found.tolist(), strict=True) if row < 0), key=str.encode)
-        self.path = pa.concat_arrays([self.path, texts(new)])
+        new = texts([path for path, row in zip(digests, found.tolist(), strict=True) if row < 0])
+        self.path = pa.concat_arrays([self.path, new.take(np.argsort(path_ranks(new)))])
         rows = positions(texts(list(digests)), self.path)
         order = np.argsort(rows)
         ordered = [digest for _, digest in sorted(zip(rows.tolist(), digests.values(), strict=True), key=_first)]
@@ -142,19 +145,18 @@ class _Ledger:
         if not len(pages):
             return pages
         documents = texts([split_page(path)[0] for path in self.path.take(pages).to_pylist()])
-        read_now = self._rows[self._changed["status"] != "unreadable"]
+        read_now = self._rows[~np.isin(self._changed["status"].astype(str), ("unreadable", "not_judged"))]
         pages = pages[positions(documents, self.path.take(read_now)) >= 0]
         return pages
 
-    def choose_first(self) -> None:
-        """One present path of each content is ``ok`` and stays it; the others are ``duplicate``."""
+    def choose_first(self, kept: NDArray[np.int64]) -> None:
+        """One present path of each content is ``ok``, one of ``kept`` where it can be; the others are ``duplicate``."""
         rows = np.flatnonzero((self.image >= 0) & (self.status != "gone"))
         shared = np.bincount(self.image[rows], minlength=1)[self.image[rows]] > 1
         self.status[rows[~shared]] = "ok"
         rows = rows[shared]
-        rank = np.empty(len(rows), np.int64)
-        rank[pc.sort_indices(self.path.take(rows)).to_numpy()] = np.arange(len(rows))
-        rows = rows[np.lexsort((rank, self.status[rows] != "ok", self.image[rows]))]
+        rank = path_ranks(self.path.take(rows))
+        rows = rows[np.lexsort((rank, ~np.isin(rows, kept), self.image[rows]))]
         self.status[rows] = "duplicate"
         self.status[rows[np.unique(self.image[rows], return_index=True)[1]]] = "ok"
 
@@ -186,6 +188,7 @@ def _columns(digests: Sequence[Digest], image_of: dict[bytes, int]) -> dict[str,
         "md5": np.frombuffer(b"".join(digest.md5 for digest in digests), np.uint8).reshape(-1, 16),
         "status": text_array([_NEW if ok else d.status for d, ok in zip(digests, found, strict=True)]),
         "reason": text_array([digest.reason for digest in digests]),
+        "limit": text_array([digest.limit for digest in digests]),
         "image": np.array([image_of[d.md5] if ok else -1 for d, ok in zip(digests, found, strict=True)], np.int64),
     }
 

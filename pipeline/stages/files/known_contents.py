@@ -7,19 +7,22 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.config.recipe import WalkSettings
 from pipeline.index.tables import read_table
 from pipeline.runtime.keys import content_key
 from pipeline.stages.files.ledger import FILE_COLUMNS, FILES, empty_columns, read_images
+from pipeline.stages.files.refusals import COLUMN, read_limits, refused_by_less
 
 NO_MD5 = bytes(16)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a content: ``ok`` for an image, else the ledger's status and reason."""
+    """What became of a content: ``ok`` for an image, else the ledger's status, reason and limit."""
 
     status: str
     reason: str = ""
+    limit: str = ""
 
 
 IMAGE = Verdict("ok")
@@ -84,9 +87,10 @@ class Md5Rows:
         return result
 
 
-def known_contents(root: zarr.Group, *, judge_again: bool) -> KnownContents:
-    """The contents of an index; with ``judge_again`` those that are no images count as new."""
-    return KnownContents(read_images(root, "md5")["md5"], {} if judge_again else _failed(_judged_files(root)))
+def known_contents(root: zarr.Group, settings: WalkSettings, *, judge_again: bool) -> KnownContents:
+    """The contents of an index; those that these limits may let pass count as new, with ``judge_again`` all failed."""
+    failed = {} if judge_again else _failed(_judged_files(root), settings)
+    return KnownContents(read_images(root, "md5")["md5"], failed)
 
 
 def contents_key(root: zarr.Group) -> int:
@@ -98,14 +102,15 @@ def contents_key(root: zarr.Group) -> int:
 
 def _judged_files(root: zarr.Group) -> dict[str, NDArray[Any]]:
     """The ledger without its paths, which are most of its bytes."""
-    return read_table(root, FILES, "md5", "status", "reason") or empty_columns(FILE_COLUMNS)
+    files = read_table(root, FILES, "md5", "status", "reason") or empty_columns(FILE_COLUMNS)
+    return files | {COLUMN: read_limits(root)}
 
 
-def _failed(files: dict[str, NDArray[Any]]) -> dict[bytes, Verdict]:
-    return {
-        files["md5"][row].tobytes(): Verdict(str(files["status"][row]), str(files["reason"][row]))
-        for row in np.flatnonzero(_failed_rows(files)).tolist()
-    }
+def _failed(files: dict[str, NDArray[Any]], settings: WalkSettings) -> dict[bytes, Verdict]:
+    rows = np.flatnonzero(_failed_rows(files) & ~refused_by_less(files["status"], files[COLUMN], settings))
+    columns = (files[name][rows].tolist() for name in ("status", "reason", COLUMN))
+    verdicts = (Verdict(*map(str, texts)) for texts in zip(*columns, strict=True))
+    return {files["md5"][row].tobytes(): verdict for row, verdict in zip(rows.tolist(), verdicts, strict=True)}
 
 
 def _failed_rows(files: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:

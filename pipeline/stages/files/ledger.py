@@ -1,4 +1,7 @@
-"""The two tables that every stage reads: ``files`` (a row a path) and ``images`` (a row a unique content)."""
+"""The two tables that every stage reads: ``files`` (a row a path) and ``images`` (a row a unique content).
+
+New rows of ``files`` follow in `path_ranks`, those of ``images`` in the order of the files that brought them.
+"""
 
 import hashlib
 from collections import Counter
@@ -7,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import zarr
 from numpy.typing import NDArray
 
@@ -27,6 +32,7 @@ FILE_COLUMNS: dict[str, Any] = {
     "md5": (np.uint8, 16),
     "status": object,
     "reason": object,
+    "limit": object,
     "image": np.int64,
 }
 
@@ -126,6 +132,24 @@ def sources_of(root: zarr.Group, rows: Iterable[int]) -> list[Source]:
 def bytes_md5(data: bytes) -> bytes:
     """The 16-byte MD5 that names a content."""
     return hashlib.md5(data, usedforsecurity=False).digest()
+
+
+def path_ranks(paths: pa.LargeStringArray) -> NDArray[np.int64]:
+    """The place of each path in the order of the listing: by the bytes of the file's path, its pages by their numbers.
+
+    A walk digests files in this order, and so the ledger has it wherever its checkpoints fall.
+    """
+    page = pc.struct_field(pc.extract_regex(paths, r"#page=(?P<page>[1-9][0-9]*)$"), "page")
+    table = pa.table(
+        {
+            "file": pc.replace_substring_regex(paths, r"#page=[1-9][0-9]*$", ""),
+            "page": pc.fill_null(pc.cast(page, pa.int64()), 0),
+        }
+    )
+    ranks = np.empty(len(paths), np.int64)
+    order = pc.sort_indices(table, sort_keys=[("file", "ascending"), ("page", "ascending")])
+    ranks[order.to_numpy()] = np.arange(len(paths))
+    return ranks
 
 
 def text_array(values: Sequence[str]) -> NDArray[Any]:

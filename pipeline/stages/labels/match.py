@@ -5,12 +5,8 @@ for the file and one for the label. Files are matched by their MD5, then by the 
 re-encodings (`pipeline.stages.labels.matches`).
 """
 
-import csv
-import io
-import os
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,17 +14,17 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.config import CorpusSettings
 from pipeline.config.recipe import WalkSettings
-from pipeline.corpus.listing import FileEntry
 from pipeline.corpus.source import Corpus
-from pipeline.errors import ImageError, UsageError
-from pipeline.imaging.isolation.decoding import Limits, run_isolated
+from pipeline.errors import ImageError, NotJudgedError
+from pipeline.imaging.isolation.decoding import run_isolated
 from pipeline.imaging.summary import PictureSummary, summarise_picture
 from pipeline.index.tables import read_table, write_table
 from pipeline.runtime.keys import VERSIONS, content_key, stage_key
 from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
+from pipeline.stages.files.contents import walk_limits
 from pipeline.stages.files.ledger import SIGNATURE_SHAPE, bytes_md5, read_images, text_array
+from pipeline.stages.labels.listing import LabelledFile, Walked, few_matches, list_label_set
 from pipeline.stages.labels.matches import (
     content_lookup,
     known_matches,
@@ -44,19 +40,6 @@ NO_MD5 = bytes(16)
 NO_SIGNATURE = bytes(SIGNATURE_SHAPE[0] * SIGNATURE_SHAPE[1])
 
 _FILES_PER_TASK = 64
-_FILE_COLUMNS = ("file", "path", "filename", "image", "name")
-_LABEL_COLUMNS = ("label", "category", "class")
-_HASH_COLUMNS = ("md5",)
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledFile:
-    """A file of a label set. ``md5`` is given where a CSV names contents; ``occurrence`` tells equal rows apart."""
-
-    entry: FileEntry
-    label: str
-    md5: str = ""
-    occurrence: int = 0
 
 
 def files_table(name: str) -> str:
@@ -77,12 +60,14 @@ def contradictions_table(name: str) -> str:
 def plan(context: Context) -> Plan | None:
     """Digest the label files that are new; then match, whenever files or images have changed."""
     images = read_images(context.root, "md5", "pixel_md5", "picture", "present")
+    walked = Walked(context.root)
+    open_cases: list[Plan] = []
     for name, place in sorted(context.recipe.labels.sets.items()):
-        corpus, listed = list_label_set(place)
+        corpus, listed = list_label_set(place, walked)
         known = _known_files(context.root, name)
         missing = _missing(listed, known)
         if missing:
-            return _digesting(context.recipe.walk, name, corpus, listed, missing)
+            return _digesting(context.recipe.walk, name, name, corpus, listed, missing)
         rest = left_over(known, content_lookup(images))
         comparing = plan_matches(context, name, corpus, rest)
         if comparing is not None:
@@ -102,11 +87,11 @@ def plan(context: Context) -> Plan | None:
                 merge=partial(_match, name=name, key=key),
                 settings={"set": name, "place": place},
             )
-        if not context.root[set_table(name)].attrs["matched"]:
-            context.notes.append(
-                f"labels: nothing of the set {name} ({place}) is a picture of the corpus; check its paths."
-            )
-    return None
+        if warning := few_matches(name, place, context.root[set_table(name)].attrs, listed, walked):
+            context.notes.append(warning)
+        if again := _not_judged(listed, known):
+            open_cases.append(_digesting(context.recipe.walk, f"{name} once more", name, corpus, listed, again))
+    return open_cases[0] if open_cases else None
 
 
 def _nothing(root: zarr.Group) -> Worker:
@@ -119,76 +104,6 @@ def _known_files(root: zarr.Group, name: str) -> dict[str, NDArray[Any]]:
     if table not in root or root[table].attrs.get("version") != VERSIONS[NAME]:
         return {}
     return read_table(root, table)
-
-
-def list_label_set(place: str) -> tuple[Corpus, list[LabelledFile]]:
-    """The files of a label set with their labels, sorted by path and label.
-
-    Raises
-    ------
-    UsageError
-        There is nothing at ``place``, no label can be had from it, or a CSV lacks its columns.
-    """
-    if place.endswith(".csv"):
-        return _list_csv(place)
-    corpus = Corpus(place, CorpusSettings())
-    corpus.check()
-    files = [LabelledFile(e, e.path.rpartition("/")[0]) for e in corpus.listing().files if "/" in e.path]
-    if not files:
-        raise UsageError(f"The label set {place} has no folder per class with files in it.")
-    return corpus, files
-
-
-def _list_csv(place: str) -> tuple[Corpus, list[LabelledFile]]:
-    folder, _, name = place.rpartition("/")
-    corpus = Corpus(folder or ".", CorpusSettings())
-    corpus.check()
-    try:
-        rows = list(csv.DictReader(io.StringIO(corpus.read(name).decode("utf-8-sig"))))
-    except (ImageError, UnicodeDecodeError) as error:
-        raise UsageError(f"The label set {place} cannot be read: {error}.") from error
-    fields = list(rows[0]) if rows else []
-    label_column = _column(fields, _LABEL_COLUMNS)
-    file_column, hash_column = _column(fields, _FILE_COLUMNS), _column(fields, _HASH_COLUMNS)
-    if not label_column or not (file_column or hash_column):
-        raise UsageError(
-            f"The label set {place} needs a column named {' or '.join(_LABEL_COLUMNS)} and one named "
-            f"{' or '.join(_FILE_COLUMNS + _HASH_COLUMNS)}; it has {', '.join(fields) or 'no rows'}."
-        )
-    files = [
-        LabelledFile(
-            _csv_entry(corpus, row[file_column] if file_column else ""),
-            row[label_column] or "",
-            (row[hash_column] or "").lower() if hash_column else "",
-        )
-        for row in rows
-    ]
-    listed = sorted((file for file in files if file.label), key=lambda f: (f.entry.path, f.label, f.md5))
-    return corpus, _numbered(listed)
-
-
-def _numbered(files: Sequence[LabelledFile]) -> list[LabelledFile]:
-    """The same files; equal ones count as occurrences 0, 1, 2, ..."""
-    seen: Counter[LabelledFile] = Counter()
-    numbered = []
-    for file in files:
-        numbered.append(replace(file, occurrence=seen[file]))
-        seen[file] += 1
-    return numbered
-
-
-def _column(fields: Sequence[str], names: Sequence[str]) -> str | None:
-    return next((field for name in names for field in fields if field.strip().lower() == name), None)
-
-
-def _csv_entry(corpus: Corpus, path: str) -> FileEntry:
-    if not path or not corpus.is_local:
-        return FileEntry(path, 0, -1)
-    try:
-        status = os.stat(os.path.join(corpus.url, path))
-    except OSError:
-        return FileEntry(path, 0, -1)
-    return FileEntry(path, status.st_size, status.st_mtime_ns)
 
 
 Identity = tuple[str, str, int, int, str, int]
@@ -212,24 +127,40 @@ def _missing(listed: Sequence[LabelledFile], known: dict[str, NDArray[Any]]) -> 
     return missing
 
 
+def _not_judged(listed: Sequence[LabelledFile], known: dict[str, NDArray[Any]]) -> list[LabelledFile]:
+    """Files that the machine kept from being digested."""
+    rows = np.flatnonzero(~known["judged"])
+    waiting: set[Identity] = set(zip(*(known[name][rows].tolist() for name in _IDENTITY), strict=True))
+    return [file for file in listed if _identity(file) in waiting] if waiting else []
+
+
 @dataclass(frozen=True, slots=True)
 class LabelDigest:
-    """What became of a file of a set: MD5s of its bytes and pixels and its signature, or the reason why not."""
+    """What became of a file of a set: MD5s of its bytes and pixels and its signature, or the reason why not.
+
+    ``judged`` is false where that reason is the machine's.
+    """
 
     file: LabelledFile
     md5: bytes = NO_MD5
     pixel_md5: bytes = NO_MD5
     signature: bytes = NO_SIGNATURE
     reason: str = ""
+    judged: bool = True
 
 
 def _digesting(
-    limits: WalkSettings, name: str, corpus: Corpus, listed: Sequence[LabelledFile], missing: Sequence[LabelledFile]
+    limits: WalkSettings,
+    what: str,
+    name: str,
+    corpus: Corpus,
+    listed: Sequence[LabelledFile],
+    missing: Sequence[LabelledFile],
 ) -> Plan:
     blocks = [tuple(missing[start : start + _FILES_PER_TASK]) for start in range(0, len(missing), _FILES_PER_TASK)]
     tasks = [Block(len(b), f"label files {b[0].entry.path} to {b[-1].entry.path}", b) for b in blocks]
     return Plan(
-        step=f"digest {name}",
+        step=f"digest {what}",
         tasks=tasks,
         job=Job(f"{NAME} {corpus.url} {stage_key(NAME, limits.model_dump())}", partial(_digester, corpus, limits)),
         merge=partial(_merge_files, name=name, listed=frozenset(_identity(file) for file in listed)),
@@ -241,27 +172,26 @@ def _digesting(
 
 def _digester(corpus: Corpus, settings: WalkSettings, _: zarr.Group) -> Worker:
     summarise = partial(summarise_picture, max_pixels=settings.max_pixels)
-    limits = Limits(settings.decode_seconds, settings.decode_memory_bytes)
 
     def worker(root: zarr.Group, task: Block) -> list[LabelDigest]:
-        return [_digest(corpus, file, summarise, limits) for file in task.data]
+        return [_digest(corpus, file, summarise, settings) for file in task.data]
 
     return worker
 
 
 def _digest(
-    corpus: Corpus, file: LabelledFile, summarise: Callable[[bytes], PictureSummary], limits: Limits
+    corpus: Corpus, file: LabelledFile, summarise: Callable[[bytes], PictureSummary], settings: WalkSettings
 ) -> LabelDigest:
     if file.md5:
         return LabelDigest(file, bytes.fromhex(file.md5) if _is_md5(file.md5) else NO_MD5)
     md5 = NO_MD5
     try:
-        data = corpus.read(file.entry.path)
+        data = corpus.read(file.entry.path, max_bytes=settings.max_bytes)
         md5 = bytes_md5(data)
-        picture = run_isolated(summarise, data, limits=limits)
+        picture = run_isolated(summarise, data, limits=walk_limits(settings))
         return LabelDigest(file, md5, picture.pixel_md5, picture.signature)
     except ImageError as error:
-        return LabelDigest(file, md5, reason=str(error))
+        return LabelDigest(file, md5, reason=str(error), judged=not isinstance(error, NotJudgedError))
 
 
 def _is_md5(text: str) -> bool:
@@ -284,6 +214,7 @@ def _merge_files(
         "pixel_md5": _bytes_column([d.pixel_md5 for d in found], 16),
         "signature": _bytes_column([d.signature for d in found], len(NO_SIGNATURE)),
         "reason": text_array([d.reason for d in found]),
+        "judged": np.array([d.judged for d in found], bool),
     }
     old = _known_files(root, name)
     merged = {k: np.concatenate([new[k], old[k]]) if old else new[k] for k in new}

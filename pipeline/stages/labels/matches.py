@@ -1,7 +1,7 @@
 """Matching the files of a label set to images: by bytes, by pixels, and as re-encodings of a picture.
 
-A label set's JPG is often an export of its own: neither its bytes nor its pixels are in the corpus. Its signature
-finds the images that look like it, and `pipeline.imaging.matching.same_picture` tells whether it is one of them: proven by
+A label set's JPG is often an export of its own: neither its bytes nor its pixels are in the corpus. Its signature finds
+the images that look like it, and `pipeline.imaging.matching.same_picture` tells whether it is one of them: proven by
 encoding the image again, or within what the JPG's quantisation explains.
 """
 
@@ -195,7 +195,7 @@ def _comparer(labels: Corpus, contents: Contents, root: zarr.Group) -> Worker:
     @lru_cache(4)
     def label(path: str, md5: bytes) -> Copy | None:
         try:
-            data = labels.read(path)
+            data = labels.read(path, max_bytes=contents.settings.max_bytes)
             return Copy(data, contents.decode(data)) if bytes_md5(data) == md5 else None
         except ImageError:
             return None  # it has vanished meanwhile; the next run lists it anew

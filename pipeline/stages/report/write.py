@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from pipeline.config import Recipe, recipe_to_toml
 from pipeline.imaging.canonical import shrink
 from pipeline.index.past_runs import read_runs
-from pipeline.index.reports import publish_report, read_manifest
+from pipeline.index.reports import check_report_files, publish_report, read_manifest
 from pipeline.index.rows import read_keys
-from pipeline.index.store import Index, software_version
+from pipeline.index.store import Index
+from pipeline.index.transaction import software_version
 from pipeline.runtime.keys import content_key, crops_bar, pixels_key
 from pipeline.stages.files.ledger import read_images, text_array
 from pipeline.stages.report.tables import report_tables
@@ -25,7 +26,9 @@ def report_key(recipe: Recipe) -> int:
 
 
 def is_current(index: Index, recipe: Recipe) -> bool:
-    """Whether the published report is that of the newest commit, under this recipe."""
+    """Whether the published report is that of the newest commit under this recipe, and all of it is there and whole."""
+    if check_report_files(index.location):
+        return False
     manifest = read_manifest(index.location)
     return manifest is not None and (manifest["commit"], manifest["key"]) == (index.work_commit, report_key(recipe))
 

@@ -12,7 +12,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 from pipeline.errors import StorageError, UsageError
-from pipeline.index.annotations import append_annotations, erase_from_annotations, read_annotations
+from pipeline.index.annotations import (
+    Note,
+    append_annotations,
+    erase_from_annotations,
+    read_annotations,
+    say_nothing,
+)
 from pipeline.records import SCALE_AGREEMENT, ScaleReading
 from pipeline.storage.location import Location
 
@@ -141,23 +147,23 @@ def answer_id(answer: Answer | None, inherited: bool) -> str:
     return "" if answer is None else answer.id + ("*" if inherited else "")
 
 
-def read_answers(location: Location | None) -> Answers:
-    """The answers that hold in an index; none where there is no index yet.
+def read_answers(location: Location | None, *, note: Note = say_nothing) -> Answers:
+    """The answers that hold in an index; none where there is no index yet. ``note`` is told of damage that was mended.
 
     Raises
     ------
     StorageError
         The files cannot be read, or are damaged.
     """
-    return Answers(entered_answers(location)) if location is not None else Answers()
+    return Answers(entered_answers(location, note=note)) if location is not None else Answers()
 
 
-def entered_answers(location: Location) -> list[Answer]:
+def entered_answers(location: Location, *, note: Note = say_nothing) -> list[Answer]:
     """All answers ever entered, in their order."""
     try:
         return [
             Answer(**(record | {"images": tuple(record.get("images", ()))}))
-            for record in read_annotations(location, KIND)
+            for record in read_annotations(location, KIND, note=note)
         ]
     except TypeError as error:
         raise StorageError(

@@ -93,7 +93,7 @@ def plan(context: Context) -> Plan | None:
     """Read what has no reading by this reader and these settings; then apply what people answered since."""
     if not context.recipe.scale.enabled:
         return None
-    answers = read_answers(context.location)
+    answers = read_answers(context.location, note=context.notes.append)
     rows, sidecars = rows_to_read(context)
     return _reading(context, answers, rows, sidecars) if len(rows) else _answering(context, answers)
 

@@ -79,7 +79,7 @@ def read_sidecar(corpus: Corpus, file: SidecarFile) -> Sidecar:
     ImageError
         It is gone, or has changed since.
     """
-    data = corpus.read(file.path)
+    data = corpus.read(file.path, max_bytes=MAX_SIDECAR_BYTES)
     if bytes_md5(data).hex() != file.md5:
         raise UnreadableFileError(f"{file.path} has changed since it was walked")
     return parse_sidecar(decode_text(data))

@@ -195,21 +195,25 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A trained network as a worker returns it: its bytes, their fingerprint, and its loss by epoch."""
+    """A trained network as a worker returns it: its bytes, their fingerprint, and its loss by epoch.
+
+    ``kept`` is ``network``, or ``pca`` where principal components were better and were taken.
+    """
 
     data: bytes
     fingerprint: str
     history: Sequence[Loss]
+    kept: str = "network"
 
 
 def keep_network(root: zarr.Group, results: Sequence[Fitted], *, training: Training, fit_key: int) -> None:
     """Store the networks that a training step returned, and their loss curves."""
     for fitted in results:
         store_network(root, training.codes, fit_key, fitted.data, fitted.fingerprint)
-        store_training(root, training, fitted.history)
+        store_training(root, training, fitted.history, fitted.kept)
 
 
-def store_training(root: zarr.Group, training: Training, history: Sequence[Loss]) -> None:
+def store_training(root: zarr.Group, training: Training, history: Sequence[Loss], kept: str) -> None:
     """Keep a training's loss curve in the table ``training``, in place of an older one of that name."""
     n = len(history)
     columns: dict[str, NDArray[Any]] = {
@@ -222,5 +226,6 @@ def store_training(root: zarr.Group, training: Training, history: Sequence[Loss]
         "epoch": np.array([entry.epoch for entry in history], np.int64),
         "train_loss": np.array([entry.train_loss for entry in history], np.float64),
         "test_loss": np.array([entry.test_loss for entry in history], np.float64),
+        "kept": text_array([kept] * n),
     }
     replace_rows(root, "training", "codes", [training.codes], columns)

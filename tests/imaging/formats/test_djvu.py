@@ -1,15 +1,17 @@
 """DjVu through an outside program: with it, without it, and when it fails."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
-from pipeline.errors import CorruptImageError, ImageTooLargeError, UnsupportedImageError
-from pipeline.imaging.formats import djvu
+from pipeline.errors import CorruptImageError, ImageTooLargeError, NotJudgedError, UnsupportedImageError
 from pipeline.imaging.formats.decode import decode_image
+from pipeline.imaging.isolation.decoding import Limits, close_isolated, run_isolated
 
 BITS = np.random.default_rng(2).integers(0, 2, (48, 64)).astype(bool)
 HEADER = b"AT&TFORM\x00\x00\x00\x1eDJVUINFO\x00\x00\x00\x0a\x00\x40\x00\x30\x18\x00\x64\x00\x16\x01" + bytes(16)
@@ -54,11 +56,22 @@ def script(folder: Path, body: str) -> str:
     return str(path)
 
 
-def test_a_program_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = script(tmp_path, "exec sleep 20")
+def test_a_program_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time counts as its decoder's, and its process does not outlive it."""
+    script(tmp_path, f"echo $$ >{tmp_path}/process\nwhile :; do :; done")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    close_isolated()
+    with pytest.raises(ImageTooLargeError, match=r"took more than 0\.5 s of processor time"):
+        run_isolated(decode_image, HEADER, limits=Limits(0.5, 1 << 30))
+    close_isolated()
+    process = int((tmp_path / "process").read_text())
+    assert not psutil.pid_exists(process) or psutil.Process(process).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_program_that_was_killed_says_nothing_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = script(tmp_path, "kill -KILL $$")
     monkeypatch.setattr(shutil, "which", lambda _: program)
-    monkeypatch.setattr(djvu, "TIMEOUT_S", 0.2)
-    with pytest.raises(ImageTooLargeError, match="did not finish"):
+    with pytest.raises(NotJudgedError, match="SIGKILL"):
         decode_image(HEADER)
 
 

@@ -1,7 +1,9 @@
 """Stand-ins for a decoder that crashes, hangs or eats memory on files that say so; runs in the child process."""
 
 import ctypes
+import errno
 import os
+import signal
 import time
 
 import numpy as np
@@ -11,6 +13,9 @@ from pipeline.errors import CorruptImageError
 from pipeline.imaging.summary import PictureSummary, summarise_picture
 
 CRASH, HANG, EAT, END, BREAK = (b"please " + word for word in (b"crash", b"hang", b"eat memory", b"end", b"break"))
+STALL, KILL, FULL = (
+    b"please " + word for word in (b"stall", b"be killed", b"find the disk full")
+)  # the machine's doing
 
 
 def misbehave(data: bytes) -> None:
@@ -19,7 +24,16 @@ def misbehave(data: bytes) -> None:
         ctypes.string_at(0)
     if data.endswith(HANG):
         while True:
-            time.sleep(3600)
+            pass
+    if data.endswith(STALL):
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if data.endswith(KILL):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if data.endswith(FULL):
+        try:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise CorruptImageError("cannot be decoded") from error
     if data.endswith(EAT):
         eaten = [np.ones(1 << 24) for _ in range(10_000)]
         raise AssertionError(f"{len(eaten)} blocks of 128 MiB were not refused")
@@ -73,3 +87,13 @@ def note_and_summarise(data: bytes, *, max_pixels: int, notes: str) -> PictureSu
     with open(notes, "ab") as file:
         file.write(b".")
     return summarise_or_misbehave(data, max_pixels=max_pixels)
+
+
+def in_trouble_at_first(data: bytes, *, max_pixels: int, trouble: bytes, times: str) -> PictureSummary:
+    """`summarise_picture`, but first the trouble where the last byte of the file ``times`` is an x; it is taken off."""
+    with open(times, "r+b") as file:
+        left = file.read()
+        file.truncate(max(0, len(left) - 1))
+    if left.endswith(b"x"):
+        misbehave(trouble)
+    return summarise_picture(data, max_pixels=max_pixels)

@@ -195,6 +195,25 @@ def test_a_process_number_that_is_used_again_is_not_the_owner() -> None:
     assert not replace(this_process(), process=2**22 + 1).is_alive
 
 
+@pytest.mark.parametrize("kind", ["link", "dangling", "folder", "fifo"])
+def test_a_lock_that_is_a_link_is_refused_and_its_target_left(tmp_path: Path, kind: str) -> None:
+    """Writing the owner through a planted link would destroy whatever it points to."""
+    target, planted = tmp_path / "thesis.tex", tmp_path / "index" / LOCK_NAME
+    planted.parent.mkdir()
+    target.write_text("years of work")
+    if kind == "folder":
+        planted.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(planted)
+    else:
+        planted.symlink_to(target if kind == "link" else tmp_path / "nowhere")
+    words = "is a link to .*did not make" if planted.is_symlink() else "is no plain file"
+    with pytest.raises(StorageError, match=words), writer_lock(Location.parse(planted.parent)):
+        pytest.fail("locked a link")
+    assert target.read_text() == "years of work"
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="Locking the index"), writer_lock(Location.parse(tmp_path / "nowhere")):
         pytest.fail("locked nothing")

@@ -8,7 +8,6 @@ from sklearn.metrics import adjusted_rand_score
 
 from pipeline.errors import UsageError
 from pipeline.kernels.arrays import InvalidDataError
-from pipeline.kernels.clustering import kmeans
 from pipeline.kernels.clustering.kmeans import assign_to_centers, minibatch_kmeans
 
 
@@ -44,15 +43,6 @@ def test_every_cluster_has_rows_up_to_the_number_of_distinct_ones(k: int) -> Non
         assert len(np.unique(result.labels.reshape(60, 3), axis=0)) == 60
 
 
-def test_empty_centres_move_to_the_farthest_rows() -> None:
-    vectors = np.array([[0.0], [0.0], [1.0], [10.0]])
-    centers = np.array([[0.0], [500.0], [500.0]])
-    labels, distances_sq = kmeans._fill_empty(vectors, centers)
-    np.testing.assert_array_equal(centers, [[0], [10], [1]])
-    np.testing.assert_array_equal(labels, [0, 0, 2, 1])
-    assert not distances_sq.any()
-
-
 def test_assignment_ties_go_to_the_lowest_centre_and_partitions_do_not_matter() -> None:
     rng = np.random.default_rng(1)
     vectors = rng.integers(0, 4, (900, 3)).astype(np.float32)
@@ -76,7 +66,7 @@ def test_refusals() -> None:
         minibatch_kmeans(rows, 3, seed=0)
     with pytest.raises(UsageError, match="k is 4; expected 1 to 3"):
         minibatch_kmeans(rows, 4, seed=0)
-    with pytest.raises(UsageError, match="batch_size"):
+    with pytest.raises(UsageError, match="sample_rows is 0"):
         minibatch_kmeans(rows, 1, seed=0, batch_size=0)
     with pytest.raises(InvalidDataError, match="row 0"):
         minibatch_kmeans([[np.nan], [0.0]], 1, seed=0)

@@ -1,7 +1,9 @@
 """Contents in the walk: bad ones cost themselves only, known ones are not decoded, moving ones are waited for."""
 
+import io
 import os
 import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,17 +12,34 @@ import cv2
 import fsspec
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.config import load_recipe
 from pipeline.corpus.source import Corpus
 from pipeline.engine import EngineChoice, Engines
 from pipeline.engine.opening import EngineName
+from pipeline.errors import RemovalsError
+from pipeline.imaging.formats.pdf import page_picture
+from pipeline.imaging.summary import summarise_picture
 from pipeline.index.store import Index, open_index
 from pipeline.job import open_runner, run_stages
-from pipeline.progress import Silent
+from pipeline.progress import Silent, StageFinished
 from pipeline.stages.files import walk
 from pipeline.stages.files.ledger import read_files, read_images
-from tests.imaging.isolation.misbehaving import CRASH, EAT, END, HANG, note_and_summarise, summarise_or_misbehave
+from tests.imaging.formats.documents import joined
+from tests.imaging.isolation.misbehaving import (
+    CRASH,
+    EAT,
+    END,
+    FULL,
+    HANG,
+    KILL,
+    STALL,
+    in_trouble_at_first,
+    misbehave,
+    note_and_summarise,
+    summarise_or_misbehave,
+)
 from tests.stages.conftest import OneEngine
 from tests.stored import differing_arrays
 
@@ -70,7 +89,7 @@ def _add_bad_files(corpus: Path) -> None:
 
 EXPECTED = {
     "03 crash.png": ("corrupt", "its decoder crashed (SIGSEGV)"),
-    "05 hang.png": ("too_large", "its decoder did not finish within 4 s"),
+    "05 hang.png": ("too_large", "its decoder took more than 4 s of processor time"),
     "07 eat.png": ("too_large", "it needs more than 0.5 GiB of memory to decode"),
     "09 end.png": ("corrupt", "its decoder ended the process (exit status 3)"),
 }
@@ -165,8 +184,8 @@ def test_a_file_that_changes_while_it_is_read(
 ) -> None:
     read, left = Corpus.read, [changes]
 
-    def read_and_change(self: Corpus, path: str) -> Any:
-        data = read(self, path)
+    def read_and_change(self: Corpus, path: str, **limits: int) -> Any:
+        data = read(self, path, **limits)
         if path == "08.png" and left[0]:
             left[0] -= 1
             with (corpus / path).open("ab") as file:
@@ -209,3 +228,183 @@ def test_an_object_that_was_replaced_by_one_of_the_same_size_and_time_is_read_ag
     changed = np.flatnonzero(np.any(first["md5"] != second["md5"], axis=1))
     assert second["path"][changed].tolist() == ["03.png"]
     assert second["status"][changed].tolist() == ["corrupt"]
+
+
+@pytest.fixture
+def troubles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, bytes], Path]:
+    """Let the machine fail the decoding child in these decodings, the last first."""
+
+    def fail(trouble: bytes, times: bytes) -> Path:
+        place = tmp_path / "times"
+        place.write_bytes(times)
+        decode = partial(in_trouble_at_first, trouble=trouble, times=str(place))
+        monkeypatch.setattr(walk, "summarise_picture", decode)
+        return place
+
+    return fail
+
+
+@pytest.mark.parametrize(("trouble", "times"), [(KILL, b"..x.x..x.xx.."), (STALL, b".x..x.x")])
+def test_what_the_machine_does_to_the_decoder_costs_no_file(
+    trouble: bytes, times: bytes, corpus: Path, tmp_path: Path, troubles: Callable[[bytes, bytes], Path]
+) -> None:
+    _run(corpus, tmp_path / "quiet")
+    left = troubles(trouble, times)
+    status = _status(_run(corpus, tmp_path / "index", "walk.decode_seconds=0.5"))
+    assert left.stat().st_size == 0
+    assert {word for word, _ in status.values()} == {"ok"}
+    assert differing_arrays(tmp_path / "index", tmp_path / "quiet") == []
+
+
+def test_a_file_that_cannot_be_judged_is_tried_again_and_counted(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = (corpus / "00.png").read_bytes()
+    (corpus / "03 kill.png").write_bytes(good + KILL)
+    (corpus / "05 full.png").write_bytes(good + FULL)
+    monkeypatch.setattr(walk, "summarise_picture", summarise_or_misbehave)
+    index, finished = _run_telling(corpus, tmp_path / "index")
+    status = _status(index)
+    assert (finished.items, finished.skipped, finished.steps) == (12, 2, 2)
+    assert finished.statuses["not_judged"] == 2
+    assert [path for path, (word, _) in status.items() if word != "ok"] == ["03 kill.png", "05 full.png"]
+    assert status["05 full.png"] == ("not_judged", "the machine failed its decoder: No space left on device")
+    before = index.commit
+    again, finished = _run_telling(corpus, tmp_path / "index")
+    assert (finished.items, finished.skipped) == (0, 2), "the next run tries again"
+    assert again.commit != before or _status(again) == status
+    monkeypatch.setattr(walk, "summarise_picture", summarise_picture)
+    healed, finished = _run_telling(corpus, tmp_path / "index")
+    assert {word for word, _ in _status(healed).values()} == {"ok"}
+    assert (finished.items, finished.skipped) == (2, 0)
+    assert _run(corpus, tmp_path / "index").commit == healed.commit
+
+
+def test_with_many_kills_the_file_is_judged_later_in_the_same_run(
+    corpus: Path, tmp_path: Path, troubles: Callable[[bytes, bytes], Path]
+) -> None:
+    troubles(KILL, b"xxxxxxxx")
+    index, finished = _run_telling(corpus, tmp_path / "index")
+    assert (finished.items, finished.skipped, finished.steps) == (12, 0, 2)
+    assert {word for word, _ in _status(index).values()} == {"ok"}
+
+
+def test_a_page_that_cannot_be_judged_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "two.pdf").write_bytes(joined([_pdf(seed) for seed in (1, 2)]))
+    cv2.imwrite(str(folder / "zz.png"), np.eye(50, dtype=np.uint8))
+    monkeypatch.setattr(walk, "page_picture", partial(_fails_on_page, page_2=KILL))
+    first = _status(_run(folder, tmp_path / "index"))
+    assert {path: word for path, (word, _) in first.items()} == {
+        "two.pdf": "document",
+        "two.pdf#page=1": "ok",
+        "two.pdf#page=2": "not_judged",
+        "zz.png": "ok",
+    }
+    monkeypatch.undo()
+    second = _status(_run(folder, tmp_path / "index"))
+    assert second["two.pdf#page=2"] == ("ok", "")
+
+
+def test_raised_limits_judge_again_what_they_refused_and_only_that(corpus: Path, tmp_path: Path, notes: Path) -> None:
+    cv2.imwrite(str(corpus / "wide.png"), np.eye(300, dtype=np.uint8))
+    cv2.imwrite(str(corpus / "wider.png"), np.eye(600, dtype=np.uint8))
+    (corpus / "heavy.png").write_bytes((corpus / "00.png").read_bytes() + bytes(200_000))
+    (corpus / "broken.png").write_bytes((corpus / "01.png").read_bytes()[:100])
+    low = ("walk.max_pixels=50000", "walk.max_bytes=100000")
+    index = _run(corpus, tmp_path / "index", *low)
+    refused = {path: word for path, (word, _) in _status(index).items() if word != "ok"}
+    assert refused == dict.fromkeys(("wide.png", "wider.png", "heavy.png"), "too_large") | {"broken.png": "corrupt"}
+    assert _limits(index) == {
+        "wide.png": "max_pixels=50000",
+        "wider.png": "max_pixels=50000",
+        "heavy.png": "max_bytes=100000",
+    }
+    before = notes.stat().st_size
+    assert _run(corpus, tmp_path / "index", *low).commit == index.commit
+    index = _run(corpus, tmp_path / "index", "walk.max_pixels=200000", "walk.max_bytes=100000")
+    assert notes.stat().st_size == before + 2, "the two wide ones, and nothing else"
+    assert (_status(index)["wide.png"], _status(index)["wider.png"][0]) == (("ok", ""), "too_large")
+    assert _limits(index) == {"wider.png": "max_pixels=200000", "heavy.png": "max_bytes=100000"}
+    index = _run(corpus, tmp_path / "index")
+    assert {path for path, (word, _) in _status(index).items() if word != "ok"} == {"broken.png"}
+    assert notes.stat().st_size == before + 4
+
+
+@pytest.mark.parametrize(("wish", "limit"), [(HANG, "decode_seconds=0.5"), (EAT, f"decode_memory_bytes={1 << 28}")])
+def test_a_raised_limit_of_time_or_memory_judges_again(
+    wish: bytes, limit: str, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (corpus / "03.png").open("ab") as file:
+        file.write(wish)
+    monkeypatch.setattr(walk, "summarise_picture", summarise_or_misbehave)
+    index = _run(corpus, tmp_path / "index", f"walk.{limit}")
+    assert _limits(index) == {"03.png": limit}
+    monkeypatch.setattr(walk, "summarise_picture", summarise_picture)
+    assert _status(_run(corpus, tmp_path / "index"))["03.png"] == ("ok", "")
+
+
+def test_links_out_of_the_corpus_are_rows_that_say_so(corpus: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    shutil.move(corpus / "00.png", outside / "00.png")
+    (corpus / "link").symlink_to(outside)
+    index = _run(corpus, tmp_path / "index")
+    status, reason = _status(index)["link"]
+    assert (status, len(_status(index))) == ("left_out", 12)
+    assert str(outside) in reason
+    assert _run(corpus, tmp_path / "index").commit == index.commit
+    followed = _status(_run(corpus, tmp_path / "index", "corpus.follow_links=true"))
+    assert (followed["link"][0], followed["link/00.png"][0]) == ("gone", "ok")
+    with pytest.raises(RemovalsError, match="1 of them lie behind links out of the corpus"):
+        _run(corpus, tmp_path / "index")
+
+
+@pytest.mark.parametrize("checkpoints", ["walk.files_per_task=100", "run.checkpoint_seconds=1e-9"])
+def test_the_order_of_rows_does_not_depend_on_checkpoints(checkpoints: str, corpus: Path, tmp_path: Path) -> None:
+    """Copies, documents, links and files that were there before, committed all at once and after every task."""
+    _run(corpus, tmp_path / "plain")
+    _run(corpus, tmp_path / "index")
+    for name in ("02 copy", "a copy"):
+        shutil.copy(corpus / "02.png", corpus / f"{name}.png")
+    (corpus / "02.png").unlink()
+    shutil.copy(corpus / "07.png", corpus / "06 copy.png")
+    (corpus / "07.png").write_bytes((corpus / "08.png").read_bytes())
+    (corpus / "b.pdf").write_bytes(joined([_pdf(seed) for seed in range(11)]))
+    (corpus / 'b.pdf"twin').write_bytes(joined([_pdf(3)]))
+    for name in ("05 link", "zz link"):
+        (corpus / name).symlink_to("/")
+    few = ("walk.removals_limit=1", "walk.files_per_task=1")
+    _run(corpus, tmp_path / "plain", *few, "run.checkpoint_seconds=1e9")
+    index = _run(corpus, tmp_path / "index", *few, checkpoints)
+    assert differing_arrays(tmp_path / "index", tmp_path / "plain") == []
+    rows = list(_status(index))
+    assert rows[12:16] == ["02 copy.png", "05 link", "06 copy.png", "a copy.png"]
+    assert rows[16:] == ["b.pdf", *(f"b.pdf#page={page}" for page in range(1, 12)), 'b.pdf"twin', "zz link"]
+
+
+def _pdf(seed: int) -> bytes:
+    out = io.BytesIO()
+    picture = np.random.default_rng(100 + seed).integers(0, 256, (48, 64), dtype=np.uint8)
+    Image.fromarray(picture).save(out, "PDF", quality=90)
+    return out.getvalue()
+
+
+def _fails_on_page(data: bytes, *, page: int, max_pixels: int, page_2: bytes) -> bytes:
+    if page == 2:
+        misbehave(page_2)
+    return page_picture(data, page=page, max_pixels=max_pixels)
+
+
+def _limits(index: Index) -> dict[str, str]:
+    files = read_files(index.read())
+    return {path: limit for path, limit in zip(files["path"].tolist(), files["limit"].tolist(), strict=True) if limit}
+
+
+def _run_telling(corpus: Path, place: Path) -> tuple[Index, StageFinished]:
+    recipe = load_recipe(assignments=["walk.files_per_task=5"])
+    source = Corpus(str(corpus), recipe.corpus)
+    with open_runner(source, place, recipe, engines=EngineChoice.parse("local"), listener=Silent()) as runner:
+        (finished,) = run_stages(runner, ("walk",)).stages
+    return open_index(place), finished

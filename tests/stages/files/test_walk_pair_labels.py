@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from jobs.main import call
 from pipeline.config import Recipe, load_recipe
 from pipeline.corpus.source import Corpus
 from pipeline.engine import EngineChoice
@@ -21,6 +22,7 @@ from pipeline.progress import Silent
 from pipeline.runtime.plan import Context
 from pipeline.stages.files.ledger import read_files, read_images
 from pipeline.stages.labels import match as labels
+from tests.imaging.isolation.misbehaving import FULL, summarise_or_misbehave
 
 FIRST_STAGES = ("walk", "pair", "labels")
 
@@ -146,6 +148,64 @@ def test_many_files_gone_end_the_run_and_change_nothing(corpus: Path, place: Pat
     assert open_index(place).commit == before
     status = _status(_run(corpus, place, accept_removals=True))
     assert sum(word == "gone" for word in status.values()) == 10
+
+
+def test_a_move_is_no_removal(corpus: Path, place: Path) -> None:
+    _run(corpus, place)
+    (corpus / "operator 0").rename(corpus / "moved with its times")
+    (corpus / "new times").mkdir()
+    for file in (corpus / "operator 1").iterdir():
+        (corpus / "new times" / file.name).write_bytes(file.read_bytes())
+        file.unlink()
+    status = _status(_run(corpus, place))
+    assert sum(word == "gone" for word in status.values()) == 20
+    assert sum(word == "ok" for word in status.values()) == 30
+
+
+def test_other_files_of_the_same_size_and_time_are_no_move(corpus: Path, place: Path) -> None:
+    _run(corpus, place)
+    for file in (corpus / "operator 0").iterdir():
+        data, state = file.read_bytes(), file.stat()
+        file.unlink()
+        other = corpus / "operator 1" / f"other {file.name}"
+        other.write_bytes(data[:-100] + bytes(range(100)))
+        os.utime(other, ns=(state.st_atime_ns, state.st_mtime_ns))
+    with pytest.raises(RemovalsError, match="10 of 30 files"):
+        _run(corpus, place)
+
+
+def test_a_few_files_may_go_from_a_small_corpus_and_never_all(corpus: Path, place: Path) -> None:
+    for folder in ("operator 1", "operator 2"):
+        shutil.rmtree(corpus / folder)
+    names = sorted((corpus / "operator 0").iterdir())
+    _run(corpus, place)
+    for file in names[:3]:
+        file.unlink()
+    assert sum(word == "gone" for word in _status(_run(corpus, place)).values()) == 3
+    for file in names[3:-1]:
+        file.unlink()
+    with pytest.raises(RemovalsError, match="6 of 7 files"):
+        _run(corpus, place)
+    assert list(_status(_run(corpus, place, accept_removals=True)).values()).count("ok") == 1
+    names[-1].unlink()
+    with pytest.raises(RemovalsError, match="1 of 1 files"):
+        _run(corpus, place)
+
+
+def test_a_plan_says_what_the_run_would_refuse(
+    corpus: Path, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = _run(corpus, place).commit
+    shutil.rmtree(corpus / "operator 2")
+    assert call(["run", str(corpus), str(place), "--plan"]) == 1
+    out, err = capsys.readouterr()
+    assert "10 of 30 files" in err
+    assert "walk" in out
+    assert call(["run", str(corpus), str(place), "--plan", "--accept-removals"]) == 0
+    (tmp_path / "other").mkdir()
+    assert call(["run", str(tmp_path / "other"), str(place), "--plan"]) == 2
+    assert "belongs to the corpus" in capsys.readouterr().err
+    assert open_index(place).commit == before
 
 
 def test_a_folder_that_cannot_be_listed_marks_nothing_as_gone(
@@ -285,3 +345,50 @@ def test_changed_labels_are_matched_again(corpus: Path, place: Path, tmp_path: P
     table = read_table(index.read(), "labels/classes")
     found = dict(zip(table["images"].tolist(), table["label"].tolist(), strict=True))
     assert found[_image_of(index)["operator 0/img_03.tif"]] == "Fibres/single"
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_csv_may_name_files_of_the_corpus(separator: str, corpus: Path, place: Path, tmp_path: Path) -> None:
+    csv = tmp_path / "elsewhere" / "labels.csv"
+    csv.parent.mkdir()
+    rows = [("image", "label"), ("operator 0/img_00.tif", "Tips"), ("./operator 1/img_01.tif", "Fibres")]
+    csv.write_text("".join(f"{a}{separator}{b}\n" for a, b in rows))
+    index = _run(corpus, place, load_recipe(overrides={"labels.sets": {"mine": str(csv)}}))
+    table, image_of = read_table(index.read(), "labels/mine"), _image_of(index)
+    assert dict(zip(table["images"].tolist(), table["label"].tolist(), strict=True)) == {
+        image_of["operator 0/img_00.tif"]: "Tips",
+        image_of["operator 1/img_01.tif"]: "Fibres",
+    }
+
+
+def test_few_matches_are_said_with_an_example_of_each_side(corpus: Path, place: Path, tmp_path: Path) -> None:
+    csv = tmp_path / "labels.csv"
+    csv.write_text("file,label\ncorpus/operator 0/img_00.tif,Tips\n" + "".join(f"no {n}.tif,Tips\n" for n in range(9)))
+    recipe = load_recipe(overrides={"labels.sets": {"mine": str(csv)}})
+    index = _run(corpus, place, recipe)
+    context = Context(index.read(), recipe, Corpus(str(corpus), recipe.corpus))
+    assert labels.plan(context) is None
+    assert "only 1 of 10 files" in context.notes[0]
+    assert "'corpus/operator 0/img_00.tif', the corpus 'operator 0/img_00.tif'" in context.notes[0]
+
+
+@pytest.mark.parametrize("text", ['file,label\n"a.tif,Tips\nb.tif,Tips\n', f"file,label\n{'x' * 2_000_000},Tips\n"])
+def test_a_csv_that_is_none_says_where(text: str, corpus: Path, place: Path, tmp_path: Path) -> None:
+    csv = tmp_path / "labels.csv"
+    csv.write_text(text)
+    with pytest.raises(UsageError, match="is no CSV from line 2 on"):
+        _run(corpus, place, load_recipe(overrides={"labels.sets": {"mine": str(csv)}}))
+
+
+def test_a_label_file_that_the_machine_failed_is_tried_again(
+    corpus: Path, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _labelled(corpus, tmp_path)
+    (folder / "Tips" / "9.tif").write_bytes((corpus / "operator 0" / "img_09.tif").read_bytes() + FULL)
+    recipe = load_recipe(overrides={"labels.sets": {"classes": str(folder)}})
+    with monkeypatch.context() as patched:
+        patched.setattr(labels, "summarise_picture", summarise_or_misbehave)
+        assert _run(corpus, place, recipe).read()["labels/classes"].attrs["matched"] == 5
+    index = _run(corpus, place, recipe)
+    assert index.read()["labels/classes"].attrs["matched"] == 6
+    assert _run(corpus, place, recipe).commit == index.commit

@@ -1,6 +1,7 @@
 """Backbones beside the autoencoder, networks that are kept, and weights that cannot be had."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from pipeline.corpus.source import Corpus
 from pipeline.engine import EngineChoice
 from pipeline.errors import UsageError, WeightsError
 from pipeline.index.store import Index, open_index
+from pipeline.index.tables import read_table
 from pipeline.job import open_runner, run_stages
-from pipeline.progress import Silent
+from pipeline.progress import Listener, Silent
 
 STAGES = ("walk", "pair", "scale", "pixels", "embed", "autoencode")
 
@@ -32,14 +34,16 @@ name = "short"
 vectors = "backbone"
 layers = [6, 3]
 epochs = 1
-pretrain_epochs = 1
+min_steps = 0
 """
 
 
-def _run(demo: Path, place: Path, text: str, *assignments: str) -> Index:
+def _run(demo: Path, place: Path, text: str, *assignments: str, listener: Listener | None = None) -> Index:
     recipe = load_recipe("test", builtin={"test": text}, assignments=assignments)
     corpus = Corpus(str(demo / "corpus"), recipe.corpus)
-    with open_runner(corpus, place, recipe, engines=EngineChoice.parse("local"), listener=Silent()) as runner:
+    with open_runner(
+        corpus, place, recipe, engines=EngineChoice.parse("local"), listener=listener or Silent()
+    ) as runner:
         run_stages(runner, STAGES)
     return open_index(place)
 
@@ -78,6 +82,28 @@ def test_another_seed_embeds_that_set_again_and_no_other(index: Path, demo: Path
     np.testing.assert_array_equal(np.asarray(after["embeddings/own/vectors"][:]), kept)
     assert not np.array_equal(np.asarray(after["embeddings/backbone/vectors"][:]), old, equal_nan=True)
     assert len(list(after["networks/short"].array_keys())) == 2, "the older network is kept beside the new one"
+
+
+def test_a_code_worse_than_principal_components_is_said_and_replaced(index: Path, demo: Path) -> None:
+    class Notes(Silent):
+        texts: ClassVar[list[str]] = []
+
+        def note(self, text: str) -> None:
+            self.texts.append(text)
+
+    changes = ("autoencode.short.start=random", "autoencode.short.layers=[9, 3]")
+    after = _run(demo, index, TWO_SETS, *changes, listener=Notes()).read()
+    [note] = [text for text in Notes.texts if text.startswith("short: the network loses")]
+    assert "the components are used in its place" in note
+    table = read_table(after, "training")
+    assert set(table["kept"][table["codes"] == "short"]) == {"pca"}
+    codes = np.asarray(after["codes/short/vectors"][:])
+    done = np.isfinite(codes).all(axis=1)
+    correlation = np.corrcoef(codes[done], rowvar=False)
+    assert np.abs(correlation - np.eye(3)).max() < 0.5, "components of most of the rows are all but uncorrelated"
+    kept = _run(demo, index, TWO_SETS, *changes, "autoencode.short.fallback=none", listener=Notes()).read()
+    table = read_table(kept, "training")
+    assert set(table["kept"][table["codes"] == "short"]) == {"network"}
 
 
 def test_a_missing_file_of_weights_ends_the_run_before_it_begins(demo: Path, tmp_path: Path) -> None:

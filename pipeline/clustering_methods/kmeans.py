@@ -1,0 +1,43 @@
+"""k-means."""
+
+import time
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from pipeline.clustering_methods.base import Blocks, ClusteringMethod, Clusterings, CountedMethodSettings, Points
+
+
+class KMeansSettings(CountedMethodSettings):
+    """Clusters around means: the best of several starts, then sweeps over all vectors, block by block."""
+
+    method: Literal["kmeans"] = "kmeans"
+
+
+def fit(points: Points, settings: KMeansSettings, ks: Sequence[int]) -> Clusterings:
+    """Cluster vectors in memory."""
+    from pipeline.kernels.clustering.lloyd import ArrayReader
+
+    n = len(points.vectors)
+    return fit_blocks(Blocks(ArrayReader(points.vectors), n, max(n, 1), map), settings, ks, points.seed(0))
+
+
+def fit_blocks(blocks: Blocks, settings: KMeansSettings, ks: Sequence[int], seed: int) -> Clusterings:
+    """Cluster for all k over the same readings of the vectors."""
+    from pipeline.kernels.clustering.blockwise_kmeans import k_means
+
+    began = time.perf_counter()
+    found = k_means(blocks.read, blocks.n_rows, ks, seed=seed, block_rows=blocks.block_rows, map_tasks=blocks.map_tasks)
+    seconds = time.perf_counter() - began
+    return Clusterings(
+        labels=np.stack([one.labels for one in found], axis=1),
+        k=tuple(ks),
+        seconds=(seconds,) * len(ks),
+        inertia=tuple(one.inertia for one in found),
+        arrays={f"centers_{k}": one.centers for k, one in zip(ks, found, strict=True)}
+        | {f"start_inertias_{k}": np.array(one.start_inertias) for k, one in zip(ks, found, strict=True)},
+    )
+
+
+METHOD = ClusteringMethod(KMeansSettings, fit, version=2, seconds_per_vector=0.0005, fit_blocks=fit_blocks)

@@ -1,0 +1,76 @@
+"""Clustering block by block: methods that go over the vectors again and again, with no worker holding them all.
+
+The method runs in the driver (`Plan.drive`) and sends functions of ranges of rows to the workers. A function that
+travels carries `StoredRows`, which is empty-handed: it reads from the store that its worker has open.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.clustering_methods.base import Blocks, MapTasks, MethodSettings
+from pipeline.config import Recipe
+from pipeline.runtime.plan import Block, Job, Worker
+from pipeline.stages.vectors.sets import VectorSet, find_vectors
+
+BLOCK_ROWS = 16_384
+"""Rows that a task reads; no result depends on it."""
+
+_source: ContextVar[tuple[VectorSet, zarr.Group]] = ContextVar("_source")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRows:
+    """Rows of the set of vectors that this process works on."""
+
+    def __call__(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Rows ``start`` to ``stop`` (exclusive) of the n, float32 [stop - start, D]."""
+        vectors, root = _source.get()
+        return vectors.read_some(root, np.arange(start, stop))
+
+
+@contextmanager
+def _reading(vectors: VectorSet, root: zarr.Group) -> Iterator[None]:
+    token = _source.set((vectors, root))
+    try:
+        yield
+    finally:
+        _source.reset(token)
+
+
+def job_of(recipe: Recipe, settings: MethodSettings, name: str) -> Job:
+    """How a worker does what the method sends it: a task is a function and what it is called with."""
+    return Job(f"cluster {settings!r} of {name}", partial(_reader, recipe, name))
+
+
+def _reader(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
+    vectors = find_vectors(root, recipe, name)
+
+    def worker(root: zarr.Group, task: Block) -> Any:
+        function, argument = task.data
+        with _reading(vectors, root):
+            return function(argument)
+
+    return worker
+
+
+@contextmanager
+def blocks_of(vectors: VectorSet, root: zarr.Group, map_tasks: MapTasks) -> Iterator[Blocks]:
+    """The set of vectors as a method that works on blocks is given it, while the driver works on it."""
+    with _reading(vectors, root):
+        yield Blocks(StoredRows(), len(vectors.rows), BLOCK_ROWS, map_tasks)
+
+
+def counts_that_exist(blocks: Blocks, counts: Sequence[int]) -> list[int]:
+    """Numbers of clusters, none larger than the number of distinct rows; of a large set that is not counted."""
+    if blocks.n_rows > BLOCK_ROWS:
+        return [k for k in counts if k <= blocks.n_rows]
+    distinct = len(np.unique(blocks.read(0, blocks.n_rows), axis=0))
+    return sorted({min(k, distinct) for k in counts})
