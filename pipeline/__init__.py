@@ -2,11 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline import telemetry
+
 if TYPE_CHECKING:
     from pipeline.index.store import open_index
     from pipeline.job import run
 
 __all__ = ["open_index", "run"]
+
+telemetry.turn_off()
 
 
 def __getattr__(name: str) -> Any:

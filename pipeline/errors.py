@@ -14,7 +14,7 @@
      ├─ WeightsError     (OSError)      a network's weights cannot be had
      ├─ StageError       (RuntimeError) a stage cannot run on what the index holds
      ├─ ShardError       (RuntimeError) a shard failed after its retries
-     ├─ EngineError      (RuntimeError) Dask or Ray cannot be opened
+     ├─ EngineError      (RuntimeError) Dask or Ray cannot be opened, or has ended
      ├─ DeploymentError  (RuntimeError) a job cannot be rendered, submitted or followed on a cluster
      ├─ StoppedError     (RuntimeError) stopped at a checkpoint, as somebody asked; exit status 75
      └─ ImageError       (ValueError)   one file; becomes a ledger row, never ends a run

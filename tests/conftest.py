@@ -18,9 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from pipeline.engine import Engines
 
-# Before Ray or Torch are imported anywhere: no token files, no usage reports, one thread of linear algebra.
-os.environ["RAY_AUTH_MODE"] = "disabled"
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+# Before Torch is imported anywhere: one thread of linear algebra.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 

@@ -168,6 +168,7 @@ def _autoscaling(spec: Manifest, groups: list[tuple[str, Manifest]], at: str) ->
 
 def _authentication(spec: Manifest, at: str) -> Found:
     if (spec.get("authOptions") or {}).get("mode") != "token":
+        yield f"{at}.authOptions.mode", "must be token: whoever reaches this cluster could run programs on it"
         return
     version = str(spec.get("rayVersion", ""))
     numbers = re.match(r"(\d+)\.(\d+)", version)

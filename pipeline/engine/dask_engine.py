@@ -14,6 +14,7 @@ from typing import Any
 import dask
 import dask.bag
 from distributed import Client, LocalCluster, SpecCluster, as_completed
+from distributed.security import Security
 
 from pipeline.engine.base import Item, ReportPlace, Result, WorkFailedError
 from pipeline.engine.dask_report import PerformanceReport
@@ -29,6 +30,9 @@ _LARGEST_IN_HEAP = 32 << 20
 
 _JOINING_SECONDS = 60
 _COUNTING_SECONDS = 1.0
+_WAITING_SECONDS = 0.005
+_LOOK_SECONDS = 2.0
+_DESERTED_SECONDS = 120.0
 _MOST_DEATHS = 10
 
 # What the performance report tells of, the newest; each costs it 400 bytes.
@@ -44,6 +48,7 @@ class DaskEngine:
         self._client = client
         self._report = PerformanceReport(client, report) if report else None
         self._counted, self._count_again = 0, 0.0
+        self._next_look, self._last_worker = 0.0, 0.0
         self._cluster = cluster
         self._names = (f"{uuid.uuid4().hex}-{number}" for number in itertools.count())
         self.dashboard: str | None = client.dashboard_link
@@ -56,17 +61,26 @@ class DaskEngine:
     def map(
         self, function: Callable[[Item], Result], items: Iterable[Item], *, retries: int, gpus: float = 0.0
     ) -> Iterator[Result]:
-        """See `base.Engine.map`; each item is one partition of a Dask bag."""
+        """See `base.Engine.map`; each item is one partition of a Dask bag.
+
+        Raises
+        ------
+        EngineError
+            The scheduler has ended, or has had no worker for two minutes.
+        """
         if gpus:
             raise EngineError("The stage asks for a GPU, which the Dask engine does not hand out; run it on Ray.")
         source = iter(items)
         given: dict[str, Item] = {}
         completed = as_completed()
         self._submit(function, itertools.islice(source, self._room(given)), retries, given, completed)
-        for future in completed:
+        self._last_worker = time.monotonic()
+        for future in self._as_they_come(completed):
             if future.status not in ("finished", "error", "cancelled"):
                 completed.add(future)  # the worker that held the result has died since: it is computed again
                 continue
+            if future.status == "cancelled":
+                raise self._lost("has ended or was restarted")
             item = given.pop(future.key)
             if future.status != "finished":
                 self._client.cancel(list(completed.futures))
@@ -75,6 +89,34 @@ class DaskEngine:
             future.release()
             self._submit(function, itertools.islice(source, self._room(given)), retries, given, completed)
             yield result
+
+    def _as_they_come(self, completed: Any) -> Iterator[Any]:
+        """Finished futures; `as_completed` itself would wait for ever for workers that are gone."""
+        while not completed.is_empty():
+            if completed.has_ready():
+                yield completed.next()
+                continue
+            if time.monotonic() >= self._next_look:
+                self._next_look = time.monotonic() + _LOOK_SECONDS
+                self._look()
+            time.sleep(_WAITING_SECONDS)
+
+    def _look(self) -> None:
+        """Raise `EngineError` if nobody is there to do the work, and none has come for a while."""
+        if self._client.status == "closed":
+            raise self._lost("has ended")
+        if self._client.status != "running":
+            return  # it tries to reach the scheduler again, half a minute long
+        if self.workers:
+            self._last_worker = time.monotonic()
+        elif time.monotonic() - self._last_worker > _DESERTED_SECONDS:
+            raise self._lost(f"has had no worker for {_DESERTED_SECONDS:.0f} s")
+
+    def _lost(self, what: str) -> EngineError:
+        where = self._client.scheduler.address if self._client.scheduler else ""
+        return EngineError(
+            f"The Dask scheduler {where} {what}. What was committed is kept: run the same command again to go on."
+        )
 
     def _room(self, given: dict[str, Item]) -> int:
         """How many more items may be in flight."""
@@ -130,7 +172,10 @@ def configure_dask() -> None:
 
 
 def open_dask(address: str | None, workers: int, report: ReportPlace | None = None) -> DaskEngine:
-    """Connect to a scheduler (``tcp://...`` or a scheduler file), or start a LocalCluster on loopback.
+    """Connect to a scheduler (``tcp://...`` or a scheduler file), or start a LocalCluster that obeys this run only.
+
+    Its own cluster listens on loopback, and takes connections only from who has the certificate that is made here for
+    this run and never written down.
 
     On a scheduler from outside ``workers`` are waited for, a minute at most; one is enough to go on. ``report`` is
     where Dask's performance report goes when the engine is closed.
@@ -146,6 +191,8 @@ def open_dask(address: str | None, workers: int, report: ReportPlace | None = No
             n_workers=workers,
             threads_per_worker=1,
             host="127.0.0.1",
+            protocol="tls",
+            security=Security.temporary(),
             dashboard_address="127.0.0.1:0",
             silence_logs=50,
         )

@@ -21,6 +21,7 @@ from tornado.ioloop import PeriodicCallback
 
 from pipeline.engine.base import Item, ReportPlace, Result
 from pipeline.engine.dask_engine import DaskEngine, configure_dask
+from pipeline.engine.ray_parts import RayParts
 from pipeline.errors import EngineError
 
 _LOOK_AFTER_MS = 2000
@@ -212,6 +213,7 @@ class DaskOnRayEngine(DaskEngine):
     def __init__(self, cluster: RayNodesCluster, report: ReportPlace | None = None) -> None:
         super().__init__(Client(cluster), cluster, report)
         self._nodes = cluster
+        self._parts = RayParts(local=False)
 
     def map(
         self, function: Callable[[Item], Result], items: Iterable[Item], *, retries: int, gpus: float = 0.0
@@ -219,6 +221,10 @@ class DaskOnRayEngine(DaskEngine):
         """See `base.Engine.map`."""
         self.wake(1)
         yield from super().map(function, items, retries=retries, gpus=gpus)
+
+    def _look(self) -> None:
+        self._parts.look()
+        super()._look()
 
     def wake(self, workers: int) -> None:
         """Have at least so many workers.

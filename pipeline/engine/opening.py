@@ -154,6 +154,8 @@ class Engines:
         else:
             from pipeline.engine.ray_engine import open_ray
 
-            engine = open_ray(self._choice.ray, self._choice.workers if self._choice.ray else self._workers())
+            engine = opened = open_ray(self._choice.ray, self._choice.workers if self._choice.ray else self._workers())
+            if opened.token_file:
+                self._listener.note(f"Ray's dashboard asks for the token of this run: it is in {opened.token_file}.")
         self._listener.engine_opened(name, engine.workers, engine.dashboard)
         return engine

@@ -9,15 +9,17 @@ from pipeline.engine.base import Item, Result
 from pipeline.engine.opening import refuse_client_address
 from pipeline.errors import EngineError
 
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
+import ray.exceptions
 from ray.experimental import internal_kv
 
+from pipeline.engine.local_ray import LocalRay
+from pipeline.engine.ray_parts import RayParts
 from pipeline.engine.ray_pool import ActorPool
 
-_OBJECT_STORE_BYTES = 256 * 1024 * 1024  # tasks carry rows' numbers, not pixels
+_OPTIONS: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 _JOINING_SECONDS = 120
 
 
@@ -26,9 +28,12 @@ class RayEngine:
 
     name = "ray"
 
-    def __init__(self, workers: int, dashboard: str | None) -> None:
+    def __init__(self, workers: int, dashboard: str | None, local: LocalRay | None = None) -> None:
         self.workers = workers
-        self.dashboard = dashboard
+        self.dashboard = f"http://{dashboard}" if dashboard else None
+        self.token_file = local.token_file if local else None
+        self._local = local
+        self._parts = RayParts(local=local is not None)
         self._kept: list[Any] = []
         self._kept_gpus = 0.0
 
@@ -43,14 +48,21 @@ class RayEngine:
         Raises
         ------
         EngineError
-            The cluster has fewer GPUs than one actor asks for.
+            The cluster has fewer GPUs than one actor asks for, or a part of Ray is gone for good.
         """
         actors = self._most_actors(gpus)
         if gpus != self._kept_gpus:
             self.rest()
             self._kept_gpus = gpus
         pool = ActorPool[Item, Result](
-            function, iter(items), actors=actors, gpus=gpus, retries=retries, kept=self._kept
+            function,
+            iter(items),
+            self._parts,
+            actors=actors,
+            gpus=gpus,
+            retries=retries,
+            kept=self._kept,
+            environment=self._local.worker_environment if self._local else {},
         )
         yield from pool.results()
 
@@ -68,53 +80,58 @@ class RayEngine:
     def rest(self) -> None:
         """Give back the processors, GPUs and memory of the actors that were kept."""
         while self._kept:
-            ray.kill(self._kept.pop())
+            actor = self._kept.pop()
+            if not self._parts.lost:
+                ray.kill(actor)
 
     def close(self) -> None:
         """Leave Ray; a local node ends with it."""
-        ray.shutdown()
+        if self._local is None:
+            ray.shutdown()
+        else:
+            self._local.close()
 
 
 def open_ray(address: str | None, workers: int) -> RayEngine:
-    """Start a local Ray node on loopback, or join the cluster at ``address`` (``auto`` or ``HOST:PORT``).
+    """Start a Ray node that only this run can reach, or join the cluster at ``address`` (``auto`` or ``HOST:PORT``).
 
-    In a cluster from outside no more than ``workers`` processors are used, and so many are waited for, two minutes at
-    most; 0 takes those that are there.
+    A cluster is joined with the token that the environment has (``RAY_AUTH_TOKEN``, ``RAY_AUTH_TOKEN_PATH`` or
+    ``~/.ray/auth_token``). No more than ``workers`` of its processors are used, and so many are waited for, two minutes
+    at most; 0 takes those that are there.
 
     Raises
     ------
     UsageError
         A ``ray://`` address: the driver has to run inside the cluster.
     EngineError
-        There is no such cluster, or it has no CPU.
+        Ray does not start, or there is no such cluster, or it refuses us or has no CPU.
     """
-    if address:
-        refuse_client_address(address)
-    common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address is None:
+        local = _start(workers)
+        return RayEngine(workers, local.dashboard, local)
+    refuse_client_address(address)
     try:
-        if address is None:
-            # A local node listens on loopback only and ends with the driver: no token is needed to reach it.
-            os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-            context = ray.init(
-                address="local",
-                num_cpus=workers,
-                object_store_memory=_OBJECT_STORE_BYTES,
-                include_dashboard=True,
-                dashboard_host="127.0.0.1",
-                _node_ip_address="127.0.0.1",
-                **common,
-            )
-        else:
-            context = ray.init(address=address, **common)
-            found = _await_processors(workers)
-            workers = min(found, workers or found)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        where = f"joined at {address}" if address else "started on this machine"
-        raise EngineError(f"Ray cannot be {where}: {str(error).splitlines()[0]}.") from error
+        ray.init(address=address, **_OPTIONS)
+        found = _await_processors(workers)
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise EngineError(f"Ray cannot be joined at {address}: {_first_line(error)}") from error
+    workers = min(found, workers or found)
     if workers < 1:
         raise EngineError(f"The Ray cluster at {address} has no CPU for work.")
-    url = _dashboard() if address else getattr(context, "dashboard_url", None)
-    return RayEngine(workers, f"http://{url}" if url else None)
+    return RayEngine(workers, _dashboard())
+
+
+def _start(workers: int) -> LocalRay:
+    try:
+        return LocalRay(workers, _OPTIONS)
+    except EngineError:
+        raise
+    except Exception as error:  # of whatever kind: Ray raises plain Exception where one of its processes ends
+        raise EngineError(f"Ray cannot be started on this machine: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _dashboard() -> str | None:

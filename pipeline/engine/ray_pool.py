@@ -1,7 +1,8 @@
 """Actors that come and go with a Ray cluster's nodes, each given one item at a time."""
 
+import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -9,13 +10,26 @@ import ray
 import ray.exceptions
 
 from pipeline.engine.base import Item, Result, WorkFailedError
+from pipeline.engine.ray_parts import LOOK_SECONDS, RayParts
 from pipeline.errors import EngineError
 
 _MOST_FAILED_STARTS = 10
 
 
+def set_environment(variables: Mapping[str, str | None]) -> None:
+    """Set this process's environment variables; None unsets one."""
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
 class _Worker:
     """Runs the pieces of work that it is sent; what they keep (a network) lives as long as the actor."""
+
+    def __init__(self, environment: Mapping[str, str | None]) -> None:
+        set_environment(environment)
 
     def run(self, function: Callable[[Any], Any], item: Any) -> Any:
         return function(item)
@@ -41,7 +55,8 @@ class ActorPool(Generic[Item, Result]):
     """Maps a function over items with up to ``actors`` actors of one CPU and ``gpus`` GPUs.
 
     ``kept`` are idle actors of an earlier pool, with the same ``gpus``. They are taken before new ones are started, and
-    those that are idle in the end are put back: what a worker imports takes seconds.
+    those that are idle in the end are put back: what a worker imports takes seconds. New ones set ``environment`` in
+    theirs.
 
     Ray's own restarts are not used: an actor of a lost node would wait, with its item, for processors that the others
     hold until the work is done. Here an actor is given nothing before it runs. A lost actor's item goes to another, and
@@ -52,15 +67,19 @@ class ActorPool(Generic[Item, Result]):
         self,
         function: Callable[[Item], Result],
         items: Iterator[Item],
+        parts: RayParts,
         *,
         actors: int,
         gpus: float,
         retries: int,
         kept: list[Any],
+        environment: Mapping[str, str | None],
     ) -> None:
+        self._environment = environment
         self._kept = kept
         self._function = function
         self._items = items
+        self._parts = parts
         self._most = actors
         self._options = {"num_cpus": 1, "num_gpus": gpus, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
         self._retries = retries
@@ -77,25 +96,36 @@ class ActorPool(Generic[Item, Result]):
                 self._waiting.append(attempt)
                 self._start()
             while self._waiting or self._busy:
-                done, _ = ray.wait([*self._busy, *self._starting], num_returns=1)
+                done, _ = ray.wait([*self._busy, *self._starting], num_returns=1, timeout=LOOK_SECONDS)
+                self._parts.look()
+                if not done:
+                    continue
                 if done[0] in self._starting:
                     self._started(done[0])
                 else:
                     yield from self._finished(done[0])
         finally:
             self._kept += self._idle
-            for actor in [*(start.actor for start in self._starting.values()), *(a for a, _ in self._busy.values())]:
+            for actor in (
+                ()
+                if self._parts.lost
+                else [*(start.actor for start in self._starting.values()), *(a for a, _ in self._busy.values())]
+            ):
                 ray.kill(actor)
 
     def _start(self) -> None:
         actor: Any = self._kept.pop() if self._kept else None
-        start = _Start(actor or ray.remote(_Worker).options(**self._options).remote(), is_new=actor is None)
+        start = _Start(actor or self._new_actor(), is_new=actor is None)
         self._starting[start.actor.__ray_ready__.remote()] = start
+
+    def _new_actor(self) -> Any:
+        actor: Any = ray.remote(_Worker).options(**self._options)
+        return actor.remote(self._environment)
 
     def _started(self, reference: Any) -> None:
         start = self._starting.pop(reference)
         try:
-            ray.get(reference)
+            self._fetch(reference)
         except ray.exceptions.RayError as error:  # its node died meanwhile
             self._failed_starts += start.is_new
             if self._failed_starts > _MOST_FAILED_STARTS:
@@ -103,6 +133,14 @@ class ActorPool(Generic[Item, Result]):
             self._start()
         else:
             self._give(start.actor)
+
+    def _fetch(self, reference: Any) -> Any:
+        """What has been computed; it may have to come from another node."""
+        while True:
+            try:
+                return ray.get(reference, timeout=LOOK_SECONDS)
+            except ray.exceptions.GetTimeoutError:
+                self._parts.look()
 
     def _following(self) -> _Attempt[Item] | None:
         for item in self._items:
@@ -120,7 +158,7 @@ class ActorPool(Generic[Item, Result]):
     def _finished(self, reference: Any) -> Iterator[Result]:
         actor, attempt = self._busy.pop(reference)
         try:
-            result = ray.get(reference)
+            result = self._fetch(reference)
         except ray.exceptions.RayTaskError as error:
             self._again(attempt, f"{type(error.cause).__name__}: {error.cause}", error)
             self._give(actor)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pipeline.kernels.clustering.result import Clustering
 
 from pipeline.clustering_methods.base import Blocks, ClusteringMethod, Clusterings, Neighbours, Points
 from pipeline.clustering_methods.fitting import fit_each
@@ -11,6 +10,7 @@ from pipeline.clustering_methods.registry import METHODS, method_of
 from pipeline.config import load_recipe
 from pipeline.errors import SemcorpusError, UsageError
 from pipeline.kernels.agreement.scores import adjusted_rand_index
+from pipeline.kernels.clustering.result import Clustering
 from pipeline.kernels.neighbours import nearest_neighbours
 
 # By their defaults these part blobs of 40 points further.

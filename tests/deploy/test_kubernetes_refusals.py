@@ -128,6 +128,8 @@ BY_OPERATOR = [
     ("cpu", "RayJob", put("metadata.name", "9lives"), "metadata.name", "DNS-1035"),
     ("cpu", "RayJob", put("metadata.name", "a" * 48), "metadata.name", "has 48 characters"),
     ("raycluster", "RayCluster", put("metadata.name", "a" * 54), "metadata.name", "has 54 characters"),
+    ("cpu", "RayJob", drop("spec.rayClusterSpec.authOptions"), "authOptions.mode", "must be token"),
+    ("raycluster", "RayCluster", put("spec.authOptions.mode", "disabled"), "authOptions.mode", "must be token"),
     ("cpu", "RayJob", put("spec.submissionMode", "K8sJob"), "spec.submissionMode", "none of K8sJobMode"),
     ("cpu", "RayJob", put("spec.entrypoint", " "), "spec.entrypoint", "nothing to run"),
     ("cpu", "RayJob", put("spec.shutdownAfterJobFinishes", False), "ttlSecondsAfterFinished", "needs shutdown"),

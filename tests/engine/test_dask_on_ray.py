@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ def seen(demo: Path, index: Path) -> dict[str, Any]:
     found = subprocess.run(
         [sys.executable, "-m", "tests.engine.ray_nodes", str(demo), str(index)],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)},
         capture_output=True,
         text=True,
         check=False,

@@ -1,6 +1,7 @@
 """Every engine maps alike: results, laziness, retries, deaths of workers."""
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -112,6 +113,15 @@ def test_ray_keeps_its_actors_until_another_engine_works(cluster: Engines) -> No
     assert third not in (first, second)
 
 
+def _home(_: int) -> str:
+    return os.path.expanduser("~")
+
+
+def test_workers_have_the_users_home(engine: Engine) -> None:
+    """Ray's own processes have another one."""
+    assert list(engine.map(_home, [0], retries=0)) == [os.path.expanduser("~")]
+
+
 def test_small_work_stays_in_this_process() -> None:
     with Engines(EngineChoice(workers=2), Silent()) as engines:
         assert isinstance(engines.pick("dask", seconds=1.0), SerialEngine)
@@ -182,5 +192,8 @@ print(sorted(RayEngine(3, None).map(abs, range(7), retries=0, gpus=1.0)))
 def test_fewer_gpus_than_workers_do_all_the_work() -> None:
     """One GPU, declared to Ray and not really there, and three workers: two of them would wait for ever."""
     command = [sys.executable, "-c", _FEWER_GPUS_THAN_WORKERS]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    found = subprocess.run(
+        command, cwd=ROOT, env=os.environ | token, capture_output=True, text=True, check=False, timeout=120
+    )
     assert found.stdout.strip().endswith(str(list(range(7)))), found.stderr

@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,13 @@ from tests.engine.free_ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 RAY = str(Path(sys.executable).with_name("ray"))
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "RAY_AUTH_MODE": "disabled", "COLUMNS": "200"}
+TOKEN = secrets.token_hex(32)
+ENVIRONMENT = os.environ | {
+    "PYTHONPATH": str(ROOT),
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": TOKEN,
+    "COLUMNS": "200",
+}
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -37,7 +44,8 @@ class Head:
         """Until the job server answers, which takes Ray a while; pytest's time-out ends this."""
         while True:
             try:
-                urllib.request.urlopen(f"{self.url}/api/version", timeout=5).close()
+                asked = urllib.request.Request(f"{self.url}/api/version", headers={"Authorization": f"Bearer {TOKEN}"})
+                urllib.request.urlopen(asked, timeout=5).close()
                 return
             except OSError:
                 assert self.process.poll() is None, self.log.read_text()

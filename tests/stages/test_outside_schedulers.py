@@ -9,9 +9,27 @@ import ray
 from distributed import get_client
 
 from pipeline.engine import Engines
+from pipeline.engine.ray_engine import RayEngine
 from pipeline.index.store import open_index
 from tests.stages.conftest import CHEAP
 from tests.stored import differing_arrays
+
+
+def as_its_run(cluster: Engines) -> dict[str, str]:
+    """The environment of somebody who has the token and the certificate of the session's engines."""
+    on_ray = cluster.pick("ray", seconds=1e9)
+    assert isinstance(on_ray, RayEngine)
+    security = get_client().security
+    found = {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(on_ray.token_file),
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # it listens on loopback, as Ray does there
+        "DASK_DISTRIBUTED__COMM__TLS__CA_FILE": security.tls_ca_file,
+    }
+    for role in ("CLIENT", "SCHEDULER", "WORKER"):
+        found[f"DASK_DISTRIBUTED__COMM__TLS__{role}__CERT"] = security.tls_client_cert
+        found[f"DASK_DISTRIBUTED__COMM__TLS__{role}__KEY"] = security.tls_client_key
+    return found
 
 
 def test_the_job_on_engines_that_others_started(
@@ -20,12 +38,13 @@ def test_the_job_on_engines_that_others_started(
     for kind in ("ray", "dask"):  # so that none of our actors holds a processor
         assert list(cluster.pick(kind, seconds=1e9).map(abs, [-1], retries=0)) == [1]  # type: ignore[arg-type]
     addresses = ["--dask", get_client().scheduler.address, "--ray", ray.get_runtime_context().gcs_address]
+    access = os.environ | as_its_run(cluster)
     settings = [part for assignment in CHEAP for part in ("--set", assignment)]
     places = [str(demo / "corpus"), str(tmp_path / "index"), "--labels", f"classes={demo / 'labels'}"]
     found = subprocess.run(
         [sys.executable, "-m", "jobs", "run", *places, *addresses, "--until", "agree", *settings],
         cwd=Path(__file__).resolve().parents[2],
-        env=os.environ | {"COLUMNS": "120"},
+        env=access | {"COLUMNS": "120"},
         capture_output=True,
         text=True,
         check=False,

@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.deploy.slurm.two_nodes import ROOT, TwoNodes
@@ -214,3 +215,30 @@ def test_scripts_say_what_is_missing(slurm: TwoNodes, tools: Path) -> None:
         job = slurm.submit(script, options=options)
         assert slurm.wait(job)["ExitCode"] == "2:0"
         assert f"sbatch {script} CORPUS INDEX" in slurm.output(job)
+
+
+_LOOKED_AT = """while [ ! -e over ]; do sleep 0.3; done"""
+
+
+def test_rays_doors_open_for_the_jobs_token_only(slurm: TwoNodes, tmp_path: Path) -> None:
+    """The real Ray: strangers on the network of the nodes neither join nor submit, and nobody can read the token."""
+    slurm.clear()
+    job = submit(slurm, tmp_path, f'echo "$@" > words; echo "$RAY_AUTH_TOKEN" > token; {_LOOKED_AT}')
+    try:
+        slurm.wait_until("the run", lambda: (tmp_path / "token").exists(), seconds=300, job=job)
+        token = (tmp_path / "token").read_text().strip()
+        head = (tmp_path / "words").read_text().split("--ray ")[1].split()[0]
+        (dashboard,) = re.findall(r"http://10\.77\.0\.[12]:\d+", slurm.output(job))
+        words = (sys.executable, "-m", "tests.engine.strangers")
+        ask = {"PYTHONPATH": str(ROOT)}
+        assert slurm.command(*words, "join", head, environment=ask).split()[-1] == "refused"
+        # The page comes some seconds after the head; until then nobody answers.
+        submitting = (*words, "submit", dashboard)
+        slurm.wait_until("the page", lambda: slurm.call(*submitting, environment=ask).returncode == 0, seconds=120)
+        assert slurm.command(*submitting, environment=ask).split()[0] == "401"
+        assert len(token) == 64
+        assert token not in slurm.output(job) + str(slurm.job(job))
+        assert not [process for process in psutil.process_iter(["cmdline"]) if token in str(process.info["cmdline"])]
+    finally:
+        (tmp_path / "over").touch()
+    assert slurm.wait(job)["ExitCode"] == "0:0", slurm.output(job)
