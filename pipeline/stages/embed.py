@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from pipeline.config import EmbedSettings, Recipe
+from pipeline.imaging.canonical import shrink
 from pipeline.stages.keys import pixels_key
 from pipeline.stages.ledger import picture_ids, read_images
 from pipeline.stages.plan import Block, Context, Job, Plan, Stage, Worker
@@ -22,7 +24,7 @@ from pipeline.stages.vectors import (
     read_network,
     require_vectors,
 )
-from pipeline.storage.rows import write_shard
+from pipeline.storage.rows import row_pieces, write_shard
 
 if TYPE_CHECKING:
     from pipeline.models.encoders import Encoder
@@ -89,9 +91,8 @@ def _trainer(settings: EmbedSettings, _: zarr.Group) -> Worker:
 
     def worker(root: zarr.Group, task: Block) -> Fitted:
         rows = task.data
-        pixels: Any = root["pixels/gray"]
         trained = train_convolutional_autoencoder(
-            pixels.oindex[rows] if len(rows) < pixels.shape[0] else pixels[:],
+            training_pictures(root, rows, settings.input_size),
             picture_ids(root, rows),
             settings=ConvolutionalSettings(
                 code_size=settings.code_size,
@@ -106,6 +107,20 @@ def _trainer(settings: EmbedSettings, _: zarr.Group) -> Worker:
         return Fitted(data, fingerprint(data), trained.history)
 
     return worker
+
+
+def training_pictures(root: zarr.Group, rows: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+    """Squares of the size that the network sees, uint8 [n, size, size]: these, and a piece of the larger ones."""
+    pixels: Any = root["pixels/gray"]
+    pictures = np.empty((len(rows), size, size), np.uint8)
+    for where, block in row_pieces(pixels, rows):
+        pictures[where] = shrink_all(block, size)
+    return pictures
+
+
+def shrink_all(squares: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Squares [n, S, S] averaged down to [n, size, size]."""
+    return np.array([shrink(square, width=size, height=size) for square in squares], np.uint8).reshape(-1, size, size)
 
 
 def _embedding(context: Context, settings: EmbedSettings, rows: Any, key: int) -> Plan:
@@ -167,7 +182,8 @@ def _embedder(settings: EmbedSettings, network: str | None, group: str, key: int
     def worker(root: zarr.Group, task: ShardTask) -> None:
         pixels: Any = root["pixels/gray"]
         block = pixels[task.shard.start : task.shard.stop]
-        vectors = encoder.encode(block[task.rows - task.shard.start])
+        squares = block[task.rows - task.shard.start]
+        vectors = encoder.encode(squares if network is None else shrink_all(squares, settings.input_size))
         write_shard(root, group, task.shard, task.rows, {"vectors": vectors}, key)
 
     return worker

@@ -17,7 +17,7 @@ VERSIONS = {
     "labels": 3,
     "scale": 10,
     "pixels": 1,
-    "embed": 1,
+    "embed": 2,
     "autoencode": 2,
     "neighbours": 3,
     "dimension": 2,

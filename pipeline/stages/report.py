@@ -16,7 +16,7 @@ from pipeline.stages.report_tables import report_tables
 from pipeline.storage.index import Index, software_version
 from pipeline.storage.past_runs import read_runs
 from pipeline.storage.reports import publish_report, read_manifest
-from pipeline.storage.rows import read_keys
+from pipeline.storage.rows import read_keys, read_rows
 
 
 def report_key(recipe: Recipe) -> int:
@@ -79,7 +79,7 @@ def thumbnails(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], di
             return {}
         return {
             row: shrink(gray, width=max(1, round(size * widths[row])), height=size)
-            for row, gray in zip(chosen, array.oindex[chosen], strict=True)
+            for row, gray in zip(chosen, read_rows(array, np.array(chosen)), strict=True)
         }
 
     return pictures

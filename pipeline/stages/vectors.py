@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import zarr
@@ -15,12 +15,10 @@ from pipeline.errors import WeightsError
 from pipeline.stages.keys import content_key, pixels_key, stage_key
 from pipeline.stages.ledger import read_images, text_array
 from pipeline.stages.selection import done_rows
-from pipeline.storage.rows import RowArray, require_rows
+from pipeline.storage.rows import RowArray, read_rows, require_rows
 from pipeline.storage.tables import replace_rows
 
 AUTOENCODER = "autoencoder"
-
-_PIECE_ROWS = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +45,15 @@ class VectorSet:
 
     def read(self, root: zarr.Group) -> NDArray[np.float32]:
         """The vectors, float32 [n, D]."""
-        values: NDArray[np.float32] = root[f"{self.group}/vectors"][:]  # type: ignore[index,assignment]
-        return values[self.rows]
+        return read_rows(self._array(root), self.rows)
 
     def read_some(self, root: zarr.Group, positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The vectors at some ascending positions among the n, float32 [len(positions), D].
+        """The vectors at some ascending positions among the n, float32 [len(positions), D]."""
+        return read_rows(self._array(root), self.rows[positions])
 
-        Memory beyond these: ``4 * 2048 D`` bytes, since rows are read in pieces that near rows share.
-        """
+    def _array(self, root: zarr.Group) -> zarr.Array:
         array: Any = root[f"{self.group}/vectors"]
-        rows = self.rows[positions]
-        assert np.all(np.diff(rows) > 0), "positions ascend"
-        values = np.empty((len(rows), array.shape[1]), dtype=np.float32)
-        cuts = np.flatnonzero(np.diff(rows // _PIECE_ROWS)) + 1
-        for first, last in zip([0, *cuts], [*cuts, len(rows)], strict=True):
-            if last > first:
-                start = rows[first]
-                values[first:last] = array[start : rows[last - 1] + 1][rows[first:last] - start]
-        return values
+        return cast(zarr.Array, array)
 
 
 def vector_sets(root: zarr.Group, recipe: Recipe) -> list[VectorSet]:
