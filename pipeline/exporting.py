@@ -55,7 +55,7 @@ class ExportSettings:
     ----------
     kind : {"pairs", "labels", "clusters", "tables"}
     name : str
-        The label set, or the clustering (``cae-ward-k10``); empty for the other kinds.
+        The label set, or the clustering (``lite0-ward-k10``); empty for the other kinds.
     crop_bar : bool
         Cut the data bar off.
     jpeg_quality : int

@@ -26,7 +26,7 @@ from pipeline.storage.tables import table_length
 
 @dataclass(frozen=True, slots=True)
 class StageStatus:
-    """One stage, or one of several of its kind (``embed cae``).
+    """One stage, or one of several of its kind (``embed lite0``).
 
     Attributes
     ----------

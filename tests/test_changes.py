@@ -17,6 +17,9 @@ from pipeline.job import RunResult, run
 from pipeline.storage.index import open_index
 
 CHEAP = (
+    "embed.name=cae",
+    "embed.model=autoencoder",
+    "autoencode.vectors=cae",
     "embed.epochs=1",
     "embed.input_size=32",
     "pixels.size=48",

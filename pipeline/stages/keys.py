@@ -16,7 +16,7 @@ VERSIONS = {
     "pair": 4,
     "labels": 3,
     "scale": 10,
-    "pixels": 1,
+    "pixels": 2,
     "embed": 2,
     "autoencode": 2,
     "neighbours": 3,

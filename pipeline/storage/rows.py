@@ -108,7 +108,7 @@ def write_shard(
         array[shard.start : shard.stop] = block
 
 
-def row_pieces(array: zarr.Array, rows: NDArray[np.int64]) -> Iterator[tuple[slice, NDArray[Any]]]:
+def row_pieces(array: zarr.Array[Any], rows: NDArray[np.int64]) -> Iterator[tuple[slice, NDArray[Any]]]:
     """Read some rows of an array piece by piece: chunks that lie side by side, rows picked in memory.
 
     An index of rows handed to Zarr (``array.oindex[rows]``) costs some 3 MB a row in sharded arrays.
@@ -146,13 +146,13 @@ def row_pieces(array: zarr.Array, rows: NDArray[np.int64]) -> Iterator[tuple[sli
             yield slice(first, last), block[rows[first:last] - start]
 
 
-def _piece_rows(array: zarr.Array) -> int:
+def _piece_rows(array: zarr.Array[Any]) -> int:
     chunk, shard = array.chunks[0], (array.shards or array.chunks)[0]
     row_bytes = array.dtype.itemsize * math.prod(array.shape[1:])
     return int(min(shard, chunk * max(1, _PIECE_BYTES // max(1, chunk * row_bytes))))
 
 
-def read_rows(array: zarr.Array, rows: NDArray[np.int64]) -> NDArray[Any]:
+def read_rows(array: zarr.Array[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
     """Some rows of an array, in memory that `row_pieces` bounds beyond the result; ``rows`` as there."""
     values = np.empty((len(rows), *array.shape[1:]), array.dtype)
     for where, block in row_pieces(array, rows):
@@ -160,7 +160,7 @@ def read_rows(array: zarr.Array, rows: NDArray[np.int64]) -> NDArray[Any]:
     return values
 
 
-def write_rows(array: zarr.Array, rows: NDArray[np.int64], values: NDArray[Any]) -> None:
+def write_rows(array: zarr.Array[Any], rows: NDArray[np.int64], values: NDArray[Any]) -> None:
     """Put ``values`` (one entry a row of ``rows``) into an array that nobody else is writing, whole chunks at a time.
 
     Raises

@@ -10,6 +10,9 @@ from pipeline.progress import Silent
 from pipeline.storage.corpus import Corpus
 
 CHEAP = (
+    "embed.name=cae",
+    "embed.model=autoencoder",
+    "autoencode.vectors=cae",
     "pixels.size=64",
     "embed.epochs=1",
     "embed.input_size=32",

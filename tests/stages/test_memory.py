@@ -19,7 +19,7 @@ SLACK_MB = 40  # what the allocator keeps, and code that is loaded at the first 
 SCRIPT = """
 import resource, sys
 import numpy as np
-from pipeline.stages.embed import training_pictures
+from pipeline.stages.picture_vectors import training_pictures
 from pipeline.storage.index import open_index
 from pipeline.storage.rows import read_rows
 root = open_index(sys.argv[1]).read()
