@@ -25,16 +25,16 @@ from PIL import Image
 
 from benchmarks.machine import describe_machine
 from pipeline.config import load_recipe
+from pipeline.corpus.names import unescape_path
+from pipeline.corpus.source import Corpus
 from pipeline.demo.heap.heap import write_heap
 from pipeline.demo.heap.obstacles import unlock
 from pipeline.demo.truth import read_truth
 from pipeline.engine import EngineChoice
+from pipeline.index.store import open_index
 from pipeline.job import open_runner, run_stages
 from pipeline.progress import Silent
-from pipeline.stages.ledger import read_files, read_images
-from pipeline.storage.corpus import Corpus
-from pipeline.storage.index import open_index
-from pipeline.storage.names import unescape_path
+from pipeline.stages.files.ledger import read_files, read_images
 
 Pair = tuple[str, str]
 METHODS = ("pHash-10", "pHash-3", "cleanvision")

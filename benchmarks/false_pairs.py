@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 
 from benchmarks.machine import describe_machine
 from pipeline.config import load_recipe
+from pipeline.corpus.source import Corpus
 from pipeline.engine import EngineChoice
 from pipeline.imaging.gray_file import decode_gray
+from pipeline.index.store import Index, open_index
+from pipeline.index.tables import read_table
 from pipeline.job import open_runner, run_stages
 from pipeline.progress import Silent
-from pipeline.stages.ledger import read_files, read_images
-from pipeline.storage.corpus import Corpus
-from pipeline.storage.index import Index, open_index
-from pipeline.storage.tables import read_table
+from pipeline.stages.files.ledger import read_files, read_images
 
 Gray = NDArray[np.uint8]
 Surface = NDArray[np.float32]

@@ -33,16 +33,16 @@ import psutil
 
 from benchmarks.machine import describe_machine
 from pipeline.config import Recipe, load_recipe
+from pipeline.corpus.source import Corpus
 from pipeline.engine import EngineChoice, Engines
 from pipeline.errors import ImageError
-from pipeline.imaging.isolation import Limits, run_isolated
+from pipeline.imaging.isolation.decoding import Limits, run_isolated
 from pipeline.imaging.summary import summarise_picture
+from pipeline.index.store import create_index, open_index
 from pipeline.job import run
 from pipeline.progress import Silent
-from pipeline.stages import walk
-from pipeline.stages.execute import Runner
-from pipeline.storage.corpus import Corpus
-from pipeline.storage.index import create_index, open_index
+from pipeline.runtime.execute import Runner
+from pipeline.stages.files import walk
 
 _CHANGED_SHARE = 0.01
 _BARE_SHARE = 8

@@ -19,13 +19,13 @@ import numpy as np
 
 from benchmarks.machine import describe_machine
 from pipeline.config import load_recipe
-from pipeline.stages import walk
-from pipeline.stages.ledger import FILE_COLUMNS, FILES, empty_columns
-from pipeline.stages.plan import Context
-from pipeline.storage.corpus import Corpus
-from pipeline.storage.index import Index, create_index, open_index
-from pipeline.storage.listing import Files
-from pipeline.storage.tables import update_rows
+from pipeline.corpus.listing import Files
+from pipeline.corpus.source import Corpus
+from pipeline.index.store import Index, create_index, open_index
+from pipeline.index.tables import update_rows
+from pipeline.runtime.plan import Context
+from pipeline.stages.files import walk
+from pipeline.stages.files.ledger import FILE_COLUMNS, FILES, empty_columns
 
 _BLOCK_ROWS = 100_000
 

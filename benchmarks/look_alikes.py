@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import describe_machine
-from pipeline.kernels.signatures import near_signature_pairs
-from pipeline.stages.look_alikes import CROWD
+from pipeline.kernels.signatures.candidate_pairs import near_signature_pairs
+from pipeline.stages.duplicates.look_alikes import CROWD
 
 Signatures = NDArray[np.uint8]
 

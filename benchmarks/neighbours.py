@@ -35,9 +35,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import describe_machine
-from pipeline.kernels.certified_search import prepare_search
-from pipeline.kernels.neighbour_lists import NeighbourLists, lists_between, lists_within, merge_lists
-from pipeline.kernels.neighbours import nearest_neighbours
+from pipeline.kernels.neighbours.certified_search import prepare_search
+from pipeline.kernels.neighbours.lists import NeighbourLists, lists_between, lists_within, merge_lists
+from pipeline.kernels.neighbours.nearest import nearest_neighbours
 
 Matrix = NDArray[np.float32]
 Search = Callable[[Matrix, int], NDArray[np.int64]]
@@ -89,7 +89,7 @@ def _ours_by_two_threads(values: Matrix, k: int) -> NDArray[np.int64]:
 def _ours_by_torch(values: Matrix, k: int) -> NDArray[np.int64]:
     import torch
 
-    from pipeline.models.neighbour_search import TorchSearch
+    from pipeline.search_backends.torch_products import TorchSearch
 
     return TorchSearch("cuda" if torch.cuda.is_available() else "cpu")(values, k, None)[0]
 

@@ -30,15 +30,15 @@ from numpy.typing import NDArray
 
 from benchmarks.machine import describe_machine
 from pipeline.imaging.canonical import to_gray8
-from pipeline.imaging.databar import find_data_bar, ink_mask
-from pipeline.imaging.decode import decode_image
-from pipeline.imaging.label_box import find_label_boxes, label_ink
-from pipeline.imaging.label_memory import LabelMemory
-from pipeline.imaging.label_net import label_net_readers
-from pipeline.imaging.label_text import network_reader, text_crop
-from pipeline.imaging.scale import read_scale
-from pipeline.imaging.segment import find_segments
-from tests.imaging.scale_drawings import sample
+from pipeline.imaging.formats.decode import decode_image
+from pipeline.imaging.scale.bars.segment import find_segments
+from pipeline.imaging.scale.labels.box import find_label_boxes, label_ink
+from pipeline.imaging.scale.reading import read_scale
+from pipeline.imaging.scale.recognition.memory import LabelMemory
+from pipeline.imaging.scale.recognition.network import label_net_readers
+from pipeline.imaging.scale.recognition.text import network_reader, text_crop
+from pipeline.imaging.scale.regions.databar import find_data_bar, ink_mask
+from tests.imaging.scale.scale_drawings import sample
 from tests.reference.scale_opencv_tesseract import ocr_in_process, read_by_reference
 
 FRESH_FONTS = ("STIXGeneral", "STIXGeneralBol", "DejaVuSans-Oblique", "DejaVuSansMono-Bold")

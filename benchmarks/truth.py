@@ -23,20 +23,20 @@ from typing import Any
 
 from benchmarks.machine import describe_machine
 from pipeline.config import Recipe, load_recipe
+from pipeline.corpus.source import Corpus
 from pipeline.demo.heap.edits import edit_heap
 from pipeline.demo.heap.heap import write_heap
 from pipeline.demo.heap.label_sets import LABEL_SETS, LabelTruth, read_label_truth
 from pipeline.demo.heap.obstacles import unlock
 from pipeline.demo.truth import FileTruth, read_truth
 from pipeline.engine import EngineChoice
-from pipeline.imaging import isolation
+from pipeline.imaging.isolation import decoding as isolation
+from pipeline.index.store import Index, open_index
+from pipeline.index.tables import read_table
 from pipeline.job import open_runner, run_stages
 from pipeline.progress import Silent
-from pipeline.stages import digester
-from pipeline.stages.ledger import hex_md5, read_files, read_images
-from pipeline.storage.corpus import Corpus
-from pipeline.storage.index import Index, open_index
-from pipeline.storage.tables import read_table
+from pipeline.stages.files import digester
+from pipeline.stages.files.ledger import hex_md5, read_files, read_images
 
 _READ_ANYTHING = (1 << 1) | (1 << 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 _CAPABILITY_VERSION = 0x20080522

@@ -18,8 +18,8 @@ from jobs.recipes import builtin_recipes
 from pipeline.config import Recipe
 from pipeline.config.loading import load_recipe
 from pipeline.deployment.settings import KubernetesSettings, SlurmSettings
-from pipeline.stages.report_tables import report_tables
-from pipeline.storage.memory import empty_root
+from pipeline.index.memory import empty_root
+from pipeline.stages.report.tables import report_tables
 
 FOLDER = Path(__file__).parent
 _NOTE = "<!-- Written by docs/generate.py (`make docs`); edit the code instead. -->\n"

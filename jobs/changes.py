@@ -6,9 +6,9 @@ import click
 
 from jobs.options import talk_options
 from jobs.terminal import print_json
-from pipeline.changes import changes_between, find_base, to_markdown
-from pipeline.remembered import stored_recipe
-from pipeline.storage.index import open_index
+from pipeline.index.store import open_index
+from pipeline.operations.changes import changes_between, find_base, to_markdown
+from pipeline.operations.remembered import stored_recipe
 
 
 @click.command(

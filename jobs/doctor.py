@@ -4,7 +4,7 @@ import click
 
 from jobs.options import format_option, talk_options
 from jobs.terminal import print_json, print_line, print_table
-from pipeline.diagnosis import diagnose
+from pipeline.operations.diagnosis import diagnose
 
 
 @click.command(epilog="Example: semcorpus doctor")

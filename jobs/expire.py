@@ -4,8 +4,8 @@ import click
 
 from jobs.options import talk_options, wait_option
 from jobs.terminal import log_event, print_line
-from pipeline.expiring import expire, parse_age
-from pipeline.storage.index import open_index
+from pipeline.index.store import open_index
+from pipeline.operations.expiring import expire, parse_age
 
 
 @click.command(epilog="Example: semcorpus expire /indexes/sem --keep 30d")

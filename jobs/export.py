@@ -31,8 +31,8 @@ def command(index: str, out: Path, **options: Any) -> int:
     scale. Run again, an export goes on where it was stopped. Exits with status 1 when a picture could not be read.
     """
     from pipeline.engine import Engines
-    from pipeline.exporting import ExportSettings, export
-    from pipeline.storage.index import open_index
+    from pipeline.index.store import open_index
+    from pipeline.operations.exporting import ExportSettings, export
 
     asked = [kind for kind in ("labels", "clusters", "tables") if options[kind]]
     if len(asked) > 1:

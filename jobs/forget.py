@@ -18,8 +18,8 @@ def command(index: str, md5: str, yes: bool, quiet: bool, log_json: bool, debug:
     past this point is possible. The reports are deleted; the next run writes them, and what was computed over all
     pictures, anew.
     """
-    from pipeline.forgetting import forget
-    from pipeline.storage.index import open_index
+    from pipeline.index.store import open_index
+    from pipeline.operations.forgetting import forget
 
     opened = open_index(index)
     if not yes:

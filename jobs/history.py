@@ -4,7 +4,7 @@ import click
 
 from jobs.options import format_option, talk_options
 from jobs.terminal import SHORT_COMMIT, print_json, print_table
-from pipeline.storage.index import open_index
+from pipeline.index.store import open_index
 
 
 @click.command(epilog="Example: semcorpus history /indexes/sem")

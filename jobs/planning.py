@@ -1,11 +1,11 @@
 """What a run would do, found without writing anything."""
 
 from pipeline.config import Recipe
+from pipeline.corpus.source import Corpus
+from pipeline.index.memory import empty_root
+from pipeline.index.store import index_exists, open_index
 from pipeline.job import STAGE_NAMES, STAGES
-from pipeline.stages.plan import Context, Plan
-from pipeline.storage.corpus import Corpus
-from pipeline.storage.index import index_exists, open_index
-from pipeline.storage.memory import empty_root
+from pipeline.runtime.plan import Context, Plan
 
 
 def plan_without_writing(

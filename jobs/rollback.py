@@ -4,9 +4,9 @@ import click
 
 from jobs.options import talk_options
 from jobs.terminal import print_line
-from pipeline.storage.index import open_index
+from pipeline.index.lock.writer import writer_lock
+from pipeline.index.store import open_index
 from pipeline.storage.location import Location
-from pipeline.storage.lock import writer_lock
 
 
 @click.command(epilog="Example: semcorpus rollback /indexes/sem 240T4X5K")

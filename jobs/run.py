@@ -55,7 +55,7 @@ def command(corpus: str, index: str, **options: Any) -> None:
     SIGUSR1 stops the run at its next checkpoint, with exit status 75: the same command goes on from there.
     """
     from pipeline.job import run_stages, with_label_sets
-    from pipeline.stopping import stop_at_signal
+    from pipeline.runtime.stopping import stop_at_signal
 
     overrides = {
         f"corpus.{name}": list(value) if isinstance(value, tuple) else value

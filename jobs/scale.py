@@ -14,7 +14,7 @@ from jobs.terminal import print_line, print_rows
 from pipeline.records import ScaleStatus
 
 if TYPE_CHECKING:
-    from pipeline.stages.execute import Runner
+    from pipeline.runtime.execute import Runner
 
 _ACTIONS = ("review", "answers", "export_answers", "truth")
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -84,7 +84,7 @@ def _marking(options: dict[str, Any]) -> "Callable[[Runner], object] | None":
         return None
 
     def mark(runner: "Runner") -> None:
-        from pipeline.stages.scale_again import mark_unread
+        from pipeline.stages.scale.again import mark_unread
 
         marked = mark_unread(runner.index, runner.recipe, options["statuses"])
         if not _silent(options):
@@ -95,8 +95,8 @@ def _marking(options: dict[str, Any]) -> "Callable[[Runner], object] | None":
 
 def _review(index: str, options: dict[str, Any]) -> None:
     from pipeline.engine import Engines
-    from pipeline.scale_review import write_review
-    from pipeline.storage.index import open_index
+    from pipeline.index.store import open_index
+    from pipeline.operations.scale_review.review import write_review
 
     choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])
     with (
@@ -116,8 +116,8 @@ def _review(index: str, options: dict[str, Any]) -> None:
 
 
 def _take(index: str, options: dict[str, Any]) -> None:
-    from pipeline.scale_intake import take_answers
-    from pipeline.storage.index import open_index
+    from pipeline.index.store import open_index
+    from pipeline.operations.scale_review.intake import take_answers
 
     taken = take_answers(open_index(index), options["answers"], by=options["by"])
     if _silent(options):
@@ -130,8 +130,8 @@ def _take(index: str, options: dict[str, Any]) -> None:
 
 
 def _export(index: str, options: dict[str, Any]) -> None:
-    from pipeline.scale_intake import export_answers
-    from pipeline.storage.index import open_index
+    from pipeline.index.store import open_index
+    from pipeline.operations.scale_review.intake import export_answers
 
     written = export_answers(open_index(index), options["export_answers"])
     if not _silent(options):
@@ -139,8 +139,8 @@ def _export(index: str, options: dict[str, Any]) -> None:
 
 
 def _compare(index: str, options: dict[str, Any]) -> None:
-    from pipeline.scale_truth import compare_with_truth
-    from pipeline.storage.index import open_index
+    from pipeline.index.store import open_index
+    from pipeline.operations.scale_review.truth import compare_with_truth
 
     found = compare_with_truth(open_index(index), options["truth"])
     if _silent(options):

@@ -6,8 +6,8 @@ import click
 
 from jobs.options import format_option, talk_options
 from jobs.terminal import print_json, print_rows
-from pipeline.lookup import image_facts
-from pipeline.storage.index import Index, open_index
+from pipeline.index.store import Index, open_index
+from pipeline.operations.lookup import image_facts
 
 
 @click.command(epilog="Example: semcorpus show /indexes/sem operators/eva/img_0042.tif")
@@ -36,7 +36,7 @@ def command(index: str, image: str, picture: Path | None, form: str, quiet: bool
 
 
 def _draw(index: Index, image: str, place: Path) -> None:
-    from pipeline.scale_picture import scale_picture
+    from pipeline.operations.scale_review.picture import scale_picture
 
     if place.suffix.lower() != ".png":
         raise click.UsageError(f"--picture writes a PNG file; name it .png, not {place.suffix or 'without an ending'}.")

@@ -12,7 +12,7 @@ from jobs.terminal import print_line
 from jobs.working import open_work
 
 if TYPE_CHECKING:
-    from pipeline.stages.execute import Runner
+    from pipeline.runtime.execute import Runner
 
 
 @cache
@@ -41,10 +41,10 @@ def run_one(
     unread_only: bool = False,
 ) -> None:
     """Run one stage with the options of its command; ``before`` is called with the index locked."""
+    from pipeline.index.store import open_index
     from pipeline.job import run_stages
-    from pipeline.remembered import stored_corpus, stored_recipe
-    from pipeline.status import what_is_missing
-    from pipeline.storage.index import open_index
+    from pipeline.operations.remembered import stored_corpus, stored_recipe
+    from pipeline.operations.status import what_is_missing
 
     opened = open_index(index)
     recipe = stored_recipe(opened, assignments=options["assignments"])

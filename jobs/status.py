@@ -8,10 +8,10 @@ import click
 
 from jobs.options import format_option, talk_options
 from jobs.terminal import SHORT_COMMIT, console, print_json, print_line, print_table
-from pipeline.status import IndexStatus, StageStatus, default_settings, index_status
-from pipeline.storage.index import open_index
-from pipeline.storage.lock import read_owner
-from pipeline.storage.owner import Owner
+from pipeline.index.lock.owner import Owner
+from pipeline.index.lock.writer import read_owner
+from pipeline.index.store import open_index
+from pipeline.operations.status import IndexStatus, StageStatus, default_settings, index_status
 
 
 @click.command(epilog="Example: semcorpus status /indexes/sem")

@@ -4,8 +4,8 @@ import click
 
 from jobs.options import talk_options
 from jobs.terminal import log_event, print_error, print_line
-from pipeline.storage.index import open_index
-from pipeline.verification import verify_index
+from pipeline.index.store import open_index
+from pipeline.operations.verification import verify_index
 
 
 @click.command(epilog="Example: semcorpus verify /indexes/sem --read-corpus")

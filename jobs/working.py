@@ -10,14 +10,14 @@ from pipeline.config import Recipe
 from pipeline.progress import Listener, Several
 
 if TYPE_CHECKING:
-    from pipeline.stages.execute import Runner
+    from pipeline.runtime.execute import Runner
 
 
 @contextmanager
 def open_work(corpus: str, index: str, recipe: Recipe, options: Mapping[str, Any], **more: Any) -> Iterator["Runner"]:
     """A runner as the options of a command ask for it; ``more`` goes to `pipeline.job.open_runner`."""
+    from pipeline.corpus.source import Corpus
     from pipeline.job import open_runner
-    from pipeline.storage.corpus import Corpus
 
     with (
         open_listener(quiet=options["quiet"], log_json=options["log_json"]) as teller,
@@ -42,7 +42,7 @@ def with_metrics(listener: Listener, address: str | None, file: Path | None) -> 
     if not (address or file):
         yield listener
         return
-    from pipeline.metrics import Metrics, MetricsFile
+    from pipeline.runtime.metrics import Metrics, MetricsFile
 
     metrics = Metrics()
     writers = (MetricsFile(metrics, file),) if file else ()

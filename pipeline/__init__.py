@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipeline.index.store import open_index
     from pipeline.job import run
-    from pipeline.storage.index import open_index
 
 __all__ = ["open_index", "run"]
 
@@ -16,7 +16,7 @@ def __getattr__(name: str) -> Any:
 
         return run
     if name == "open_index":
-        from pipeline.storage.index import open_index
+        from pipeline.index.store import open_index
 
         return open_index
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

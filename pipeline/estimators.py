@@ -14,14 +14,14 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pipeline.errors import UsageError
-from pipeline.kernels.density_peaks import K_DENSITY, density_peaks
-from pipeline.kernels.intrinsic_dimension import COLUMNS, TwoNNEstimate, distinct_distances, two_nn
-from pipeline.kernels.kmeans import assign_to_centers, minibatch_kmeans
-from pipeline.kernels.linkage import LinkageMethod, cut_tree, linkage_matrix
-from pipeline.kernels.neighbours import nearest_neighbours
+from pipeline.kernels.clustering.density_peaks import K_DENSITY, density_peaks
+from pipeline.kernels.clustering.kmeans import assign_to_centers, minibatch_kmeans
+from pipeline.kernels.clustering.linkage import LinkageMethod, cut_tree, linkage_matrix
+from pipeline.kernels.dimension.two_nn import COLUMNS, TwoNNEstimate, distinct_distances, two_nn
+from pipeline.kernels.neighbours.nearest import nearest_neighbours
 
 NeighbourTable = tuple[ArrayLike, ArrayLike]
-"""Indices [N, K] and distances [N, K] as `pipeline.kernels.neighbours.nearest_neighbours` gives them."""
+"""Indices [N, K] and distances [N, K] as `pipeline.kernels.neighbours.nearest.nearest_neighbours` gives them."""
 
 
 class TwoNN(BaseEstimator):  # type: ignore[misc]

@@ -10,10 +10,17 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.changes import Changes, changes_between, find_base, to_markdown
 from pipeline.config import Recipe, change_recipe, load_recipe, recipe_to_toml
+from pipeline.corpus.source import Corpus
 from pipeline.engine import EngineChoice, Engines, ReportPlace
 from pipeline.errors import EmptyCorpusError, StageError, UsageError, WeightsError
+from pipeline.index.lock.writer import writer_lock
+from pipeline.index.reports import read_report_table
+from pipeline.index.run_folders import write_run_file
+from pipeline.index.store import Index, create_index, index_exists, open_index
+from pipeline.index.tables import table_length
+from pipeline.operations.changes import Changes, changes_between, find_base, to_markdown
+from pipeline.operations.remembered import stored_label_sets
 from pipeline.progress import (
     Listener,
     RunStarted,
@@ -25,20 +32,22 @@ from pipeline.progress import (
     Telling,
     new_run_id,
 )
-from pipeline.remembered import stored_label_sets
-from pipeline.stages import agree, autoencode, cluster, dimension, embed, labels, neighbours, pair, pixels, scale, walk
-from pipeline.stages.execute import Runner
-from pipeline.stages.ledger import read_files
-from pipeline.stages.plan import Stage
-from pipeline.stages.report import is_current, write_report
-from pipeline.stopping import StopRequest
-from pipeline.storage.corpus import Corpus
-from pipeline.storage.index import Index, create_index, index_exists, open_index
+from pipeline.runtime.execute import Runner
+from pipeline.runtime.plan import Stage
+from pipeline.runtime.stopping import StopRequest
+from pipeline.stages.agreement import agree
+from pipeline.stages.clustering import cluster
+from pipeline.stages.dimension import estimate as dimension
+from pipeline.stages.duplicates import pair
+from pipeline.stages.files import walk
+from pipeline.stages.files.ledger import read_files
+from pipeline.stages.labels import match as labels
+from pipeline.stages.neighbours import search as neighbours
+from pipeline.stages.pictures import pixels
+from pipeline.stages.report.write import is_current, write_report
+from pipeline.stages.scale import read as scale
+from pipeline.stages.vectors import autoencode, embed
 from pipeline.storage.location import Location
-from pipeline.storage.lock import writer_lock
-from pipeline.storage.reports import read_report_table
-from pipeline.storage.run_folders import write_run_file
-from pipeline.storage.tables import table_length
 
 STAGES: tuple[Stage, ...] = (
     walk.STAGE,

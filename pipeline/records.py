@@ -48,7 +48,7 @@ class DecodedImage:
     pixels : ndarray, [height, width] or [height, width, channels]
         Native values: bool, uint8, int8, uint16, int16, uint32, int32, float32 or float64. A palette
         picture whose palette is gray, or an SEM vendor's annotation palette, is its raw index (see
-        `pipeline.imaging.decode`); any other palette is expanded to RGB. "White is zero" is already
+        `pipeline.imaging.formats.decode`); any other palette is expanded to RGB. "White is zero" is already
         inverted: larger is brighter.
     format : str
         One of `ImageFormat`, found from the content.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from pipeline.storage.index import open_index
+from pipeline.index.store import open_index
 
 
 def stored_arrays(index: str | Path) -> dict[str, np.ndarray[Any, Any]]:

@@ -12,7 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from pipeline.errors import UsageError
 from pipeline.estimators import Agglomerative, DensityPeaks, MiniBatchKMeans, TwoNN
-from pipeline.kernels.neighbours import nearest_neighbours
+from pipeline.kernels.neighbours.nearest import nearest_neighbours
 
 ALL = [
     TwoNN(),

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.imaging.faint_print import faint_crop
-from pipeline.imaging.label_net import ALPHABET, MICRO, net_input
-from pipeline.imaging.label_text import text_crop
+from pipeline.imaging.scale.labels.faint_print import faint_crop
+from pipeline.imaging.scale.recognition.network import ALPHABET, MICRO, net_input
+from pipeline.imaging.scale.recognition.text import text_crop
 
 _USUAL: Final = ("1", "2", "3", "4", "5", "10", "20", "25", "30", "40", "50", "100", "200", "250", "300", "400", "500")
 _POINTED: Final = ("1.00", "2.00", "3.00", "4.00", "5.00", "10.0", "20.0", "30.0", "40.0", "50.0", "0.5", "0.2", "1.0")
@@ -27,7 +27,7 @@ _UNIT_SHARES: Final = (0.31, 0.2, 0.15, 0.17, 0.13, 0.03, 0.01)
 _TEXTURE_SHARE: Final = 0.07
 _SMALL_SHARE: Final = 0.4
 _FAINT_SHARE: Final = 0.4
-"""So many of the crops from a specimen are cut as `pipeline.imaging.faint_print` does."""
+"""So many of the crops from a specimen are cut as `pipeline.imaging.scale.labels.faint_print` does."""
 
 _ROUGH_SHARE: Final = 0.5
 _NOT_IN_ALL_FONTS: Final = "\N{MICRO SIGN}\N{GREEK SMALL LETTER MU}"

@@ -8,7 +8,7 @@
 
 FONTS is a text file with a font's path a line, repeated where it shall be drawn more often. A run takes as many steps
 as its crops make and is repeated exactly with the same seed on the same machine; the last two, of 3,125 steps each,
-brought rough specimens and the second crop of `pipeline.imaging.faint_print` (five minutes of one core for the steps,
+brought rough specimens and the second crop of `pipeline.imaging.scale.labels.faint_print` (five minutes of one core for the steps,
 seven for the crops, with seeds of their own). The weights that come with the package were made from Debian's packages:
 the first network from Liberation, FreeFont, Roboto, Carlito, Hack, Inconsolata, Cantarell, Noto, Nimbus and DejaVu;
 the other one set out from it with these and Arimo, Tahoma and MS Sans Serif as Wine brings them, IPA, VL and Takao
@@ -28,7 +28,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pipeline.imaging.label_net import ALPHABET, HEIGHT_PX, NARROWEST_PX
+from pipeline.imaging.scale.recognition.network import ALPHABET, HEIGHT_PX, NARROWEST_PX
 from training.label_pictures import Sample, samples
 
 _PEAK_RATE = (4e-3, 2e-3)

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.canonical import to_gray8
-from pipeline.imaging.colour_print import colour_print
-from pipeline.imaging.decode import decode_image
+from pipeline.imaging.formats.decode import decode_image
+from pipeline.imaging.scale.regions.colour_print import colour_print
 
 
 def decode_gray(data: bytes, *, max_pixels: int) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 from pipeline.imaging.canonical import signature, to_gray8, upper_part
-from pipeline.imaging.decode import decode_image, pixel_md5
+from pipeline.imaging.formats.decode import decode_image, pixel_md5
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class PictureSummary:
     Attributes
     ----------
     pixel_md5 : bytes
-        See `pipeline.imaging.decode.pixel_md5`.
+        See `pipeline.imaging.formats.decode.pixel_md5`.
     width_px, height_px, bit_depth, pages : int
     metadata_nm_per_px : float
         Pixel size from the vendor's metadata; NaN without.

@@ -6,10 +6,10 @@ from typing import Any
 import zarr
 
 from pipeline.config import ClusterSettings, Recipe
-from pipeline.stages.keys import stage_key
-from pipeline.stages.label_sets import LabelSet
-from pipeline.stages.neighbour_tables import neighbours_key
-from pipeline.stages.vectors import VectorSet
+from pipeline.runtime.keys import stage_key
+from pipeline.stages.labels.sets import LabelSet
+from pipeline.stages.neighbours.tables import neighbours_key
+from pipeline.stages.vectors.sets import VectorSet
 
 REFERENCES = "reference curves of "
 

@@ -7,9 +7,9 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.stages.ledger import Source, representatives, sources_of
-from pipeline.storage.rows import Shard, read_keys, shards_of
-from pipeline.storage.tables import table_length
+from pipeline.index.rows import Shard, read_keys, shards_of
+from pipeline.index.tables import table_length
+from pipeline.stages.files.ledger import Source, representatives, sources_of
 
 
 @dataclass(frozen=True, slots=True)

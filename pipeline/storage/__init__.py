@@ -1,7 +1,1 @@
-"""The index: its store, its tables and rows, its reports; the corpus beside it, which is only read."""
-
-import zarr
-
-# Chunks that hold nothing but fill values are stored too, so that `verify` can tell one that was lost from one that was
-# never made: what Icechunk keeps of a chunk's place has no checksum of its own.
-zarr.config.set({"array.write_empty_chunks": True})
+"""Where things lie, on a local disk or in a bucket, and how failures of either are told."""

@@ -10,7 +10,7 @@ from pipeline.demo.heap.edits import edit_heap
 from pipeline.demo.heap.heap import write_heap
 from pipeline.demo.heap.obstacles import unlock
 from pipeline.engine import EngineChoice
-from pipeline.stages.ledger import read_files
+from pipeline.stages.files.ledger import read_files
 
 FILES = 600
 

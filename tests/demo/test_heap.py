@@ -15,7 +15,7 @@ from pipeline.demo.heap.plan import families
 from pipeline.demo.randomness import stream
 from pipeline.demo.truth import read_truth
 from pipeline.errors import ImageError, UsageError
-from pipeline.imaging.decode import decode_image, pixel_md5
+from pipeline.imaging.formats.decode import decode_image, pixel_md5
 
 GRAY = picture(stream(0, "a test"))
 

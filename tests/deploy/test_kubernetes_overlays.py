@@ -10,7 +10,7 @@ from pipeline.deployment.manifests import Manifest, pods_of
 from pipeline.deployment.operator_rules import operator_problems
 from pipeline.deployment.pod_rules import pod_problems
 from pipeline.deployment.schemas import CustomResources, core_problems, is_core
-from pipeline.metrics import Metrics
+from pipeline.runtime.metrics import Metrics
 from tests.deploy.conftest import KUBERNETES, OVERLAYS, of_kind, walk
 
 # The Prometheus operator's resources; their definitions are not at hand, so their fields are named here.

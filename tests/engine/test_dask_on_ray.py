@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.engine import EngineChoice
 from pipeline.errors import UsageError
-from pipeline.storage.index import open_index
+from pipeline.index.store import open_index
 from tests.stored import differing_arrays
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.storage.index import open_index
+from pipeline.index.store import open_index
 from tests.engine.free_ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.imaging.canonical import to_gray8
-from pipeline.imaging.decode import decode_image
+from pipeline.imaging.formats.decode import decode_image
 
 
 def test_all_pictures_decode_with_their_size_and_scale(shared_data: Path) -> None:

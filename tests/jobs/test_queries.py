@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.main import call
-from pipeline.storage.index import open_index
-from pipeline.storage.lock import writer_lock
+from pipeline.index.lock.writer import writer_lock
+from pipeline.index.store import open_index
 
 
 def answer(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
@@ -140,7 +140,7 @@ def test_the_doctor_names_every_part(capsys: pytest.CaptureFixture[str]) -> None
 def test_the_doctor_fails_when_a_needed_part_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("pipeline.diagnosis._NEEDED", ("no-such-package",))
+    monkeypatch.setattr("pipeline.operations.diagnosis._NEEDED", ("no-such-package",))
     assert call(["doctor"]) == 1
     assert "Missing: no-such-package" in capsys.readouterr().out
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.main import call
-from pipeline.storage.index import open_index
+from pipeline.index.store import open_index
 from tests.jobs.conftest import run_arguments
 
 HEADLINES = (

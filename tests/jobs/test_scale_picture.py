@@ -50,8 +50,8 @@ def test_the_same_picture_gives_the_same_bytes() -> None:
 
 
 def test_show_writes_it(finished: Path, demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from pipeline.index.reports import read_report_table
     from pipeline.storage.location import Location
-    from pipeline.storage.reports import read_report_table
 
     md5 = read_report_table(Location.parse(finished), "scales")["md5"][0].as_py()
     out = tmp_path / "out.png"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobs.main import call
-from pipeline.remembered import stored_label_sets
+from pipeline.operations.remembered import stored_label_sets
 from tests.jobs.conftest import run_arguments
 
 

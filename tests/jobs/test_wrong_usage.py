@@ -8,8 +8,8 @@ import pytest
 import zarr
 
 from jobs.main import call
+from pipeline.index.lock.writer import writer_lock
 from pipeline.storage.location import Location
-from pipeline.storage.lock import writer_lock
 from tests.jobs.conftest import run_arguments
 
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.operations.scale_review.intake import parse_answers
 from pipeline.reporting.review_page import Review, ReviewItem, render_review
-from pipeline.scale_intake import parse_answers
 from tests.reporting.browser import Page, open_page
 
 PICTURE = (

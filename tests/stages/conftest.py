@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from pipeline.config import Recipe, load_recipe
+from pipeline.corpus.source import Corpus
 from pipeline.engine import Engine, EngineChoice, Engines
 from pipeline.engine.opening import EngineName
 from pipeline.job import REPORT, STAGE_NAMES, open_runner, run_stages
 from pipeline.progress import Silent
-from pipeline.storage.corpus import Corpus
 
 CHEAP = (
     "embed.name=cae",

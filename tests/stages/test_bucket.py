@@ -6,13 +6,13 @@ import fsspec
 import pytest
 
 from pipeline.config import change_recipe
+from pipeline.corpus.source import Corpus
 from pipeline.engine import EngineChoice
+from pipeline.index.reports import read_report_table
+from pipeline.index.store import open_index
 from pipeline.job import STAGE_NAMES, open_runner, run_stages
+from pipeline.operations.verification import verify_index
 from pipeline.progress import Silent
-from pipeline.storage.corpus import Corpus
-from pipeline.storage.index import open_index
-from pipeline.storage.reports import read_report_table
-from pipeline.verification import verify_index
 from tests.stages.conftest import cheap_recipe
 from tests.stored import differing_arrays
 

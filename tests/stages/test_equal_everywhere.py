@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.engine import Engines
-from pipeline.storage.index import open_index
+from pipeline.index.store import open_index
 from tests.stages.conftest import OneEngine, cheap_recipe, run_job
 from tests.stored import differing_arrays, stored_arrays
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import psutil
 
-from pipeline.storage.index import open_index
-from pipeline.verification import verify_index
+from pipeline.index.store import open_index
+from pipeline.operations.verification import verify_index
 from tests.stages.conftest import CHEAP
 from tests.stages.forked import ForkedCommand, forked_command
 from tests.stored import differing_arrays

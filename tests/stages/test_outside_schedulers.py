@@ -9,7 +9,7 @@ import ray
 from distributed import get_client
 
 from pipeline.engine import Engines
-from pipeline.storage.index import open_index
+from pipeline.index.store import open_index
 from tests.stages.conftest import CHEAP
 from tests.stored import differing_arrays
 

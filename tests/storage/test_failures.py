@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from pipeline.errors import SemcorpusError, StageError, StorageError
+from pipeline.index.lock.writer import writer_lock
+from pipeline.index.reports import publish_report, read_manifest
+from pipeline.index.store import create_index, open_index
+from pipeline.index.tables import read_table, write_table
 from pipeline.storage.failures import is_disk_full, storage_failures
-from pipeline.storage.index import create_index, open_index
 from pipeline.storage.location import Location
-from pipeline.storage.lock import writer_lock
-from pipeline.storage.reports import publish_report, read_manifest
-from pipeline.storage.tables import read_table, write_table
 
 
 @pytest.mark.parametrize(

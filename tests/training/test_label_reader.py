@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.imaging.label_net import ALPHABET, HEIGHT_PX, net_input
+from pipeline.imaging.scale.recognition.network import ALPHABET, HEIGHT_PX, net_input
 from training.label_pictures import samples
 from training.label_reader import batches, label_network, train, write_onnx
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.storage.index import open_index
+from pipeline.index.store import open_index
 from tests.deploy.slurm.two_nodes import HUB_ADDRESS, TwoNodes
 from tests.stages.conftest import CHEAP
 from tests.stored import differing_arrays
@@ -128,7 +128,7 @@ def test_dask_writes_an_index_in_a_bucket(slurm: TwoNodes, demo: Path, reference
     put = "import urllib.request as r, sys; r.urlopen(r.Request(sys.argv[1], method='PUT'))"
     compare = "import sys; from tests.stored import differing_arrays as d; print(d(*sys.argv[1:]))"
     hosts = (
-        "import sys; from pathlib import Path; from pipeline.storage.index import open_index as o\n"
+        "import sys; from pathlib import Path; from pipeline.index.store import open_index as o\n"
         "print(sorted({h for c in o(sys.argv[1]).history() for h in c.metadata.get('hosts', ()) "
         "if c.metadata['engine'] == 'dask'}))"
     )

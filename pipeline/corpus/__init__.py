@@ -1,0 +1,1 @@
+"""The corpus, which is only read: walking, globs, listing, names."""

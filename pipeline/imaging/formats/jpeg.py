@@ -1,0 +1,110 @@
+"""JPEG: strict decoding, which turns a truncated or rotten stream into an error and never into pixels."""
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+from pipeline.errors import CorruptImageError, UnsupportedImageError
+from pipeline.imaging.formats.limits import check_size
+from pipeline.records import DecodedImage
+
+_WITHOUT_LENGTH: Final = frozenset({0x01, *range(0xD0, 0xD9)})
+_FRAME_MARKERS: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_SUPPORTED_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+
+
+@dataclass(frozen=True, slots=True)
+class JpegHeader:
+    """What a JPEG's frame header states: size in pixels, bits a sample, components, its own marker."""
+
+    width: int
+    height: int
+    bits: int
+    components: int
+    frame: int
+
+
+def read_header(data: bytes) -> JpegHeader:
+    """Read the frame header of a JPEG stream without decoding anything.
+
+    Raises
+    ------
+    CorruptImageError
+        The stream ends or loses its marker structure before the frame header.
+    """
+    position = 2
+    while position + 4 <= len(data):
+        if data[position] != 0xFF:
+            raise CorruptImageError(f"the JPEG has no marker at byte {position:,}, where one must be")
+        marker = data[position + 1]
+        if marker == 0xFF:
+            position += 1
+        elif marker in _WITHOUT_LENGTH:
+            position += 2
+        elif marker in _FRAME_MARKERS:
+            return _read_frame(data, position, marker)
+        elif marker in (0xD9, 0xDA):
+            raise CorruptImageError("the JPEG has no frame header before its data")
+        else:
+            position += 2 + max(2, struct.unpack_from(">H", data, position + 2)[0])
+    raise CorruptImageError(f"truncated: the JPEG ends at byte {len(data):,}, before its frame header")
+
+
+def _read_frame(data: bytes, position: int, marker: int) -> JpegHeader:
+    if position + 10 > len(data):
+        raise CorruptImageError(f"truncated: the JPEG ends at byte {len(data):,}, inside its frame header")
+    bits, height, width, components = struct.unpack_from(">BHHB", data, position + 4)
+    return JpegHeader(width, height, bits, components, marker)
+
+
+def decode_jpeg(data: bytes, *, max_pixels: int) -> DecodedImage:
+    """Decode a JPEG file to uint8 [height, width] or [height, width, 3].
+
+    The orientation that EXIF may state is not applied: pixels come as they are stored, as from a TIFF.
+
+    Raises
+    ------
+    CorruptImageError, UnsupportedImageError, ImageTooLargeError
+    """
+    header = read_header(data)
+    check_size(header.width, header.height, max_pixels=max_pixels, bytes_per_pixel=header.components)
+    check_supported(header)
+    return DecodedImage(pixels=decode_strictly(data, header), format="jpeg", bit_depth=header.bits)
+
+
+def check_supported(header: JpegHeader) -> None:
+    """Refuse the kinds of JPEG that the decoder cannot read, by name.
+
+    Raises
+    ------
+    UnsupportedImageError
+    """
+    if header.frame not in _SUPPORTED_FRAMES:
+        raise UnsupportedImageError(f"a lossless or hierarchical JPEG (frame marker FF{header.frame:02X})")
+    if header.bits != 8:
+        raise UnsupportedImageError(f"a JPEG of {header.bits} bits a sample; 8 are read")
+    if header.components not in (1, 3):
+        raise UnsupportedImageError(f"a JPEG of {header.components} components (CMYK?); 1 and 3 are read")
+
+
+def decode_strictly(data: bytes, header: JpegHeader) -> NDArray[np.uint8]:
+    """Pixels of a JPEG stream, uint8 [height, width] or [height, width, 3]; any warning is an error.
+
+    Raises
+    ------
+    CorruptImageError
+    """
+    try:
+        pixels = simplejpeg.decode_jpeg(data, colorspace="GRAY" if header.components == 1 else "RGB", strict=True)
+    except ValueError as error:
+        raise CorruptImageError(f"the JPEG's data are damaged or cut off: {error}") from error
+    if pixels.shape[:2] != (header.height, header.width):
+        raise CorruptImageError(
+            f"the JPEG decodes to {pixels.shape[1]} x {pixels.shape[0]} pixels "
+            f"but its header states {header.width} x {header.height}"
+        )
+    return np.asarray(pixels[:, :, 0] if header.components == 1 else pixels)

@@ -1,0 +1,1 @@
+"""Whether two files show the same picture."""

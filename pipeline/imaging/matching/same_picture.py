@@ -1,0 +1,212 @@
+"""Whether two files show the same picture, and how: re-encoded, nearly equal, scaled down, or without its data bar.
+
+What a JPEG may change is known: each coefficient of each 8 x 8 block is rounded to a multiple of its quantisation step,
+so that the difference to the original, taken through the same cosine transform, stays within half a step everywhere.
+The difference of two frames of one sample is their noise, and does not. Where a picture has nothing that would survive
+such rounding, as an empty frame has not, the bound says nothing; then only the proof counts that encoding one file's
+pixels again gives the other file's bytes.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.imaging.matching.reencoding import is_jpeg, is_reencoding, luma_steps
+
+Relation = Literal["same_picture", "near", "thumbnail", "crop", "other_bar", ""]
+Evidence = Literal["re_encoded", "quantisation", "levels", "resampled", ""]
+
+# A near copy differs by so little that no eye and no network sees it: in few pixels, or with its fine detail in common.
+_NEAR_LEVELS = 2
+_NEAR_SHARE = 0.01
+_NEAR_CORRELATION = 0.9
+
+# Rounding to whole gray levels, twice, moves a coefficient by less than this (7 standard deviations).
+_ROUNDING = 4.0
+_SHARE_UNEXPLAINED = 0.005
+# So many blocks must have something that the same loss would have left in another picture, too.
+_SHARE_TELLING = 0.02
+
+_BLOCK = 8
+
+# A data bar and a margin above it are at most this share of a picture's height.
+_MOST_CUT_OFF = 0.35
+# Two data bars differ in the lowest part only.
+_OTHER_BAR_BELOW = 0.75
+
+_MOST_THUMBNAIL_SCALE = 0.75
+_ASPECT_TOLERANCE = 0.01
+_THUMBNAIL_CORRELATION = 0.99
+_THUMBNAIL_MEAN_LEVELS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One side of a comparison: the bytes of the file, and its canonical gray, uint8 [height, width]."""
+
+    data: bytes
+    gray: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a comparison found; an empty relation means two different pictures.
+
+    Attributes
+    ----------
+    relation : {"same_picture", "near", "thumbnail", "crop", "other_bar", ""}
+    evidence : {"re_encoded", "quantisation", "levels", "resampled", ""}
+        What it rests on: one file's pixels encoded again are the other's bytes; the difference is within what the
+        JPEGs' quantisation explains; it is at most 2 gray levels; it is that of a resampling filter.
+    differing_pixels : int
+        Pixels that differ at all, in the part and at the size that both have.
+    max_difference : int
+        Largest difference there, in gray levels.
+    mean_difference : float
+        Mean of the differences there, in gray levels.
+    """
+
+    relation: Relation
+    evidence: Evidence
+    differing_pixels: int
+    max_difference: int
+    mean_difference: float
+
+
+def compare_pictures(first: Copy, second: Copy) -> Comparison:
+    """Compare two pictures.
+
+    Of one size they are ``same_picture`` (within what the JPEGs among them explain), ``near`` (within 2 gray levels)
+    or ``other_bar`` (so in the upper three quarters). Of one width and different heights the lower may be a ``crop`` of
+    the higher with its data bar cut off. Of one shape and different sizes the smaller may be a ``thumbnail``: of two
+    scans of one field it looks like both, and the smaller ``mean_difference`` tells whose it is. Anything else is two
+    pictures.
+
+    Cost: a decoded picture of 1 megapixel a side takes some 30 ms.
+    """
+    large, small = sorted((first, second), key=lambda copy: copy.gray.size, reverse=True)
+    if large.gray.shape == small.gray.shape:
+        return _same_size(large, small)
+    (high, wide), (low, narrow) = large.gray.shape, small.gray.shape
+    if wide == narrow and 0 < high - low <= _MOST_CUT_OFF * high:
+        top = _upper(large, low)
+        evidence = _one_picture(top, small)
+        return _measured("crop" if evidence else "", evidence, top.gray, small.gray)
+    scale = narrow / wide
+    if scale <= _MOST_THUMBNAIL_SCALE and abs(low / high - scale) <= _ASPECT_TOLERANCE * scale:
+        shrunk = np.asarray(cv2.resize(large.gray, (narrow, low), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        # The shrunk pixels are nobody's file: of a flat picture only the small JPEG's own loss can explain the rest.
+        evidence = "resampled" if _looks_the_same(shrunk, small.gray) else _one_picture(Copy(b"", shrunk), small)
+        return _measured("thumbnail" if evidence else "", evidence, shrunk, small.gray)
+    return Comparison("", "", 0, 0, 0.0)
+
+
+def _same_size(a: Copy, b: Copy) -> Comparison:
+    evidence = _one_picture(a, b)
+    relation: Relation = "near" if evidence == "levels" else "same_picture" if evidence else ""
+    rows = int(_OTHER_BAR_BELOW * a.gray.shape[0]) // _BLOCK * _BLOCK
+    if not relation and rows:
+        evidence = _one_picture(_upper(a, rows), _upper(b, rows))
+        relation = "other_bar" if evidence else ""
+    return _measured(relation, evidence, a.gray, b.gray)
+
+
+def _upper(copy: Copy, rows: int) -> Copy:
+    return Copy(copy.data, np.ascontiguousarray(copy.gray[:rows]))
+
+
+def _one_picture(a: Copy, b: Copy) -> Evidence:
+    """What shows that two pictures of one shape are one."""
+    for source, encoded in ((a, b), (b, a)):
+        if not is_jpeg(source.data) and _has_detail(encoded.gray) and is_reencoding(source.gray, encoded.data):
+            return "re_encoded"
+    if _jpeg_explains(a, b):
+        return "quantisation"
+    return "levels" if _is_near(a.gray, b.gray) else ""
+
+
+def _has_detail(gray: NDArray[np.uint8]) -> bool:
+    """Whether enough blocks are of more than one level: any empty frame may end up as the same flat JPEG."""
+    height, width = (length // _BLOCK * _BLOCK for length in gray.shape)
+    if not height or not width:
+        return False
+    blocks = gray[:height, :width].reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
+    return float(np.mean(blocks.max(axis=(1, 3)) > blocks.min(axis=(1, 3)))) >= _SHARE_TELLING
+
+
+def _measured(relation: Relation, evidence: Evidence, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Comparison:
+    difference = cv2.absdiff(a, b)
+    return Comparison(
+        relation, evidence, int(np.count_nonzero(difference)), int(difference.max()), float(difference.mean())
+    )
+
+
+def _is_near(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
+    difference = cv2.absdiff(a, b)
+    if int(difference.max()) > _NEAR_LEVELS:
+        return False
+    return int(np.count_nonzero(difference)) <= _NEAR_SHARE * a.size or _detail_correlation(a, b) >= _NEAR_CORRELATION
+
+
+def _detail_correlation(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    """Correlation of the steps from pixel to pixel; 0 where one of the pictures has none."""
+    x, y = (np.diff(gray.astype(np.float32), axis=1).ravel() for gray in (a, b))
+    scale = float(np.sqrt(np.dot(x, x) * np.dot(y, y)))
+    return float(np.dot(x, y)) / scale if scale else 0.0
+
+
+def _jpeg_explains(a: Copy, b: Copy) -> bool:
+    """Whether the difference of two pictures of one shape is within the quantisation of the JPEGs among them.
+
+    Where a decoder has clipped to black or white the single coefficients say nothing, but clipping only brings a block
+    nearer to its original: there the energy of the difference has the same bound.
+    """
+    steps = [found for found in (luma_steps(a.data), luma_steps(b.data)) if found is not None]
+    height, width = (length // _BLOCK * _BLOCK for length in a.gray.shape)
+    if not steps or not height or not width:
+        return False
+    bound = np.asarray(sum(step / 2 for step in steps) + _ROUNDING, np.float32)
+    first, second = _blocks(a.gray[:height, :width]), _blocks(b.gray[:height, :width])
+    difference = first - second
+    explained = np.all(np.abs(_cosines(difference)) <= bound, axis=(1, 2))
+    clipped = np.any((first == 0) | (first == 255) | (second == 0) | (second == 255), axis=(1, 2))
+    explained |= clipped & (np.sum(difference**2, axis=(1, 2)) <= float(np.sum(bound**2)))
+    return float(np.mean(~explained)) <= _SHARE_UNEXPLAINED and _is_telling(first, bound)
+
+
+def _is_telling(blocks: NDArray[np.float32], bound: NDArray[np.float32]) -> bool:
+    """Whether enough blocks have detail that stands out of what is explained: else any empty frame equals any other."""
+    detail = np.abs(_cosines(blocks))
+    detail[:, 0, 0] = 0
+    return float(np.mean(np.any(detail > 2 * bound, axis=(1, 2)))) >= _SHARE_TELLING
+
+
+def _blocks(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The 8 x 8 blocks of a picture, float32 [blocks, 8, 8]."""
+    height, width = gray.shape
+    blocks = gray.reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK).transpose(0, 2, 1, 3)
+    return blocks.reshape(-1, _BLOCK, _BLOCK).astype(np.float32)
+
+
+def _cosines(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Orthonormal type-II cosine transform of every block."""
+    basis = _cosine_basis()
+    return np.asarray(basis @ blocks @ basis.T, dtype=np.float32)
+
+
+def _cosine_basis() -> NDArray[np.float32]:
+    k, n = np.mgrid[0:_BLOCK, 0:_BLOCK]
+    basis = np.sqrt(2 / _BLOCK) * np.cos(np.pi * (2 * n + 1) * k / (2 * _BLOCK))
+    basis[0] /= np.sqrt(2)
+    return np.asarray(basis, dtype=np.float32)
+
+
+def _looks_the_same(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
+    """Whether two small pictures agree up to a resampling filter and a JPEG's losses."""
+    x, y = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
+    if float(np.abs(x - y).mean()) > _THUMBNAIL_MEAN_LEVELS or x.std() == 0 or y.std() == 0:
+        return False
+    return float(np.corrcoef(x, y)[0, 1]) >= _THUMBNAIL_CORRELATION

@@ -1,0 +1,1 @@
+"""The marks whose length a label states."""

@@ -1,0 +1,1 @@
+"""From candidates to a value, or to a status with its reason."""

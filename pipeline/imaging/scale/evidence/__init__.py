@@ -1,0 +1,1 @@
+"""What a reading is worth, and what else a picture says of its scale."""

@@ -1,0 +1,1 @@
+"""One writer at a time: a local file, or an object in a bucket."""

@@ -1,0 +1,1 @@
+"""Look-alike pictures among many by their small signatures."""

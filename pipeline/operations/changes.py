@@ -1,0 +1,354 @@
+"""What became different in an index between two commits: the summary of a night, as figures and as Markdown."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.config import Recipe
+from pipeline.errors import UsageError
+from pipeline.index.store import Commit, Index, open_index
+from pipeline.index.tables import read_table
+from pipeline.operations.expiring import parse_age
+from pipeline.operations.remembered import stored_recipe
+from pipeline.records import SCALE_STATUSES_WITH_VALUE
+from pipeline.stages.files.ledger import hex_md5, read_files, read_images
+from pipeline.stages.neighbours.tables import neighbours_group
+from pipeline.stages.result_keys import clusters_group
+
+_FAILED = frozenset({"corrupt", "unsupported", "unreadable", "too_large"})
+_MOST_NAMED = 20  # files or clusters that the Markdown names; the figures count all
+_UNUSUAL = 0.99  # the quantile of the older pictures' nearest distances beyond which a new picture is unlike any
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A cluster that has more pictures than the old one which it shares most pictures with."""
+
+    clustering: str
+    cluster: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How new pictures lie among the older ones.
+
+    Attributes
+    ----------
+    vectors : str
+    new : int
+        New pictures.
+    distance_ratio : float
+        Median distance to the nearest neighbour, of the new pictures over the older ones; near 1 where the new ones
+        are like the old.
+    unlike : int
+        New pictures that are farther from everything than 99% of the older ones are.
+    """
+
+    vectors: str
+    new: int
+    distance_ratio: float
+    unlike: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is different; paths are relative to the corpus.
+
+    Attributes
+    ----------
+    since, until : str
+        Commits.
+    new, changed, gone, failed : tuple of str
+        Paths of files; ``failed`` holds ``path: reason`` of those that became failures.
+    moved : tuple of (str, str)
+        Old and new path of files with the same bytes.
+    new_images : int
+        Contents that were never seen before.
+    new_pictures : int
+        Those of them that stand for a picture of their own.
+    new_duplicates : mapping of str to int
+        Images that joined a group of one picture, by relation; ``same_bytes`` counts files.
+    scales : mapping of str to int
+        New pictures by the status of their scale.
+    grown : tuple of Growth
+        By growth, the largest first.
+    drift : tuple of Drift
+        A row a set of vectors.
+    """
+
+    since: str
+    until: str
+    new: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    moved: tuple[tuple[str, str], ...] = ()
+    new_images: int = 0
+    new_pictures: int = 0
+    new_duplicates: Mapping[str, int] = field(default_factory=dict)
+    scales: Mapping[str, int] = field(default_factory=dict)
+    grown: tuple[Growth, ...] = ()
+    drift: tuple[Drift, ...] = ()
+
+    @property
+    def subject(self) -> str:
+        """One line, for a mail."""
+        parts = [
+            f"{len(found):,} {word}"
+            for word, found in (
+                ("new", self.new),
+                ("changed", self.changed),
+                ("moved", self.moved),
+                ("gone", self.gone),
+                ("failed", self.failed),
+            )
+            if found
+        ]
+        return ", ".join(parts) or "nothing changed"
+
+
+def find_base(index: Index, since: str | None, *, now: datetime | None = None) -> str:
+    """The commit to compare with.
+
+    Parameters
+    ----------
+    index : Index
+    since : str, optional
+        The beginning of a commit's id, or an age such as ``24h``: the newest commit that is at least so old. By
+        default the one that the newest run began at.
+
+    Raises
+    ------
+    UsageError
+        There is no such commit.
+    """
+    history = index.history()
+    if since is None:
+        return _before_newest_run(history)
+    try:
+        cutoff = (now or datetime.now(UTC)) - parse_age(since)
+    except UsageError:
+        found = [commit.id for commit in history if commit.id.startswith(since.upper())]
+        if len(found) != 1:
+            raise UsageError(
+                f"{since!r} is neither one commit of {index.url} nor an age such as 24h; `semcorpus history "
+                f"{index.url}` lists the commits."
+            ) from None
+        return found[0]
+    return next((commit.id for commit in history if commit.written <= cutoff), history[-1].id)
+
+
+def _before_newest_run(history: Sequence[Commit]) -> str:
+    """The newest commit that is not of the newest run."""
+    run = next((commit.metadata["run"] for commit in history if commit.metadata.get("run")), None)
+    if run is None:
+        return history[-1].id
+    of_run = [position for position, commit in enumerate(history) if commit.metadata.get("run") == run]
+    return history[min(of_run[-1] + 1, len(history) - 1)].id
+
+
+def changes_between(index: Index, since: str) -> Changes:
+    """Compare the index as it is with what it was at commit ``since`` (full id)."""
+    recipe = stored_recipe(index)
+    before, after = _root_at(index, since), index.read()
+    old, new = read_files(before), read_files(after)
+    first_new = len(read_images(before, "present")["present"])
+    images = read_images(after, "picture", "present")
+    rows = np.arange(len(images["present"]))
+    fresh = (rows >= first_new) & images["present"]
+    pictures = np.flatnonzero(fresh & (images["picture"] == rows))
+    return Changes(
+        since=since,
+        until=index.commit,
+        **_files(old, new),
+        new_images=int(np.sum(fresh)),
+        new_pictures=len(pictures),
+        new_duplicates=_duplicates(before, after, old, new),
+        scales=_scales(after, pictures),
+        grown=_growth(before, after, recipe),
+        drift=tuple(_drift(after, recipe, pictures)),
+    )
+
+
+def _root_at(index: Index, commit: str) -> zarr.Group:
+    """The root group at a commit, which may be the empty one that every history begins with."""
+    if commit == index.history()[-1].id:
+        return zarr.open_group(zarr.storage.MemoryStore(), mode="w")
+    return open_index(index.url, commit=commit).read()
+
+
+def _files(old: Mapping[str, NDArray[Any]], new: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    earlier, later = _ledger(old), _ledger(new)
+    here = {path for path, (_, status, _) in later.items() if status != "gone"}
+    there = {path for path, (_, status, _) in earlier.items() if status != "gone"}
+    appeared, vanished = here - there, there - here
+    moved = _moved(earlier, later, sorted(appeared), sorted(vanished))
+    appeared -= {path for _, path in moved}
+    vanished -= {path for path, _ in moved}
+    failed = [
+        f"{path}: {later[path][2]}"
+        for path in sorted(here)
+        if later[path][1] in _FAILED and (path not in there or earlier[path][1] not in _FAILED)
+    ]
+    changed = [path for path in sorted(here & there) if earlier[path][0] != later[path][0]]
+    return {
+        "new": tuple(sorted(appeared)),
+        "changed": tuple(changed),
+        "gone": tuple(sorted(vanished)),
+        "moved": tuple(moved),
+        "failed": tuple(failed),
+    }
+
+
+def _ledger(files: Mapping[str, NDArray[Any]]) -> dict[str, tuple[str, str, str]]:
+    """MD5, status and reason by path."""
+    columns = (files["path"].tolist(), hex_md5(files["md5"]), files["status"].tolist(), files["reason"].tolist())
+    return {path: (md5, status, reason) for path, md5, status, reason in zip(*columns, strict=True)}
+
+
+def _moved(
+    earlier: Mapping[str, tuple[str, str, str]],
+    later: Mapping[str, tuple[str, str, str]],
+    appeared: Sequence[str],
+    vanished: Sequence[str],
+) -> list[tuple[str, str]]:
+    """Pairs of a path that vanished and one that appeared with the same bytes, in the order of the paths."""
+    waiting: dict[str, list[str]] = {}
+    for path in reversed(vanished):
+        waiting.setdefault(earlier[path][0], []).append(path)
+    return [(waiting[md5].pop(), path) for path in appeared if waiting.get(md5 := later[path][0])]
+
+
+def _duplicates(
+    before: zarr.Group, after: zarr.Group, old: Mapping[str, NDArray[Any]], new: Mapping[str, NDArray[Any]]
+) -> dict[str, int]:
+    known = set(read_table(before, "duplicates", "image").get("image", np.empty(0, np.int64)).tolist())
+    table = read_table(after, "duplicates", "image", "relation")
+    joined = [
+        str(relation)
+        for image, relation in zip(table.get("image", ()), table.get("relation", ()), strict=True)
+        if int(image) not in known and relation
+    ]
+    counts = Counter(joined)
+    copies = int(np.sum(new["status"] == "duplicate")) - int(np.sum(old["status"] == "duplicate"))
+    return dict(sorted(counts.items())) | ({"same_bytes": copies} if copies > 0 else {})
+
+
+def _scales(root: zarr.Group, pictures: NDArray[np.int64]) -> dict[str, int]:
+    status: Any = root.get("scale/status")
+    if status is None:
+        return {}
+    known = pictures[pictures < status.shape[0]]
+    return dict(Counter(str(text) for text in np.asarray(status[:])[known].tolist() if text).most_common())
+
+
+def _growth(before: zarr.Group, after: zarr.Group, recipe: Recipe) -> tuple[Growth, ...]:
+    """Of each method the clustering with the middle k: of all of them the list would say the same many times."""
+    found: list[Growth] = []
+    for vectors in recipe.vector_sets:
+        for method in recipe.cluster.methods:
+            group = clusters_group(vectors, method)
+            old, new = read_table(before, group, "images", "labels"), read_table(after, group, "images", "labels")
+            if not old or not new or old["labels"].shape[1] != new["labels"].shape[1]:
+                continue
+            ks: Any = after[group].attrs["k"]
+            column = len(ks) // 2
+            name = f"{vectors}-{method}-k{ks[column]}"
+            found += _grown(name, old["images"], old["labels"][:, column], new["images"], new["labels"][:, column])
+    return tuple(sorted(found, key=lambda growth: (growth.before - growth.after, growth.clustering, growth.cluster)))
+
+
+def _grown(
+    name: str,
+    old_images: NDArray[np.int64],
+    old: NDArray[np.int64],
+    new_images: NDArray[np.int64],
+    new: NDArray[np.int64],
+) -> list[Growth]:
+    _, at_old, at_new = np.intersect1d(old_images, new_images, return_indices=True)
+    if not len(at_old):
+        return []
+    shared = np.zeros((int(new.max()) + 1, int(old.max()) + 1), np.int64)
+    np.add.at(shared, (new[at_new], old[at_old]), 1)
+    before, after = np.bincount(old, minlength=shared.shape[1]), np.bincount(new, minlength=shared.shape[0])
+    grown = []
+    for cluster in np.flatnonzero(shared.sum(axis=1)).tolist():
+        was = int(before[np.argmax(shared[cluster])])
+        if after[cluster] > was:
+            grown.append(Growth(name, cluster, was, int(after[cluster])))
+    return grown
+
+
+def _drift(root: zarr.Group, recipe: Recipe, pictures: NDArray[np.int64]) -> list[Drift]:
+    rows: list[Drift] = []
+    for vectors in recipe.vector_sets:
+        group = root.get(neighbours_group(vectors))
+        images: Any = root.get(f"{clusters_group(vectors, recipe.cluster.methods[0])}/images")
+        if not isinstance(group, zarr.Group) or images is None or images.shape[0] != group["distances"].shape[0]:  # type: ignore[union-attr]
+            continue
+        nearest = np.asarray(group["distances"][:, 0], np.float64)  # type: ignore[index]
+        fresh = np.isin(np.asarray(images[:]), pictures)
+        if fresh.any() and not fresh.all():
+            older = nearest[~fresh]
+            ratio = float(np.median(nearest[fresh]) / max(float(np.median(older)), np.finfo(float).tiny))
+            unlike = int(np.sum(nearest[fresh] > np.quantile(older, _UNUSUAL)))
+            rows.append(Drift(vectors, int(fresh.sum()), ratio, unlike))
+    return rows
+
+
+def to_markdown(changes: Changes, *, title: str) -> str:
+    """A page for people: figures first, then names."""
+    lines = [f"# {title}: {changes.subject}", "", f"Commits {changes.since[:8]} to {changes.until[:8]}.", ""]
+    with_scale = sum(count for status, count in changes.scales.items() if status in SCALE_STATUSES_WITH_VALUE)
+    rows = [
+        ("new files", len(changes.new)),
+        ("changed files", len(changes.changed)),
+        ("moved files", len(changes.moved)),
+        ("gone files", len(changes.gone)),
+        ("files that failed", len(changes.failed)),
+        ("new images", changes.new_images),
+        ("new pictures", changes.new_pictures),
+        *((f"new duplicates, {relation.replace('_', ' ')}", n) for relation, n in changes.new_duplicates.items()),
+        *([("new pictures with a scale", with_scale)] if changes.scales else []),
+    ]
+    lines += ["| what | number |", "|---|---:|", *(f"| {what} | {number:,} |" for what, number in rows), ""]
+    lines += _section("Failed", changes.failed)
+    lines += _section("New", changes.new)
+    lines += _section("Changed", changes.changed)
+    lines += _section("Moved", [f"{old} -> {new}" for old, new in changes.moved])
+    lines += _section("Gone", changes.gone)
+    lines += _section("Scales of the new pictures", [f"{status}: {n:,}" for status, n in changes.scales.items()])
+    lines += _section(
+        "Clusters that grew",
+        [f"{g.clustering}, cluster {g.cluster}: {g.before:,} to {g.after:,} pictures" for g in changes.grown],
+    )
+    lines += _section("Drift", [_drift_in_words(drift) for drift in changes.drift])
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _drift_in_words(drift: Drift) -> str:
+    return (
+        f"{drift.vectors}: the {drift.new:,} new pictures lie {drift.distance_ratio:.2f} times as far from their "
+        f"nearest neighbour as the older ones (medians); {drift.unlike:,} are farther than 99% of the older ones"
+    )
+
+
+def _section(title: str, entries: Sequence[str]) -> list[str]:
+    if not entries:
+        return []
+    more = [f"- and {len(entries) - _MOST_NAMED:,} more"] if len(entries) > _MOST_NAMED else []
+    return [f"## {title}", "", *(f"- {_verbatim(entry)}" for entry in entries[:_MOST_NAMED]), *more, ""]
+
+
+def _verbatim(text: str) -> str:
+    """Names of files hold whatever people typed: nothing in them is markup or a line's end."""
+    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(f"\\{c}" if c in "\\`*_[]<>#|" else c for c in clean)

@@ -1,0 +1,282 @@
+"""Taking pictures out of an index: anonymous TIFF/JPG pairs, or a folder for each label or cluster; tables as CSV.
+
+A picture is named by its MD5 and written anew from its canonical gray, so that no metadata of the original comes along;
+the data bar, which may name people too, is cut off on request.
+"""
+
+import csv
+import io
+import json
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import simplejpeg
+import tifffile
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.config import Recipe
+from pipeline.corpus.source import Corpus
+from pipeline.engine import Engines, WorkFailedError
+from pipeline.errors import ImageError, ShardError, StageError, UsageError
+from pipeline.index.reports import read_manifest, read_report_tables
+from pipeline.index.store import Index
+from pipeline.index.tables import read_table
+from pipeline.operations.remembered import stored_corpus, stored_recipe
+from pipeline.progress import Listener, StageFinished, StageStarted, TaskDone
+from pipeline.runtime.keys import scale_key
+from pipeline.stages.files.contents import Contents
+from pipeline.stages.files.ledger import Source, read_images, representatives, sources_of
+from pipeline.stages.selection import done_rows
+
+Kind = Literal["pairs", "labels", "clusters", "tables"]
+
+_PICTURES_PER_TASK = 32
+_SECONDS_PER_PICTURE = 0.04
+_LEAST_PICTURE = 0.5  # less than this share above a "bar" is no bar but a misread picture
+_SETTINGS_FILE = "export.json"
+_MANIFEST_FILE = "manifest.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSettings:
+    """What to take out, and how.
+
+    Attributes
+    ----------
+    kind : {"pairs", "labels", "clusters", "tables"}
+    name : str
+        The label set, or the clustering (``lite0-ward-k10``); empty for the other kinds.
+    crop_bar : bool
+        Cut the data bar off.
+    jpeg_quality : int
+        1 to 100.
+    """
+
+    kind: Kind
+    name: str = ""
+    crop_bar: bool = False
+    jpeg_quality: int = 90
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A picture to write: where it comes from, its folder below the export's, and how many rows to keep."""
+
+    source: Source
+    folder: str
+    rows: int  # above the data bar; -1 keeps all
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export came to: pictures, files in all, those written now, and pictures that could not be read."""
+
+    pictures: int
+    files: int
+    written: int
+    unreadable: tuple[str, ...]
+
+
+def export(index: Index, out: Path, settings: ExportSettings, *, engines: Engines, listener: Listener) -> Exported:
+    """Write pictures or tables of an index into the folder ``out``; run again, it goes on where it was stopped.
+
+    Raises
+    ------
+    UsageError
+        ``out`` holds something else, or there is no such label set or clustering.
+    StageError
+        There is no report to take tables from.
+    """
+    _prepare(out, settings)
+    if settings.kind == "tables":
+        return _export_tables(index, out)
+    root, recipe = index.read(), stored_recipe(index)
+    corpus = Corpus(stored_corpus(index), recipe.corpus)
+    corpus.check()
+    items = list(_items(root, recipe, settings))
+    blocks = [tuple(items[start : start + _PICTURES_PER_TASK]) for start in range(0, len(items), _PICTURES_PER_TASK)]
+    engine = engines.pick("dask", seconds=len(items) * _SECONDS_PER_PICTURE)
+    listener.stage_started(StageStarted("export", settings.kind, len(items), len(blocks), engine.name))
+    write = partial(_write_block, contents=Contents(corpus, recipe.walk), out=str(out), settings=settings)
+    files, written = 0, 0
+    unreadable: list[str] = []
+    began = time.monotonic()
+    try:
+        for found in engine.map(write, blocks, retries=recipe.run.retries):
+            files, written = files + found.files, written + found.written
+            unreadable += found.unreadable
+            listener.advanced(TaskDone("export", found.pictures, len(found.unreadable)))
+    except WorkFailedError as error:
+        raise ShardError(
+            f"Writing pictures into {out} failed: {error}. What was written stays; run it again."
+        ) from error
+    _write_manifest(root, recipe, items, out)
+    listener.stage_finished(
+        StageFinished("export", 1, len(items), len(unreadable), time.monotonic() - began, index.commit, {})
+    )
+    return Exported(len(items), files, written, tuple(sorted(unreadable)))
+
+
+def folder_name(label: str) -> str:
+    """A label as a relative folder: its parts without anything that a file system could take for a path.
+
+    Examples
+    --------
+    >>> folder_name("Fibres/bundle"), folder_name("../etc"), folder_name("a:b")
+    ('Fibres/bundle', '_/etc', 'a_b')
+    """
+    parts = (re.sub(r"[^\w .+()-]", "_", part).strip(" .") for part in label.split("/"))
+    return "/".join(part or "_" for part in parts)
+
+
+def _prepare(out: Path, settings: ExportSettings) -> None:
+    """Make the folder, or check that an export with the same settings was begun there."""
+    wanted = {"kind": settings.kind, "name": settings.name, "crop_bar": settings.crop_bar}
+    wanted |= {"jpeg_quality": settings.jpeg_quality}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"The folder {out} cannot be made: {error.strerror}.") from error
+    note = out / _SETTINGS_FILE
+    if note.is_file():
+        if json.loads(note.read_text(encoding="utf-8")) != wanted:
+            raise UsageError(f"{out} holds an export with other settings; name another folder.")
+    elif any(out.iterdir()):
+        raise UsageError(f"The folder {out} is not empty; an export needs a folder of its own.")
+    else:
+        note.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
+
+
+def _items(root: zarr.Group, recipe: Recipe, settings: ExportSettings) -> Iterator[_Item]:
+    folders = _folders(root, settings)
+    rows = representatives(root)
+    chosen = rows if folders is None else rows[np.isin(rows, list(folders))]
+    tops = _bar_tops(root, recipe) if settings.crop_bar else {}
+    for source in sources_of(root, chosen.tolist()):
+        yield _Item(source, "" if folders is None else folders[source.image], tops.get(source.image, -1))
+
+
+def _folders(root: zarr.Group, settings: ExportSettings) -> dict[int, str] | None:
+    """The folder of each picture that is wanted; None for pairs, which have no folders."""
+    if settings.kind == "pairs":
+        return None
+    if settings.kind == "labels":
+        known = _names(root, "labels")
+        if settings.name not in known:
+            raise UsageError(f"There is no label set {settings.name!r}; the index has {', '.join(known) or 'none'}.")
+        table = read_table(root, f"labels/{settings.name}")
+        good = ~table["contradictory"]
+        pairs = zip(table["images"][good].tolist(), table["label"][good].tolist(), strict=True)
+        return {int(image): folder_name(str(label)) for image, label in pairs}
+    group, _, k = settings.name.rpartition("-k")
+    known = _names(root, "clusters")
+    ks: Any = root[f"clusters/{group}"].attrs["k"] if group in known else []
+    if not k.isdigit() or int(k) not in ks:
+        example = f", for example {known[0]}-k{root[f'clusters/{known[0]}'].attrs['k'][0]}" if known else ""  # type: ignore[index]
+        raise UsageError(f"There is no clustering {settings.name!r}; name one of the report's{example}.")
+    table = read_table(root, f"clusters/{group}", "images", "labels")
+    labels = table["labels"][:, list(ks).index(int(k))]
+    return {int(i): f"cluster_{c:04d}" for i, c in zip(table["images"].tolist(), labels.tolist(), strict=True)}
+
+
+def _names(root: zarr.Group, group: str) -> list[str]:
+    found = root.get(group)
+    return sorted(str(name) for name in found.group_keys()) if isinstance(found, zarr.Group) else []
+
+
+def _bar_tops(root: zarr.Group, recipe: Recipe) -> dict[int, int]:
+    rows = done_rows(root, "scale", scale_key(recipe))
+    if not len(rows):
+        raise StageError("The data bars have not been looked for; run `semcorpus scale INDEX` before --crop-bar.")
+    tops: Any = np.asarray(root["scale/bar_top_px"][:])[rows]  # type: ignore[index]
+    return dict(zip(rows.tolist(), tops.tolist(), strict=True))
+
+
+def _write_block(block: Sequence[_Item], *, contents: Contents, out: str, settings: ExportSettings) -> Exported:
+    files, written = 0, 0
+    unreadable: list[str] = []
+    for item in block:
+        places = _places(item, Path(out), settings)
+        missing = [place for place in places if not place.exists()]
+        try:
+            if missing:
+                gray = _cropped(contents.gray(item.source), item.rows)
+                for place in missing:
+                    _write(place, gray, settings)
+            files, written = files + len(places), written + len(missing)
+        except ImageError as error:
+            unreadable.append(f"{item.source.path}: {error}")
+    return Exported(len(block), files, written, tuple(unreadable))
+
+
+def _places(item: _Item, out: Path, settings: ExportSettings) -> list[Path]:
+    name = item.source.md5.hex()
+    if settings.kind == "pairs":
+        return [out / "tiff" / f"{name}.tif", out / "jpg" / f"{name}.jpg"]
+    return [out / item.folder / f"{name}.jpg"]
+
+
+def _cropped(gray: NDArray[np.uint8], rows: int) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(gray[:rows] if rows >= _LEAST_PICTURE * len(gray) else gray)
+
+
+def _write(place: Path, gray: NDArray[np.uint8], settings: ExportSettings) -> None:
+    """Write aside and rename, so that a file that is there is whole."""
+    if place.suffix == ".jpg":
+        data = simplejpeg.encode_jpeg(gray[..., None], quality=settings.jpeg_quality, colorspace="GRAY")
+    else:
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, gray, photometric="minisblack", metadata=None, software=False)
+        data = buffer.getvalue()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    aside = place.with_name(f".{place.name}.{os.getpid()}")
+    aside.write_bytes(data)
+    aside.replace(place)
+
+
+def _write_manifest(root: zarr.Group, recipe: Recipe, items: Sequence[_Item], out: Path) -> None:
+    """A row a picture: its name, folder, size and scale; nothing that names a person or a path."""
+    images = read_images(root, "width_px", "height_px")
+    scaled = done_rows(root, "scale", scale_key(recipe)) if "scale" in root else np.empty(0, np.int64)
+    nm_per_px: dict[int, float] = {}
+    if len(scaled):
+        values: Any = np.asarray(root["scale/nm_per_px"][:])[scaled]  # type: ignore[index]
+        nm_per_px = dict(zip(scaled.tolist(), values.tolist(), strict=True))
+    with open(out / _MANIFEST_FILE, "w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["md5", "folder", "original_width_px", "original_height_px", "kept_height_px", "nm_per_px"])
+        for item in items:
+            row = item.source.image
+            height = int(images["height_px"][row])
+            kept = item.rows if item.rows >= _LEAST_PICTURE * height else height
+            scale = nm_per_px.get(row, float("nan"))
+            shown = "" if np.isnan(scale) else f"{scale:.6g}"
+            writer.writerow([item.source.md5.hex(), item.folder, int(images["width_px"][row]), height, kept, shown])
+
+
+def _flat(table: pa.Table) -> pa.Table:
+    """The table with its lists of paths as text, which CSV can hold."""
+    if "paths" not in table.column_names:
+        return table
+    texts = pa.array(["\n".join(paths) for paths in table["paths"].to_pylist()], pa.string())
+    return table.set_column(table.schema.get_field_index("paths"), "paths", texts)
+
+
+def _export_tables(index: Index, out: Path) -> Exported:
+    manifest: Mapping[str, Any] | None = read_manifest(index.location)
+    if manifest is None:
+        raise StageError(f"{index.url} has no report yet; run `semcorpus report` first.")
+    names = [file.removesuffix(".parquet") for file in manifest["files"] if file.endswith(".parquet")]
+    for name, table in read_report_tables(index.location, names).items():
+        pyarrow.csv.write_csv(_flat(table), out / f"{name}.csv")
+    return Exported(0, len(names), len(names), ())

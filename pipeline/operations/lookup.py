@@ -1,0 +1,185 @@
+"""All that an index knows of one image."""
+
+import json
+import math
+import os
+from typing import Any
+
+import numpy as np
+import zarr
+
+from pipeline.config import Recipe
+from pipeline.corpus.names import escape_path
+from pipeline.errors import UsageError
+from pipeline.index.store import Index
+from pipeline.index.tables import read_table
+from pipeline.operations.remembered import stored_corpus, stored_recipe
+from pipeline.runtime.keys import scale_key
+from pipeline.stages.files.ledger import hex_md5, read_files, read_images
+from pipeline.stages.neighbours.tables import read_neighbours
+from pipeline.stages.scale.rows import ARRAYS as SCALE_ARRAYS
+from pipeline.stages.selection import done_rows
+from pipeline.stages.vectors.sets import vector_sets
+
+_SHORTEST_PREFIX = 6
+_SHOWN_NEIGHBOURS = 5
+
+
+def image_facts(index: Index, image: str) -> dict[str, Any]:
+    """Everything about an image, as JSON-like values.
+
+    Parameters
+    ----------
+    index : Index
+    image : str
+        An MD5 or its first 6 or more digits, or a path: relative to the corpus, or of a file inside it.
+
+    Raises
+    ------
+    UsageError
+        The index knows nothing like that, or more than one.
+    """
+    root, recipe = index.read(), stored_recipe(index)
+    files = read_files(root)
+    paths = files["path"].tolist()
+    path = _relative(image, stored_corpus(index))
+    if path in paths:
+        row = paths.index(path)
+        number = int(files["image"][row])
+        if number < 0:
+            return _file_facts(files, row)
+        return _file_facts(files, row) | _image_facts(root, recipe, number)
+    return _image_facts(root, recipe, row_of_md5(root, image, index.url))
+
+
+def image_row(index: Index, image: str) -> int:
+    """The row of an image that is named as for `image_facts`.
+
+    Raises
+    ------
+    UsageError
+        The index knows nothing like that, or more than one, or a file that is no image.
+    """
+    root = index.read()
+    files = read_files(root)
+    found = np.flatnonzero(files["path"] == _relative(image, stored_corpus(index)))
+    if not len(found):
+        return row_of_md5(root, image, index.url)
+    number = int(files["image"][found[0]])
+    if number < 0:
+        raise UsageError(f"{image} is no image: {files['status'][found[0]]}, {files['reason'][found[0]]}.")
+    return number
+
+
+def _relative(image: str, corpus: str) -> str:
+    path = os.path.abspath(image)
+    return escape_path(os.path.relpath(path, corpus) if path.startswith(corpus + os.sep) else image)
+
+
+def row_of_md5(root: zarr.Group, text: str, url: str) -> int:
+    """The image whose MD5 begins with ``text``; `UsageError` where there is none, or more than one."""
+    known = hex_md5(read_images(root, "md5")["md5"])
+    prefix = text.lower()
+    found = [row for row, md5 in enumerate(known) if md5.startswith(prefix)] if len(prefix) >= _SHORTEST_PREFIX else []
+    if len(found) != 1:
+        what = f"{len(found)} images of {url} have MD5s that begin with" if found else f"The index {url} knows no image"
+        raise UsageError(
+            f"{what} {text!r}; name a path of the corpus, or at least {_SHORTEST_PREFIX} digits of an MD5."
+        )
+    return found[0]
+
+
+def _file_facts(files: dict[str, Any], row: int) -> dict[str, Any]:
+    return {
+        "path": str(files["path"][row]),
+        "status": str(files["status"][row]),
+        "reason": str(files["reason"][row]),
+        "size_bytes": int(files["size_bytes"][row]),
+        "format": str(files["format"][row]),
+        "md5": hex_md5(files["md5"][row : row + 1])[0],
+    }
+
+
+def _image_facts(root: zarr.Group, recipe: Recipe, row: int) -> dict[str, Any]:
+    images = read_images(root)
+    md5 = hex_md5(images["md5"])
+    files = read_files(root)
+    picture = int(images["picture"][row])
+    facts: dict[str, Any] = {
+        "image": row,
+        "md5": md5[row],
+        "format": str(images["format"][row]),
+        "width_px": int(images["width_px"][row]),
+        "height_px": int(images["height_px"][row]),
+        "bit_depth": int(images["bit_depth"][row]),
+        "pages": int(images["pages"][row]),
+        "present": bool(images["present"][row]),
+        "paths": files["path"][(files["image"] == row) & (files["status"] != "gone")].tolist(),
+        "metadata": json.loads(str(images["metadata"][row]) or "{}"),
+        "picture": picture,
+        "picture_md5": md5[picture] if picture >= 0 else "",
+        "same_picture": [md5[other] for other in np.flatnonzero(images["picture"] == picture).tolist() if other != row]
+        if picture >= 0
+        else [],
+    }
+    if picture < 0:
+        return facts
+    return facts | {
+        "labels": _labels(root, recipe, picture),
+        "scale": _scale(root, recipe, picture),
+        "clusters": _clusters(root, recipe, picture),
+        "neighbours": _neighbours(root, recipe, picture, md5),
+    }
+
+
+def _labels(root: zarr.Group, recipe: Recipe, picture: int) -> dict[str, str]:
+    found = {}
+    for name in sorted(recipe.labels.sets):
+        table = read_table(root, f"labels/{name}") if f"labels/{name}" in root else {}
+        for row in np.flatnonzero(table["images"] == picture).tolist() if table else []:
+            note = " (contradictory)" if table["contradictory"][row] else ""
+            found[name] = f"{table['label'][row]}{note}"
+    return found
+
+
+def _scale(root: zarr.Group, recipe: Recipe, picture: int) -> dict[str, Any]:
+    if picture not in done_rows(root, "scale", scale_key(recipe)):
+        return {}
+    values: dict[str, Any] = {}
+    for spec in SCALE_ARRAYS:
+        value: Any = root[f"scale/{spec.name}"][picture]  # type: ignore[index]
+        plain = np.asarray(value).tolist()
+        if isinstance(plain, float):
+            values[spec.name] = None if math.isnan(plain) else plain
+        elif isinstance(plain, list):
+            values[spec.name] = plain if plain[0] >= 0 else None
+        else:
+            values[spec.name] = None if plain == spec.fill_value and spec.dtype != "str" else plain
+    return values
+
+
+def _clusters(root: zarr.Group, recipe: Recipe, picture: int) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for vectors in recipe.vector_sets:
+        for method in recipe.cluster.methods:
+            name = f"{vectors}-{method}"
+            if f"clusters/{name}" in root:
+                table = read_table(root, f"clusters/{name}", "images", "labels")
+                ks: Any = root[f"clusters/{name}"].attrs["k"]
+                for row in np.flatnonzero(table["images"] == picture).tolist():
+                    found[name] = {f"k{k}": int(table["labels"][row, column]) for column, k in enumerate(ks)}
+    return found
+
+
+def _neighbours(root: zarr.Group, recipe: Recipe, picture: int, md5: list[str]) -> dict[str, list[dict[str, Any]]]:
+    found = {}
+    for vectors in vector_sets(root, recipe):
+        table = read_neighbours(root, recipe, vectors)
+        at = np.flatnonzero(vectors.rows == picture)
+        if table is not None and len(at):
+            near = zip(table.indices[at[0]], table.distances[at[0]], strict=True)
+            found[vectors.name] = [
+                {"md5": md5[int(vectors.rows[position])], "distance": float(distance)}
+                for position, distance in list(near)[:_SHOWN_NEIGHBOURS]
+            ]
+    return found

@@ -1,0 +1,156 @@
+"""How far an index is: what each stage has done and what is missing."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import zarr
+
+from pipeline.config import Recipe
+from pipeline.index.past_runs import read_runs
+from pipeline.index.store import Commit, Index
+from pipeline.index.tables import table_length
+from pipeline.operations.remembered import stored_corpus, stored_recipe
+from pipeline.runtime.keys import pixels_key, scale_key
+from pipeline.stages.files.ledger import read_images, representatives
+from pipeline.stages.labels.sets import label_sets
+from pipeline.stages.neighbours.tables import read_neighbours
+from pipeline.stages.report.write import is_current
+from pipeline.stages.result_keys import agreement_parts, cluster_key, clusters_group, dimension_key, stored_keys
+from pipeline.stages.scale.rows import rows_beside_another_text
+from pipeline.stages.selection import done_rows
+from pipeline.stages.vectors.sets import code_key, embedding_key, vector_sets
+
+
+@dataclass(frozen=True, slots=True)
+class StageStatus:
+    """One stage, or one of several of its kind (``embed lite0``).
+
+    Attributes
+    ----------
+    name : str
+    done, missing : int
+        Rows with and without a value under the index' recipe.
+    commit : str
+        The newest commit of the stage; empty if there is none.
+    seconds : float
+        What the stage's newest finished step took.
+    settings : mapping
+        The settings of that step.
+    """
+
+    name: str
+    done: int
+    missing: int
+    commit: str
+    seconds: float
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """The whole index."""
+
+    url: str
+    corpus: str
+    recipe: str
+    commit: str
+    report_is_current: bool
+    stages: tuple[StageStatus, ...]
+
+
+def index_status(index: Index) -> IndexStatus:
+    """Count what is done and missing in every stage, under the recipe that the index was last run with."""
+    recipe = stored_recipe(index)
+    root = index.read()
+    newest: dict[tuple[str, str], Commit] = {}
+    for commit in read_runs(index):
+        if commit.metadata.get("kind") == "stage":
+            newest.setdefault((str(commit.metadata["stage"]), str(commit.metadata["step"])), commit)
+    stages = tuple(_status(name, done, missing, newest) for name, done, missing in _counts(root, recipe))
+    return IndexStatus(index.url, stored_corpus(index), recipe.name, index.commit, is_current(index, recipe), stages)
+
+
+def _status(name: str, done: int, missing: int, newest: Mapping[tuple[str, str], Commit]) -> StageStatus:
+    """``name`` is a stage, or a stage and what it was done for; their steps are named alike."""
+    stage, _, what = name.partition(" ")
+    commits = (newest.get((stage, step)) for step in (what, f"match {what}", "representatives", ""))
+    commit = next((found for found in commits if found), None)
+    about: Any = commit.metadata if commit else {}
+    commit_id = commit.id if commit else ""
+    return StageStatus(name, done, missing, commit_id, float(about.get("seconds", 0.0)), about.get("settings", {}))
+
+
+def _counts(root: zarr.Group, recipe: Recipe) -> list[tuple[str, int, int]]:
+    """Stage, rows done, rows missing."""
+    images = read_images(root, "picture", "present")
+    unpaired = int(np.sum(images["present"] & (images["picture"] < 0)))
+    counts = [
+        ("walk", table_length(root, "files"), 0),
+        ("pair", int(np.sum(images["present"])) - unpaired, unpaired),
+    ]
+    for name in sorted(recipe.labels.sets):
+        counts.append((f"labels {name}", table_length(root, f"labels/{name}"), 0))
+    if unpaired:
+        return counts
+    pictures = len(representatives(root))
+
+    def rows(name: str, group: str, key: int | None, outdated: int = 0) -> None:
+        done = 0 if key is None else len(done_rows(root, group, key)) - outdated
+        counts.append((name, done, pictures - done))
+
+    if recipe.scale.enabled:
+        key = scale_key(recipe)
+        rows("scale", "scale", key, outdated=len(rows_beside_another_text(root, key)))
+    rows("pixels", "pixels", pixels_key(recipe))
+    for embed in recipe.embed:
+        rows(f"embed {embed.name}", f"embeddings/{embed.name}", embedding_key(root, recipe, embed))
+    for code in recipe.autoencode:
+        rows(f"autoencode {code.name}", f"codes/{code.name}", code_key(root, recipe, code))
+    return counts + _counts_of_vectors(root, recipe)
+
+
+def _counts_of_vectors(root: zarr.Group, recipe: Recipe) -> list[tuple[str, int, int]]:
+    """The stages on whole sets of vectors: a set is done or missing as one."""
+    counts = []
+    ready = vector_sets(root, recipe)
+    sets = label_sets(root, recipe)
+
+    def whole(name: str, rows: int, current: bool) -> None:
+        counts.append((name, rows if current else 0, 0 if current else rows))
+
+    for vectors in ready:
+        complete = read_neighbours(root, recipe, vectors) is not None
+        whole(f"neighbours {vectors.name}", len(vectors.rows), complete)
+    measured = stored_keys(root, "dimension", "keys")
+    for vectors in ready:
+        current = measured.get(vectors.name) == dimension_key(recipe, vectors, sets)
+        whole(f"dimension {vectors.name}", len(vectors.rows), current)
+    for vectors in ready:
+        for method in recipe.cluster.methods:
+            group = root.get(clusters_group(vectors.name, method))
+            current = isinstance(group, zarr.Group) and group.attrs.get("key") == cluster_key(recipe, vectors, method)
+            whole(f"cluster {vectors.name}-{method}", len(vectors.rows), current)
+    scored = stored_keys(root, "agreement", "parts")
+    for part, key in agreement_parts(root, recipe, sets).items():
+        whole(f"agree {part}", sum(len(found.of_image) for found in sets), scored.get(part) == key)
+    return counts
+
+
+def what_is_missing(index: Index, stage: str) -> str:
+    """A sentence about what a stage could not do since earlier stages have not been run; empty if there is nothing."""
+    rows = [found for found in index_status(index).stages if found.name.split()[0] == stage]
+    missing = sum(found.missing for found in rows)
+    if rows and not missing:
+        return ""
+    what = f"{missing:,} rows of {stage} are still missing" if rows else f"There is nothing for {stage} to work on yet"
+    return f"{what}: the stages before it have not been run with these settings. `semcorpus run` runs them all."
+
+
+def default_settings(stage: str) -> dict[str, Any]:
+    """The default settings of a stage, as a commit records them."""
+    found: Any = getattr(Recipe(), stage)
+    first = found[0] if isinstance(found, tuple) else found
+    return json.loads(first.model_dump_json())  # type: ignore[no-any-return]

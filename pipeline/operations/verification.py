@@ -1,0 +1,177 @@
+"""A full check of an index: every chunk readable, every row consistent, every file still there."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import icechunk
+import numpy as np
+import zarr
+
+from pipeline.config import Recipe
+from pipeline.corpus.listing import positions, texts
+from pipeline.corpus.names import split_page
+from pipeline.corpus.source import Corpus
+from pipeline.errors import ImageError, StorageError
+from pipeline.index.reports import check_report_files
+from pipeline.index.rows import KEY
+from pipeline.index.store import Index
+from pipeline.index.tables import EVERY_CHUNK_STORED
+from pipeline.operations.remembered import stored_corpus, stored_recipe
+from pipeline.stages.files.contents import read_content
+from pipeline.stages.files.ledger import bytes_md5, read_files, read_images
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what was looked at, how many things, and what is wrong (empty if nothing)."""
+
+    what: str
+    checked: int
+    problem: str = ""
+
+
+def verify_index(index: Index, *, read_corpus: bool = False) -> Iterator[Finding]:
+    """Check the store against itself, the reports against their manifest, and the ledger against the corpus.
+
+    Parameters
+    ----------
+    index : Index
+    read_corpus : bool
+        Also read every file again and compare its MD5; otherwise sizes and times are compared.
+    """
+    root, recipe = index.read(), stored_recipe(index)
+    broken = False
+    for finding in _readable_arrays(root):
+        broken |= bool(finding.problem)
+        yield finding
+    yield from _stored_chunks(index, root)
+    if not broken:
+        yield from _ledger(root)
+        yield from _rows(root, recipe)
+    for problem in check_report_files(index.location):
+        yield Finding("reports", 1, problem)
+    try:
+        yield from _corpus(root, Corpus(stored_corpus(index), recipe.corpus), recipe, read_corpus)
+    except StorageError as error:  # the ledger itself cannot be read: said above, chunk by chunk
+        yield Finding("corpus", 1, f"The corpus was not compared: {error}")
+
+
+def _readable_arrays(root: zarr.Group) -> Iterator[Finding]:
+    """Read every chunk; its checksum is compared on the way."""
+    for path, array in root.members(max_depth=None):
+        if not isinstance(array, zarr.Array):
+            continue
+        unit = (array.shards or array.chunks)[0]
+        for start in range(0, array.shape[0], unit):
+            try:
+                np.asarray(array[start : start + unit])
+            except (RuntimeError, ValueError, OSError, icechunk.IcechunkError) as error:
+                text = str(error).strip().splitlines() or [type(error).__name__]
+                rows = f"{start} to {min(start + unit, array.shape[0]) - 1}"
+                yield Finding(path, 1, f"{path}, rows {rows}, cannot be read: {text[0]}")
+    yield Finding("stored arrays", sum(1 for _, node in root.members(max_depth=None) if isinstance(node, zarr.Array)))
+
+
+def _stored_chunks(index: Index, root: zarr.Group) -> Iterator[Finding]:
+    """Find chunks that are lost: they would read as fill values, and nobody would notice.
+
+    A table has all of its chunks; of a group with a row an image all arrays have the same shards. Arrays that an older
+    version made, which stored no chunks of fill values, are left out.
+    """
+    checked = 0
+    for path, group in root.members(max_depth=None):
+        arrays = dict(group.arrays()) if isinstance(group, zarr.Group) else {}
+        if not arrays or not all(array.attrs.get(EVERY_CHUNK_STORED) for array in arrays.values()):
+            continue
+        try:
+            found = {name: index.stored_blocks(array) for name, array in arrays.items()}
+        except StorageError as error:
+            yield Finding(path, 1, str(error))
+            continue
+        checked += sum(map(len, found.values()))
+        for name, array in arrays.items():
+            unit = (array.shards or array.chunks)[0]
+            wanted = set().union(*found.values()) if KEY in arrays else set(range(-(-array.shape[0] // unit)))
+            for number in sorted(wanted ^ found[name]):
+                what = "is lost" if number in wanted else "lies beyond the end"
+                rows = f"rows {number * unit} to {min((number + 1) * unit, max(array.shape[0], 1)) - 1}"
+                yield Finding(f"{path}/{name}", 1, f"the chunk of {path}/{name} with {rows} {what}")
+    yield Finding("stored chunks", checked)
+
+
+def _ledger(root: zarr.Group) -> Iterator[Finding]:
+    files, images = read_files(root), read_images(root)
+    n = len(images["md5"])
+    ok = np.isin(files["status"].astype(str), ("ok", "duplicate"))
+    for row in np.flatnonzero(ok & ((files["image"] < 0) | (files["image"] >= n))).tolist():
+        yield Finding("files", 1, f"ledger row {row} ({files['path'][row]}) names image {files['image'][row]} of {n}")
+    inside = ok & (files["image"] >= 0) & (files["image"] < n)
+    wrong = inside.copy()
+    wrong[inside] = np.any(files["md5"][inside] != images["md5"][files["image"][inside]], axis=1)
+    for row in np.flatnonzero(wrong).tolist():
+        yield Finding("files", 1, f"ledger row {row} ({files['path'][row]}) has another MD5 than its image")
+    if len(set(files["path"].tolist())) != len(files["path"]):
+        yield Finding("files", 1, "a path has two rows in the ledger")
+    first = files["image"][inside & (files["status"] == "ok")]
+    if len(np.unique(first)) != len(first):
+        yield Finding("files", 1, "two paths of one content are both `ok` in the ledger")
+    yield Finding("ledger rows", len(files["path"]))
+    if len({md5.tobytes() for md5 in images["md5"]}) != n:
+        yield Finding("images", 1, "a content has two rows in images")
+    present = np.isin(np.arange(n), files["image"][ok])
+    for row in np.flatnonzero(present != images["present"]).tolist():
+        yield Finding("images", 1, f"image {row} is marked present = {images['present'][row]}, against the ledger")
+    picture = images["picture"]
+    paired = picture >= 0
+    for row in np.flatnonzero(paired & (picture[np.where(paired, picture, 0)] != picture)).tolist():
+        yield Finding("images", 1, f"image {row} is represented by {picture[row]}, which does not represent itself")
+    yield Finding("images", n)
+
+
+def _rows(root: zarr.Group, recipe: Recipe) -> Iterator[Finding]:
+    """Arrays of one group have one length, and vectors that are done are numbers."""
+    n = len(read_images(root, "md5")["md5"])
+    groups = ["scale", "pixels", *(f"embeddings/{e.name}" for e in recipe.embed)]
+    groups += [f"codes/{c.name}" for c in recipe.autoencode]
+    for name in groups:
+        group = root.get(name)
+        if not isinstance(group, zarr.Group):
+            continue
+        lengths = {path: array.shape[0] for path, array in group.arrays()}
+        if len(set(lengths.values())) > 1 or max(lengths.values()) > n:
+            yield Finding(name, 1, f"the arrays of {name} do not fit the {n} images: {lengths}")
+        if "vectors" in lengths:
+            done: Any = np.asarray(group[KEY][:]) != 0  # type: ignore[index]
+            vectors: Any = np.asarray(group["vectors"][:])  # type: ignore[index]
+            bad = np.flatnonzero(done & ~np.isfinite(vectors).all(axis=1))
+            if len(bad):
+                yield Finding(name, 1, f"{len(bad)} vectors of {name} are done but not numbers (first: row {bad[0]})")
+        yield Finding(name, max(lengths.values()))
+
+
+def _corpus(root: zarr.Group, corpus: Corpus, recipe: Recipe, read: bool) -> Iterator[Finding]:
+    """Compare the ledger with the listing; a page is a part of a file, whose own row is compared."""
+    files, listed = read_files(root), corpus.listing().files
+    rows = np.flatnonzero(np.isin(files["status"].astype(str), ("ok", "duplicate", "document")))
+    split = [split_page(path) for path in files["path"][rows].tolist()]
+    there = positions(texts([place for place, _ in split]), listed.path)
+    for row, (place, page), at in zip(rows.tolist(), split, there.tolist(), strict=True):
+        now = (listed.size_bytes[at], listed.modified_ns[at]) if at >= 0 else None
+        if now is None and not corpus.exists(place):
+            problem = "" if page else f"{place} is missing from the corpus"
+        elif now is not None and not page and now != (files["size_bytes"][row], files["modified_ns"][row]):
+            problem = f"{place} has changed since it was walked"
+        else:
+            problem = _changed(corpus, files["path"][row], files["md5"][row].tobytes(), recipe) if read else ""
+        if problem:
+            yield Finding("corpus", 1, problem)
+    yield Finding("files of the corpus", len(rows))
+
+
+def _changed(corpus: Corpus, path: str, md5: bytes, recipe: Recipe) -> str:
+    try:
+        data = read_content(corpus, path, recipe.walk)
+    except ImageError as error:
+        return f"{path}: {error}"
+    return "" if bytes_md5(data) == md5 else f"{path} has other bytes than when it was walked"

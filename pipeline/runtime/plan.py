@@ -1,0 +1,171 @@
+"""What a stage is: a function from the index to a plan, and a plan says what to do without doing it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import zarr
+
+from pipeline.config import Recipe
+from pipeline.corpus.source import Corpus
+from pipeline.engine.opening import EngineName
+from pipeline.storage.location import Location
+
+
+class Task(Protocol):
+    """A picklable piece of work, done by one worker at a time."""
+
+    @property
+    def items(self) -> int:
+        """Pictures or files in it."""
+
+    @property
+    def label(self) -> str:
+        """What to call it in an error: ``shard 7``, ``files a.tif to b.tif``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The plainest task: ``items`` things, called ``label``, with whatever the worker needs in ``data``."""
+
+    items: int
+    label: str
+    data: Any = None
+
+
+Worker = Callable[[zarr.Group, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How a worker process does the tasks of a plan.
+
+    Attributes
+    ----------
+    key : str
+        What to call the job in an error, in front of the task's label.
+    build : callable
+        Picklable and small, since it travels with every task. Called with the root group, once a process, it makes
+        the worker, a function of (root group, task). Heavy things (a network, a text reader, all vectors) are made or
+        read here.
+    """
+
+    key: str
+    build: Callable[[zarr.Group], Worker]
+
+
+def _no_layout(root: zarr.Group) -> None:
+    """Nothing to create."""
+
+
+def _no_merge(root: zarr.Group, results: Sequence[Any]) -> None:
+    """Nothing to merge: the workers have written it all."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One step of a stage, decided but not done.
+
+    Attributes
+    ----------
+    step : str
+        What the step does, in a few words; empty where the stage has one step only.
+    tasks : sequence of Task
+        In the order in which results are merged.
+    job : Job
+        How to do them.
+    layout : callable
+        Creates or grows the arrays that workers write; done and committed before they start.
+    merge : callable
+        Puts the tasks' results, in task order, into the store; called at every checkpoint with those since the last.
+    writes : bool
+        Whether workers write into the store; otherwise they only read it and return what they found.
+    engine : str
+        The engine that suits it.
+    seconds_per_item : float
+        Rough cost on one core; decides only whether opening an engine is worth it.
+    gpus : float
+        GPUs a worker needs.
+    settings : mapping
+        What the commit records.
+    skipped : callable
+        Of a task's result: how many of its items could not be done.
+    complete : bool
+        Nothing of the stage is missing when this step is done; it is not asked for another plan, which may be dear.
+    """
+
+    step: str
+    tasks: Sequence[Task]
+    job: Job
+    layout: Callable[[zarr.Group], object] = _no_layout
+    merge: Callable[[zarr.Group, Sequence[Any]], object] = _no_merge
+    writes: bool = False
+    engine: EngineName = "local"
+    seconds_per_item: float = 0.0
+    gpus: float = 0.0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    skipped: Callable[[Any], int] = lambda result: 0
+    complete: bool = False
+
+    @cached_property
+    def items(self) -> int:
+        """Pictures or files of all tasks."""
+        return sum(task.items for task in self.tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a stage plans from.
+
+    Attributes
+    ----------
+    root : zarr.Group
+        The index, read-only, at its newest commit.
+    recipe : Recipe
+        The settings.
+    corpus : Corpus
+        Where the files are.
+    notes : list of str
+        A stage may add sentences for people.
+    accept_removals : bool
+        The user knows that many files are gone.
+    rehash : bool
+        The user does not trust sizes and times: read all files again.
+    location : Location, optional
+        Where the index is; what people entered lies there, outside the store. None for an index that does not exist.
+    unread_only : bool
+        The user wants scales read only of pictures that no version of the reader has seen.
+    """
+
+    root: zarr.Group
+    recipe: Recipe
+    corpus: Corpus
+    notes: list[str] = field(default_factory=list)
+    accept_removals: bool = False
+    rehash: bool = False
+    location: Location | None = None
+    unread_only: bool = False
+
+
+def _no_statuses(root: zarr.Group) -> Mapping[str, int]:
+    """The stage keeps no record by status."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A named stage.
+
+    Attributes
+    ----------
+    name : str
+    plan : callable
+        Returns the next step, or None when nothing is missing.
+    statuses : callable
+        Counts by status what became of everything that the stage has ever done; empty where it keeps no such record.
+    """
+
+    name: str
+    plan: Callable[[Context], Plan | None]
+    statuses: Callable[[zarr.Group], Mapping[str, int]] = _no_statuses

@@ -1,0 +1,1 @@
+"""agree: clusterings against label sets."""

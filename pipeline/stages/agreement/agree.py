@@ -1,0 +1,181 @@
+"""agree: how well every clustering agrees with every label set, beside reference curves."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.config import Recipe
+from pipeline.index.tables import as_columns, read_table, replace_rows
+from pipeline.kernels.agreement.scores import agreement_scores, contingency, normalized_mutual_information
+from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
+from pipeline.stages.labels.sets import label_sets
+from pipeline.stages.result_keys import REFERENCES, agreement_parts, stored_keys
+
+NAME = "agree"
+
+_TABLE = "agreement"
+_PARTS = "parts"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Rows of the two tables for one part: a clustering, or the reference curves of a label set."""
+
+    part: str
+    key: int
+    agreement: list[dict[str, Any]]
+    confusion: list[dict[str, Any]]
+
+
+def plan(context: Context) -> Plan | None:
+    """Score the clusterings that have changed, or all when the labels have; drop what is no longer asked for."""
+    sets = [found for found in label_sets(context.root, context.recipe) if found.of_image]
+    wanted = agreement_parts(context.root, context.recipe, sets)
+    done = stored_keys(context.root, _TABLE, _PARTS)
+    if wanted == done:
+        return None
+    tasks = [
+        Block(sum(len(found.of_image) for found in sets), f"agreement of {part}", (part, key))
+        for part, key in wanted.items()
+        if done.get(part) != key
+    ]
+    return Plan(
+        step="",
+        tasks=tasks,
+        job=Job(f"agree {context.recipe.agree!r}", partial(_scorer, context.recipe)),
+        merge=partial(_merge, wanted=wanted),
+        engine="dask",
+        seconds_per_item=0.0001,
+        settings=context.recipe.agree.model_dump() | {"sets": [found.name for found in sets]},
+    )
+
+
+def _scorer(recipe: Recipe, root: zarr.Group) -> Worker:
+    sets = [found for found in label_sets(root, recipe) if found.of_image]
+
+    def worker(root: zarr.Group, task: Block) -> Scored:
+        part, key = task.data
+        scored = Scored(part, key, [], [])
+        if part.startswith(REFERENCES):
+            labels = next(found for found in sets if found.name == part.removeprefix(REFERENCES))
+            rows = np.array(sorted(labels.of_image), np.int64)
+            for level in range(1, labels.levels + 1):
+                positions, truth = labels.at_level(level, rows)
+                fixed = {"part": part, "set": labels.name, "level": level, "n_scored": len(positions)}
+                scored.agreement.extend(_references(truth, recipe.cluster.k, fixed))
+            return scored
+        table = read_table(root, f"clusters/{part}", "images", "labels")
+        attributes: Any = root[f"clusters/{part}"].attrs
+        about = {"part": part, "vectors": str(attributes["vectors"]), "method": str(attributes["method"])}
+        for labels in sets:
+            for level in range(1, labels.levels + 1):
+                positions, truth = labels.at_level(level, table["images"])
+                if len(positions) > 1:
+                    fixed = about | {"set": labels.name, "level": level, "n_scored": len(positions)}
+                    _score(scored, table["labels"][positions], list(attributes["k"]), truth, fixed)
+        return scored
+
+    return worker
+
+
+def _score(
+    scored: Scored,
+    clusters: NDArray[np.int32],
+    ks: Sequence[int],
+    truth: NDArray[np.str_],
+    fixed: dict[str, Any],
+) -> None:
+    for column, k in enumerate(ks):
+        found = agreement_scores(truth, clusters[:, column])
+        scored.agreement.append(
+            fixed
+            | {
+                "clustering": f"{scored.part}-k{k}",
+                "k": k,
+                "nmi": found.nmi,
+                "ari": found.ari,
+                "homogeneity": found.homogeneity,
+                "completeness": found.completeness,
+                "accuracy": found.majority_accuracy,
+                "hungarian_accuracy": found.hungarian_accuracy,
+            }
+        )
+        if fixed["level"] == 1:
+            scored.confusion.extend(_cells(f"{scored.part}-k{k}", fixed, truth, clusters[:, column]))
+
+
+def _cells(
+    clustering: str, fixed: dict[str, Any], truth: NDArray[np.str_], clusters: NDArray[np.int32]
+) -> Iterator[dict[str, Any]]:
+    table = contingency(truth, clusters)
+    for row, column, count in zip(table.rows, table.columns, table.counts, strict=True):
+        yield {
+            "part": fixed["part"],
+            "clustering": clustering,
+            "set": fixed["set"],
+            "label": str(table.row_labels[row]),
+            "cluster": int(table.column_labels[column]),
+            "count": int(count),
+        }
+
+
+def _references(truth: NDArray[np.str_], ks: Sequence[int], fixed: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """NMI of artificial clusterings with the labels themselves: references, not bounds.
+
+    A refinement has at least as many clusters as there are categories, so its curve begins there.
+    """
+    # All of scipy.stats comes with it: half a second of every start.
+    from pipeline.kernels.agreement.reference_labels import orthogonal_labels, refined_labels, uniform_nmi
+
+    categories = len(np.unique(truth))
+    for k in ks:
+        if k > len(truth):
+            continue
+        values = {
+            "uniform": uniform_nmi(truth, k),
+            "orthogonal": normalized_mutual_information(truth, orthogonal_labels(truth, k)),
+        }
+        if k >= categories:
+            values["refined"] = normalized_mutual_information(truth, refined_labels(truth, k))
+        for method, nmi in values.items():
+            row = dict.fromkeys(("ari", "homogeneity", "completeness", "accuracy", "hungarian_accuracy"), float("nan"))
+            yield fixed | row | {"clustering": f"{method}-k{k}", "vectors": "", "method": method, "k": k, "nmi": nmi}
+
+
+_AGREEMENT = {
+    "part": str,
+    "clustering": str,
+    "vectors": str,
+    "method": str,
+    "k": np.int64,
+    "set": str,
+    "level": np.int64,
+    "n_scored": np.int64,
+    "nmi": np.float64,
+    "ari": np.float64,
+    "homogeneity": np.float64,
+    "completeness": np.float64,
+    "accuracy": np.float64,
+    "hungarian_accuracy": np.float64,
+}
+_CONFUSION = {"part": str, "clustering": str, "set": str, "label": str, "cluster": np.int64, "count": np.int64}
+
+
+def _merge(root: zarr.Group, results: Sequence[Scored], *, wanted: dict[str, int]) -> None:
+    """Replace the parts that were scored, and drop those that are no longer wanted."""
+    old = stored_keys(root, _TABLE, _PARTS)
+    parts = {part: key for part, key in old.items() if part in wanted} | {found.part: found.key for found in results}
+    replaced = [found.part for found in results] + [part for part in old if part not in wanted]
+    rows = [row for found in results for row in found.agreement]
+    cells = [cell for found in results for cell in found.confusion]
+    ordered = {part: parts[part] for part in wanted if part in parts}
+    replace_rows(root, _TABLE, "part", replaced, as_columns(rows, _AGREEMENT), attributes={_PARTS: ordered})
+    replace_rows(root, "confusion", "part", replaced, as_columns(cells, _CONFUSION))
+
+
+STAGE = Stage(NAME, plan)

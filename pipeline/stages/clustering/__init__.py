@@ -1,0 +1,1 @@
+"""cluster: every set of vectors by every method of the recipe."""

@@ -1,0 +1,1 @@
+"""dimension: intrinsic dimension, spectrum, distance maps."""

@@ -1,0 +1,1 @@
+"""pair: files that show one picture."""

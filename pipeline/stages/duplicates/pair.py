@@ -1,0 +1,174 @@
+"""pair: find the images that show one picture, and choose the one that stands for it.
+
+Exactly equal pixels are found by their MD5. Other copies (re-encoded, nearly equal, scaled down, without the data bar
+or with another one) are looked for among look-alikes (`pipeline.stages.duplicates.look_alikes`) and compared pixel by pixel.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.index.tables import write_table
+from pipeline.runtime.keys import content_key, stage_key
+from pipeline.runtime.plan import Context, Job, Plan, Stage, Worker
+from pipeline.stages.duplicates.look_alikes import (
+    COMPARISONS,
+    NAME,
+    find_candidates,
+    plan_comparisons,
+    plan_fingerprints,
+    read_stored,
+    write_searched,
+)
+from pipeline.stages.files.ledger import IMAGES, read_images, text_array
+
+DUPLICATES = "duplicates"
+
+_FORMAT_RANK = {"tiff": 0, "dm4": 1, "dm3": 2, "png": 3, "bmp": 4, "gif": 5, "pdf": 6, "jpeg": 7, "djvu": 8}
+
+
+def plan(context: Context) -> Plan | None:
+    """Compare candidates that were not compared before; with none left, choose the representatives."""
+    images = read_images(context.root)
+    if not len(images["md5"]):
+        return None
+    settings = context.recipe.pair
+    key = stage_key(NAME, settings.model_dump(), content_key(images["md5"], images["present"]))
+    if DUPLICATES in context.root and context.root[DUPLICATES].attrs.get("key") == key:
+        return None
+    rows = _distinct_rows(images) if settings.same_picture else np.empty(0, np.int64)
+    candidates = find_candidates(context.root, images["signature"][rows], rows, settings, key)
+    if candidates.crowded:
+        return plan_fingerprints(context, candidates.crowded, key)
+    if candidates.pairs:
+        return plan_comparisons(context, candidates.pairs, key)
+    return Plan(
+        step="representatives",
+        tasks=(),
+        job=Job(NAME, _nothing),
+        merge=partial(_merge_pictures, key=key, searched=rows, tolerance=settings.signature_tolerance),
+        settings=settings.model_dump(),
+    )
+
+
+def _nothing(root: zarr.Group) -> Worker:
+    raise AssertionError("this step has no tasks")
+
+
+def _distinct_rows(images: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
+    """Present images, one of each exact-pixel group, ascending."""
+    _, first = np.unique(images["pixel_md5"][images["present"]], axis=0, return_index=True)
+    return np.sort(np.flatnonzero(images["present"])[first]).astype(np.int64)
+
+
+def _merge_pictures(
+    root: zarr.Group, results: Sequence[Any], *, key: int, searched: NDArray[np.int64], tolerance: int
+) -> None:
+    """Write ``images/picture`` and the tables of duplicates and of the images that were searched."""
+    write_searched(root, searched, key=key, tolerance=tolerance)
+    images = read_images(root)
+    links = list(_links(root, images))
+    group = _components(len(images["md5"]), [(a, b) for a, b, *_ in links])
+    images["picture"] = _choose(images, group)
+    write_table(root, IMAGES, images)
+    write_table(root, DUPLICATES, _duplicate_rows(links, images), attributes={"key": key})
+
+
+Link = tuple[int, int, str, str, int, int]  # image, image, relation, evidence, differing pixels, largest difference
+
+
+def _links(root: zarr.Group, images: dict[str, NDArray[Any]]) -> Iterator[Link]:
+    """What ties present images together, exact pixels first."""
+    present = images["present"]
+    first_of: dict[bytes, int] = {}
+    for row in np.flatnonzero(present).tolist():
+        first = first_of.setdefault(images["pixel_md5"][row].tobytes(), row)
+        if first != row:
+            yield first, row, "same_pixels", "equal_pixels", 0, 0
+    compared = read_stored(root, COMPARISONS)
+    if compared:
+        there = present[compared["first"]] & present[compared["second"]] & (compared["relation"] != "")
+        there &= ~_of_another_scan(compared, there, images["width_px"].astype(np.int64) * images["height_px"])
+        names = ("first", "second", "relation", "evidence", "differing_pixels", "max_difference")
+        yield from zip(*(compared[name][there].tolist() for name in names), strict=True)
+
+
+def _of_another_scan(
+    compared: dict[str, NDArray[Any]], there: NDArray[np.bool_], area: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Comparisons by which a thumbnail resembles a picture, but another one more.
+
+    At a small size two scans of one field look alike. A thumbnail is of that picture from which it differs least in the
+    mean, the first of equal ones; what is proven by encoding it again stays anyhow.
+    """
+    thumbnails = np.flatnonzero(there & (compared["relation"] == "thumbnail"))
+    first, second = compared["first"][thumbnails], compared["second"][thumbnails]
+    smaller = np.where(area[first] < area[second], first, second)
+    proven = compared["evidence"][thumbnails] == "re_encoded"
+    order = np.lexsort((first + second - smaller, compared["mean_difference"][thumbnails], ~proven, smaller))
+    best = order[np.unique(smaller[order], return_index=True)[1]]
+    others = np.setdiff1d(np.arange(len(thumbnails)), best)
+    found = np.zeros(len(there), bool)
+    found[thumbnails[others[~proven[others]]]] = True
+    return found
+
+
+def _components(n: int, edges: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+    """The smallest member of the connected group of each of ``n`` nodes."""
+    parent = np.arange(n, dtype=np.int64)
+
+    def find(node: int) -> int:
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = int(parent[node])
+        return node
+
+    for a, b in edges:
+        low, high = sorted((find(a), find(b)))
+        parent[high] = low
+    return np.array([find(node) for node in range(n)], np.int64)
+
+
+def _choose(images: dict[str, NDArray[Any]], group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The representative of every image: one chosen before is kept; else TIFF first, then larger, then smaller MD5."""
+    old, present = images["picture"], images["present"]
+
+    def rank(row: int) -> tuple[bool, bool, int, int, bytes]:
+        area = int(images["width_px"][row]) * int(images["height_px"][row])
+        format_rank = _FORMAT_RANK.get(str(images["format"][row]), 9)
+        return not present[row], old[row] != row, format_rank, -area, images["md5"][row].tobytes()
+
+    picture = np.arange(len(group), dtype=np.int64)
+    shared = np.flatnonzero(np.bincount(group, minlength=len(group))[group] > 1)
+    members: dict[int, list[int]] = {}
+    for row in shared.tolist():
+        members.setdefault(int(group[row]), []).append(row)
+    for rows in members.values():
+        picture[rows] = min(rows, key=rank)
+    return picture
+
+
+def _duplicate_rows(links: Sequence[Link], images: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """A row a member of a group: the representative first with no relation, then each other with its strongest tie."""
+    strength = {"same_pixels": 0, "near": 1, "same_picture": 2, "other_bar": 3, "crop": 4, "thumbnail": 5}
+    tie: dict[int, Link] = {}
+    for link in sorted(links, key=lambda link: strength[link[2]]):
+        for row in link[:2]:
+            tie.setdefault(row, link)
+    picture = images["picture"]
+    rows = sorted(tie, key=lambda row: (picture[row], row != picture[row], row))
+    return {
+        "group": picture[rows].astype(np.int64),
+        "image": np.array(rows, np.int64),
+        "relation": text_array([tie[row][2] for row in rows]),
+        "evidence": text_array([tie[row][3] for row in rows]),
+        "differing_pixels": np.array([tie[row][4] for row in rows], np.int64),
+        "max_difference": np.array([tie[row][5] for row in rows], np.int64),
+    }
+
+
+STAGE = Stage(NAME, plan)

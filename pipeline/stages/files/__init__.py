@@ -1,0 +1,1 @@
+"""walk: the files of the corpus, their digests, the ledger."""

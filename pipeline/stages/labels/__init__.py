@@ -1,0 +1,1 @@
+"""labels: label sets matched to pictures."""

@@ -1,0 +1,335 @@
+"""labels: match label sets to pictures by content, and count repeats and contradictions.
+
+A set is a folder with a folder per class (nested folders make a path, ``Fibres/bundle``) or a CSV file with a column
+for the file and one for the label. Files are matched by their MD5, then by the MD5 of their pixels, then as
+re-encodings (`pipeline.stages.labels.matches`).
+"""
+
+import csv
+import io
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.config import CorpusSettings
+from pipeline.config.recipe import WalkSettings
+from pipeline.corpus.listing import FileEntry
+from pipeline.corpus.source import Corpus
+from pipeline.errors import ImageError, UsageError
+from pipeline.imaging.isolation.decoding import Limits, run_isolated
+from pipeline.imaging.summary import PictureSummary, summarise_picture
+from pipeline.index.tables import read_table, write_table
+from pipeline.runtime.keys import VERSIONS, content_key, stage_key
+from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
+from pipeline.stages.files.ledger import SIGNATURE_SHAPE, bytes_md5, read_images, text_array
+from pipeline.stages.labels.matches import (
+    content_lookup,
+    known_matches,
+    left_over,
+    match_files,
+    matches_key,
+    plan_matches,
+)
+
+NAME = "labels"
+
+NO_MD5 = bytes(16)
+NO_SIGNATURE = bytes(SIGNATURE_SHAPE[0] * SIGNATURE_SHAPE[1])
+
+_FILES_PER_TASK = 64
+_FILE_COLUMNS = ("file", "path", "filename", "image", "name")
+_LABEL_COLUMNS = ("label", "category", "class")
+_HASH_COLUMNS = ("md5",)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFile:
+    """A file of a label set. ``md5`` is given where a CSV names contents; ``occurrence`` tells equal rows apart."""
+
+    entry: FileEntry
+    label: str
+    md5: str = ""
+    occurrence: int = 0
+
+
+def files_table(name: str) -> str:
+    """Group of the table that holds a set's files and their digests."""
+    return f"label_files/{name}"
+
+
+def set_table(name: str) -> str:
+    """Group of the table that holds a set's labels by picture."""
+    return f"labels/{name}"
+
+
+def contradictions_table(name: str) -> str:
+    """Group of the table of a set's files whose picture or content has another label, too."""
+    return f"contradictions/{name}"
+
+
+def plan(context: Context) -> Plan | None:
+    """Digest the label files that are new; then match, whenever files or images have changed."""
+    images = read_images(context.root, "md5", "pixel_md5", "picture", "present")
+    for name, place in sorted(context.recipe.labels.sets.items()):
+        corpus, listed = list_label_set(place)
+        known = _known_files(context.root, name)
+        missing = _missing(listed, known)
+        if missing:
+            return _digesting(context.recipe.walk, name, corpus, listed, missing)
+        rest = left_over(known, content_lookup(images))
+        comparing = plan_matches(context, name, corpus, rest)
+        if comparing is not None:
+            return comparing
+        key = stage_key(
+            NAME,
+            {},
+            content_key(*(images[column] for column in sorted(images))),
+            content_key(*(known[column] for column in sorted(known))),
+            matches_key(context.root, name),
+        )
+        if set_table(name) not in context.root or context.root[set_table(name)].attrs.get("key") != key:
+            return Plan(
+                step=f"match {name}",
+                tasks=(),
+                job=Job(NAME, _nothing),
+                merge=partial(_match, name=name, key=key),
+                settings={"set": name, "place": place},
+            )
+        if not context.root[set_table(name)].attrs["matched"]:
+            context.notes.append(
+                f"labels: nothing of the set {name} ({place}) is a picture of the corpus; check its paths."
+            )
+    return None
+
+
+def _nothing(root: zarr.Group) -> Worker:
+    raise AssertionError("this step has no tasks")
+
+
+def _known_files(root: zarr.Group, name: str) -> dict[str, NDArray[Any]]:
+    """The set's files that were digested; none where an older version has left them."""
+    table = files_table(name)
+    if table not in root or root[table].attrs.get("version") != VERSIONS[NAME]:
+        return {}
+    return read_table(root, table)
+
+
+def list_label_set(place: str) -> tuple[Corpus, list[LabelledFile]]:
+    """The files of a label set with their labels, sorted by path and label.
+
+    Raises
+    ------
+    UsageError
+        There is nothing at ``place``, no label can be had from it, or a CSV lacks its columns.
+    """
+    if place.endswith(".csv"):
+        return _list_csv(place)
+    corpus = Corpus(place, CorpusSettings())
+    corpus.check()
+    files = [LabelledFile(e, e.path.rpartition("/")[0]) for e in corpus.listing().files if "/" in e.path]
+    if not files:
+        raise UsageError(f"The label set {place} has no folder per class with files in it.")
+    return corpus, files
+
+
+def _list_csv(place: str) -> tuple[Corpus, list[LabelledFile]]:
+    folder, _, name = place.rpartition("/")
+    corpus = Corpus(folder or ".", CorpusSettings())
+    corpus.check()
+    try:
+        rows = list(csv.DictReader(io.StringIO(corpus.read(name).decode("utf-8-sig"))))
+    except (ImageError, UnicodeDecodeError) as error:
+        raise UsageError(f"The label set {place} cannot be read: {error}.") from error
+    fields = list(rows[0]) if rows else []
+    label_column = _column(fields, _LABEL_COLUMNS)
+    file_column, hash_column = _column(fields, _FILE_COLUMNS), _column(fields, _HASH_COLUMNS)
+    if not label_column or not (file_column or hash_column):
+        raise UsageError(
+            f"The label set {place} needs a column named {' or '.join(_LABEL_COLUMNS)} and one named "
+            f"{' or '.join(_FILE_COLUMNS + _HASH_COLUMNS)}; it has {', '.join(fields) or 'no rows'}."
+        )
+    files = [
+        LabelledFile(
+            _csv_entry(corpus, row[file_column] if file_column else ""),
+            row[label_column] or "",
+            (row[hash_column] or "").lower() if hash_column else "",
+        )
+        for row in rows
+    ]
+    listed = sorted((file for file in files if file.label), key=lambda f: (f.entry.path, f.label, f.md5))
+    return corpus, _numbered(listed)
+
+
+def _numbered(files: Sequence[LabelledFile]) -> list[LabelledFile]:
+    """The same files; equal ones count as occurrences 0, 1, 2, ..."""
+    seen: Counter[LabelledFile] = Counter()
+    numbered = []
+    for file in files:
+        numbered.append(replace(file, occurrence=seen[file]))
+        seen[file] += 1
+    return numbered
+
+
+def _column(fields: Sequence[str], names: Sequence[str]) -> str | None:
+    return next((field for name in names for field in fields if field.strip().lower() == name), None)
+
+
+def _csv_entry(corpus: Corpus, path: str) -> FileEntry:
+    if not path or not corpus.is_local:
+        return FileEntry(path, 0, -1)
+    try:
+        status = os.stat(os.path.join(corpus.url, path))
+    except OSError:
+        return FileEntry(path, 0, -1)
+    return FileEntry(path, status.st_size, status.st_mtime_ns)
+
+
+Identity = tuple[str, str, int, int, str, int]
+
+_IDENTITY = ("path", "label", "size_bytes", "modified_ns", "given_md5", "occurrence")
+
+
+def _identity(file: LabelledFile) -> Identity:
+    return file.entry.path, file.label, file.entry.size_bytes, file.entry.modified_ns, file.md5, file.occurrence
+
+
+def _missing(listed: Sequence[LabelledFile], known: dict[str, NDArray[Any]]) -> list[LabelledFile]:
+    """Files to digest; the whole list stands for a set from which files have gone."""
+    if not known:
+        return list(listed)
+    columns = (known[name].tolist() for name in _IDENTITY)
+    done: set[Identity] = set(zip(*columns, strict=True))
+    missing = [file for file in listed if _identity(file) not in done]
+    if not missing and len(done) != len({_identity(file) for file in listed}):
+        return list(listed)
+    return missing
+
+
+@dataclass(frozen=True, slots=True)
+class LabelDigest:
+    """What became of a file of a set: MD5s of its bytes and pixels and its signature, or the reason why not."""
+
+    file: LabelledFile
+    md5: bytes = NO_MD5
+    pixel_md5: bytes = NO_MD5
+    signature: bytes = NO_SIGNATURE
+    reason: str = ""
+
+
+def _digesting(
+    limits: WalkSettings, name: str, corpus: Corpus, listed: Sequence[LabelledFile], missing: Sequence[LabelledFile]
+) -> Plan:
+    blocks = [tuple(missing[start : start + _FILES_PER_TASK]) for start in range(0, len(missing), _FILES_PER_TASK)]
+    tasks = [Block(len(b), f"label files {b[0].entry.path} to {b[-1].entry.path}", b) for b in blocks]
+    return Plan(
+        step=f"digest {name}",
+        tasks=tasks,
+        job=Job(f"{NAME} {corpus.url} {stage_key(NAME, limits.model_dump())}", partial(_digester, corpus, limits)),
+        merge=partial(_merge_files, name=name, listed=frozenset(_identity(file) for file in listed)),
+        engine="dask",
+        seconds_per_item=0.02,
+        settings={"set": name, "place": corpus.url},
+    )
+
+
+def _digester(corpus: Corpus, settings: WalkSettings, _: zarr.Group) -> Worker:
+    summarise = partial(summarise_picture, max_pixels=settings.max_pixels)
+    limits = Limits(settings.decode_seconds, settings.decode_memory_bytes)
+
+    def worker(root: zarr.Group, task: Block) -> list[LabelDigest]:
+        return [_digest(corpus, file, summarise, limits) for file in task.data]
+
+    return worker
+
+
+def _digest(
+    corpus: Corpus, file: LabelledFile, summarise: Callable[[bytes], PictureSummary], limits: Limits
+) -> LabelDigest:
+    if file.md5:
+        return LabelDigest(file, bytes.fromhex(file.md5) if _is_md5(file.md5) else NO_MD5)
+    md5 = NO_MD5
+    try:
+        data = corpus.read(file.entry.path)
+        md5 = bytes_md5(data)
+        picture = run_isolated(summarise, data, limits=limits)
+        return LabelDigest(file, md5, picture.pixel_md5, picture.signature)
+    except ImageError as error:
+        return LabelDigest(file, md5, reason=str(error))
+
+
+def _is_md5(text: str) -> bool:
+    return len(text) == 32 and all(c in "0123456789abcdef" for c in text)
+
+
+def _merge_files(
+    root: zarr.Group, results: Sequence[list[LabelDigest]], *, name: str, listed: frozenset[Identity]
+) -> None:
+    """Add digests to the set's files, and drop the files that are no longer listed."""
+    found = [digest for block in results for digest in block]
+    new: dict[str, NDArray[Any]] = {
+        "path": text_array([d.file.entry.path for d in found]),
+        "label": text_array([d.file.label for d in found]),
+        "size_bytes": np.array([d.file.entry.size_bytes for d in found], np.int64),
+        "modified_ns": np.array([d.file.entry.modified_ns for d in found], np.int64),
+        "given_md5": text_array([d.file.md5 for d in found]),
+        "occurrence": np.array([d.file.occurrence for d in found], np.int64),
+        "md5": _bytes_column([d.md5 for d in found], 16),
+        "pixel_md5": _bytes_column([d.pixel_md5 for d in found], 16),
+        "signature": _bytes_column([d.signature for d in found], len(NO_SIGNATURE)),
+        "reason": text_array([d.reason for d in found]),
+    }
+    old = _known_files(root, name)
+    merged = {k: np.concatenate([new[k], old[k]]) if old else new[k] for k in new}
+    identities: list[Identity] = list(zip(*(merged[k].tolist() for k in _IDENTITY), strict=True))
+    first = {identity: row for row, identity in reversed(list(enumerate(identities)))}
+    keep = sorted((row for identity, row in first.items() if identity in listed), key=lambda row: identities[row])
+    columns = {k: values[keep] for k, values in merged.items()}
+    write_table(root, files_table(name), columns, attributes={"version": VERSIONS[NAME]})
+
+
+def _bytes_column(values: Sequence[bytes], length: int) -> NDArray[np.uint8]:
+    return np.frombuffer(b"".join(values), np.uint8).reshape(-1, length).copy()
+
+
+def _match(root: zarr.Group, results: Sequence[Any], *, name: str, key: int) -> None:
+    """Write the labels of pictures, those of contradictory contents, and the counts of the set as attributes."""
+    files = read_table(root, files_table(name))
+    images = read_images(root, "md5", "pixel_md5", "picture", "present")
+    found = match_files(files, content_lookup(images), known_matches(root, name, images["present"]))
+    picture = [int(images["picture"][row]) if row is not None else -1 for row in found.images]
+    labels: dict[int | bytes, set[str]] = {}
+    for content, group, label in zip(found.contents, picture, files["label"].tolist(), strict=True):
+        if content is not None:
+            labels.setdefault(content if group < 0 else group, set()).add(label)
+    pictures = sorted(group for group in labels if isinstance(group, int))
+    columns: dict[str, NDArray[Any]] = {
+        "images": np.array(pictures, np.int64),
+        "label": text_array(["; ".join(sorted(labels[row])) for row in pictures]),
+        "contradictory": np.array([len(labels[row]) > 1 for row in pictures], bool),
+    }
+    counts = found.counts() | {"contradictory": sum(len(named) > 1 for named in labels.values())}
+    write_table(root, set_table(name), columns, attributes={"key": key, **counts})
+    contradicting = [
+        content is not None and len(labels[content if group < 0 else group]) > 1
+        for content, group in zip(found.contents, picture, strict=True)
+    ]
+    write_table(
+        root,
+        contradictions_table(name),
+        {
+            "image": np.array(picture, np.int64)[contradicting],
+            "path": files["path"][contradicting],
+            "label": files["label"][contradicting],
+            "md5": files["md5"][contradicting],
+        },
+    )
+
+
+STAGE = Stage(NAME, plan)

@@ -1,0 +1,1 @@
+"""neighbours: the nearest neighbours of every vector, shared by all that follows."""

@@ -1,0 +1,1 @@
+"""pixels: the pictures as networks see them."""

@@ -1,0 +1,1 @@
+"""report: the tables, figures and the page."""

@@ -1,0 +1,93 @@
+"""report: tables, figures and the page of the index as it stands."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.config import Recipe, recipe_to_toml
+from pipeline.imaging.canonical import shrink
+from pipeline.index.past_runs import read_runs
+from pipeline.index.reports import publish_report, read_manifest
+from pipeline.index.rows import read_keys, read_rows
+from pipeline.index.store import Index, software_version
+from pipeline.runtime.keys import content_key, pixels_key
+from pipeline.stages.files.ledger import text_array
+from pipeline.stages.report.tables import report_tables
+
+
+def report_key(recipe: Recipe) -> int:
+    """Changes with the software and with all settings, since the page shows them."""
+    return content_key(text_array([recipe_to_toml(recipe), software_version()]))
+
+
+def is_current(index: Index, recipe: Recipe) -> bool:
+    """Whether the published report is that of the newest commit, under this recipe."""
+    manifest = read_manifest(index.location)
+    return manifest is not None and (manifest["commit"], manifest["key"]) == (index.work_commit, report_key(recipe))
+
+
+def write_report(index: Index, recipe: Recipe) -> Mapping[str, pa.Table]:
+    """Build and publish the report of the newest commit; returns its tables."""
+    from pipeline.reporting.figures import build_figures
+    from pipeline.reporting.page import ReportData, render_page
+
+    commit = index.work_commit
+    runs = read_runs(index)
+    root = index.read()
+    tables = report_tables(root, recipe, runs)
+    figures = build_figures(tables)
+    page = render_page(
+        ReportData(
+            title=recipe.report.title,
+            corpus=str(root.attrs.get("corpus", "")),
+            commit=commit,
+            created=runs[0].written,
+            software_version=software_version(),
+            recipe=recipe_to_toml(recipe),
+            tables=tables,
+            thumbnails=thumbnails(root, recipe),
+        ),
+        figures,
+    )
+    publish_report(
+        index.location,
+        commit=commit,
+        key=report_key(recipe),
+        tables=tables,
+        files={"report.html": page.encode(), **{f"figures/{name}.svg": data for name, data in figures.items()}},
+        stamp={"software": software_version(), "recipe": recipe.name},
+    )
+    return tables
+
+
+def thumbnails(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], dict[int, NDArray[np.uint8]]]:
+    """A function from image rows to small gray pictures, for the rows that have pixels."""
+    array: Any = root.get("pixels/gray")
+    if array is None:
+        return lambda rows: {}
+    if "pixels/shown_px" not in root:
+        return lambda rows: {}
+    done = read_keys(root, "pixels", array.shape[0]) == np.uint64(pixels_key(recipe))
+    size = min(recipe.report.thumbnail_px, array.shape[1])
+    widths = _widths(root)
+
+    def pictures(rows: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
+        chosen = sorted({row for row in rows if row < len(done) and done[row]})
+        if not chosen:
+            return {}
+        return {
+            row: shrink(gray, width=max(1, round(size * widths[row])), height=size)
+            for row, gray in zip(chosen, read_rows(array, np.array(chosen)), strict=True)
+        }
+
+    return pictures
+
+
+def _widths(root: zarr.Group) -> NDArray[np.float64]:
+    """Width over height of what each square shows."""
+    shown: Any = np.asarray(root["pixels/shown_px"][:])  # type: ignore[index]
+    return np.asarray(shown[:, 0] / np.maximum(1, shown[:, 1]), np.float64)

@@ -1,0 +1,1 @@
+"""scale: readings, answers of people, and their rows."""

@@ -1,0 +1,130 @@
+"""The summary of what became different between two commits, on a corpus that was changed in known ways."""
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jobs.main import call
+from pipeline.config import load_recipe
+from pipeline.engine import EngineChoice
+from pipeline.errors import UsageError
+from pipeline.index.store import open_index
+from pipeline.job import RunResult, run
+from pipeline.operations.changes import Changes, Growth, _grown, changes_between, find_base, to_markdown
+
+CHEAP = (
+    "embed.name=cae",
+    "embed.model=autoencoder",
+    "autoencode.vectors=cae",
+    "embed.epochs=1",
+    "embed.input_size=32",
+    "pixels.size=48",
+    "autoencode.epochs=1",
+    "autoencode.pretrain_epochs=1",
+    "cluster.k=[2,3,4]",
+    "neighbours.k=20",
+)
+
+
+def draw(path: Path, seed: int) -> None:
+    """A picture unlike any other."""
+    path.parent.mkdir(exist_ok=True, parents=True)
+    coarse = np.random.default_rng(seed).integers(0, 256, (12, 16), np.uint8)
+    Image.fromarray(coarse).resize((160, 120), Image.Resampling.BICUBIC).save(path)
+
+
+def do(corpus: Path, index: Path) -> RunResult:
+    recipe = load_recipe(assignments=CHEAP)
+    return run(corpus, index, recipe=recipe, engines=EngineChoice.parse("local"), accept_removals=True)
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunResult, RunResult, RunResult]:
+    """An index after three nights: made, changed in known ways, and unchanged."""
+    folder = tmp_path_factory.mktemp("nights")
+    corpus, index = folder / "corpus", folder / "index"
+    for number in range(30):
+        draw(corpus / f"{number:02}.tif", number)
+    first = do(corpus, index)
+    draw(corpus / "new [1].tif", 100)
+    draw(corpus / "03.tif", 101)
+    (corpus / "04.tif").rename(corpus / "renamed.tif")
+    (corpus / "05.tif").unlink()
+    shutil.copy(corpus / "06.tif", corpus / "copy.tif")
+    Image.open(corpus / "07.tif").save(corpus / "07.png")
+    (corpus / "broken.tif").write_bytes((corpus / "08.tif").read_bytes()[:500])
+    return index, first, do(corpus, index), do(corpus, index)
+
+
+def test_the_first_night_is_all_new(nights: tuple[Path, RunResult, RunResult, RunResult]) -> None:
+    changes = nights[1].changes
+    assert changes is not None
+    assert changes.subject == "30 new"
+    assert (changes.new_images, changes.new_pictures, changes.gone, changes.grown) == (30, 30, (), ())
+    assert sum(changes.scales.values()) == 30
+
+
+def test_the_second_night_says_what_was_done(nights: tuple[Path, RunResult, RunResult, RunResult]) -> None:
+    changes = nights[2].changes
+    assert changes is not None
+    assert changes.new == ("07.png", "broken.tif", "copy.tif", "new [1].tif")
+    assert changes.changed == ("03.tif",)
+    assert changes.moved == (("04.tif", "renamed.tif"),)
+    assert changes.gone == ("05.tif",)
+    assert len(changes.failed) == 1
+    assert changes.failed[0].startswith("broken.tif: ")
+    assert (changes.new_images, changes.new_pictures) == (3, 2)
+    assert changes.new_duplicates["same_bytes"] == 1
+    assert changes.new_duplicates["same_pixels"] >= 1
+    assert sum(changes.scales.values()) == 2
+    assert [(drift.vectors, drift.new) for drift in changes.drift] == [("cae", 2), ("sae", 2)]
+    assert all(drift.distance_ratio > 0 for drift in changes.drift)
+    assert changes.subject == "4 new, 1 changed, 1 moved, 1 gone, 1 failed"
+
+
+def test_the_third_night_writes_nothing(nights: tuple[Path, RunResult, RunResult, RunResult]) -> None:
+    index, _, second, third = nights
+    assert third.changes is None
+    pages = sorted((index / "reports" / "runs").glob("*/changes.md"))
+    assert len(pages) == 2
+    assert second.changes is not None
+    assert second.changes.subject in pages[1].read_text().splitlines()[0]
+
+
+def test_names_are_no_markup(nights: tuple[Path, RunResult, RunResult, RunResult]) -> None:
+    page = to_markdown(Changes("a" * 12, "b" * 12, new=("new [1].tif", "a\n# b", *map(str, range(30)))), title="SEM")
+    assert "- new \\[1\\].tif\n" in page
+    assert "\n# b" not in page
+    assert "- and 12 more" in page
+    assert page.startswith("# SEM: 32 new\n")
+
+
+def test_the_command(nights: tuple[Path, RunResult, RunResult, RunResult], capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["changes", str(nights[0]), "--format", "mail"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Subject: SEM corpus: 4 new, 1 changed, 1 moved, 1 gone, 1 failed\n\n# SEM corpus")
+    assert call(["changes", str(nights[0]), "--since", "nonsense"]) == 2
+    assert "neither one commit" in capsys.readouterr().err
+
+
+def test_what_to_compare_with(nights: tuple[Path, RunResult, RunResult, RunResult]) -> None:
+    index = open_index(nights[0])
+    history = index.history()
+    assert find_base(index, history[3].id[:10]) == history[3].id
+    assert find_base(index, "1d", now=history[2].written + timedelta(days=1)) == history[2].id
+    assert find_base(index, "1d", now=datetime.now(UTC)) == history[-1].id
+    assert changes_between(index, history[0].id).subject == "nothing changed"
+    with pytest.raises(UsageError, match="neither one commit"):
+        find_base(index, "ZZZZ")
+
+
+def test_clusters_are_matched_by_what_they_share() -> None:
+    old = np.array([0, 0, 0, 1, 1])
+    new = np.array([1, 1, 1, 0, 0, 0, 0, 2])
+    found = _grown("c", np.arange(5), old, np.array([0, 1, 2, 3, 4, 7, 8, 9]), new)
+    assert found == [Growth("c", 0, 2, 4)]
+    assert _grown("c", np.arange(2), old[:2], np.arange(5, 7), new[:2]) == []

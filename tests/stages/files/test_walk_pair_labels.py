@@ -1,0 +1,287 @@
+"""The ledger over time: new, changed, renamed, removed and returned files; pictures and their labels."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.config import Recipe, load_recipe
+from pipeline.corpus.source import Corpus
+from pipeline.engine import EngineChoice
+from pipeline.errors import EmptyCorpusError, RemovalsError, UsageError
+from pipeline.index.store import Index, open_index
+from pipeline.index.tables import read_table
+from pipeline.job import open_runner, run_stages
+from pipeline.progress import Silent
+from pipeline.runtime.plan import Context
+from pipeline.stages.files.ledger import read_files, read_images
+from pipeline.stages.labels import match as labels
+
+FIRST_STAGES = ("walk", "pair", "labels")
+
+
+def _picture(seed: int) -> NDArray[np.uint8]:
+    coarse = np.random.default_rng(seed).integers(30, 220, (12, 16)).astype(np.uint8)
+    return np.asarray(cv2.resize(coarse, (160, 120), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _write(path: Path, seed: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), _picture(seed))
+    return path
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Thirty pictures in three folders."""
+    folder = tmp_path / "corpus"
+    for seed in range(30):
+        _write(folder / f"operator {seed % 3}" / f"img_{seed:02d}.tif", seed)
+    return folder
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "index"
+
+
+def _run(corpus: Path, place: Path, recipe: Recipe | None = None, *, accept_removals: bool = False) -> Index:
+    recipe = recipe or load_recipe(assignments=["walk.files_per_task=7"])
+    source = Corpus(str(corpus), recipe.corpus)
+    with open_runner(
+        source,
+        place,
+        recipe,
+        engines=EngineChoice.parse("local"),
+        listener=Silent(),
+        accept_removals=accept_removals,
+    ) as runner:
+        run_stages(runner, FIRST_STAGES)
+    return open_index(place)
+
+
+def _status(index: Index) -> dict[str, str]:
+    files = read_files(index.read())
+    return dict(zip(files["path"].tolist(), files["status"].tolist(), strict=True))
+
+
+def _image_of(index: Index) -> dict[str, int]:
+    files = read_files(index.read())
+    return dict(zip(files["path"].tolist(), files["image"].tolist(), strict=True))
+
+
+def test_an_unchanged_corpus_makes_no_commit(corpus: Path, place: Path) -> None:
+    before = _run(corpus, place).commit
+    assert _run(corpus, place).commit == before
+
+
+def test_new_files_are_appended_and_nothing_else_is_read(corpus: Path, place: Path) -> None:
+    first = _image_of(_run(corpus, place))
+    _write(corpus / "operator 0" / "a new one.tif", 100)
+    index = _run(corpus, place)
+    second = _image_of(index)
+    assert {path: image for path, image in second.items() if path in first} == first
+    assert second["operator 0/a new one.tif"] == 30
+    walks = [c.metadata["items"] for c in index.history() if c.metadata.get("stage") == "walk"]
+    assert walks == [1, 30]
+
+
+def test_rows_of_a_walk_are_in_the_order_of_their_paths(corpus: Path, place: Path) -> None:
+    paths = list(_image_of(_run(corpus, place)))
+    assert paths == sorted(paths, key=str.encode)
+
+
+def test_copies_are_duplicates_and_the_first_stays_first(corpus: Path, place: Path) -> None:
+    original = corpus / "operator 1" / "img_01.tif"
+    _run(corpus, place)
+    shutil.copy(original, corpus / "operator 0" / "a copy that sorts earlier.tif")
+    status = _status(_run(corpus, place))
+    assert status["operator 1/img_01.tif"] == "ok"
+    assert status["operator 0/a copy that sorts earlier.tif"] == "duplicate"
+
+
+def test_a_removed_file_is_gone_and_its_copy_takes_over(corpus: Path, place: Path) -> None:
+    original = corpus / "operator 1" / "img_01.tif"
+    shutil.copy(original, corpus / "operator 2" / "copy.tif")
+    _run(corpus, place)
+    original.unlink()
+    index = _run(corpus, place)
+    status = _status(index)
+    assert (status["operator 1/img_01.tif"], status["operator 2/copy.tif"]) == ("gone", "ok")
+    assert read_images(index.read(), "present")["present"].all()
+
+
+def test_the_last_copy_gone_marks_the_image_and_its_return_unmarks_it(corpus: Path, place: Path) -> None:
+    path = corpus / "operator 1" / "img_01.tif"
+    image = _image_of(_run(corpus, place))["operator 1/img_01.tif"]
+    data = path.read_bytes()
+    path.unlink()
+    assert not read_images(_run(corpus, place).read(), "present")["present"][image]
+    path.write_bytes(data)
+    index = _run(corpus, place)
+    assert _status(index)["operator 1/img_01.tif"] == "ok"
+    assert _image_of(index)["operator 1/img_01.tif"] == image
+    assert read_images(index.read(), "present")["present"][image]
+
+
+def test_a_changed_file_is_another_content(corpus: Path, place: Path) -> None:
+    before = _image_of(_run(corpus, place))["operator 1/img_01.tif"]
+    _write(corpus / "operator 1" / "img_01.tif", 200)
+    os.utime(corpus / "operator 1" / "img_01.tif", ns=(10**18, 10**18))
+    index = _run(corpus, place)
+    assert _image_of(index)["operator 1/img_01.tif"] == 30
+    assert not read_images(index.read(), "present")["present"][before]
+
+
+def test_many_files_gone_end_the_run_and_change_nothing(corpus: Path, place: Path) -> None:
+    before = _run(corpus, place).commit
+    shutil.rmtree(corpus / "operator 2")
+    with pytest.raises(RemovalsError, match="10 of 30 files"):
+        _run(corpus, place)
+    assert open_index(place).commit == before
+    status = _status(_run(corpus, place, accept_removals=True))
+    assert sum(word == "gone" for word in status.values()) == 10
+
+
+def test_a_folder_that_cannot_be_listed_marks_nothing_as_gone(
+    corpus: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _run(corpus, place)
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if os.fspath(path).endswith("operator 2"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    status = _status(_run(corpus, place))
+    assert "gone" not in status.values()
+    assert status["operator 2"] == "unreadable"
+
+
+def test_no_image_at_all_is_an_error_that_says_why(tmp_path: Path, place: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    with pytest.raises(EmptyCorpusError, match="no files"):
+        _run(tmp_path / "corpus", place)
+    (tmp_path / "corpus" / "notes.txt").write_text("nothing here")
+    with pytest.raises(EmptyCorpusError, match="not an image"):
+        _run(tmp_path / "corpus", place)
+
+
+def test_another_corpus_on_the_same_index_is_refused(corpus: Path, place: Path, tmp_path: Path) -> None:
+    _run(corpus, place)
+    _write(tmp_path / "other" / "x.tif", 1)
+    with pytest.raises(UsageError, match="belongs to the corpus"):
+        _run(tmp_path / "other", place)
+
+
+def test_tiff_and_jpeg_are_one_picture_and_the_tiff_stands_for_it(corpus: Path, place: Path) -> None:
+    cv2.imwrite(str(corpus / "operator 0" / "A jpeg.jpg"), _picture(5))
+    index = _run(corpus, place)
+    images, image_of = read_images(index.read()), _image_of(index)
+    jpeg, tiff = image_of["operator 0/A jpeg.jpg"], image_of["operator 2/img_05.tif"]
+    assert images["picture"][jpeg] == images["picture"][tiff] == tiff
+    duplicates = read_table(index.read(), "duplicates")
+    assert sorted(duplicates["image"].tolist()) == sorted([jpeg, tiff])
+    assert set(duplicates["relation"].tolist()) == {"same_picture"}
+
+
+def test_a_representative_is_kept_while_it_is_there(corpus: Path, place: Path) -> None:
+    """A TIFF that arrives after its JPG does not take over from it; when the JPG goes, it does."""
+    jpeg = corpus / "operator 0" / "first.jpg"
+    cv2.imwrite(str(jpeg), _picture(77))
+    index = _run(corpus, place)
+    row = _image_of(index)["operator 0/first.jpg"]
+    _write(corpus / "operator 0" / "later.tif", 77)
+    index = _run(corpus, place)
+    later = _image_of(index)["operator 0/later.tif"]
+    assert read_images(index.read())["picture"][[row, later]].tolist() == [row, row]
+    jpeg.unlink()
+    index = _run(corpus, place)
+    assert read_images(index.read())["picture"][later] == later
+
+
+def _labelled(corpus: Path, tmp_path: Path) -> Path:
+    labels = tmp_path / "labels"
+    for name, seeds in {"Fibres/bundle": (0, 1), "Fibres/single": (2,), "Tips": (3, 4)}.items():
+        for seed in seeds:
+            (labels / name).mkdir(parents=True, exist_ok=True)
+            shutil.copy(corpus / f"operator {seed % 3}" / f"img_{seed:02d}.tif", labels / name / f"{seed}.tif")
+    return labels
+
+
+def test_labels_are_matched_by_bytes_and_by_pixels(corpus: Path, place: Path, tmp_path: Path) -> None:
+    labels = _labelled(corpus, tmp_path)
+    cv2.imwrite(str(labels / "Tips" / "the same pixels.png"), _picture(9))
+    cv2.imwrite(str(labels / "Tips" / "unknown.tif"), _picture(500))
+    shutil.copy(labels / "Tips" / "3.tif", labels / "Tips" / "3 again.tif")
+    shutil.copy(labels / "Tips" / "4.tif", labels / "Fibres" / "single" / "4.tif")
+    index = _run(corpus, place, load_recipe(overrides={"labels.sets": {"classes": str(labels)}}))
+    group = index.read()["labels/classes"]
+    counts = {
+        name: group.attrs[name] for name in ("files", "unique", "matched", "unmatched", "repeated", "contradictory")
+    }
+    assert counts == {"files": 9, "unique": 7, "matched": 6, "unmatched": 1, "repeated": 2, "contradictory": 1}
+    table = read_table(index.read(), "labels/classes")
+    image_of = _image_of(index)
+    found = dict(
+        zip(
+            table["images"].tolist(),
+            zip(table["label"].tolist(), table["contradictory"].tolist(), strict=True),
+            strict=True,
+        )
+    )
+    assert found[image_of["operator 0/img_00.tif"]] == ("Fibres/bundle", False)
+    assert found[image_of["operator 0/img_09.tif"]] == ("Tips", False)
+    assert found[image_of["operator 1/img_04.tif"]] == ("Fibres/single; Tips", True)
+
+
+def test_labels_from_a_csv(corpus: Path, place: Path, tmp_path: Path) -> None:
+    csv = corpus / "labels.csv"
+    csv.write_text("file,category\noperator 0/img_00.tif,Tips\noperator 1/img_01.tif,Fibres\nnot there.tif,Tips\n")
+    index = _run(corpus, place, load_recipe(overrides={"labels.sets": {"mine": str(csv)}}))
+    table = read_table(index.read(), "labels/mine")
+    image_of = _image_of(index)
+    assert dict(zip(table["images"].tolist(), table["label"].tolist(), strict=True)) == {
+        image_of["operator 0/img_00.tif"]: "Tips",
+        image_of["operator 1/img_01.tif"]: "Fibres",
+    }
+
+
+def test_a_csv_of_files_that_are_not_there_says_so(corpus: Path, place: Path, tmp_path: Path) -> None:
+    csv = tmp_path / "labels.csv"
+    csv.write_text("file,label\nnope1.tif,Tips\nnope2.tif,Fibres\n")
+    recipe = load_recipe(overrides={"labels.sets": {"mine": str(csv)}})
+    index = _run(corpus, place, recipe)
+    group = index.read()["labels/mine"]
+    counts = {name: group.attrs[name] for name in ("files", "unique", "matched", "unmatched", "repeated")}
+    assert counts == {"files": 2, "unique": 0, "matched": 0, "unmatched": 2, "repeated": 0}
+    context = Context(index.read(), recipe, Corpus(str(corpus), recipe.corpus))
+    assert labels.plan(context) is None
+    assert "nothing of the set mine" in context.notes[0]
+
+
+@pytest.mark.parametrize("text", ["name,kind\na,b\n", ""])
+def test_a_csv_without_its_columns_is_refused(text: str, corpus: Path, place: Path, tmp_path: Path) -> None:
+    csv = tmp_path / "labels.csv"
+    csv.write_text(text)
+    with pytest.raises(UsageError, match="needs a column named"):
+        _run(corpus, place, load_recipe(overrides={"labels.sets": {"mine": str(csv)}}))
+
+
+def test_changed_labels_are_matched_again(corpus: Path, place: Path, tmp_path: Path) -> None:
+    labels = _labelled(corpus, tmp_path)
+    recipe = load_recipe(overrides={"labels.sets": {"classes": str(labels)}})
+    before = _run(corpus, place, recipe).commit
+    assert _run(corpus, place, recipe).commit == before
+    shutil.move(labels / "Tips" / "3.tif", labels / "Fibres" / "single" / "3.tif")
+    index = _run(corpus, place, recipe)
+    table = read_table(index.read(), "labels/classes")
+    found = dict(zip(table["images"].tolist(), table["label"].tolist(), strict=True))
+    assert found[_image_of(index)["operator 0/img_03.tif"]] == "Fibres/single"

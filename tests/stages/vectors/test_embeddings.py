@@ -1,0 +1,103 @@
+"""Backbones beside the autoencoder, networks that are kept, and weights that cannot be had."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.config import load_recipe
+from pipeline.corpus.source import Corpus
+from pipeline.engine import EngineChoice
+from pipeline.errors import UsageError, WeightsError
+from pipeline.index.store import Index, open_index
+from pipeline.job import open_runner, run_stages
+from pipeline.progress import Silent
+
+STAGES = ("walk", "pair", "scale", "pixels", "embed", "autoencode")
+
+TWO_SETS = """
+[pixels]
+size = 32
+[[embed]]
+name = "own"
+model = "autoencoder"
+epochs = 1
+input_size = 32
+[[embed]]
+name = "backbone"
+model = "test_resnet"
+weights = "random"
+views = "square"
+runtime = "torch"
+[[autoencode]]
+name = "short"
+vectors = "backbone"
+layers = [6, 3]
+epochs = 1
+pretrain_epochs = 1
+"""
+
+
+def _run(demo: Path, place: Path, text: str, *assignments: str) -> Index:
+    recipe = load_recipe("test", builtin={"test": text}, assignments=assignments)
+    corpus = Corpus(str(demo / "corpus"), recipe.corpus)
+    with open_runner(corpus, place, recipe, engines=EngineChoice.parse("local"), listener=Silent()) as runner:
+        run_stages(runner, STAGES)
+    return open_index(place)
+
+
+@pytest.fixture(scope="module")
+def index(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sets of embeddings and a code of the second."""
+    place = tmp_path_factory.mktemp("embeddings") / "index"
+    _run(demo, place, TWO_SETS)
+    return place
+
+
+def test_each_set_has_vectors_of_its_own(index: Path) -> None:
+    root = open_index(index).read()
+    done = np.asarray(root["embeddings/own/key"][:]) != 0
+    for name, width in (("embeddings/own", 64), ("codes/short", 3)):
+        assert root[f"{name}/vectors"].shape == (len(done), width)
+    for name in ("embeddings/own", "embeddings/backbone", "codes/short"):
+        vectors = np.asarray(root[f"{name}/vectors"][:])
+        assert np.isfinite(vectors[done]).all()
+        assert np.isnan(vectors[~done]).all()
+        if name.startswith("embeddings/"):  # a network of one epoch may give two pictures one short code
+            assert len(np.unique(vectors[done], axis=0)) == done.sum()
+
+
+def test_nothing_is_trained_or_embedded_twice(index: Path, demo: Path) -> None:
+    before = open_index(index).commit
+    assert _run(demo, index, TWO_SETS).commit == before
+
+
+def test_another_seed_embeds_that_set_again_and_no_other(index: Path, demo: Path) -> None:
+    before = open_index(index).read()
+    kept = np.asarray(before["embeddings/own/vectors"][:])
+    old = np.asarray(before["embeddings/backbone/vectors"][:])
+    after = _run(demo, index, TWO_SETS, "embed.backbone.seed=7").read()
+    np.testing.assert_array_equal(np.asarray(after["embeddings/own/vectors"][:]), kept)
+    assert not np.array_equal(np.asarray(after["embeddings/backbone/vectors"][:]), old, equal_nan=True)
+    assert len(list(after["networks/short"].array_keys())) == 2, "the older network is kept beside the new one"
+
+
+def test_a_missing_file_of_weights_ends_the_run_before_it_begins(demo: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="do not exist"):
+        _run(demo, tmp_path / "index", TWO_SETS, "embed.backbone.weights=nowhere/weights.safetensors")
+    assert not (tmp_path / "index").exists()
+
+
+def test_weights_that_are_none_end_in_a_sentence(demo: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(b"these are no weights")
+    with pytest.raises(WeightsError, match=r"weights\.safetensors"):
+        _run(demo, tmp_path / "index", TWO_SETS, f"embed.backbone.weights={weights}")
+
+
+def test_a_gpu_that_is_not_there_ends_in_a_sentence(demo: Path, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(UsageError, match="sees no GPU here"):
+        _run(demo, tmp_path / "index", TWO_SETS, "embed.own.device=cuda")
