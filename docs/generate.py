@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from docs.columns import COLUMNS, TABLES
 from jobs.catalogue import OWN_COMMAND, STAGES, SUMMARIES
 from jobs.main import cli
 from jobs.recipes import builtin_recipes
-from pipeline.config import Recipe
+from pipeline.clustering_methods.base import MethodSettings
+from pipeline.clustering_methods.registry import METHODS
+from pipeline.config import ClusterSettings, Recipe
 from pipeline.config.loading import load_recipe
 from pipeline.deployment.settings import KubernetesSettings, SlurmSettings
 from pipeline.index.memory import empty_root
@@ -38,13 +40,28 @@ def recipes() -> str:
         heading = f"[[{stage}]]" if listed else f"[{stage}]"
         about = " ".join((model.__doc__ or "").split())
         lines += ["", f"## `{heading}`", "", about + (" There may be several, told apart by `name`." if listed else "")]
-        lines += ["", "| setting | default | what it may be | meaning |", "|---|---|---|---|"]
-        schema = model.model_json_schema()["properties"]
-        for name, setting in model.model_fields.items():
+        lines += _settings_table(model)
+        if model is ClusterSettings:
+            lines += _methods()
+    return "\n".join(lines) + "\n"
+
+
+def _methods() -> Iterator[str]:
+    """The settings of every clustering method."""
+    for entry in METHODS:
+        yield from ("", f'### `{{method = "{entry.name}"}}` in `cluster.methods`', "")
+        yield " ".join((entry.settings.__doc__ or "").split())
+        yield from _settings_table(entry.settings, without=("method",))
+
+
+def _settings_table(model: type[BaseModel], *, without: Sequence[str] = ()) -> Iterator[str]:
+    yield from ("", "| setting | default | what it may be | meaning |", "|---|---|---|---|")
+    schema = model.model_json_schema()["properties"]
+    for name, setting in model.model_fields.items():
+        if name not in without:
             default = _cell(_toml(setting.get_default(call_default_factory=True)))
             allowed = _cell(_allowed(schema[name]))
-            lines.append(f"| `{name}` | {default} | {allowed} | {_sentence(setting.description)} |")
-    return "\n".join(lines) + "\n"
+            yield f"| `{name}` | {default} | {allowed} | {_sentence(setting.description)} |"
 
 
 _RECIPES_INTRODUCTION = [
@@ -68,7 +85,12 @@ def _settings_of(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _toml(value: Any) -> str:
-    return json.dumps(value, default=list, ensure_ascii=False)
+    return json.dumps(value, default=_plain, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    """A method with all its defaults is written by its name."""
+    return value.label if isinstance(value, MethodSettings) else list(value)
 
 
 def _cell(text: str) -> str:
@@ -77,6 +99,8 @@ def _cell(text: str) -> str:
 
 def _allowed(schema: dict[str, Any]) -> str:
     """What a setting may be, in a few words."""
+    if "oneOf" in schema:
+        return "name of a method, or a table of its settings"
     if "enum" in schema:
         return ", ".join(map(_toml, schema["enum"]))
     kind = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,6 +113,12 @@ def s3_endpoint() -> Iterator[str]:
     finally:
         server.kill()
         server.wait()
+
+
+@pytest.fixture
+def s3_prefix(s3_endpoint: str) -> str:
+    """A URL under which nothing is yet."""
+    return f"s3://semcorpus/{uuid.uuid4().hex}"
 
 
 def _make_bucket(endpoint: str, name: str, server: "subprocess.Popen[bytes]") -> None:

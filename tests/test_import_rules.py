@@ -24,7 +24,7 @@ def test_a_kernel_that_imports_dask_is_found(tmp_path: Path) -> None:
         (tmp_path / package).symlink_to(ROOT / package, target_is_directory=True)
     (tmp_path / "pipeline").unlink()
     _copy_package(ROOT / "pipeline", tmp_path / "pipeline")
-    kernel = tmp_path / "pipeline" / "kernels" / "distances.py"
+    kernel = tmp_path / "pipeline" / "kernels" / "dimension" / "label_distances.py"
     text = kernel.read_text()
     kernel.unlink()
     kernel.write_text("import dask\n" + text)

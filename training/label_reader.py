@@ -8,13 +8,13 @@
 
 FONTS is a text file with a font's path a line, repeated where it shall be drawn more often. A run takes as many steps
 as its crops make and is repeated exactly with the same seed on the same machine; the last two, of 3,125 steps each,
-brought rough specimens and the second crop of `pipeline.imaging.scale.labels.faint_print` (five minutes of one core for the steps,
-seven for the crops, with seeds of their own). The weights that come with the package were made from Debian's packages:
-the first network from Liberation, FreeFont, Roboto, Carlito, Hack, Inconsolata, Cantarell, Noto, Nimbus and DejaVu;
-the other one set out from it with these and Arimo, Tahoma and MS Sans Serif as Wine brings them, IPA, VL and Takao
-Gothic, TeX Gyre, Inter, Oxygen, Play, B612, Andika, Cabin, Dosis, Fira Code, JetBrains Mono, Linux Biolinum, Tuffy and
-others. STIX, slanted DejaVu, bold DejaVu Sans Mono, Lato, Open Sans, FreeSerif and Century Schoolbook were kept apart
-from both to measure with.
+brought rough specimens and the second crop of `pipeline.imaging.scale.labels.faint_print` (five minutes of one core for
+the steps, seven for the crops, with seeds of their own). The weights that come with the package were made from Debian's
+packages: the first network from Liberation, FreeFont, Roboto, Carlito, Hack, Inconsolata, Cantarell, Noto, Nimbus and
+DejaVu; the other one set out from it with these and Arimo, Tahoma and MS Sans Serif as Wine brings them, IPA, VL and
+Takao Gothic, TeX Gyre, Inter, Oxygen, Play, B612, Andika, Cabin, Dosis, Fira Code, JetBrains Mono, Linux Biolinum,
+Tuffy and others. STIX, slanted DejaVu, bold DejaVu Sans Mono, Lato, Open Sans, FreeSerif and Century Schoolbook were
+kept apart from both to measure with.
 """
 
 import argparse

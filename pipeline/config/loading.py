@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from pipeline.config.recipe import Recipe
+from pipeline.clustering_methods.registry import METHODS
+from pipeline.config.recipe import ClusterSettings, Recipe
 from pipeline.errors import RecipeError
 
 
@@ -84,7 +85,7 @@ def recipe_to_toml(recipe: Recipe) -> str:
 def _validate(tables: Mapping[str, Any], source: str) -> Recipe:
     """Validate without conversions: as JSON, since only from JSON does a strict model take arrays for tuples."""
     try:
-        text = json.dumps(_with_lists(tables), default=str, ensure_ascii=False).encode()
+        text = json.dumps(_with_methods(_with_lists(tables)), default=str, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise RecipeError(
             f"The recipe {source} does not validate: a setting holds bytes that are not UTF-8 text "
@@ -99,6 +100,36 @@ def _validate(tables: Mapping[str, Any], source: str) -> Recipe:
 def _with_lists(tables: Mapping[str, Any]) -> dict[str, Any]:
     """A single table stands for a list of one, so that ``[embed]`` and ``[[embed]]`` are both accepted."""
     return {k: [v] if k in _LISTED and isinstance(v, dict) else v for k, v in tables.items()}
+
+
+def _with_methods(tables: dict[str, Any]) -> dict[str, Any]:
+    """In ``cluster.methods`` a name stands for the method with its defaults.
+
+    Recipes of indexes of format 1 hold two settings beside ``methods`` that are now those of a method.
+    """
+    cluster = tables.get("cluster")
+    if not isinstance(cluster, dict):
+        return tables
+    kept = {key: value for key, value in cluster.items() if key not in _FORMER}
+    former = [(*_FORMER[key], cluster[key]) for key in _FORMER if key in cluster]
+    methods = kept.get("methods")
+    if former and methods is None:
+        methods = [settings.method for settings in ClusterSettings().methods]
+    if isinstance(methods, list):
+        kept["methods"] = [_method_table(entry, former) for entry in methods]
+    return {**tables, "cluster": kept}
+
+
+def _method_table(entry: Any, former: Sequence[tuple[str, str, Any]]) -> Any:
+    if not isinstance(entry, str):
+        return entry
+    return {"method": entry} | {name: value for method, name, value in former if method == entry}
+
+
+_FORMER = {
+    "density_neighbours": ("density_peaks", "density_neighbours"),
+    "max_hierarchical": ("ward", "max_points"),
+}
 
 
 _LISTED = ("embed", "autoencode")  # stages that a recipe may hold several of, told apart by their names
@@ -223,11 +254,14 @@ def _model_at(model: type[BaseModel], where: Sequence[Any]) -> type[BaseModel] |
     """The settings class that the keys ``where`` lead to."""
     for part in where:
         found = model.model_fields.get(str(part))
-        inner = _settings_class(found.annotation) if found else None
+        inner = _settings_class(found.annotation) if found else _METHOD_SETTINGS.get(str(part))
         if inner is None:
             return None
         model = inner
     return model
+
+
+_METHOD_SETTINGS = {entry.name: entry.settings for entry in METHODS}
 
 
 def _settings_class(annotation: Any) -> type[BaseModel] | None:

@@ -2,18 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
+from pipeline.clustering_methods.base import MethodSettings
+from pipeline.clustering_methods.density_peaks import DensityPeaksSettings
+from pipeline.clustering_methods.kmeans import KMeansSettings
+from pipeline.clustering_methods.registry import AnyMethod
+from pipeline.clustering_methods.ward import WardSettings
 from pipeline.config.packaged_weights import PACKAGED_WEIGHTS
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
-Share = Annotated[float, Field(gt=0, le=1)]
-
-
-class Settings(BaseModel):
-    """Base of all settings: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+from pipeline.settings import Name, Settings, Share
 
 
 class CorpusSettings(Settings):
@@ -213,11 +210,20 @@ class DimensionSettings(Settings):
 class ClusterSettings(Settings):
     """Clusterings of every set of vectors."""
 
-    methods: tuple[Literal["kmeans", "density_peaks", "ward"], ...] = ("kmeans", "density_peaks", "ward")
+    methods: tuple[AnyMethod, ...] = Field(
+        (KMeansSettings(), DensityPeaksSettings(), WardSettings()),
+        description='methods by name, or with settings of their own: `{method = "density_peaks", k = [7]}`',
+    )
     k: tuple[Annotated[int, Field(ge=2)], ...] = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30, 50)
-    density_neighbours: PositiveInt = Field(20, description="neighbours that the density of a point rests on")
-    max_hierarchical: PositiveInt = Field(60_000, description="Ward is left out, in words, above so many pictures")
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> "ClusterSettings":
+        labels = [method.label for method in self.methods]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ValueError(f"methods: two of them are called {twice[0]!r}; give one of them a name")
+        return self
 
 
 class AgreeSettings(Settings):
@@ -271,16 +277,8 @@ class Recipe(Settings):
             raise ValueError(
                 f"two sets of vectors share the name {twice[0]!r}; every embed and autoencode needs its own"
             )
-        if "density_peaks" in self.cluster.methods and self.neighbours.metric != "euclidean":
-            raise ValueError(
-                "density_peaks rests on Euclidean neighbours: leave it out of cluster.methods, or set "
-                'neighbours.metric = "euclidean"'
-            )
-        if "density_peaks" in self.cluster.methods and self.neighbours.k < self.cluster.density_neighbours:
-            raise ValueError(
-                f"neighbours.k is {self.neighbours.k}, fewer than the {self.cluster.density_neighbours} of "
-                "cluster.density_neighbours that Density Peaks rests on; raise the one or lower the other"
-            )
+        for method in self.cluster.methods:
+            self._check_method(method)
         embeddings = {settings.name for settings in self.embed}
         for code in self.autoencode:
             if code.vectors not in embeddings:
@@ -288,6 +286,24 @@ class Recipe(Settings):
                     f"autoencode.vectors: {code.vectors!r} is none of the embeddings ({', '.join(sorted(embeddings))})"
                 )
         return self
+
+    def _check_method(self, method: MethodSettings) -> None:
+        unknown = sorted(set(method.vectors) - set(self.vector_sets))
+        if unknown:
+            raise ValueError(
+                f"cluster.methods: {method.label} is to cluster {unknown[0]!r}, which is none of the sets of vectors "
+                f"({', '.join(self.vector_sets)})"
+            )
+        if method.neighbours_needed and self.neighbours.metric != "euclidean":
+            raise ValueError(
+                f"{method.label} rests on Euclidean neighbours: leave it out of cluster.methods, or set "
+                'neighbours.metric = "euclidean"'
+            )
+        if method.neighbours_needed > self.neighbours.k:
+            raise ValueError(
+                f"neighbours.k is {self.neighbours.k}, fewer than the {method.neighbours_needed} that {method.label} "
+                "rests on; raise the one or lower the other"
+            )
 
     @property
     def vector_sets(self) -> tuple[str, ...]:

@@ -17,9 +17,10 @@ from pipeline.index.tables import read_table
 from pipeline.operations.expiring import parse_age
 from pipeline.operations.remembered import stored_recipe
 from pipeline.records import SCALE_STATUSES_WITH_VALUE
+from pipeline.stages.clustering.stored import group_of, stored_clusterings
 from pipeline.stages.files.ledger import hex_md5, read_files, read_images
 from pipeline.stages.neighbours.tables import neighbours_group
-from pipeline.stages.result_keys import clusters_group
+from pipeline.stages.vectors.sets import vector_sets
 
 _FAILED = frozenset({"corrupt", "unsupported", "unreadable", "too_large"})
 _MOST_NAMED = 20  # files or clusters that the Markdown names; the figures count all
@@ -253,16 +254,13 @@ def _scales(root: zarr.Group, pictures: NDArray[np.int64]) -> dict[str, int]:
 def _growth(before: zarr.Group, after: zarr.Group, recipe: Recipe) -> tuple[Growth, ...]:
     """Of each method the clustering with the middle k: of all of them the list would say the same many times."""
     found: list[Growth] = []
-    for vectors in recipe.vector_sets:
-        for method in recipe.cluster.methods:
-            group = clusters_group(vectors, method)
-            old, new = read_table(before, group, "images", "labels"), read_table(after, group, "images", "labels")
-            if not old or not new or old["labels"].shape[1] != new["labels"].shape[1]:
-                continue
-            ks: Any = after[group].attrs["k"]
-            column = len(ks) // 2
-            name = f"{vectors}-{method}-k{ks[column]}"
-            found += _grown(name, old["images"], old["labels"][:, column], new["images"], new["labels"][:, column])
+    for stored in stored_clusterings(after, recipe):
+        old, new = read_table(before, group_of(stored.part), "images", "labels"), stored.read(after, "images", "labels")
+        if not old or not new or old["labels"].shape[1] != new["labels"].shape[1]:
+            continue
+        middle = stored.clusterings[len(stored.k) // 2]
+        columns = old["labels"][:, middle.column], new["labels"][:, middle.column]
+        found += _grown(middle.name, old["images"], columns[0], new["images"], columns[1])
     return tuple(sorted(found, key=lambda growth: (growth.before - growth.after, growth.clustering, growth.cluster)))
 
 
@@ -273,6 +271,9 @@ def _grown(
     new_images: NDArray[np.int64],
     new: NDArray[np.int64],
 ) -> list[Growth]:
+    """Clusters that have more pictures than the one they come from; pictures in no cluster (-1) count nowhere."""
+    old_images, old = old_images[old >= 0], old[old >= 0]
+    new_images, new = new_images[new >= 0], new[new >= 0]
     _, at_old, at_new = np.intersect1d(old_images, new_images, return_indices=True)
     if not len(at_old):
         return []
@@ -289,18 +290,17 @@ def _grown(
 
 def _drift(root: zarr.Group, recipe: Recipe, pictures: NDArray[np.int64]) -> list[Drift]:
     rows: list[Drift] = []
-    for vectors in recipe.vector_sets:
-        group = root.get(neighbours_group(vectors))
-        images: Any = root.get(f"{clusters_group(vectors, recipe.cluster.methods[0])}/images")
-        if not isinstance(group, zarr.Group) or images is None or images.shape[0] != group["distances"].shape[0]:  # type: ignore[union-attr]
+    for vectors in vector_sets(root, recipe):
+        group = root.get(neighbours_group(vectors.name))
+        if not isinstance(group, zarr.Group) or group["distances"].shape[0] != len(vectors.rows):  # type: ignore[union-attr]
             continue
         nearest = np.asarray(group["distances"][:, 0], np.float64)  # type: ignore[index]
-        fresh = np.isin(np.asarray(images[:]), pictures)
+        fresh = np.isin(vectors.rows, pictures)
         if fresh.any() and not fresh.all():
             older = nearest[~fresh]
             ratio = float(np.median(nearest[fresh]) / max(float(np.median(older)), np.finfo(float).tiny))
             unlike = int(np.sum(nearest[fresh] > np.quantile(older, _UNUSUAL)))
-            rows.append(Drift(vectors, int(fresh.sum()), ratio, unlike))
+            rows.append(Drift(vectors.name, int(fresh.sum()), ratio, unlike))
     return rows
 
 

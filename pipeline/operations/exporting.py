@@ -34,6 +34,7 @@ from pipeline.index.tables import read_table
 from pipeline.operations.remembered import stored_corpus, stored_recipe
 from pipeline.progress import Listener, StageFinished, StageStarted, TaskDone
 from pipeline.runtime.keys import scale_key
+from pipeline.stages.clustering.stored import cluster_labels, find_clustering, stored_clusterings
 from pipeline.stages.files.contents import Contents
 from pipeline.stages.files.ledger import Source, read_images, representatives, sources_of
 from pipeline.stages.selection import done_rows
@@ -55,7 +56,7 @@ class ExportSettings:
     ----------
     kind : {"pairs", "labels", "clusters", "tables"}
     name : str
-        The label set, or the clustering (``lite0-ward-k10``); empty for the other kinds.
+        The label set, or the clustering (``cae-ward-k10``); empty for the other kinds.
     crop_bar : bool
         Cut the data bar off.
     jpeg_quality : int
@@ -158,7 +159,7 @@ def _prepare(out: Path, settings: ExportSettings) -> None:
 
 
 def _items(root: zarr.Group, recipe: Recipe, settings: ExportSettings) -> Iterator[_Item]:
-    folders = _folders(root, settings)
+    folders = _folders(root, recipe, settings)
     rows = representatives(root)
     chosen = rows if folders is None else rows[np.isin(rows, list(folders))]
     tops = _bar_tops(root, recipe) if settings.crop_bar else {}
@@ -166,7 +167,7 @@ def _items(root: zarr.Group, recipe: Recipe, settings: ExportSettings) -> Iterat
         yield _Item(source, "" if folders is None else folders[source.image], tops.get(source.image, -1))
 
 
-def _folders(root: zarr.Group, settings: ExportSettings) -> dict[int, str] | None:
+def _folders(root: zarr.Group, recipe: Recipe, settings: ExportSettings) -> dict[int, str] | None:
     """The folder of each picture that is wanted; None for pairs, which have no folders."""
     if settings.kind == "pairs":
         return None
@@ -178,15 +179,17 @@ def _folders(root: zarr.Group, settings: ExportSettings) -> dict[int, str] | Non
         good = ~table["contradictory"]
         pairs = zip(table["images"][good].tolist(), table["label"][good].tolist(), strict=True)
         return {int(image): folder_name(str(label)) for image, label in pairs}
-    group, _, k = settings.name.rpartition("-k")
-    known = _names(root, "clusters")
-    ks: Any = root[f"clusters/{group}"].attrs["k"] if group in known else []
-    if not k.isdigit() or int(k) not in ks:
-        example = f", for example {known[0]}-k{root[f'clusters/{known[0]}'].attrs['k'][0]}" if known else ""  # type: ignore[index]
+    found = find_clustering(root, recipe, settings.name)
+    if found is None:
+        known = [one.name for stored in stored_clusterings(root, recipe) for one in stored.clusterings]
+        example = f", for example {known[0]}" if known else ""
         raise UsageError(f"There is no clustering {settings.name!r}; name one of the report's{example}.")
-    table = read_table(root, f"clusters/{group}", "images", "labels")
-    labels = table["labels"][:, list(ks).index(int(k))]
-    return {int(i): f"cluster_{c:04d}" for i, c in zip(table["images"].tolist(), labels.tolist(), strict=True)}
+    stored, clustering = found
+    return {image: _cluster_folder(c) for image, c in cluster_labels(stored, root, clustering).items()}
+
+
+def _cluster_folder(cluster: int) -> str:
+    return f"cluster_{cluster:04d}" if cluster >= 0 else "no_cluster"
 
 
 def _names(root: zarr.Group, group: str) -> list[str]:

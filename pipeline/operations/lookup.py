@@ -15,6 +15,7 @@ from pipeline.index.store import Index
 from pipeline.index.tables import read_table
 from pipeline.operations.remembered import stored_corpus, stored_recipe
 from pipeline.runtime.keys import scale_key
+from pipeline.stages.clustering.stored import stored_clusterings
 from pipeline.stages.files.ledger import hex_md5, read_files, read_images
 from pipeline.stages.neighbours.tables import read_neighbours
 from pipeline.stages.scale.rows import ARRAYS as SCALE_ARRAYS
@@ -159,15 +160,15 @@ def _scale(root: zarr.Group, recipe: Recipe, picture: int) -> dict[str, Any]:
 
 
 def _clusters(root: zarr.Group, recipe: Recipe, picture: int) -> dict[str, dict[str, int]]:
+    """The picture's cluster by set of vectors and method, then by k: ``k10``, or ``own`` without a k."""
     found: dict[str, dict[str, int]] = {}
-    for vectors in recipe.vector_sets:
-        for method in recipe.cluster.methods:
-            name = f"{vectors}-{method}"
-            if f"clusters/{name}" in root:
-                table = read_table(root, f"clusters/{name}", "images", "labels")
-                ks: Any = root[f"clusters/{name}"].attrs["k"]
-                for row in np.flatnonzero(table["images"] == picture).tolist():
-                    found[name] = {f"k{k}": int(table["labels"][row, column]) for column, k in enumerate(ks)}
+    for stored in stored_clusterings(root, recipe):
+        table = stored.read(root, "images", "labels")
+        for row in np.flatnonzero(table["images"] == picture).tolist():
+            found[stored.part] = {
+                "own" if one.k is None else f"k{one.k}": int(table["labels"][row, one.column])
+                for one in stored.clusterings
+            }
     return found
 
 

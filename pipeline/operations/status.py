@@ -14,11 +14,12 @@ from pipeline.index.store import Commit, Index
 from pipeline.index.tables import table_length
 from pipeline.operations.remembered import stored_corpus, stored_recipe
 from pipeline.runtime.keys import pixels_key, scale_key
+from pipeline.stages.clustering.stored import is_current as is_clustered
 from pipeline.stages.files.ledger import read_images, representatives
 from pipeline.stages.labels.sets import label_sets
 from pipeline.stages.neighbours.tables import read_neighbours
 from pipeline.stages.report.write import is_current
-from pipeline.stages.result_keys import agreement_parts, cluster_key, clusters_group, dimension_key, stored_keys
+from pipeline.stages.result_keys import agreement_parts, dimension_key, stored_keys
 from pipeline.stages.scale.rows import rows_beside_another_text
 from pipeline.stages.selection import done_rows
 from pipeline.stages.vectors.sets import code_key, embedding_key, vector_sets
@@ -26,7 +27,7 @@ from pipeline.stages.vectors.sets import code_key, embedding_key, vector_sets
 
 @dataclass(frozen=True, slots=True)
 class StageStatus:
-    """One stage, or one of several of its kind (``embed lite0``).
+    """One stage, or one of several of its kind (``embed cae``).
 
     Attributes
     ----------
@@ -130,9 +131,9 @@ def _counts_of_vectors(root: zarr.Group, recipe: Recipe) -> list[tuple[str, int,
         whole(f"dimension {vectors.name}", len(vectors.rows), current)
     for vectors in ready:
         for method in recipe.cluster.methods:
-            group = root.get(clusters_group(vectors.name, method))
-            current = isinstance(group, zarr.Group) and group.attrs.get("key") == cluster_key(recipe, vectors, method)
-            whole(f"cluster {vectors.name}-{method}", len(vectors.rows), current)
+            if method.takes(vectors.name):
+                current = is_clustered(root, recipe, vectors, method)
+                whole(f"cluster {vectors.name}-{method.label}", len(vectors.rows), current)
     scored = stored_keys(root, "agreement", "parts")
     for part, key in agreement_parts(root, recipe, sets).items():
         whole(f"agree {part}", sum(len(found.of_image) for found in sets), scored.get(part) == key)

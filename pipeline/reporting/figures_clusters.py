@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from pipeline.reporting.agreement import REFERENCE_METHODS, best, category_count, scored
+from pipeline.reporting.agreement import REFERENCE_METHODS, best_at_class_count, category_count, scored
 from pipeline.reporting.columns import (
     Tables,
     distinct,
@@ -157,11 +157,11 @@ class Confusion:
 
 
 def best_confusion(tables: Tables) -> Confusion | None:
-    """Return the confusion of the best clustering (the first one in the table if none was scored)."""
+    """Return the confusion of the best clustering at the number of classes, else of the table's first one."""
     table = filled(tables, "confusion")
     if table is None:
         return None
-    found = best(tables)
+    found = best_at_class_count(tables)
     rows = where(table, clustering=found.clustering, set=found.label_set) if found else table.slice(0, 0)
     if rows.num_rows == 0:
         rows = where(table, clustering=texts(table, "clustering")[0], set=texts(table, "set")[0])
@@ -287,11 +287,11 @@ def _name_peaks(
 
 
 def cluster_sizes(tables: Tables) -> bytes | None:
-    """Draw the sizes of the best clustering's clusters, largest first; None without clusters."""
+    """Draw the sizes of the clusters of the best clustering at the number of classes; None without clusters."""
     table = filled(tables, "clusters")
     if table is None:
         return None
-    found = best(tables)
+    found = best_at_class_count(tables)
     rows = where(table, clustering=found.clustering) if found else table.slice(0, 0)
     if rows.num_rows == 0:
         rows = where(table, clustering=texts(table, "clustering")[0])

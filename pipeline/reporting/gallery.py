@@ -58,7 +58,7 @@ class Shown:
 
 
 def shown_clusterings(tables: Tables) -> list[str]:
-    """Return the clusterings to show, best first: the best of each method on each vectors, then the next best.
+    """Return the clusterings to show: that of the headline, the best of each method on each vectors, the next best.
 
     Clusterings without a score follow in the order of the table ``clusterings``.
     """
@@ -67,6 +67,8 @@ def shown_clusterings(tables: Tables) -> list[str]:
         return []
     present = distinct_in(table, "clustering")
     scores = agreement.scored(tables)
+    headline = agreement.best_at_class_count(tables)
+    opened = [headline.clustering] if headline is not None and headline.clustering in present else []
     ranked = distinct(texts(scores, "clustering")) if scores is not None else []
     listed = filled(tables, "clusterings")
     known = texts(listed, "clustering") if listed is not None else []
@@ -75,7 +77,7 @@ def shown_clusterings(tables: Tables) -> list[str]:
     first: dict[tuple[str, str], str] = {}
     for name in order:
         first.setdefault(kind.get(name, ("", name)), name)
-    return distinct([*first.values(), *order])[:MAX_CLUSTERINGS]
+    return distinct([*opened, *first.values(), *order])[:MAX_CLUSTERINGS]
 
 
 def _kinds(table: pa.Table) -> list[tuple[str, str]]:

@@ -201,14 +201,14 @@ def clustering_table(tables: Tables) -> TableView | None:
 
 
 def agreement_table(tables: Tables) -> TableView | None:
-    """Return the scores of real clusterings, best NMI first; the level only where label sets have several."""
+    """Return the scores of real clusterings, best first; the level only where label sets have several."""
     table = agreement.scored(tables)
     if table is None:
         return None
     level = ("level",) if len(set(texts(table, "level"))) > 1 else ()
-    scores = ("k", "n_scored", "nmi", "ari", "homogeneity", "completeness", "accuracy", "hungarian_accuracy")
+    scores = ("k", "n_scored", "nmi", "ami", "ari", "homogeneity", "completeness", "accuracy", "hungarian_accuracy")
     headers = ("clustering", "set", *level, *scores)
-    return _plain({"agreement": table}, "agreement", "Scores, best NMI first", headers, numeric=scores)
+    return _plain({"agreement": table}, "agreement", "Scores, furthest above chance first", headers, numeric=scores)
 
 
 def run_table(tables: Tables) -> TableView | None:

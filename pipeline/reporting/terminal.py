@@ -14,6 +14,7 @@ DAMAGED_STATUSES = ("corrupt", "unreadable", "too_large")
 NOT_RUN = "not run"
 # The fraction of mu values that the 2-NN estimate is usually quoted at.
 QUOTED_FRACTION = 0.9
+AGREEMENT = "NMI at k = classes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,14 @@ def headlines(tables: Tables) -> list[Headline]:
     * Scales read: representative pictures whose scale status carries a value, over all of them.
     * Images embedded: the most images that any vector set is known to hold.
     * Intrinsic dimension: the 2-NN estimate on the most points, at the fraction nearest 0.9.
-    * Best NMI: over all clusterings, label sets and label levels.
+    * NMI at k = classes: of the best clustering into as many clusters as the label set has categories.
     """
     return [
         *_ledger(tables),
         _scales(tables),
         _embedded(tables),
         _dimension(tables),
-        _best_nmi(tables),
+        _agreement(tables),
     ]
 
 
@@ -128,9 +129,19 @@ def _dimension(tables: Tables) -> Headline:
     return Headline(name, f"{value[row]:.1f}{spread}", f"of {wanted}")
 
 
-def _best_nmi(tables: Tables) -> Headline:
-    found = agreement.best(tables)
-    if found is None:
-        return Headline("Best NMI", NOT_RUN if filled(tables, "agreement") is None else "not defined")
+def _agreement(tables: Tables) -> Headline:
+    found, overall = agreement.best_at_class_count(tables), agreement.best(tables)
+    if found is None or overall is None:
+        return Headline(AGREEMENT, NOT_RUN if filled(tables, "agreement") is None else "not defined")
     level = f", level {found.level}" if found.level else ""
-    return Headline("Best NMI", f"{found.nmi:.3f}", f"{found.clustering} with labels {found.label_set}{level}")
+    count, of = (f"the {found.categories:,} ", "of ") if found.categories else ("", "")
+    notes = [f"{found.clustering} with {count}labels {of}{found.label_set}{level}"]
+    if found.ami <= agreement.NO_BETTER_THAN_CHANCE:
+        notes.append("no better than chance")
+    if overall.clustering != found.clustering:
+        notes.append(f"furthest above chance: {overall.clustering}, NMI {overall.nmi:.3f}")
+    return Headline(AGREEMENT, f"{found.nmi:.3f}{_adjusted(found.ami)}", "; ".join(notes))
+
+
+def _adjusted(ami: float) -> str:
+    return f" (AMI {ami:.3f})" if np.isfinite(ami) else ""

@@ -22,7 +22,7 @@ VERSIONS = {
     "neighbours": 3,
     "dimension": 2,
     "cluster": 1,
-    "agree": 2,
+    "agree": 3,
 }
 
 

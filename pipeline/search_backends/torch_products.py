@@ -1,8 +1,8 @@
 """Neighbours with Torch, on a GPU where there is one: its products list candidates, float64 on the CPU decides.
 
 A `TorchSearch` is a plain object: an actor holds one, and so does a loop. What comes out are the bits of
-`pipeline.kernels.neighbours.certified_search`, since the lists only say what is worth evaluating, and what they cannot prove is
-searched in full.
+`pipeline.kernels.neighbours.certified_search`, since the lists only say what is worth evaluating, and what they cannot
+prove is searched in full.
 """
 
 from collections.abc import Iterator
@@ -51,7 +51,8 @@ class TorchSearch:
     def __call__(
         self, vectors: Vectors, k: int, split: int | None = None, reach: NDArray[np.float64] | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Find the ``k`` nearest rows of every row: see `pipeline.kernels.neighbours.certified_search.certified_neighbours`."""
+        """Find the ``k`` nearest rows of every row: see
+        `pipeline.kernels.neighbours.certified_search.certified_neighbours`."""
         frame = find_frame(vectors)
         bounds = full_rows(vectors, frame)
         n_rows = len(vectors)

@@ -5,8 +5,9 @@ from typing import Any
 
 import zarr
 
-from pipeline.config import ClusterSettings, Recipe
+from pipeline.config import Recipe
 from pipeline.runtime.keys import stage_key
+from pipeline.stages.clustering.stored import stored_clusterings
 from pipeline.stages.labels.sets import LabelSet
 from pipeline.stages.neighbours.tables import neighbours_key
 from pipeline.stages.vectors.sets import VectorSet
@@ -20,21 +21,6 @@ def dimension_key(recipe: Recipe, vectors: VectorSet, sets: Sequence[LabelSet]) 
     return stage_key("dimension", recipe.dimension.model_dump(), neighbours_key(recipe, vectors), *labels)
 
 
-def cluster_key(recipe: Recipe, vectors: VectorSet, method: str) -> int:
-    """Key of the clusterings of a set of vectors by a method."""
-    return stage_key("cluster", _relevant(recipe.cluster, method), method, vectors.content)
-
-
-def _relevant(settings: ClusterSettings, method: str) -> dict[str, Any]:
-    fields = {"kmeans": {"k", "seed"}, "density_peaks": {"k", "density_neighbours"}, "ward": {"k"}}[method]
-    return settings.model_dump(include=fields)
-
-
-def clusters_group(vectors: str, method: str) -> str:
-    """Group of the clusterings of a set of vectors by a method."""
-    return f"clusters/{vectors}-{method}"
-
-
 def agreement_parts(root: zarr.Group, recipe: Recipe, sets: Sequence[LabelSet]) -> dict[str, int]:
     """Every part of the agreement that the recipe asks for and the index can give, with its key.
 
@@ -45,12 +31,8 @@ def agreement_parts(root: zarr.Group, recipe: Recipe, sets: Sequence[LabelSet]) 
         return {}
     settings, keys = recipe.agree.model_dump(), [found.key for found in sets]
     parts = {}
-    for vectors in recipe.vector_sets:
-        for method in recipe.cluster.methods:
-            group = root.get(clusters_group(vectors, method))
-            if isinstance(group, zarr.Group):
-                key: Any = group.attrs["key"]
-                parts[f"{vectors}-{method}"] = stage_key("agree", settings, vectors, method, int(key), *keys)
+    for stored in stored_clusterings(root, recipe):
+        parts[stored.part] = stage_key("agree", settings, stored.vectors, stored.label, stored.key, *keys)
     if recipe.agree.reference_curves and parts:
         for found in sets:
             parts[REFERENCES + found.name] = stage_key("agree", settings, *recipe.cluster.k, found.key)

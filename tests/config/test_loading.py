@@ -207,3 +207,37 @@ def test_a_written_recipe_names_every_setting() -> None:
     tables = tomllib.loads(recipe_to_toml(Recipe()))
     assert set(tables) == set(Recipe.model_fields)
     assert set(tables["embed"][0]) == set(EmbedSettings.model_fields)
+
+
+def test_a_method_is_a_name_or_a_table() -> None:
+    """Both ways are written back as what they are read from."""
+    methods = 'cluster.methods=["kmeans", {method = "density_peaks", k = [7], density_neighbours = 12}]'
+    recipe = load_recipe(assignments=[methods, "cluster.k=[3]"])
+    assert [settings.label for settings in recipe.cluster.methods] == ["kmeans", "density_peaks"]
+    assert [settings.counts(recipe.cluster.k) for settings in recipe.cluster.methods] == [(3,), (7,)]
+    assert recipe.cluster.methods[1].neighbours_needed == 12
+    assert load_recipe("own", builtin={"own": recipe_to_toml(recipe)}) == recipe
+
+
+def test_settings_that_became_a_methods_are_read_from_old_indexes() -> None:
+    text = "[cluster]\nmax_hierarchical = 5\ndensity_neighbours = 11"
+    methods = {method.method: method for method in load_recipe("old", builtin={"old": text}).cluster.methods}
+    assert methods["ward"].max_points == 5
+    assert methods["density_peaks"].neighbours_needed == 11
+    assert set(methods) == {"kmeans", "density_peaks", "ward"}
+
+
+@pytest.mark.parametrize(
+    ("methods", "words"),
+    [
+        ('[{method = "ward", kk = 3}]', ["cluster.methods.ward.kk", "'k'"]),
+        ('[{method = "kmeans", k = [1]}]', ["cluster.methods.kmeans.k", "2"]),
+        ('["ward", "ward"]', ["two of them are called 'ward'"]),
+        ('[{method = "ward", vectors = ["x"]}]', ["'x'", "sets of vectors"]),
+        ('[{method = "density_peaks", density_neighbours = 200}]', ["neighbours.k is 100", "density_peaks"]),
+    ],
+)
+def test_a_wrong_method_is_refused_with_the_right_one(methods: str, words: list[str]) -> None:
+    with pytest.raises(RecipeError) as refused:
+        load_recipe(assignments=[f"cluster.methods={methods}"])
+    assert all(word in str(refused.value) for word in words)

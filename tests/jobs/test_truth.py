@@ -32,7 +32,7 @@ CONTRACT = {
     "autoencoders": "codes vectors layers tied activation phase epoch train_loss test_loss",
     "clusterings": "clustering vectors method k settings n_images n_clusters seconds",
     "clusters": "clustering image md5 cluster density delta is_center",
-    "agreement": "clustering vectors method k set level n_scored nmi ari homogeneity completeness accuracy",
+    "agreement": "clustering vectors method k set level n_scored nmi ami ari homogeneity completeness accuracy",
     "confusion": "clustering set label cluster count",
     "runs": "commit stage settings started seconds items workers cpu_seconds peak_memory_bytes",
 }

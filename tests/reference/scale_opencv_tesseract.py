@@ -1,8 +1,8 @@
 """The scale as it is usually read: contours of the stripe and the line by OpenCV, the text by Tesseract.
 
 Written after the published way (stripe, longest line in it, OCR of what is near, a regular expression), plainly and
-without the cares of `pipeline.imaging.scale.reading`. A process of ``tesseract`` for each picture, as pytesseract does it, or
-the library in this process, as tesserocr does it.
+without the cares of `pipeline.imaging.scale.reading`. A process of ``tesseract`` for each picture, as pytesseract does
+it, or the library in this process, as tesserocr does it.
 """
 
 import re

@@ -12,7 +12,7 @@ NAMES = [
     "Scales read",
     "Images embedded",
     "Intrinsic dimension",
-    "Best NMI",
+    "NMI at k = classes",
 ]
 
 
@@ -62,7 +62,7 @@ def test_values_by_hand() -> None:
         ("Scales read", "50% (1 of 2 pictures)"),
         ("Images embedded", "100"),
         ("Intrinsic dimension", "9.7 ± 0.1 (of x)"),
-        ("Best NMI", "0.620 (ward-k3 with labels categories)"),
+        ("NMI at k = classes", "0.620 (ward-k3 with labels categories)"),
     ]
 
 
@@ -83,8 +83,32 @@ def test_undefined_values_are_said_to_be_so() -> None:
         tables[name] = tables[name].set_column(place, column, pa.array([float("nan")] * rows))
     values = {item.name: item.value for item in headlines(tables)}
     assert values["Intrinsic dimension"] == "not defined"
-    assert values["Best NMI"] == "not defined"
+    assert values["NMI at k = classes"] == "not defined"
 
 
 def test_made_set_gives_every_value(tables: dict[str, pa.Table]) -> None:
     assert [name for name, value in summary_rows(tables) if value and value != NOT_RUN] == NAMES
+
+
+def test_more_clusters_than_classes_are_no_better_agreement() -> None:
+    """The headline is at the number of classes; what splits more is named only where it is further above chance."""
+    tables = small_tables()
+    tables["labels"] = pa.table(
+        {"set": ["categories"] * 3, "image": [0, 1, 2], "label": ["a", "b", "c"], "contradictory": [False] * 3}
+    )
+    scores = {
+        "clustering": ["ward-k3", "ward-k50", "kmeans-k50", "kmeans-k3"],
+        "vectors": ["x"] * 4,
+        "method": ["ward", "ward", "kmeans", "kmeans"],
+        "k": [3, 50, 50, 3],
+        "set": ["categories"] * 4,
+        "level": [1] * 4,
+        "nmi": [0.6, 0.9, 0.8, 0.5],
+        "ami": [0.55, 0.2, 0.6, 0.4],
+    }
+    tables["agreement"] = pa.table(scores)
+    found = {item.name: item for item in headlines(tables)}["NMI at k = classes"]
+    assert found.value == "0.600 (AMI 0.550)"
+    assert found.note == ("ward-k3 with the 3 labels of categories; furthest above chance: kmeans-k50, NMI 0.800")
+    tables["agreement"] = pa.table(scores | {"ami": [0.01, 0.0, 0.0, 0.0]})
+    assert "no better than chance" in {item.name: item for item in headlines(tables)}["NMI at k = classes"].note

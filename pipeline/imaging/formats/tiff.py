@@ -56,10 +56,9 @@ def decode_tiff(data: bytes, *, max_pixels: int) -> DecodedImage:
     """Decode the largest page of a TIFF file, the first of several equally large.
 
     "White is zero" is inverted, planes become channels, palettes are resolved by
-    `pipeline.imaging.formats.palette.apply_palette`, cyan, magenta, yellow and black become red, green and blue without a
-    colour profile, samples that are neither colour nor alpha are dropped, and so is
-    premultiplied alpha (which composes on black). Gray of 2 and 4 bits is spread over 0..255. The Orientation
-    tag is not applied.
+    `pipeline.imaging.formats.palette.apply_palette`, cyan, magenta, yellow and black become red, green and blue without
+    a colour profile, samples that are neither colour nor alpha are dropped, and so is premultiplied alpha (which
+    composes on black). Gray of 2 and 4 bits is spread over 0..255. The Orientation tag is not applied.
 
     Raises
     ------

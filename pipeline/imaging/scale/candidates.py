@@ -65,10 +65,11 @@ Region = tuple[DataBar, NDArray[np.uint8], NDArray[np.int32]]
 class ScaleCandidate:
     """One segment with one text read as its label; `reading` is None where no text was found near it.
 
-    `crop` is the digest of the text's crop (`pipeline.imaging.scale.recognition.memory.crop_digest`), `rivals` are the region's
-    other segments of the same kind; `is_last` says that no further crop of the same segment and region follows; `asked`
-    are all crops of the text that were read; `is_ruled_out` says that something besides its text speaks against it,
-    `on_plain_ground` of print on a picture that nothing but print stands out from the ground around it.
+    `crop` is the digest of the text's crop (`pipeline.imaging.scale.recognition.memory.crop_digest`), `rivals` are the
+    region's other segments of the same kind; `is_last` says that no further crop of the same segment and region
+    follows; `asked` are all crops of the text that were read; `is_ruled_out` says that something besides its text
+    speaks against it, `on_plain_ground` of print on a picture that nothing but print stands out from the ground around
+    it.
     """
 
     bar: DataBar

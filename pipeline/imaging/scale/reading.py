@@ -77,8 +77,8 @@ def read_scale(
         ``further_reader`` must be left out.
 
     coloured : uint8 ndarray [height, width], optional
-        The coloured print on a gray picture, as `pipeline.imaging.scale.regions.colour_print.colour_print` takes it off; found in a
-        decoded picture or file, needed beside an array only.
+        The coloured print on a gray picture, as `pipeline.imaging.scale.regions.colour_print.colour_print` takes it
+        off; found in a decoded picture or file, needed beside an array only.
 
     Returns
     -------

@@ -3,9 +3,9 @@
 Three ways lead to the same bits, and `prepare_search` takes the one that promises to be fastest:
 
 - ``projected``: products of some 32 to 128 principal components and the length of the remainder bound the distances
-  from below (`pipeline.kernels.neighbours.lower_bounds`). The rows of smallest bound are evaluated in float64. Where the k-th
-  of these distances is smaller than whatever a row that was not listed can have, the answer is proven; elsewhere
-  `exact_search` looks again, in full.
+  from below (`pipeline.kernels.neighbours.lower_bounds`). The rows of smallest bound are evaluated in float64. Where
+  the k-th of these distances is smaller than whatever a row that was not listed can have, the answer is proven;
+  elsewhere `exact_search` looks again, in full.
 - ``tiles``: the same with the full rows, for data that no projection shortens.
 - ``direct``: `exact_search` alone, for small sets and for data full of ties, which no strict bound can separate.
 """

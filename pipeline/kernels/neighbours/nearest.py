@@ -1,9 +1,9 @@
 """Exact k-nearest neighbours of every row, or of new rows, in blocks and bounded memory.
 
 Float32 matrix products with a proven error bound choose the candidates, float64 differences decide
-(`pipeline.kernels.neighbours.exact_search`); products of short rows do where the data allow, and what they cannot prove is
-searched in full (`pipeline.kernels.neighbours.certified_search`). Duplicates come out at exactly 0 and ties go to the lower row
-number. The bits are the same whatever way is taken, with any threads.
+(`pipeline.kernels.neighbours.exact_search`); products of short rows do where the data allow, and what they cannot prove
+is searched in full (`pipeline.kernels.neighbours.certified_search`). Duplicates come out at exactly 0 and ties go to
+the lower row number. The bits are the same whatever way is taken, with any threads.
 """
 
 from typing import Literal, get_args
@@ -38,7 +38,8 @@ def nearest_neighbours(
     k : int
         At least 1; at most ``N - 1`` columns come back.
     metric : {"euclidean", "cosine"}
-        The cosine distance is ``1 - cos``; rows are scaled to length 1 (`pipeline.kernels.neighbours.directions.unit_rows`).
+        The cosine distance is ``1 - cos``; rows are scaled to length 1
+        (`pipeline.kernels.neighbours.directions.unit_rows`).
     threads : int
         Tiles worked on at a time; the matrix library's own threads are best set to 1 then. No result depends on it.
 
@@ -60,9 +61,9 @@ def nearest_neighbours(
     Notes
     -----
     No row gives ``[0, 0]``, one row ``[1, 0]``. Memory beyond the input: at most
-    `pipeline.kernels.neighbours.certified_search.memory_bytes`, the output included. Time: each pair once, ``N^2 D`` float32
-    operations, or ``N^2 (p + 1)`` with p of 16 to 128 where the distances between p principal components and the
-    length of the remainder tell near from far; rows that this leaves open ``2 N D`` each, all of them where more
+    `pipeline.kernels.neighbours.certified_search.memory_bytes`, the output included. Time: each pair once, ``N^2 D``
+    float32 operations, or ``N^2 (p + 1)`` with p of 16 to 128 where the distances between p principal components and
+    the length of the remainder tell near from far; rows that this leaves open ``2 N D`` each, all of them where more
     than k neighbours are equally far (copies, grids).
 
     Examples

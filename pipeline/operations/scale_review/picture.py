@@ -16,7 +16,8 @@ from pipeline.stages.selection import done_rows
 
 
 def scale_picture(index: Index, image: str) -> bytes:
-    """Draw an image, named as for `pipeline.operations.lookup.image_facts`, as PNG; a copy is drawn as the picture that it copies.
+    """Draw an image, named as for `pipeline.operations.lookup.image_facts`, as PNG; a copy is drawn as the picture that
+    it copies.
 
     Raises
     ------

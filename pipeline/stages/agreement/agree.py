@@ -3,16 +3,18 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
-from pipeline.index.tables import as_columns, read_table, replace_rows
+from pipeline.index.tables import as_columns, replace_rows
+from pipeline.kernels.agreement.chance import adjusted_mutual_information
 from pipeline.kernels.agreement.scores import agreement_scores, contingency, normalized_mutual_information
 from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
+from pipeline.stages.clustering.stored import NO_COUNT, Clustering, stored_clusterings
 from pipeline.stages.labels.sets import label_sets
 from pipeline.stages.result_keys import REFERENCES, agreement_parts, stored_keys
 
@@ -20,6 +22,8 @@ NAME = "agree"
 
 _TABLE = "agreement"
 _PARTS = "parts"
+# Pictures in no cluster count as one cluster more: a method does not score better by leaving the hard ones out.
+NOISE: Final = "cluster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +73,15 @@ def _scorer(recipe: Recipe, root: zarr.Group) -> Worker:
                 fixed = {"part": part, "set": labels.name, "level": level, "n_scored": len(positions)}
                 scored.agreement.extend(_references(truth, recipe.cluster.k, fixed))
             return scored
-        table = read_table(root, f"clusters/{part}", "images", "labels")
-        attributes: Any = root[f"clusters/{part}"].attrs
-        about = {"part": part, "vectors": str(attributes["vectors"]), "method": str(attributes["method"])}
+        stored = next(found for found in stored_clusterings(root, recipe) if found.part == part)
+        table = stored.read(root, "images", "labels")
+        about = {"part": part, "vectors": stored.vectors, "method": stored.label}
         for labels in sets:
             for level in range(1, labels.levels + 1):
                 positions, truth = labels.at_level(level, table["images"])
                 if len(positions) > 1:
                     fixed = about | {"set": labels.name, "level": level, "n_scored": len(positions)}
-                    _score(scored, table["labels"][positions], list(attributes["k"]), truth, fixed)
+                    _score(scored, table["labels"][positions], stored.clusterings, truth, fixed)
         return scored
 
     return worker
@@ -86,18 +90,20 @@ def _scorer(recipe: Recipe, root: zarr.Group) -> Worker:
 def _score(
     scored: Scored,
     clusters: NDArray[np.int32],
-    ks: Sequence[int],
+    clusterings: Sequence[Clustering],
     truth: NDArray[np.str_],
     fixed: dict[str, Any],
 ) -> None:
-    for column, k in enumerate(ks):
-        found = agreement_scores(truth, clusters[:, column])
+    for clustering in clusterings:
+        column = clusters[:, clustering.column]
+        found = agreement_scores(truth, column, noise=NOISE)
         scored.agreement.append(
             fixed
             | {
-                "clustering": f"{scored.part}-k{k}",
-                "k": k,
+                "clustering": clustering.name,
+                "k": NO_COUNT if clustering.k is None else clustering.k,
                 "nmi": found.nmi,
+                "ami": adjusted_mutual_information(truth, column, noise=NOISE),
                 "ari": found.ari,
                 "homogeneity": found.homogeneity,
                 "completeness": found.completeness,
@@ -106,13 +112,13 @@ def _score(
             }
         )
         if fixed["level"] == 1:
-            scored.confusion.extend(_cells(f"{scored.part}-k{k}", fixed, truth, clusters[:, column]))
+            scored.confusion.extend(_cells(clustering.name, fixed, truth, column))
 
 
 def _cells(
     clustering: str, fixed: dict[str, Any], truth: NDArray[np.str_], clusters: NDArray[np.int32]
 ) -> Iterator[dict[str, Any]]:
-    table = contingency(truth, clusters)
+    table = contingency(truth, clusters, noise=NOISE)
     for row, column, count in zip(table.rows, table.columns, table.counts, strict=True):
         yield {
             "part": fixed["part"],
@@ -143,7 +149,9 @@ def _references(truth: NDArray[np.str_], ks: Sequence[int], fixed: dict[str, Any
         if k >= categories:
             values["refined"] = normalized_mutual_information(truth, refined_labels(truth, k))
         for method, nmi in values.items():
-            row = dict.fromkeys(("ari", "homogeneity", "completeness", "accuracy", "hungarian_accuracy"), float("nan"))
+            row = dict.fromkeys(
+                ("ami", "ari", "homogeneity", "completeness", "accuracy", "hungarian_accuracy"), float("nan")
+            )
             yield fixed | row | {"clustering": f"{method}-k{k}", "vectors": "", "method": method, "k": k, "nmi": nmi}
 
 
@@ -157,6 +165,7 @@ _AGREEMENT = {
     "level": np.int64,
     "n_scored": np.int64,
     "nmi": np.float64,
+    "ami": np.float64,
     "ari": np.float64,
     "homogeneity": np.float64,
     "completeness": np.float64,

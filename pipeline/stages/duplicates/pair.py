@@ -1,7 +1,8 @@
 """pair: find the images that show one picture, and choose the one that stands for it.
 
 Exactly equal pixels are found by their MD5. Other copies (re-encoded, nearly equal, scaled down, without the data bar
-or with another one) are looked for among look-alikes (`pipeline.stages.duplicates.look_alikes`) and compared pixel by pixel.
+or with another one) are looked for among look-alikes (`pipeline.stages.duplicates.look_alikes`) and compared pixel by
+pixel.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """Matching the files of a label set to images: by bytes, by pixels, and as re-encodings of a picture.
 
-A label set's JPG is often an export of its own: neither its bytes nor its pixels are in the corpus. Its signature
-finds the images that look like it, and `pipeline.imaging.matching.same_picture` tells whether it is one of them: proven by
+A label set's JPG is often an export of its own: neither its bytes nor its pixels are in the corpus. Its signature finds
+the images that look like it, and `pipeline.imaging.matching.same_picture` tells whether it is one of them: proven by
 encoding the image again, or within what the JPG's quantisation explains.
 """
 

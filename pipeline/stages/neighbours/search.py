@@ -3,8 +3,8 @@
 A task finds the neighbours of two blocks of vectors in each other, from the store, and the driver merges what comes
 back into the table. Blocks are searched within themselves first: the distances found there are the reach of all tasks
 that follow. So each pair is looked at once, m new vectors cost m x N, a worker holds two blocks
-(`pipeline.kernels.neighbours.lists.pair_memory_bytes`), and the driver the lists of one step: at most 2 GiB, or those of
-8 tasks. Above `neighbours.approximate_above` vectors one task searches all of them approximately instead.
+(`pipeline.kernels.neighbours.lists.pair_memory_bytes`), and the driver the lists of one step: at most 2 GiB, or those
+of 8 tasks. Above `neighbours.approximate_above` vectors one task searches all of them approximately instead.
 """
 
 from collections.abc import Sequence

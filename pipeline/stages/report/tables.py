@@ -14,6 +14,7 @@ from pipeline.config import Recipe
 from pipeline.index.store import Commit
 from pipeline.index.tables import read_table
 from pipeline.runtime.keys import scale_key
+from pipeline.stages.clustering.stored import NO_COUNT, Clustering, StoredClusterings, stored_clusterings
 from pipeline.stages.files.ledger import hex_md5, read_files, read_images
 from pipeline.stages.neighbours.tables import COMPLETE, neighbours_group
 from pipeline.stages.selection import done_rows
@@ -56,7 +57,7 @@ def report_tables(root: zarr.Group, recipe: Recipe, history: Sequence[Commit]) -
         "preservation": _plain(root, "preservation", _PRESERVATION),
         "autoencoders": _plain(root, "training", _TRAINING),
         **_clusters(root, recipe, md5),
-        "agreement": _plain(root, "agreement", _AGREEMENT),
+        "agreement": _agreement(root),
         "confusion": _plain(root, "confusion", _CONFUSION),
         "runs": _runs(history),
     }
@@ -165,6 +166,7 @@ _AGREEMENT = {
     "level": pa.int64(),
     "n_scored": pa.int64(),
     "nmi": pa.float64(),
+    "ami": pa.float64(),
     "ari": pa.float64(),
     "homogeneity": pa.float64(),
     "completeness": pa.float64(),
@@ -184,6 +186,13 @@ def _plain(root: zarr.Group, name: str, columns: dict[str, pa.DataType]) -> pa.T
     """A table of the store as it is."""
     values = read_table(root, name) if name in root else {}
     return pa.table({c: pa.array(values.get(c, []), t, from_pandas=True) for c, t in columns.items()})
+
+
+def _agreement(root: zarr.Group) -> pa.Table:
+    """The scores; the k of a method that finds its own number of clusters is null."""
+    table = _plain(root, "agreement", _AGREEMENT)
+    k = table.column("k").to_numpy()
+    return table.set_column(table.schema.get_field_index("k"), "k", pa.array(k, pa.int64(), mask=k == NO_COUNT))
 
 
 def _neighbours(root: zarr.Group, recipe: Recipe) -> pa.Table:
@@ -341,52 +350,52 @@ _CLUSTERS = pa.schema(
 def _clusters(root: zarr.Group, recipe: Recipe, md5: list[str]) -> dict[str, pa.Table]:
     about, parts = [], [_CLUSTERS.empty_table()]
     names = pa.array(md5, pa.string())
-    for vectors in recipe.vector_sets:
-        for method in recipe.cluster.methods:
-            group = f"clusters/{vectors}-{method}"
-            if group in root:
-                table = read_table(root, group)
-                attributes: Any = dict(root[group].attrs)
-                settings = json.dumps(recipe.cluster.model_dump(exclude={"k", "methods"}), sort_keys=True)
-                for column, k in enumerate(attributes["k"]):
-                    about.append(_clustering(table, attributes, settings, column, k))
-                    parts.append(_members(table, names, f"{vectors}-{method}-k{k}", column, k))
+    for stored in stored_clusterings(root, recipe):
+        table = stored.read(root)
+        for clustering in stored.clusterings:
+            about.append(_clustering(table, stored, clustering))
+            parts.append(_members(table, names, clustering))
     return {
         "clusterings": pa.Table.from_pylist(about, schema=_CLUSTERINGS),
         "clusters": pa.concat_tables(parts).combine_chunks(),
     }
 
 
-def _clustering(
-    table: dict[str, NDArray[Any]], attributes: dict[str, Any], settings: str, column: int, k: int
-) -> dict[str, Any]:
-    inertia = attributes.get("inertia")
+def _clustering(table: dict[str, NDArray[Any]], stored: StoredClusterings, clustering: Clustering) -> dict[str, Any]:
+    labels = np.unique(table["labels"][:, clustering.column])
     return {
-        "clustering": f"{attributes['vectors']}-{attributes['method']}-k{k}",
-        "vectors": attributes["vectors"],
-        "method": attributes["method"],
-        "k": k,
-        "settings": settings,
+        "clustering": clustering.name,
+        "vectors": clustering.vectors,
+        "method": clustering.label,
+        "k": clustering.k,
+        "settings": json.dumps(stored.settings, sort_keys=True),
         "n_images": len(table["images"]),
-        "n_clusters": len(np.unique(table["labels"][:, column])),
-        "inertia": None if inertia is None else inertia[column],
-        "seconds": attributes["seconds"][column],
+        "n_clusters": int(np.sum(labels >= 0)),
+        "inertia": None if stored.inertia is None else stored.inertia[clustering.column],
+        "seconds": stored.seconds[clustering.column],
     }
 
 
-def _members(table: dict[str, NDArray[Any]], md5: pa.Array, clustering: str, column: int, k: int) -> pa.Table:
+def _members(table: dict[str, NDArray[Any]], md5: pa.Array, clustering: Clustering) -> pa.Table:
     n = len(table["images"])
-    rank = table.get("peak_rank")
     columns = {
-        "clustering": pa.array([clustering] * n, pa.string()),
+        "clustering": pa.array([clustering.name] * n, pa.string()),
         "image": pa.array(table["images"]),
         "md5": md5.take(pa.array(table["images"])),
-        "cluster": pa.array(table["labels"][:, column].astype(np.int64)),
+        "cluster": pa.array(table["labels"][:, clustering.column].astype(np.int64)),
         "density": _optional(table, "density", n),
         "delta": _optional(table, "delta", n),
-        "is_center": pa.nulls(n, pa.bool_()) if rank is None else pa.array((rank >= 0) & (rank < k)),
+        "is_center": _is_center(table, clustering, n),
     }
     return pa.table(columns, schema=_CLUSTERS)
+
+
+def _is_center(table: dict[str, NDArray[Any]], clustering: Clustering, n: int) -> pa.Array:
+    """Of a method that ranks its peaks: the first k, or all where it finds its own number."""
+    rank = table.get("peak_rank")
+    if rank is None:
+        return pa.nulls(n, pa.bool_())
+    return pa.array((rank >= 0) & ((rank < clustering.k) if clustering.k is not None else True))
 
 
 def _optional(table: dict[str, NDArray[Any]], name: str, n: int) -> pa.Array:

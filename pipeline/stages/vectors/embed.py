@@ -13,8 +13,8 @@ from pipeline.index.rows import write_shard
 from pipeline.runtime.keys import pixels_key
 from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
 from pipeline.stages.files.ledger import picture_ids, read_images
-from pipeline.stages.vectors.picture_vectors import backbone_vectors, training_pictures, vector_width
 from pipeline.stages.selection import ShardTask, done_rows, image_count, missing_rows, shard_rows, shard_tasks
+from pipeline.stages.vectors.picture_vectors import backbone_vectors, training_pictures, vector_width
 from pipeline.stages.vectors.sets import (
     AUTOENCODER,
     Fitted,

@@ -26,7 +26,8 @@ _QUICK_SURE: Final = (0.85, 0.95)
 _QUICK_SURE_WITH_SHAPES: Final = (0.7, 0.85)
 """Of 6,850 crops, nearly all in fonts kept apart from the training, that two quick readers read alike, the less and the
 more sure one so sure, and whose shapes did not contradict (or confirmed), four were wrong: points and a digit that the
-crops had lost before, which other looks are for (`pipeline.imaging.scale.labels.hidden_print`). One reader alone was wrong at 0.98.
+crops had lost before, which other looks are for (`pipeline.imaging.scale.labels.hidden_print`). One reader alone was
+wrong at 0.98.
 """
 
 _SURE_OF_OTHER_TEXT: Final = 0.98

@@ -1,7 +1,7 @@
 """The field width and the magnification that a data bar prints beside its scale.
 
-A length counts as the field's width where its name stands with it (`pipeline.imaging.scale.evidence.setting_text`), before it in the
-same row, or above it, as in FEI's tables.
+A length counts as the field's width where its name stands with it (`pipeline.imaging.scale.evidence.setting_text`),
+before it in the same row, or above it, as in FEI's tables.
 """
 
 import re

@@ -1,8 +1,9 @@
 """A second crop of a label that could not be read for certain: with the print that is too pale for its ink mask.
 
-The first crop (`pipeline.imaging.scale.recognition.text.text_crop`) hides all that is not right beside the ink, so that a specimen
-does not pass for letters. Thin strokes of small letters are paler than the mask's level and go with it: a 2 without its
-neck, an n without its arch. Here the ground's own levels are taken off instead, and what rises above them stays.
+The first crop (`pipeline.imaging.scale.recognition.text.text_crop`) hides all that is not right beside the ink, so that
+a specimen does not pass for letters. Thin strokes of small letters are paler than the mask's level and go with it: a 2
+without its neck, an n without its arch. Here the ground's own levels are taken off instead, and what rises above them
+stays.
 """
 
 import re
@@ -162,7 +163,8 @@ def _is_length(reading: LabelReading, held: LabelValue | None) -> bool:
 
 
 def faint_crop(gray: NDArray[np.uint8], box: tuple[int, int, int, int], ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Cut a text out with its faint strokes, dark on white, with `pipeline.imaging.scale.recognition.text.PAD_PX` of white around.
+    """Cut a text out with its faint strokes, dark on white, with `pipeline.imaging.scale.recognition.text.PAD_PX` of
+    white around.
 
     Parameters
     ----------

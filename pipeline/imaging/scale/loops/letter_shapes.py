@@ -22,8 +22,8 @@ def drawn_pieces(runs: NDArray[np.int32], shape: tuple[int, int]) -> NDArray[np.
     Returns
     -------
     int32 ndarray, [height, width]
-        The number of the piece that a pixel belongs to, in the order of `pipeline.imaging.scale.loops.ink_runs.pieces`; -1 where
-        there is none.
+        The number of the piece that a pixel belongs to, in the order of `pipeline.imaging.scale.loops.ink_runs.pieces`;
+        -1 where there is none.
     """
     drawn = np.full(shape, -1, np.int32)
     owner, _ = owners(runs)

@@ -68,7 +68,7 @@ class LabelNetReader(RememberingReader):
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
-        weights = resources.files("pipeline.imaging") / "weights" / name
+        weights = resources.files("pipeline.imaging.scale.recognition") / "weights" / name
         if not weights.is_file():
             raise WeightsError(
                 f"no {weights.name} beside the reader; expected the one that the package brings. "

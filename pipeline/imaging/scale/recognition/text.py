@@ -1,9 +1,9 @@
 """Reading the text of a label's crop: the recognition network of RapidOCR, and Tesseract as a second opinion.
 
-Only recognition runs here; where the text is has been decided by geometry (`pipeline.imaging.scale.bars.segment`), which
-costs a hundredth of a detection network. The network's weights come inside the ``rapidocr`` wheel and are run
-by onnxruntime directly: RapidOCR's own front would pad every crop to 320 px (twice the time), start one
-thread a core and download what it misses.
+Only recognition runs here; where the text is has been decided by geometry (`pipeline.imaging.scale.bars.segment`),
+which costs a hundredth of a detection network. The network's weights come inside the ``rapidocr`` wheel and are run by
+onnxruntime directly: RapidOCR's own front would pad every crop to 320 px (twice the time), start one thread a core and
+download what it misses.
 """
 
 import hashlib

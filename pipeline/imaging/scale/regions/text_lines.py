@@ -49,8 +49,8 @@ class _Line:
 def text_lines(pieces: NDArray[np.int32]) -> list[Box]:
     """Group the pieces of a data bar's ink to lines of text, single settings or a few of them.
 
-    Other than `pipeline.imaging.scale.labels.box.text_boxes`, which looks for one label, this keeps apart what stands in rows
-    and columns: pieces twice as high as the letters (logos, dividers, the scale's own ticks) join nothing.
+    Other than `pipeline.imaging.scale.labels.box.text_boxes`, which looks for one label, this keeps apart what stands
+    in rows and columns: pieces twice as high as the letters (logos, dividers, the scale's own ticks) join nothing.
 
     Parameters
     ----------

@@ -1,0 +1,158 @@
+"""What a clustering method is: settings, what it needs, and a function from points to clusterings.
+
+A method's file defines a subclass of `MethodSettings`, a function ``fit`` and ``METHOD = ClusteringMethod(...)``; one
+line in `registry` makes it known to recipes, the stage, the reports and the documentation.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, PositiveInt
+
+from pipeline.settings import Name, Settings
+
+ClusterCount = Annotated[int, Field(ge=2)]
+
+
+class MethodSettings(Settings):
+    """One line of ``cluster.methods``; every method adds its own settings."""
+
+    method: str
+    name: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.]*)?$", max_length=64)] = Field(
+        "", description="what its clusterings are called, where a recipe has a method twice; empty: the method's name"
+    )
+    vectors: tuple[Name, ...] = Field((), description="sets of vectors to cluster; none named: all")
+    max_points: PositiveInt = Field(10_000_000, description="left out, in words, above so many vectors")
+
+    @property
+    def label(self) -> str:
+        """What its clusterings are called."""
+        return self.name or self.method
+
+    @property
+    def neighbours_needed(self) -> int:
+        """Euclidean nearest neighbours of a point that it takes from the shared table; 0: it needs no table."""
+        return 0
+
+    def takes(self, vectors: str) -> bool:
+        """Whether it is to cluster the set of vectors of this name."""
+        return not self.vectors or vectors in self.vectors
+
+    def counts(self, shared: Sequence[int]) -> tuple[int, ...]:
+        """Numbers of clusters it is asked for, ascending; ``shared`` is ``cluster.k``. Empty: it finds its own."""
+        return ()
+
+    def relevant(self) -> dict[str, Any]:
+        """Settings that decide a result, for its key and the reports."""
+        return self.model_dump(mode="json", exclude={"method", "name", "vectors", "max_points"})
+
+
+class CountedMethodSettings(MethodSettings):
+    """A method that is told how many clusters to find."""
+
+    k: tuple[ClusterCount, ...] = Field((), description="numbers of clusters; none named: those of `cluster.k`")
+
+    def counts(self, shared: Sequence[int]) -> tuple[int, ...]:
+        """Numbers of clusters it is asked for, ascending."""
+        return tuple(sorted({*(self.k or shared)}))
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The table of nearest neighbours of N points.
+
+    Attributes
+    ----------
+    indices : int64 [N, K]
+        Positions among the points, nearest first, the point itself left out.
+    distances : float32 [N, K]
+        Euclidean.
+    """
+
+    indices: NDArray[np.int64]
+    distances: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """What a method is given.
+
+    Attributes
+    ----------
+    vectors : float32 [N, D]
+    neighbours : Neighbours or None
+        There where the settings' `neighbours_needed` is not 0.
+    seed : callable
+        A 32-bit seed for a number of clusters (0 where there is none), the same in every run.
+    """
+
+    vectors: NDArray[np.float32]
+    neighbours: Neighbours | None
+    seed: Callable[[int], int]
+
+    def table(self) -> Neighbours:
+        """The neighbours, for a method that asked for them."""
+        assert self.neighbours is not None, "the stage gives neighbours to a method that needs them"
+        return self.neighbours
+
+
+@dataclass(frozen=True, slots=True)
+class Clusterings:
+    """What a method found: one clustering, or one for each number of clusters.
+
+    Attributes
+    ----------
+    labels : int32 [N, C]
+        A column a clustering; -1 where a point is in no cluster (noise).
+    k : tuple of int or None, C
+        The number of clusters that was asked for; None where the method finds its own.
+    seconds : tuple of float, C
+        Time of each; what several share counts for each of them.
+    inertia : tuple of float, C, or None
+        Sum of squared distances to the centres, for methods with centres.
+    columns : mapping
+        Further values of each point, [N] or [N, ...]: ``density``, ``delta``, ``peak_rank``.
+    positions : mapping
+        Columns int64 [N] that hold positions of other points (-1: none); they are stored as rows of images.
+    arrays : mapping
+        What is no value a point: centres, a linkage matrix.
+    """
+
+    labels: NDArray[np.int32]
+    k: tuple[int | None, ...]
+    seconds: tuple[float, ...]
+    inertia: tuple[float, ...] | None = None
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    positions: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusteringMethod:
+    """An entry of the table of methods.
+
+    Attributes
+    ----------
+    settings : type of MethodSettings
+        Its field ``method`` has the method's name as the only value and default.
+    fit : callable
+        (points, settings, numbers of clusters) to clusterings. It imports its kernel itself: every command loads the
+        recipe's model, and with it this table.
+    version : int
+        Raised when the method changes so that its results do.
+    seconds_per_vector : float
+        Rough cost on one core; decides only whether opening an engine is worth it.
+    """
+
+    settings: type[MethodSettings]
+    fit: Callable[[Points, Any, Sequence[int]], Clusterings]
+    version: int
+    seconds_per_vector: float
+
+    @property
+    def name(self) -> str:
+        """What recipes call it."""
+        return str(self.settings.model_fields["method"].default)

@@ -1,0 +1,92 @@
+"""A clustering method is one file and one entry: a made-up one is laid beside the others and does all that they do."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from pipeline.config import load_recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_FILE = '''
+"""Halves."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from pipeline.clustering_methods.base import ClusteringMethod, Clusterings, MethodSettings, Points
+
+
+class HalvesSettings(MethodSettings):
+    """The points in two halves, and the last one in none."""
+
+    method: Literal["halves"] = "halves"
+    first_is: int = 0
+
+
+def fit(points: Points, settings: HalvesSettings, ks: Sequence[int]) -> Clusterings:
+    labels = np.arange(len(points.vectors)) * 2 // len(points.vectors) + settings.first_is
+    labels[-1] = -1
+    return Clusterings(labels.astype(np.int32)[:, None], (None,), (0.0,))
+
+
+METHOD = ClusteringMethod(HalvesSettings, fit, version=1, seconds_per_vector=0.0)
+'''
+
+
+def test_a_method_is_one_file_and_one_entry(reference_index: Path, tmp_path: Path) -> None:
+    """Recipe, stage, scores and tables know it, though it takes no k and leaves a picture in no cluster."""
+    _lay_beside(tmp_path)
+    index = tmp_path / "index"
+    shutil.copytree(reference_index, index)
+    embedding, code = load_recipe().vector_sets
+    again = f'{{method = "halves", name = "again", first_is = 1, vectors = ["{embedding}"]}}'
+    methods = f'cluster.methods=["halves", {again}]'
+    _semcorpus(tmp_path, "cluster", index, "--set", methods, "--engines", "local")
+    _semcorpus(tmp_path, "agree", index, "--engines", "local")
+    _semcorpus(tmp_path, "report", index)
+    found = pq.read_table(index / "reports" / "clusterings.parquet").to_pylist()
+    assert [row["clustering"] for row in found] == [
+        f"{embedding}-halves", f"{embedding}-again", f"{code}-halves",
+    ]  # fmt: skip
+    assert [(row["k"], row["n_clusters"]) for row in found] == [(None, 2)] * 3
+    assert found[1]["settings"] == '{"first_is": 1}'
+    scores = pq.read_table(index / "reports" / "agreement.parquet").to_pylist()
+    rows = [row for row in scores if row["clustering"] == f"{embedding}-halves" and row["level"] == 1]
+    assert len(rows) == 1
+    assert rows[0]["k"] is None
+    assert rows[0]["nmi"] > rows[0]["ami"]
+    clusters = pq.read_table(index / "reports" / "clusters.parquet").to_pylist()
+    assert sum(row["cluster"] == -1 for row in clusters) == 3
+
+
+def _lay_beside(folder: Path) -> None:
+    """The program as links, with one more method."""
+    for package in ("pipeline", "jobs"):
+        for path in (ROOT / package).rglob("*"):
+            place = folder / path.relative_to(ROOT)
+            if path.is_file() and "__pycache__" not in path.parts:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.symlink_to(path)
+    methods = folder / "pipeline" / "clustering_methods"
+    (methods / "halves.py").write_text(_FILE)
+    table = (methods / "registry.py").read_text()
+    changed = table.replace("import density_peaks,", "import density_peaks, halves,").replace(
+        "ward.METHOD)", "ward.METHOD, halves.METHOD)"
+    )
+    assert changed.count("halves") == 2
+    (methods / "registry.py").unlink()
+    (methods / "registry.py").write_text(changed)
+
+
+def _semcorpus(folder: Path, command: str, index: Path, *options: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    arguments = [sys.executable, "-m", "jobs", command, str(index), *options]
+    done = subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
