@@ -29,7 +29,8 @@ declare_torchvision_operators()
 import timm  # noqa: E402  (after the operators that its import of torchvision needs)
 
 from pipeline.models.onnx_network import OnnxNetwork  # noqa: E402
-from pipeline.models.weights_files import OTHER_WAYS, load_weights, local_file, packaged_file  # noqa: E402
+from pipeline.models.weights_files import OTHER_WAYS, local_file, packaged_file  # noqa: E402
+from pipeline.models.weights_loading import load_weights  # noqa: E402
 
 _PROBE_SECONDS = 4.0
 _PROBE_ADDRESSES = 3
