@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -219,6 +219,7 @@ def test_a_flipped_bit_in_the_keys_is_a_sentence(tmp_path: Path) -> None:
         read_keys(open_index(index.url).read(), "g", 4096)
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.sets(st.integers(0, 20)))
 def test_picked_rows_are_those_that_an_index_of_zarr_gives(chosen: set[int]) -> None:
     root, rows = empty_root(), np.array(sorted(chosen), np.int64)
@@ -230,6 +231,7 @@ def test_picked_rows_are_those_that_an_index_of_zarr_gives(chosen: set[int]) -> 
     assert read_rows(group["s"], rows).tolist() == group["s"][:][rows].tolist()
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.sets(st.integers(0, 20)))
 def test_written_rows_change_no_other(chosen: set[int]) -> None:
     root, rows = empty_root(), np.array(sorted(chosen), np.int64)
