@@ -13,7 +13,7 @@ _SHOWN = 10
 
 
 @click.command(
-    epilog="Example: semcorpus export /indexes/sem /tmp/ward10 --clusters cae-ward-k10 --crop-bar",
+    epilog="Example: semcorpus export /indexes/sem /tmp/ward10 --clusters lite0-ward-k10 --crop-bar",
 )
 @click.argument("index")
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))

@@ -343,7 +343,11 @@ def _check_weights(recipe: Recipe) -> None:
     """Say at once, and not after hours of other stages, that a file of weights is missing."""
     for settings in recipe.embed:
         weights = settings.weights
-        if weights not in ("", "hub", "random") and not Path(weights).expanduser().is_file():
+        if settings.weights_from == "package":
+            from pipeline.models.weights_files import packaged_file
+
+            packaged_file(settings.model)
+        elif weights not in ("", "hub", "random") and not Path(weights).expanduser().is_file():
             raise WeightsError(
                 f"The weights {weights} that the recipe names for {settings.model} do not exist. Name a "
                 '.safetensors or .pth file, weights = "hub" where the model hub can be reached, or model = '

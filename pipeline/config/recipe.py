@@ -9,6 +9,7 @@ from pipeline.clustering_methods.density_peaks import DensityPeaksSettings
 from pipeline.clustering_methods.kmeans import KMeansSettings
 from pipeline.clustering_methods.registry import AnyMethod
 from pipeline.clustering_methods.ward import WardSettings
+from pipeline.config.packaged_weights import PACKAGED_WEIGHTS
 from pipeline.settings import Name, Settings, Share
 
 StageName = Literal[
@@ -105,17 +106,45 @@ class ScaleSettings(Settings):
 class PixelsSettings(Settings):
     """The network-sized pictures."""
 
-    size: Annotated[int, Field(ge=8, le=2048)] = 224
-    crop_bar: bool = Field(True, description="leave the data bar out, so that networks do not learn its text")
-    fit: Literal["stretch", "crop"] = "crop"
+    size: Annotated[int, Field(ge=8, le=2048)] = Field(
+        320, description="side in pixels of the stored square; size x size bytes a picture, before compression"
+    )
+    crop_bar: bool = Field(
+        True, description="leave the data bar and print beside a scale bar out, so that networks do not learn them"
+    )
+    fit: Literal["stretch", "crop"] = Field(
+        "stretch",
+        description="stretch keeps all of the picture (networks see it in its own proportions); crop its centre only",
+    )
 
 
 class EmbedSettings(Settings):
     """One set of embeddings."""
 
-    name: Name = "cae"
-    model: str = Field("autoencoder", description="`autoencoder` (trained on the corpus itself) or a timm model's name")
-    weights: str = Field("", description="for a timm model: `hub`, a local file, or `random` (seeded)")
+    name: Name = "lite0"
+    model: str = Field(
+        "tf_efficientnet_lite0", description="a timm model's name, or `autoencoder` (trained on the corpus itself)"
+    )
+    weights: str = Field(
+        "",
+        description="for a timm model: `package` (an installed one; what is taken where nothing is said), `hub`, a "
+        "local file, or `random` (seeded)",
+    )
+    views: Literal["square", "whole", "zoom"] = Field(
+        "whole",
+        description="what a network sees of a picture: its stretched square, all of it in its own proportions, or that "
+        "and once more at twice the size, the vectors side by side",
+    )
+    output: Literal["features", "logits", "mean_maps"] = Field(
+        "features", description="before the classifier, its scores, or the mean of the last convolution's maps"
+    )
+    transform: Literal["none", "l2", "sqrt_l2"] = Field(
+        "sqrt_l2",
+        description="of a network's output: as it is, of length 1, or the root of each value, then of length 1",
+    )
+    runtime: Literal["onnx", "torch"] = Field(
+        "onnx", description="what runs a timm model on a processor: ONNX Runtime takes half the time; a GPU has Torch"
+    )
     device: Literal["cpu", "cuda"] = Field("cpu", description="cuda asks Ray for one GPU an actor")
     batch_size: PositiveInt = 16
     seed: Annotated[int, Field(ge=0)] = 0
@@ -128,9 +157,21 @@ class EmbedSettings(Settings):
     def _weights_fit_model(self) -> "EmbedSettings":
         if self.model == "autoencoder" and self.weights:
             raise ValueError("weights: the autoencoder is trained on the corpus and takes none; name a timm model")
-        if self.model != "autoencoder" and not self.weights:
+        if self.model != "autoencoder" and not self.weights_from:
             raise ValueError(f'weights: the model {self.model!r} needs weights = "hub", a local file, or "random"')
+        if self.weights == "package" and self.model not in PACKAGED_WEIGHTS:
+            raise ValueError(f"weights: there is a package for {', '.join(PACKAGED_WEIGHTS)}, not for {self.model!r}")
         return self
+
+    @property
+    def weights_from(self) -> str:
+        """Where the weights come from: as said, or from the package that has those of the model; else empty."""
+        return self.weights or ("package" if self.model in PACKAGED_WEIGHTS else "")
+
+    @property
+    def path(self) -> str:
+        """What calculates the vectors; other paths give other last bits."""
+        return f"torch-{self.device}" if self.device != "cpu" or self.model == "autoencoder" else f"{self.runtime}-cpu"
 
 
 Activation = Literal["elu", "relu", "tanh", "selu", "sigmoid", "linear"]
@@ -141,7 +182,7 @@ class AutoencodeSettings(Settings):
     """One stacked autoencoder on one set of embeddings."""
 
     name: Name = "sae"
-    vectors: Name = "cae"
+    vectors: Name = "lite0"
     layers: tuple[PositiveInt, ...] = (32, 10)
     activation: Activation | tuple[Activation, ...] = Field(
         "elu", description="of all layers but the output, which is linear; or one a layer, encoder and decoder"

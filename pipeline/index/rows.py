@@ -4,8 +4,10 @@ A group of row arrays holds an array ``key`` (uint64): the key of the settings a
 0 where a row has not been made. A row is done for a stage exactly when its key is the one that the stage expects.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,8 @@ from pipeline.index.tables import EVERY_CHUNK_STORED, checked_compressor
 from pipeline.storage.failures import storage_failures
 
 KEY = "key"
+
+_PIECE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,76 @@ def write_shard(
         block = array[shard.start : shard.stop]
         block = block.astype(object) if block.dtype.kind == "T" else block
         block[inside] = new
+        array[shard.start : shard.stop] = block
+
+
+def row_pieces(array: zarr.Array[Any], rows: NDArray[np.int64]) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Read some rows of an array piece by piece: chunks that lie side by side, rows picked in memory.
+
+    An index of rows handed to Zarr (``array.oindex[rows]``) costs some 3 MB a row in sharded arrays.
+
+    Parameters
+    ----------
+    array : zarr.Array
+    rows : int64 [n]
+        Distinct, ascending; n may be 0.
+
+    Yields
+    ------
+    where : slice
+        Where in ``rows`` the piece's rows stand.
+    values : ndarray
+        The piece's rows, of the array's dtype; a copy.
+
+    Raises
+    ------
+    ValueError
+        ``rows`` do not ascend.
+
+    Notes
+    -----
+    Memory: three times a piece, which is 16 MiB, or one chunk where that is larger, or a shard where that is smaller.
+    """
+    if np.any(np.diff(rows) <= 0):
+        raise ValueError(f"rows of {array.basename} must be distinct and ascend")
+    unit = _piece_rows(array)
+    cuts = [0, *(np.flatnonzero(np.diff(rows // unit)) + 1).tolist(), len(rows)]
+    for first, last in pairwise(cuts):
+        if last > first:
+            start, stop = int(rows[first]), int(rows[last - 1]) + 1
+            block: Any = array[start:stop]
+            yield slice(first, last), block[rows[first:last] - start]
+
+
+def _piece_rows(array: zarr.Array[Any]) -> int:
+    chunk, shard = array.chunks[0], (array.shards or array.chunks)[0]
+    row_bytes = array.dtype.itemsize * math.prod(array.shape[1:])
+    return int(min(shard, chunk * max(1, _PIECE_BYTES // max(1, chunk * row_bytes))))
+
+
+def read_rows(array: zarr.Array[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+    """Some rows of an array, in memory that `row_pieces` bounds beyond the result; ``rows`` as there."""
+    values = np.empty((len(rows), *array.shape[1:]), array.dtype)
+    for where, block in row_pieces(array, rows):
+        values[where] = block
+    return values
+
+
+def write_rows(array: zarr.Array[Any], rows: NDArray[np.int64], values: NDArray[Any]) -> None:
+    """Put ``values`` (one entry a row of ``rows``) into an array that nobody else is writing, whole chunks at a time.
+
+    Raises
+    ------
+    ValueError
+        ``rows`` do not ascend.
+    """
+    if np.any(np.diff(rows) <= 0):
+        raise ValueError(f"rows of {array.basename} must be distinct and ascend")
+    unit = (array.shards or array.chunks)[0]
+    for shard, part in shards_of(rows, unit, array.shape[0]):
+        block: Any = array[shard.start : shard.stop]
+        first = int(np.searchsorted(rows, part[0]))
+        block[part - shard.start] = values[first : first + len(part)]
         array[shard.start : shard.stop] = block
 
 

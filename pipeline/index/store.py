@@ -195,7 +195,7 @@ def open_index(location: str | os.PathLike[str], *, commit: str | None = None) -
     Examples
     --------
     >>> index = open_index("INDEX")                                         # doctest: +SKIP
-    >>> zarr.open_group(index.store, mode="r")["embeddings/cae/vectors"]    # doctest: +SKIP
+    >>> zarr.open_group(index.store, mode="r")["embeddings/lite0/vectors"]    # doctest: +SKIP
     """
     place = Location.parse(location)
     repository = _open_repository(place)

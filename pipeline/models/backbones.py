@@ -1,98 +1,154 @@
 """Backbones of timm as encoders: a gray picture in, the network's pooled features out.
 
-Weights come from one place that the caller names: a seed, a local file or the hub. None stands in for another
-that cannot be had.
+Weights come from one place that the caller names: a package, a seed, a local file or the hub. None stands in for
+another that cannot be had.
 """
 
 import difflib
 import hashlib
 import os
 import socket
-import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn import functional
 
+from pipeline.config.packaged_weights import PACKAGED_WEIGHTS
 from pipeline.errors import UsageError, WeightsError
 from pipeline.models.encoders import check_images, encode_in_fixed_batches
-from pipeline.models.runtime import seeded
+from pipeline.models.runtime import deterministic, seeded
 from pipeline.models.torchvision_ops import declare_torchvision_operators
 
 declare_torchvision_operators()
 
 import timm  # noqa: E402  (after the operators that its import of torchvision needs)
-from timm.models import load_state_dict  # noqa: E402
+
+from pipeline.models.onnx_network import OnnxNetwork  # noqa: E402
+from pipeline.models.weights_files import OTHER_WAYS, local_file, packaged_file  # noqa: E402
+from pipeline.models.weights_loading import load_weights  # noqa: E402
 
 _PROBE_SECONDS = 4.0
 _PROBE_ADDRESSES = 3
-_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".tar")
-_OTHER_WAYS = (
-    "Name a local .safetensors or .pth file as the weights, ask for weights='random', or use the default "
-    "autoencoder, which is trained on the corpus itself and needs no weights."
-)
+Runtime = Literal["torch", "onnx"]
+Output = Literal["features", "logits", "mean_maps"]
 
 
 class BackboneEncoder:
-    """A timm network without its classifier; an `Encoder`.
+    """A network of timm as an encoder of pictures of any one shape.
 
     Parameters
     ----------
     model : nn.Module
-        From `timm.create_model` with ``num_classes=0``.
+        From `timm.create_model`, with its classifier or without.
     name : str
     device : str
         ``"cpu"`` or ``"cuda"``.
     image_size : int
-        Side in pixels of the network's input.
+        Side in pixels of the pictures that the network was made for.
+    any_size : bool
+        Whether it takes pictures of other sizes too.
+    mean, std : sequence of 3 floats
+        Of what the network was trained on, for values of 0 to 1.
     batch_size : int
-        Length of every batch; the last is padded.
+        Length of every batch under Torch; the last is padded.
+    runtime : {"torch", "onnx"}
+        What runs it. ONNX Runtime is for processors.
+    output : {"features", "logits", "mean_maps"}
+        As in `load_backbone`.
     """
 
-    def __init__(self, model: nn.Module, *, name: str, device: str, image_size: int, batch_size: int) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        name: str,
+        device: str,
+        image_size: int,
+        any_size: bool = True,
+        mean: Sequence[float],
+        std: Sequence[float],
+        batch_size: int,
+        runtime: Runtime = "torch",
+        output: Output = "features",
+    ) -> None:
         self.name = name
         self.batch_size = batch_size
         self.image_size = image_size
-        self.dimension = int(getattr(model, "head_hidden_size", None) or cast(int, model.num_features))
+        self.any_size = any_size
         self.weights_fingerprint = weights_fingerprint(model)
         self._device = device
-        self._model = model.to(device).eval()
-        config = _config(model)
-        self._mean = torch.tensor(config["mean"], device=device).view(1, -1, 1, 1)
-        self._std = torch.tensor(config["std"], device=device).view(1, -1, 1, 1)
+        self._module = _Normalised(model, mean, std, output).to(device).eval()
+        self.dimension = self._width()
+        self._onnx = None
+        if runtime == "onnx":
+            self._onnx = OnnxNetwork(self._module, name=name, side=image_size, any_size=any_size)
+
+    def _width(self) -> int:
+        nothing = torch.zeros((1, self.image_size, self.image_size), dtype=torch.uint8, device=self._device)
+        with deterministic(), torch.inference_mode():
+            return int(self._module(nothing).shape[1])
 
     def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features, float32 [B, dimension], of gray pictures, uint8 [B, H, W]; B may be 0.
 
-        A picture is stretched to the network's square input (bilinear, antialiased), its gray repeated in all
-        channels and normalised with the mean and deviation that the network was trained with.
+        A picture's gray is repeated in all channels and normalised with the mean and deviation that the network was
+        trained with. A network of one size only gets pictures of that size; others any multiples of 32.
 
         Raises
         ------
         UsageError
-            If ``images`` is not uint8 [B, H, W].
+            If ``images`` is not uint8 [B, H, W], or the network does not take the size.
         """
         check_images(images)
+        shape = images.shape[1:]
+        if shape != (self.image_size, self.image_size) and (not self.any_size or shape[0] % 32 or shape[1] % 32):
+            raise UsageError(f"The network {self.name!r} does not take pictures of {shape[1]} x {shape[0]} px.")
+        if self._onnx is not None:
+            features = [self._onnx(picture) for picture in images]
+            return np.stack(features) if features else np.empty((0, self.dimension), np.float32)
         return encode_in_fixed_batches(
-            self._forward, images, dimension=self.dimension, batch_size=self.batch_size, device=self._device
+            self._module, images, dimension=self.dimension, batch_size=self.batch_size, device=self._device
         )
 
-    def _forward(self, images: torch.Tensor) -> torch.Tensor:
-        pictures = images[:, None].float() / 255.0
-        size = (self.image_size, self.image_size)
-        if pictures.shape[2:] != size:
-            pictures = functional.interpolate(pictures, size=size, mode="bilinear", antialias=True, align_corners=False)
-        features: torch.Tensor = self._model((pictures - self._mean) / self._std)
+
+class _Normalised(nn.Module):
+    """Gray pictures uint8 [B, H, W] as the network wants them, and its features [B, D]."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, model: nn.Module, mean: Sequence[float], std: Sequence[float], output: Output) -> None:
+        super().__init__()
+        self.model = model
+        self.output = output
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        values = (pictures[:, None].float() / 255.0 - self.mean) / self.std
+        values = values.contiguous(memory_format=torch.channels_last)
+        if self.output == "mean_maps":
+            maps: torch.Tensor = cast(Any, self.model).forward_features(values)
+            return maps.mean(dim=(2, 3))
+        features: torch.Tensor = self.model(values)
         return features
 
 
 def load_backbone(
-    name: str, *, weights: str, seed: int, device: str = "cpu", image_size: int = 224, batch_size: int = 16
+    name: str,
+    *,
+    weights: str,
+    seed: int,
+    device: str = "cpu",
+    image_size: int = 0,
+    batch_size: int = 16,
+    runtime: Runtime = "torch",
+    output: Output = "features",
 ) -> BackboneEncoder:
     """Make a timm backbone with the weights that the caller names, and no others.
 
@@ -101,16 +157,23 @@ def load_backbone(
     name : str
         A name of timm, e.g. ``resnet18`` or ``resnet18.a1_in1k`` (the tag chooses among weights of the hub).
     weights : str
-        ``"random"``: drawn from ``seed``, equal in every process. ``"hub"``: timm's pretrained weights, from
-        the cache or the network. Else the path of a .safetensors or .pth file; no code in it is run.
+        ``"package"``: those of an installed package. ``"random"``: drawn from ``seed``, equal in every process.
+        ``"hub"``: timm's pretrained weights, from the cache or the network. Else the path of a .safetensors or .pth
+        file; no code in it is run.
     seed : int
         Used with ``"random"`` alone.
     device : str
         ``"cpu"`` or ``"cuda"``.
     image_size : int
-        Side of the network's input. Transformers are made for it (it must be a multiple of their patch).
+        Side of the network's input; 0: the side that it was trained with. Transformers are made for it (it must be
+        a multiple of their patch).
     batch_size : int
-        Pictures a pass; every batch is padded to it.
+        Pictures a pass under Torch; every batch is padded to it.
+    runtime : {"torch", "onnx"}
+        On a GPU it is Torch whatever is asked for.
+    output : {"features", "logits", "mean_maps"}
+        What comes before the classifier; the scores of the classes that the network was trained on; or the mean over
+        the picture of the last convolution's maps, which for VGG16 is something else than its 4,096 features.
 
     Raises
     ------
@@ -119,13 +182,41 @@ def load_backbone(
     WeightsError
         If the weights cannot be had or do not fit; offline, within about a quarter of a minute.
     """
-    if batch_size < 1 or image_size < 1:
-        raise UsageError(f"image_size ({image_size}) and batch_size ({batch_size}) must be at least 1.")
-    model = _create_model(name, seed=seed, image_size=image_size)
+    if batch_size < 1 or image_size < 0:
+        raise UsageError(
+            f"image_size ({image_size}) and batch_size ({batch_size}) must be at least 1 (0: the model's own size)."
+        )
+    side = image_size or _trained_size(name)
+    model = _create_model(name, seed=seed, image_size=side)
     if weights != "random":
-        origin = _download(name, model) if weights == "hub" else _local_file(name, weights)
-        _load_weights(name, model, origin)
-    return BackboneEncoder(model, name=name, device=device, image_size=image_size, batch_size=batch_size)
+        load_weights(name, model, _weights_file(name, model, weights), with_classifier=output == "logits")
+    if output == "features":
+        cast(Any, model).reset_classifier(0)
+    config = _config(model)
+    packaged = PACKAGED_WEIGHTS[name] if weights == "package" else None
+    return BackboneEncoder(
+        model,
+        name=name,
+        device=device,
+        image_size=side,
+        any_size=not config.get("fixed_input_size"),
+        mean=config["mean"] if packaged is None else (packaged.mean,) * 3,
+        std=config["std"] if packaged is None else (packaged.std,) * 3,
+        batch_size=batch_size,
+        runtime="torch" if device != "cpu" else runtime,
+        output=output,
+    )
+
+
+def _weights_file(name: str, model: nn.Module, weights: str) -> Path:
+    if weights == "package":
+        return packaged_file(name)
+    return _download(name, model) if weights == "hub" else local_file(name, weights)
+
+
+def _trained_size(name: str) -> int:
+    config = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    return int(config.input_size[1]) if config is not None else 224
 
 
 def weights_fingerprint(model: nn.Module) -> str:
@@ -149,7 +240,7 @@ def _create_model(name: str, *, seed: int, image_size: int) -> nn.Module:
         options["img_size"] = image_size
     try:
         with seeded(seed):
-            model: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **options)
+            model: nn.Module = timm.create_model(name, pretrained=False, **options)
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
         raise UsageError(f"The model {name!r} cannot be made for pictures of {image_size} px: {error}") from error
     patch = getattr(getattr(model, "patch_embed", None), "patch_size", (1, 1))
@@ -162,52 +253,9 @@ def _create_model(name: str, *, seed: int, image_size: int) -> nn.Module:
     return model
 
 
-def _local_file(name: str, weights: str) -> Path:
-    path = Path(weights)
-    if not path.is_file():
-        raise WeightsError(
-            f"The weights of {name!r} were to be read from {weights!r}, but there is no such file (looked in "
-            f"{path.absolute().parent}). {_OTHER_WAYS}"
-        )
-    if path.suffix not in _SUFFIXES:
-        raise WeightsError(
-            f"The weights of {name!r} were to be read from {weights!r}, but weights are files that end in "
-            f"{', '.join(_SUFFIXES)}. {_OTHER_WAYS}"
-        )
-    return path
-
-
-def _load_weights(name: str, model: nn.Module, path: Path) -> None:
-    """Fill the model from a file, which must hold every weight of it and no others but a classifier's."""
-    try:
-        state = load_state_dict(str(path), weights_only=True)
-        # Renames old keys and resizes position embeddings; timm keeps it beside each architecture.
-        adapt = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
-        state = adapt(state, model) if adapt is not None else state
-        own = model.state_dict()
-        resized = [key for key, values in state.items() if key in own and values.shape != own[key].shape]
-        fitting = {key: values for key, values in state.items() if key not in resized}
-        missing, unexpected = model.load_state_dict(fitting, strict=False)
-    except Exception as error:  # what a damaged file raises is safetensors', pickle's or zipfile's choice
-        raise WeightsError(f"The weights in {str(path)!r} cannot be loaded into {name!r}: {error}") from error
-    foreign = [key for key in unexpected if not key.startswith(_classifier_prefixes(model))]
-    if missing or foreign:
-        raise WeightsError(
-            f"The weights in {str(path)!r} are not those of {name!r}: {len(missing)} tensors are missing "
-            f"or of another shape ({', '.join(missing[:3]) or 'none'}) and {len(foreign)} are unknown "
-            f"({', '.join(foreign[:3]) or 'none'}). Name the model that the file was made for. {_OTHER_WAYS}"
-        )
-
-
 def _config(model: nn.Module) -> dict[str, Any]:
     """What timm knows of the model's weights: where they are, and the input they were trained on."""
     return cast(dict[str, Any], model.pretrained_cfg)
-
-
-def _classifier_prefixes(model: nn.Module) -> tuple[str, ...]:
-    classifier = _config(model).get("classifier") or "classifier"
-    names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
-    return tuple(f"{name}." for name in names)
 
 
 def _download(name: str, model: nn.Module) -> Path:
@@ -217,7 +265,7 @@ def _download(name: str, model: nn.Module) -> Path:
 
     repository = _config(model).get("hf_hub_id")
     if not repository:
-        raise WeightsError(f"timm has no weights for {name!r} on the Hugging Face hub. {_OTHER_WAYS}")
+        raise WeightsError(f"timm has no weights for {name!r} on the Hugging Face hub. {OTHER_WAYS}")
     repository, _, revision = repository.partition("@")
     files = [_config(model).get("hf_hub_filename"), "model.safetensors", "pytorch_model.bin"]
     offline = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else _why_unreachable(constants.ENDPOINT)
@@ -242,7 +290,7 @@ def _download(name: str, model: nn.Module) -> Path:
         raise WeightsError(
             f"The pretrained weights of {name!r} cannot be had: they are {repository!r} on "
             f"{constants.ENDPOINT}, which cannot be used ({reason}), and they are not in the cache "
-            f"{constants.HF_HUB_CACHE!r}. {_OTHER_WAYS}"
+            f"{constants.HF_HUB_CACHE!r}. {OTHER_WAYS}"
         ) from error
 
 

@@ -75,8 +75,8 @@ def test_an_unknown_key_names_the_nearest_right_one(text: str, words: list[str])
         ('[labels.sets]\n"my set" = "x"', ["labels.sets.my set", "pattern"]),
         ("[[autoencode]]\nlayers = []", ["autoencode", "at least one layer"]),
         ('[[embed]]\nmodel = "resnet18"', ["weights", "'resnet18'"]),
-        ("[[embed]]\n[[embed]]", ["'cae'", "name"]),
-        ('[[autoencode]]\nvectors = "vgg"', ["'vgg'", "cae"]),
+        ("[[embed]]\n[[embed]]", ["'lite0'", "name"]),
+        ('[[autoencode]]\nvectors = "vgg"', ["'vgg'", "lite0"]),
         ("[pixels\nsize = 2", ["not valid TOML"]),
     ],
 )
@@ -121,7 +121,7 @@ def test_set_changes_one_embedding_or_all() -> None:
 
 def test_set_reaches_the_default_embedding_and_a_single_table() -> None:
     assert load("", "embed.epochs=3").embed == (EmbedSettings(epochs=3),)
-    assert load("", "embed.cae.epochs=3").embed == (EmbedSettings(epochs=3),)
+    assert load("", "embed.lite0.epochs=3").embed == (EmbedSettings(epochs=3),)
     assert load("[embed]\nseed = 1", "embed.epochs=3").embed == (EmbedSettings(seed=1, epochs=3),)
 
 
@@ -132,7 +132,7 @@ def test_set_reaches_the_default_embedding_and_a_single_table() -> None:
         ("", "size=96", "takes stage.key=value"),
         ("", "pixels.sise=96", "Did you mean 'size'"),
         ("", "pixel.size=96", "Did you mean 'pixels'"),
-        ("", "embed.cea.epochs=1", "Did you mean 'cae'"),
+        ("", "embed.lite.epochs=1", "Did you mean 'lite0'"),
         ("pixels = 3", "pixels.size=96", "is a value"),
         ("embed = 3", "embed.epochs=1", "is a value"),
         ("autoencode = []", "autoencode.epochs=1", "has no autoencode"),

@@ -8,13 +8,22 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.errors import StorageError
 from pipeline.index.memory import empty_root
-from pipeline.index.rows import RowArray, Shard, read_keys, require_rows, shards_of, write_shard
+from pipeline.index.rows import (
+    RowArray,
+    Shard,
+    read_keys,
+    read_rows,
+    require_rows,
+    shards_of,
+    write_rows,
+    write_shard,
+)
 from pipeline.index.store import create_index, open_index
 
 ARRAYS = (
@@ -208,3 +217,39 @@ def test_a_flipped_bit_in_the_keys_is_a_sentence(tmp_path: Path) -> None:
     flip_every_chunk(tmp_path / "index", 0.5)
     with pytest.raises(StorageError, match="keys of g failed: what is stored is damaged"):
         read_keys(open_index(index.url).read(), "g", 4096)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.sets(st.integers(0, 20)))
+def test_picked_rows_are_those_that_an_index_of_zarr_gives(chosen: set[int]) -> None:
+    root, rows = empty_root(), np.array(sorted(chosen), np.int64)
+    require_rows(root, "g", ARRAYS, 21, SHARD_ROWS)
+    write_all(root, np.arange(21), 21, key=1)
+    group: Any = root["g"]
+    for name in ("v", "n"):
+        assert np.array_equal(read_rows(group[name], rows), group[name].oindex[rows])
+    assert read_rows(group["s"], rows).tolist() == group["s"][:][rows].tolist()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.sets(st.integers(0, 20)))
+def test_written_rows_change_no_other(chosen: set[int]) -> None:
+    root, rows = empty_root(), np.array(sorted(chosen), np.int64)
+    require_rows(root, "g", ARRAYS, 21, SHARD_ROWS)
+    write_all(root, np.arange(21), 21, key=1)
+    group: Any = root["g"]
+    expected = group["v"][:]
+    expected[rows] = values_of(rows, salt=9)["v"]
+    write_rows(group["v"], rows, values_of(rows, salt=9)["v"])
+    assert np.array_equal(group["v"][:], expected)
+
+
+def test_rows_out_of_order_are_refused() -> None:
+    root = empty_root()
+    require_rows(root, "g", ARRAYS, 21, SHARD_ROWS)
+    array: Any = root["g"]["n"]  # type: ignore[index]
+    for rows in ([2, 1], [1, 1]):
+        with pytest.raises(ValueError, match="ascend"):
+            read_rows(array, np.array(rows))
+        with pytest.raises(ValueError, match="ascend"):
+            write_rows(array, np.array(rows), np.zeros(2, np.int64))

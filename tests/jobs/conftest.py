@@ -8,6 +8,9 @@ import pytest
 from jobs.main import call
 
 CHEAP = (
+    "embed.name=cae",
+    "embed.model=autoencoder",
+    "autoencode.vectors=cae",
     "embed.epochs=1",
     "embed.input_size=32",
     "pixels.size=64",

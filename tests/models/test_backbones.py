@@ -43,7 +43,8 @@ def test_timm_imports_and_random_weights_are_equal_in_a_fresh_process() -> None:
 def test_pictures_are_normalised_and_features_pooled_as_timm_does() -> None:
     encoder = load("random", seed=2)
     torch.manual_seed(2)
-    model = timm.create_model(NAME, num_classes=0).eval()
+    model = timm.create_model(NAME).eval()
+    model.reset_classifier(0)
     mean, std = (torch.tensor(model.pretrained_cfg[key]).view(3, 1, 1) for key in ("mean", "std"))
     gray = torch.from_numpy(IMAGES[:2]).float()[:, None].repeat(1, 3, 1, 1) / 255
     with torch.no_grad():
@@ -153,4 +154,4 @@ def test_size_that_a_transformer_cannot_take_is_refused() -> None:
     with pytest.raises(UsageError, match="50 px is no multiple"):
         load_backbone("vit_tiny_patch16_224", weights="random", seed=0, image_size=50)
     with pytest.raises(UsageError, match="must be at least 1"):
-        load_backbone(NAME, weights="random", seed=0, image_size=0)
+        load_backbone(NAME, weights="random", seed=0, image_size=-1)

@@ -18,6 +18,9 @@ from pipeline.job import RunResult, run
 from pipeline.operations.changes import Changes, Growth, _files, _grown, changes_between, find_base, to_markdown
 
 CHEAP = (
+    "embed.name=cae",
+    "embed.model=autoencoder",
+    "autoencode.vectors=cae",
     "embed.epochs=1",
     "embed.input_size=32",
     "pixels.size=48",

@@ -10,6 +10,9 @@ from pipeline.job import REPORT, open_runner, run_stages
 from pipeline.progress import Silent
 
 CHEAP = (
+    "embed.name=cae",
+    "embed.model=autoencoder",
+    "autoencode.vectors=cae",
     "pixels.size=64",
     "embed.epochs=1",
     "embed.input_size=32",

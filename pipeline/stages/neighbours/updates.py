@@ -13,7 +13,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.index.rows import KEY, RowArray, require_rows
+from pipeline.index.rows import KEY, RowArray, read_rows, require_rows, row_pieces, write_rows
 from pipeline.kernels.neighbours.lists import NeighbourLists, merge_lists
 
 TABLE_SHARD_ROWS = 1024
@@ -74,7 +74,8 @@ def lay_out(root: zarr.Group, *, old: zarr.Group, name: str, images: NDArray[np.
 
     ``old`` shows the index as it was; only pieces in which something changes are written.
     """
-    known = np.asarray(old[name]["images"][:]) if _matches(old, name, k) else np.empty(0, np.int64)  # type: ignore[index]
+    before: Any = old.get(name)
+    known = np.asarray(before["images"][:]) if _matches(old, name, k) else np.empty(0, np.int64)
     require_rows(root, name, _arrays(k), len(images), TABLE_SHARD_ROWS)
     group: Any = root[name]
     for piece in _pieces(len(images)):
@@ -88,7 +89,7 @@ def lay_out(root: zarr.Group, *, old: zarr.Group, name: str, images: NDArray[np.
             kept = _read(old, name, source)
             lists.ids[inside - piece.start] = kept.ids
             lists.distances_sq[inside - piece.start] = kept.distances_sq
-            keys[inside - piece.start] = np.asarray(old[f"{name}/{KEY}"].oindex[source])  # type: ignore[union-attr]
+            keys[inside - piece.start] = read_rows(before[KEY], source)
         group["images"][piece] = images[piece]
         group[KEY][piece] = keys
         _write(group, piece, lists)
@@ -111,9 +112,7 @@ def _pieces(n: int) -> Iterator[slice]:
 
 def _read(root: zarr.Group, name: str, positions: NDArray[np.int64]) -> NeighbourLists:
     group: Any = root[name]
-    return NeighbourLists(
-        np.asarray(group["indices"].oindex[positions]), np.asarray(group["distances_sq"].oindex[positions])
-    )
+    return NeighbourLists(read_rows(group["indices"], positions), read_rows(group["distances_sq"], positions))
 
 
 def _write(group: Any, piece: slice, lists: NeighbourLists) -> None:
@@ -124,7 +123,10 @@ def _write(group: Any, piece: slice, lists: NeighbourLists) -> None:
 def known_reach(root: zarr.Group, name: str, positions: NDArray[np.int64]) -> NDArray[np.float64]:
     """The squared distance of the k-th neighbour that each of some rows has so far: infinity where it has fewer."""
     group: Any = root[name]
-    return np.asarray(group["distances_sq"].oindex[positions])[:, -1]
+    reach = np.empty(len(positions))
+    for where, squares in row_pieces(group["distances_sq"], positions):
+        reach[where] = squares[:, -1]
+    return reach
 
 
 def merge_into(root: zarr.Group, name: str, positions: NDArray[np.int64], found: NeighbourLists) -> None:
@@ -135,8 +137,8 @@ def merge_into(root: zarr.Group, name: str, positions: NDArray[np.int64], found:
         merged = merge_lists(
             _read(root, name, positions[part]), NeighbourLists(found.ids[part], found.distances_sq[part])
         )
-        group["indices"].oindex[positions[part]] = merged.ids
-        group["distances_sq"].oindex[positions[part]] = merged.distances_sq
+        write_rows(group["indices"], positions[part], merged.ids)
+        write_rows(group["distances_sq"], positions[part], merged.distances_sq)
 
 
 def settle(root: zarr.Group, name: str, key: int, metric: str) -> None:

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from pipeline.config import PixelsSettings
 from pipeline.errors import ImageError
 from pipeline.imaging.canonical import resize_square
+from pipeline.imaging.specimen_rows import NO_PRINT, Print, specimen_rows
 from pipeline.index.rows import RowArray, require_rows, write_shard
 from pipeline.runtime.keys import crops_bar, pixels_key, scale_key
 from pipeline.runtime.plan import Context, Job, Plan, Stage, Worker
@@ -19,9 +21,6 @@ NAME = "pixels"
 GROUP = "pixels"
 
 _CHUNK_ROWS = 16
-
-# Less than this share of a picture above its "bar" is no bar but a misread picture.
-_LEAST_PICTURE = 0.5
 
 
 def plan(context: Context) -> Plan | None:
@@ -50,43 +49,59 @@ def plan(context: Context) -> Plan | None:
 
 
 def _layout(root: zarr.Group, *, rows: int, per_shard: int, size: int) -> None:
-    picture = RowArray(
-        "gray",
-        "uint8",
-        (size, size),
-        chunk_rows=_CHUNK_ROWS,
-        attributes={"description": "8-bit gray, data bar left out"},
+    arrays = (
+        RowArray(
+            "gray",
+            "uint8",
+            (size, size),
+            chunk_rows=_CHUNK_ROWS,
+            attributes={"description": "8-bit gray, data bar left out"},
+        ),
+        RowArray(
+            "shown_px",
+            "int32",
+            (2,),
+            attributes={"description": "width and height of what the square shows, before it was made smaller"},
+        ),
     )
-    require_rows(root, GROUP, (picture,), rows, per_shard)
+    require_rows(root, GROUP, arrays, rows, per_shard)
 
 
 def _shrinker(contents: Contents, settings: PixelsSettings, crop: bool, key: int, _: zarr.Group) -> Worker:
     def worker(root: zarr.Group, task: ShardTask) -> int:
-        tops = _bar_tops(root, task) if crop else {}
-        squares = {}
+        print_of = _print(root, task) if crop else {}
+        squares, shown = {}, {}
         for source in task.sources:
             try:
                 gray = contents.gray(source)
             except ImageError:
                 continue  # gone or changed since the walk: it stays missing
-            top = tops.get(source.image, -1)
-            rows = slice(0, top) if top >= _LEAST_PICTURE * gray.shape[0] else None
+            rows = specimen_rows(gray.shape[0], print_of.get(source.image, NO_PRINT))
+            kept = rows.stop - rows.start
             squares[source.image] = resize_square(gray, size=settings.size, rows=rows, fit=settings.fit)
+            shown[source.image] = (
+                (gray.shape[1], kept) if settings.fit == "stretch" else (min(gray.shape[1], kept),) * 2
+            )
         done = np.array(sorted(squares), np.int64)
         if len(done):
-            values = {"gray": np.stack([squares[row] for row in done.tolist()])}
+            values: dict[str, NDArray[Any]] = {
+                "gray": np.stack([squares[row] for row in done.tolist()]),
+                "shown_px": np.array([shown[row] for row in done.tolist()], np.int32),
+            }
             write_shard(root, GROUP, task.shard, done, values, key)
         return len(task.rows) - len(done)
 
     return worker
 
 
-def _bar_tops(root: zarr.Group, task: ShardTask) -> dict[int, int]:
-    array = root.get("scale/bar_top_px")
-    if not isinstance(array, zarr.Array):
-        return {}
-    values: Any = array[task.shard.start : task.shard.stop]
-    return {task.shard.start + i: int(value) for i, value in enumerate(np.asarray(values))}
+def _print(root: zarr.Group, task: ShardTask) -> dict[int, Print]:
+    """What the scale reader found printed on the task's pictures."""
+    rows = slice(task.shard.start, task.shard.stop)
+    group: Any = root["scale"]
+    tops = np.asarray(group["bar_top_px"][rows]).tolist()
+    boxes = np.stack([np.asarray(group[name][rows]) for name in ("segment_box", "text_box", "field_box")], axis=1)
+    spans = [tuple((y, y + height) for _, y, _, height in of if y >= 0) for of in boxes.tolist()]
+    return {task.shard.start + i: Print(top, span) for i, (top, span) in enumerate(zip(tops, spans, strict=True))}
 
 
 STAGE = Stage(NAME, plan)

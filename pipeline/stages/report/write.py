@@ -12,11 +12,11 @@ from pipeline.config import Recipe, recipe_to_toml
 from pipeline.imaging.canonical import shrink
 from pipeline.index.past_runs import read_runs
 from pipeline.index.reports import check_report_files, publish_report, read_manifest
-from pipeline.index.rows import read_keys
+from pipeline.index.rows import read_keys, read_rows
 from pipeline.index.store import Index
 from pipeline.index.transaction import software_version
-from pipeline.runtime.keys import content_key, crops_bar, pixels_key
-from pipeline.stages.files.ledger import read_images, text_array
+from pipeline.runtime.keys import content_key, pixels_key
+from pipeline.stages.files.ledger import text_array
 from pipeline.stages.report.tables import report_tables
 
 
@@ -75,9 +75,11 @@ def thumbnails(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], di
     array: Any = root.get("pixels/gray")
     if array is None:
         return lambda rows: {}
+    if "pixels/shown_px" not in root:
+        return lambda rows: {}
     done = read_keys(root, "pixels", array.shape[0]) == np.uint64(pixels_key(recipe))
     size = min(recipe.report.thumbnail_px, array.shape[1])
-    widths = _widths(root, recipe)
+    widths = _widths(root)
 
     def pictures(rows: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
         chosen = sorted({row for row in rows if row < len(done) and done[row]})
@@ -85,20 +87,13 @@ def thumbnails(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], di
             return {}
         return {
             row: shrink(gray, width=max(1, round(size * widths[row])), height=size)
-            for row, gray in zip(chosen, array.oindex[chosen], strict=True)
+            for row, gray in zip(chosen, read_rows(array, np.array(chosen)), strict=True)
         }
 
     return pictures
 
 
-def _widths(root: zarr.Group, recipe: Recipe) -> NDArray[np.float64]:
-    """Width of each picture over its height without the data bar; 1 where the squares were cut and not stretched."""
-    images = read_images(root, "width_px", "height_px")
-    if recipe.pixels.fit == "crop":
-        return np.ones(len(images["width_px"]))
-    heights = images["height_px"].astype(np.float64)
-    tops: Any = root.get("scale/bar_top_px")
-    if crops_bar(recipe) and tops is not None:
-        top = np.asarray(tops[:])
-        heights = np.where(top > 0, top, heights[: len(top)])
-    return np.asarray(images["width_px"][: len(heights)] / heights, dtype=np.float64)
+def _widths(root: zarr.Group) -> NDArray[np.float64]:
+    """Width over height of what each square shows."""
+    shown: Any = np.asarray(root["pixels/shown_px"][:])  # type: ignore[index]
+    return np.asarray(shown[:, 0] / np.maximum(1, shown[:, 1]), np.float64)

@@ -1,10 +1,12 @@
 """embed: a vector for every picture, by a pretrained backbone or by an autoencoder trained on the corpus itself."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from pipeline.config import EmbedSettings, Recipe
 from pipeline.index.rows import write_shard
@@ -12,6 +14,7 @@ from pipeline.runtime.keys import pixels_key
 from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
 from pipeline.stages.files.ledger import picture_ids, read_images
 from pipeline.stages.selection import ShardTask, done_rows, image_count, missing_rows, shard_rows, shard_tasks
+from pipeline.stages.vectors.picture_vectors import backbone_vectors, training_pictures, vector_width
 from pipeline.stages.vectors.sets import (
     AUTOENCODER,
     Fitted,
@@ -22,16 +25,19 @@ from pipeline.stages.vectors.sets import (
     keep_network,
     read_network,
     require_vectors,
+    weights_identity,
 )
 
 if TYPE_CHECKING:
-    from pipeline.models.encoders import Encoder
+    from pipeline.models.backbones import BackboneEncoder, Runtime
+
+VectorsOf = Callable[[zarr.Group, NDArray[np.int64]], NDArray[np.float32]]
 
 NAME = "embed"
 
 _SECONDS_PER_TRAINED_PICTURE = 0.002  # one epoch, one core
 _SECONDS_PER_PICTURE = {AUTOENCODER: 0.005}
-_SECONDS_PER_BACKBONE_PICTURE = 0.08
+_SECONDS_PER_BACKBONE_PICTURE = 0.15
 
 
 def plan(context: Context) -> Plan | None:
@@ -89,9 +95,8 @@ def _trainer(settings: EmbedSettings, _: zarr.Group) -> Worker:
 
     def worker(root: zarr.Group, task: Block) -> Fitted:
         rows = task.data
-        pixels: Any = root["pixels/gray"]
         trained = train_convolutional_autoencoder(
-            pixels.oindex[rows] if len(rows) < pixels.shape[0] else pixels[:],
+            training_pictures(root, rows, settings.input_size),
             picture_ids(root, rows),
             settings=ConvolutionalSettings(
                 code_size=settings.code_size,
@@ -130,47 +135,60 @@ def _embedding(context: Context, settings: EmbedSettings, rows: Any, key: int) -
         engine="ray",
         seconds_per_item=_SECONDS_PER_PICTURE.get(settings.model, _SECONDS_PER_BACKBONE_PICTURE),
         gpus=_gpus(settings),
-        settings=settings.model_dump(),
+        settings={**settings.model_dump(), "weights_identity": weights_identity(settings)},
     )
 
 
 def _layout(
     root: zarr.Group, *, group: str, settings: EmbedSettings, network: str | None, rows: int, per_shard: int
 ) -> None:
-    dimension = _build_encoder(root, settings, network, device="cpu").dimension
+    if network is None:
+        dimension = vector_width(_backbone(settings, device="cpu", runtime="torch"), settings)
+    else:
+        dimension = settings.code_size
     require_vectors(root, group, dimension, rows, per_shard)
 
 
-def _build_encoder(root: zarr.Group, settings: EmbedSettings, network: str | None, *, device: str) -> "Encoder":
-    if network is not None:
-        from pipeline.models.convolutional import ConvolutionalEncoder
-        from pipeline.models.serialisation import network_from_bytes
-
-        stored = network_from_bytes(read_network(root, settings.name, network))
-        return ConvolutionalEncoder(stored, device=device)
+def _backbone(settings: EmbedSettings, *, device: str, runtime: "Runtime") -> "BackboneEncoder":
     from pipeline.models.backbones import load_backbone
 
     return load_backbone(
         settings.model,
-        weights=settings.weights,
+        weights=settings.weights_from,
         seed=settings.seed,
         device=device,
         batch_size=settings.batch_size,
+        runtime=runtime,
+        output=settings.output,
     )
 
 
 def _embedder(settings: EmbedSettings, network: str | None, group: str, key: int, root: zarr.Group) -> Worker:
     from pipeline.models.runtime import pick_device
 
-    encoder = _build_encoder(root, settings, network, device=pick_device(settings.device))
+    device = pick_device(settings.device)
+    vectors_of = (
+        _backbone_vectors(settings, device) if network is None else _own_vectors(root, settings, network, device)
+    )
 
     def worker(root: zarr.Group, task: ShardTask) -> None:
-        pixels: Any = root["pixels/gray"]
-        block = pixels[task.shard.start : task.shard.stop]
-        vectors = encoder.encode(block[task.rows - task.shard.start])
-        write_shard(root, group, task.shard, task.rows, {"vectors": vectors}, key)
+        write_shard(root, group, task.shard, task.rows, {"vectors": vectors_of(root, task.rows)}, key)
 
     return worker
+
+
+def _backbone_vectors(settings: EmbedSettings, device: str) -> VectorsOf:
+    encoder = _backbone(settings, device=device, runtime=settings.runtime)
+    return lambda root, rows: backbone_vectors(encoder, root, rows, settings)
+
+
+def _own_vectors(root: zarr.Group, settings: EmbedSettings, network: str, device: str) -> VectorsOf:
+    from pipeline.models.convolutional import ConvolutionalEncoder
+    from pipeline.models.serialisation import network_from_bytes
+
+    stored = network_from_bytes(read_network(root, settings.name, network))
+    encoder = ConvolutionalEncoder(stored, device=device)
+    return lambda root, rows: encoder.encode(training_pictures(root, rows, settings.input_size))
 
 
 STAGE = Stage(NAME, plan)

@@ -4,23 +4,22 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import AutoencodeSettings, EmbedSettings, Recipe
+from pipeline.config.packaged_weights import PACKAGED_WEIGHTS
 from pipeline.errors import WeightsError
-from pipeline.index.rows import RowArray, require_rows
+from pipeline.index.rows import RowArray, read_rows, require_rows
 from pipeline.index.tables import replace_rows
 from pipeline.runtime.keys import content_key, pixels_key, stage_key
 from pipeline.stages.files.ledger import read_images, text_array
 from pipeline.stages.selection import done_rows
 
 AUTOENCODER = "autoencoder"
-
-_PIECE_ROWS = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class VectorSet:
     Attributes
     ----------
     name, group : str
-        E.g. ``cae`` and ``embeddings/cae``.
+        E.g. ``lite0`` and ``embeddings/lite0``.
     key : int
         Key of a row.
     rows : ndarray of int64, [n]
@@ -47,24 +46,15 @@ class VectorSet:
 
     def read(self, root: zarr.Group) -> NDArray[np.float32]:
         """The vectors, float32 [n, D]."""
-        values: NDArray[np.float32] = root[f"{self.group}/vectors"][:]  # type: ignore[index,assignment]
-        return values[self.rows]
+        return read_rows(self._array(root), self.rows)
 
     def read_some(self, root: zarr.Group, positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The vectors at some ascending positions among the n, float32 [len(positions), D].
+        """The vectors at some ascending positions among the n, float32 [len(positions), D]."""
+        return read_rows(self._array(root), self.rows[positions])
 
-        Memory beyond these: ``4 * 2048 D`` bytes, since rows are read in pieces that near rows share.
-        """
+    def _array(self, root: zarr.Group) -> zarr.Array[Any]:
         array: Any = root[f"{self.group}/vectors"]
-        rows = self.rows[positions]
-        assert np.all(np.diff(rows) > 0), "positions ascend"
-        values = np.empty((len(rows), array.shape[1]), dtype=np.float32)
-        cuts = np.flatnonzero(np.diff(rows // _PIECE_ROWS)) + 1
-        for first, last in zip([0, *cuts], [*cuts, len(rows)], strict=True):
-            if last > first:
-                start = rows[first]
-                values[first:last] = array[start : rows[last - 1] + 1][rows[first:last] - start]
-        return values
+        return cast(zarr.Array[Any], array)
 
 
 def vector_sets(root: zarr.Group, recipe: Recipe) -> list[VectorSet]:
@@ -100,13 +90,15 @@ def embedding_key(root: zarr.Group, recipe: Recipe, settings: EmbedSettings) -> 
         if network is None:
             return None
         return stage_key("embed", {"model": AUTOENCODER}, pixels_key(recipe), network)
-    chosen = settings.model_dump(include={"model", "weights", "seed"})
-    return stage_key("embed", chosen, pixels_key(recipe), weights_identity(settings.weights))
+    chosen = settings.model_dump(include={"model", "seed", "views", "transform", "output"})
+    return stage_key("embed", chosen | {"path": settings.path}, pixels_key(recipe), weights_identity(settings))
 
 
 def embedding_fit_key(recipe: Recipe, settings: EmbedSettings) -> int:
     """Key of the training of an embedding's autoencoder: settings, not the images that happen to be there."""
-    chosen = settings.model_dump(exclude={"name", "weights", "device"})
+    chosen = settings.model_dump(
+        include={"code_size", "input_size", "epochs", "batch_size", "max_training_images", "seed"}
+    )
     return stage_key("embed", chosen, pixels_key(recipe))
 
 
@@ -126,15 +118,18 @@ def code_fit_key(root: zarr.Group, recipe: Recipe, settings: AutoencodeSettings)
     return stage_key("autoencode", settings.model_dump(exclude={"name", "device"}), upstream)
 
 
-def weights_identity(weights: str) -> str:
-    """What a timm model's weights are: ``hub`` or ``random`` as they are, a file by its content."""
-    if weights in ("hub", "random"):
-        return weights
+def weights_identity(settings: EmbedSettings) -> str:
+    """What a set's weights are: a file, or that of a package, by its MD5; the others by their name."""
+    source = settings.weights_from
+    if source == "package":
+        return PACKAGED_WEIGHTS[settings.model].md5  # the file is held against it when it is loaded
+    if source in ("", "hub", "random"):
+        return source
     try:
-        with open(os.path.expanduser(weights), "rb") as handle:
+        with open(os.path.expanduser(source), "rb") as handle:
             return hashlib.file_digest(handle, "md5").hexdigest()
     except OSError as error:
-        raise WeightsError(f"The weights {weights} cannot be read: {error.strerror}.") from error
+        raise WeightsError(f"The weights {source} cannot be read: {error.strerror}.") from error
 
 
 def require_vectors(root: zarr.Group, group: str, dimension: int, rows: int, per_shard: int) -> None:

@@ -23,12 +23,15 @@ TWO_SETS = """
 size = 32
 [[embed]]
 name = "own"
+model = "autoencoder"
 epochs = 1
 input_size = 32
 [[embed]]
 name = "backbone"
 model = "test_resnet"
 weights = "random"
+views = "square"
+runtime = "torch"
 [[autoencode]]
 name = "short"
 vectors = "backbone"

@@ -1,0 +1,93 @@
+"""From stored squares to vectors: the network's views of each picture, put together."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.config import EmbedSettings
+from pipeline.imaging.canonical import shrink
+from pipeline.imaging.views import view_shapes, views_by_shape
+from pipeline.index.rows import row_pieces
+
+if TYPE_CHECKING:
+    from pipeline.models.backbones import BackboneEncoder
+
+_BLOCK = 64  # pictures whose views are in memory at once
+
+
+def training_pictures(root: zarr.Group, rows: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+    """Squares of the size that a network sees, uint8 [n, size, size]: these, and a piece of the larger ones."""
+    pixels: Any = root["pixels/gray"]
+    pictures = np.empty((len(rows), size, size), np.uint8)
+    for where, block in row_pieces(pixels, rows):
+        pictures[where] = shrink_all(block, size)
+    return pictures
+
+
+def shrink_all(squares: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Squares [n, S, S] averaged down to [n, size, size]."""
+    return np.array([shrink(square, width=size, height=size) for square in squares], np.uint8).reshape(-1, size, size)
+
+
+def aspects(root: zarr.Group, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Width over height of what the squares of some rows show."""
+    sizes: Any = np.asarray(root["pixels/shown_px"][:])[rows]  # type: ignore[index]
+    return np.asarray(sizes[:, 0] / np.maximum(1, sizes[:, 1]), np.float64)
+
+
+def vector_width(encoder: "BackboneEncoder", settings: EmbedSettings) -> int:
+    """Length of a picture's vector."""
+    return encoder.dimension * len(view_shapes(1.0, side=encoder.image_size, views=settings.views))
+
+
+def backbone_vectors(
+    encoder: "BackboneEncoder", root: zarr.Group, rows: NDArray[np.int64], settings: EmbedSettings
+) -> NDArray[np.float32]:
+    """Vectors of some rows, float32 [n, `vector_width`].
+
+    Memory: the result, a piece of the squares (`row_pieces`), and 64 pictures' views.
+    """
+    pixels: Any = root["pixels/gray"]
+    vectors = np.empty((len(rows), vector_width(encoder, settings)), np.float32)
+    shown = aspects(root, rows)
+    for where, block in row_pieces(pixels, rows):
+        for first in range(0, len(block), _BLOCK):
+            squares = block[first : first + _BLOCK]
+            start = where.start + first
+            stop = start + len(squares)
+            vectors[start:stop] = _vectors(encoder, squares, shown[start:stop], settings)
+    return vectors
+
+
+def _vectors(
+    encoder: "BackboneEncoder", squares: NDArray[np.uint8], shown: NDArray[np.float64], settings: EmbedSettings
+) -> NDArray[np.float32]:
+    found = np.empty((len(squares), vector_width(encoder, settings)), np.float32)
+    for part, members, pictures in views_by_shape(squares, shown, side=encoder.image_size, views=settings.views):
+        columns = slice(part * encoder.dimension, (part + 1) * encoder.dimension)
+        found[members, columns] = transformed(encoder.encode(pictures), settings.transform)
+    return found if settings.transform == "none" else found / np.float32(np.sqrt(found.shape[1] / encoder.dimension))
+
+
+def transformed(features: NDArray[np.float32], transform: str) -> NDArray[np.float32]:
+    """Features as the vectors that distances are taken of.
+
+    Parameters
+    ----------
+    features : float32 [n, D]
+    transform : {"none", "l2", "sqrt_l2"}
+        ``l2``: divided by their length. ``sqrt_l2``: first each value's square root, its sign kept; the few channels
+        that answer strongly then rule the distance less. Zeros stay zeros.
+
+    References
+    ----------
+    Arandjelovic and Zisserman 2012, doi:10.1109/CVPR.2012.6248018; Perronnin et al. 2010,
+    doi:10.1007/978-3-642-15561-1_11.
+    """
+    if transform == "none":
+        return features
+    values = np.sign(features) * np.sqrt(np.abs(features)) if transform == "sqrt_l2" else features
+    lengths = np.sqrt(np.square(values, dtype=np.float64).sum(axis=1, keepdims=True))
+    return np.asarray(values / np.where(lengths > 0, lengths, 1.0), np.float32)
