@@ -112,7 +112,7 @@ def run(
     engines : EngineChoice, optional
         Where the work runs; default by the amount of work.
     until : str, optional
-        Stop after this stage; the report, if the recipe has one, is of what there is.
+        Stop after this stage; from `pair` on what is there is reported.
     accept_removals : bool
         Go on although many files have vanished.
     rehash : bool
@@ -167,11 +167,14 @@ def with_label_sets(recipe: Recipe, label_sets: Mapping[str, str], location: str
 
 
 def stages_to_run(recipe: Recipe, until: str | None = None) -> tuple[str, ...]:
-    """The recipe's stages in the order of the pipeline, up to one of them; what is finished is reported in any case."""
+    """The recipe's stages in the order of the pipeline, up to one of them; once pictures are paired, what is there is
+    reported in any case.
+    """
     last = STAGE_NAMES.index(check_stage(until)) if until else len(STAGE_NAMES)
-    return tuple(
-        name for at, name in enumerate(STAGE_NAMES) if name in recipe.run.stages and (at <= last or name == REPORT)
-    )
+    names = [name for at, name in enumerate(STAGE_NAMES) if name in recipe.run.stages and at <= last]
+    if REPORT in recipe.run.stages and REPORT not in names and pair.STAGE.name in names:
+        names.append(REPORT)
+    return tuple(names)
 
 
 def check_stage(name: str) -> str:

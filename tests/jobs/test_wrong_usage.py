@@ -108,7 +108,7 @@ def test_weights_of_a_hub_that_cannot_be_reached_say_what_to_do(
     assert call(run_arguments(demo / "corpus", copied, *more)) == 1
     text = told(capsys)
     assert "resnet18" in text
-    assert "needs no weights" in text
+    assert "which needs none" in text
 
 
 @pytest.mark.parametrize("command", [["report"], ["rollback", "X"]])
