@@ -42,7 +42,7 @@ _SUMMARY_TABLES = ("files", "images", "duplicates", "scales", "clusters", "clust
     "--until",
     type=click.Choice(tuple(STAGES)),
     metavar="STAGE",
-    help="Stop after this stage, ; from `pair` on what is there is reported.",
+    help="Stop after this stage; from pair on, what is there is reported.",
 )
 @click.option(
     "--sample", type=click.IntRange(min=1), help="Take only so many files, chosen by the hash of their names."
