@@ -146,13 +146,10 @@ def _agreement(tables: Tables) -> Headline:
         return Headline(AGREEMENT, NOT_RUN if filled(tables, "agreement") is None else "not defined")
     level = f", level {found.level}" if found.level else ""
     count, of = (f"the {found.categories:,} ", "of ") if found.categories else ("", "")
-    notes = [f"{found.clustering} with {count}labels {of}{found.label_set}{level}"]
+    notes = [f"AMI {found.ami:.3f}"] if np.isfinite(found.ami) else []
+    notes.append(f"{found.clustering} with {count}labels {of}{found.label_set}{level}")
     if found.ami <= agreement.NO_BETTER_THAN_CHANCE:
         notes.append("no better than chance")
     if overall.clustering != found.clustering:
         notes.append(f"furthest above chance: {overall.clustering}, NMI {overall.nmi:.3f}")
-    return Headline(AGREEMENT, f"{found.nmi:.3f}{_adjusted(found.ami)}", "; ".join(notes))
-
-
-def _adjusted(ami: float) -> str:
-    return f" (AMI {ami:.3f})" if np.isfinite(ami) else ""
+    return Headline(AGREEMENT, f"{found.nmi:.3f}", "; ".join(notes))
