@@ -48,6 +48,9 @@ def test_the_summary_holds_eight_key_figures_and_the_page(
     assert "not run" not in "\n".join(lines)
     walked = next(line for line in lines if line.startswith("Files walked"))
     assert walked.split()[2] == str(pq.read_table(demo / "truth.parquet").num_rows)
+    agreement = next(line for line in lines if line.startswith("NMI at k = classes"))
+    assert "AMI" in agreement
+    assert "labels of classes" in agreement
     assert f"Page    {copied}/reports/report.html" in lines
     assert f"Commit  {open_index(copied).commit}" in lines
     assert all(line == line.rstrip() for line in lines)
