@@ -20,7 +20,7 @@ VERSIONS = {
     "embed": 2,
     "autoencode": 3,
     "neighbours": 3,
-    "dimension": 2,
+    "dimension": 3,
     "cluster": 1,
     "agree": 3,
 }

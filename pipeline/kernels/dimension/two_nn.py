@@ -20,6 +20,8 @@ from pipeline.kernels.neighbours.nearest import nearest_neighbours
 MIN_POINTS = 3
 """With fewer points of distinct position neither estimate has a finite error."""
 
+_ROUNDING = 2.0**-19  # 16 units in the last place of float32
+
 COLUMNS = 8
 """Neighbours to search for `distinct_distances`: room for copies of the nearest."""
 
@@ -137,7 +139,27 @@ def two_nn(first: ArrayLike, second: ArrayLike, *, fraction: float = 0.9) -> Two
     )
 
 
-def distinct_distances(indices: ArrayLike, distances: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def rounding_distance(vectors: ArrayLike) -> float:
+    """Give the distance below which two float32 vectors of a network are copies that differ by rounding alone.
+
+    ``2**-19`` of the root mean square length of the rows: 16 units in the last place. One picture, turned or read from
+    two files, has vectors that differ by a few of them; with 10% of the rows one unit apart from another row the
+    dimension would be 0.1 instead of 5.
+
+    Parameters
+    ----------
+    vectors : array_like, [N, D]
+        Some rows will do; 0 for none.
+    """
+    array = as_vectors(vectors)
+    if len(array) == 0:
+        return 0.0
+    return float(_ROUNDING * np.sqrt(np.einsum("ij,ij->", array, array, dtype=np.float64) / len(array)))
+
+
+def distinct_distances(
+    indices: ArrayLike, distances: ArrayLike, *, resolution: float = 0.0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Read the distances to the two nearest places, which copies make different from two nearest rows.
 
     A row whose nearest neighbour has a copy elsewhere in the set would see ``r1 = r2``: with 10% of the rows
@@ -148,6 +170,8 @@ def distinct_distances(indices: ArrayLike, distances: ArrayLike) -> tuple[NDArra
     indices, distances : array_like, [N, K]
         Neighbours as `pipeline.kernels.neighbours.nearest.nearest_neighbours` gives them (ties by row number),
         K at least 2; about 8 leave room for copies.
+    resolution : float
+        Distances up to this one count as 0: what is no further apart is a copy (`rounding_distance`).
 
     Returns
     -------
@@ -165,12 +189,12 @@ def distinct_distances(indices: ArrayLike, distances: ArrayLike) -> tuple[NDArra
         raise UsageError(
             f"the neighbour table has the shapes {rows.shape} and {lengths.shape}; expected two of [N, K >= 2]"
         )
-    # Ties are in the order of rows, so the first of the copies at distance 0 is the lowest of them all.
+    # Each row stands at the place of the lowest row that is a copy of it.
     own = np.arange(len(rows))
-    place = np.where(lengths[:, 0] == 0, np.minimum(own, rows[:, 0]), own)[rows]
+    place = np.where(lengths <= resolution, np.minimum(rows, own[:, None]), own[:, None]).min(axis=1)[rows]
     elsewhere = place != place[:, :1]
     column = np.argmax(elsewhere, axis=1)
-    first = np.where(elsewhere.any(axis=1), lengths[:, 0], 0.0)
+    first = np.where(elsewhere.any(axis=1) & (lengths[:, 0] > resolution), lengths[:, 0], 0.0)
     return first, lengths[own, column]
 
 
@@ -312,5 +336,6 @@ def subsample_estimate(
     if not MIN_POINTS <= size <= len(array):
         raise UsageError(f"the subsample size is {size}; expected {MIN_POINTS} to {len(array)}")
     chosen = np.random.default_rng((seed, size, repeat)).choice(len(array), size=size, replace=False, shuffle=False)
-    first, second = distinct_distances(*nearest_neighbours(array[np.sort(chosen)], COLUMNS))
-    return two_nn(first, second, fraction=fraction)
+    sample = array[np.sort(chosen)]
+    table = nearest_neighbours(sample, COLUMNS)
+    return two_nn(*distinct_distances(*table, resolution=rounding_distance(sample)), fraction=fraction)

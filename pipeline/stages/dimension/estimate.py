@@ -28,6 +28,7 @@ from pipeline.kernels.dimension.two_nn import (
     MIN_POINTS,
     TwoNNEstimate,
     distinct_distances,
+    rounding_distance,
     subsample_estimate,
     two_nn,
 )
@@ -49,6 +50,8 @@ _LOADINGS = 10
 _MAP_POINTS = 5000
 _MOST_LABELS = 40
 _MOST_TIED = 0.05
+_RESOLUTION_POINTS = 2000
+_HUGE_RATIO = 100
 _PRESERVATION_POINTS = 5000
 _PRESERVED_NEIGHBOURS = 10
 _UNFINISHED = "unfinished"
@@ -152,7 +155,7 @@ def _measurer(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
         if part.kind == "fits":
             neighbours = read_neighbours(root, recipe, vectors)
             assert neighbours is not None, "the plan has seen them"
-            return part.label, _fits(vectors, neighbours, settings)
+            return part.label, _fits(root, vectors, neighbours, settings)
         if part.kind == "subsample":
             return part.label, {"dimension": _subsample(root, vectors, settings, part)}
         if part.kind == "spectrum":
@@ -179,16 +182,18 @@ def _row(name: str, fraction: float, subsample: int, n: int, fit: TwoNNEstimate 
     }
 
 
-def _fits(vectors: VectorSet, neighbours: NeighbourTable, settings: DimensionSettings) -> Rows:
+def _fits(root: zarr.Group, vectors: VectorSet, neighbours: NeighbourTable, settings: DimensionSettings) -> Rows:
     """2-NN on all points, for every fraction; ``subsample`` is -1. Gride over the scales; what cannot be, in words."""
     name, n, told = vectors.name, len(vectors.rows), ""
     rows = []
     distances = neighbours.chords()
+    resolution = _resolution(root, vectors, neighbours, settings)
+    first, second = distinct_distances(neighbours.indices, distances, resolution=resolution)
     for fraction in settings.fractions:
         fit = None
         try:
-            fit = two_nn(*distinct_distances(neighbours.indices, distances), fraction=fraction)
-            told = told or _about_ties(fit)
+            fit = two_nn(first, second, fraction=fraction)
+            told = told or _about_ties(fit) or _about_near_copies(vectors, neighbours, first, second, fit)
         except SemcorpusError as error:
             told = told or str(error)
         rows.append(_row(name, fraction, -1, n, fit))
@@ -206,6 +211,36 @@ def _fits(vectors: VectorSet, neighbours: NeighbourTable, settings: DimensionSet
         for found in _gride(distances)
     ]
     return {"dimension": rows, "dimension_scales": scales, "dimension_findings": [{"statement": told}]}
+
+
+def _resolution(root: zarr.Group, vectors: VectorSet, neighbours: NeighbourTable, settings: DimensionSettings) -> float:
+    """Distance of two vectors that differ by rounding alone, in the unit of the chords; from some of the vectors."""
+    if neighbours.metric == "cosine":
+        return rounding_distance(np.ones((1, 1), np.float32))  # of vectors of length 1
+    seed = random_seed(settings.seed, NAME, vectors.name)
+    return rounding_distance(vectors.read_some(root, _at_most(len(vectors.rows), _RESOLUTION_POINTS, seed)))
+
+
+def _about_near_copies(
+    vectors: VectorSet,
+    neighbours: NeighbourTable,
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    fit: TwoNNEstimate,
+) -> str:
+    """Many points with one neighbour far nearer than the next are near copies; in words, with some pairs."""
+    huge = (first > 0) & (second > _HUGE_RATIO * first)
+    expected = fit.n_points * _HUGE_RATIO ** -max(fit.dimension, 1.0)
+    found = int(huge.sum())
+    if found <= 3 + 5 * expected:
+        return ""
+    nearest = neighbours.indices[:, 0]
+    pairs = sorted({(min(at, nearest[at]), max(at, nearest[at])) for at in np.flatnonzero(huge).tolist()})
+    examples = ", ".join(f"{vectors.rows[one]} and {vectors.rows[other]}" for one, other in pairs[:3])
+    return (
+        f"{found:,} of {fit.n_points:,} points have one neighbour {_HUGE_RATIO} times nearer than the next: near "
+        f"copies that are not paired pull the estimate down (images {examples})."
+    )
 
 
 def _about_ties(fit: TwoNNEstimate) -> str:

@@ -10,7 +10,14 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.kernels.arrays import InvalidDataError
-from pipeline.kernels.dimension.two_nn import decimation, distinct_distances, two_nn
+from pipeline.kernels.dimension.two_nn import (
+    COLUMNS,
+    decimation,
+    distinct_distances,
+    rounding_distance,
+    subsample_estimate,
+    two_nn,
+)
 from pipeline.kernels.neighbours.nearest import nearest_neighbours
 
 GOLDEN_SETS = ["cube2", "cube5", "cube10", "cube18", "swiss", "gauss20"]
@@ -174,3 +181,45 @@ def test_wrong_calls(first: list[float], second: list[float], fraction: float, s
 def test_decimation_refuses_impossible_sizes(sizes: list[int]) -> None:
     with pytest.raises(UsageError, match="subsample sizes"):
         decimation(np.random.default_rng(0).random((600, 3)), sizes, seed=0)
+
+
+def _with_near_copies(points: np.ndarray, every: int = 10) -> np.ndarray:
+    """Every tenth row once more, one float32 away in each feature."""
+    copies = np.nextafter(points[::every], np.float32(np.inf))
+    return np.concatenate([points, copies])
+
+
+def test_rows_one_float_apart_are_copies() -> None:
+    """Without that the ratios of a tenth of the rows are in the millions, and the dimension is near 0."""
+    points = np.random.default_rng(3).random((2000, 5)).astype(np.float32)
+    mixed = _with_near_copies(points)
+    resolution = rounding_distance(mixed)
+    table = nearest_neighbours(mixed, COLUMNS)
+    assert two_nn(*distinct_distances(*table)).dimension < 1
+    found = two_nn(*distinct_distances(*table, resolution=resolution))
+    assert found.n_dropped == 400
+    alone = two_nn(*distinct_distances(*nearest_neighbours(points, COLUMNS)))
+    assert found.dimension == pytest.approx(alone.dimension, rel=0.05)
+
+
+def test_a_resolution_changes_nothing_where_there_are_no_copies() -> None:
+    points = np.random.default_rng(4).random((500, 3)).astype(np.float32)
+    table = nearest_neighbours(points, COLUMNS)
+    plain, rounded = distinct_distances(*table), distinct_distances(*table, resolution=rounding_distance(points))
+    assert all(np.array_equal(one, other) for one, other in zip(plain, rounded, strict=True))
+    assert rounding_distance(points[:0]) == 0
+
+
+def test_the_neighbour_of_near_copies_is_passed_over_once() -> None:
+    """By hand: 0 and 1 are one place; seen from 2 it is the nearest, and 3 is the next."""
+    points = np.array([[0.0], [1e-7], [1.0], [3.0]], np.float32)
+    first, second = distinct_distances(*nearest_neighbours(points, 3), resolution=1e-6)
+    assert first.tolist() == pytest.approx([0, 0, 1, 2])
+    assert second[2:].tolist() == pytest.approx([2, 3])
+
+
+def test_subsamples_drop_near_copies_too() -> None:
+    points = _with_near_copies(np.random.default_rng(5).random((1000, 5)).astype(np.float32), every=2)
+    found = subsample_estimate(points, 1200, seed=0, repeat=0)
+    assert found.n_dropped > 300
+    assert 4 < found.dimension < 6

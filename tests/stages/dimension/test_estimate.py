@@ -99,6 +99,23 @@ def test_duplicates_are_counted_and_said(run: Callable[..., Index], swiss: NDArr
     assert str(found["dimension_findings"]["statement"][0]).startswith("60 duplicates were dropped.")
 
 
+def test_near_copies_do_not_pull_the_dimension_down(run: Callable[..., Index], swiss: NDArray[np.float32]) -> None:
+    """Rows one float apart are copies; copies further apart than rounding are said, with their images."""
+    mixed = swiss.copy()
+    mixed[1::10] = np.nextafter(swiss[::10][: len(mixed[1::10])], np.float32(2))
+    table = read_table(run(mixed, _recipe("dimension.fractions=[0.9]")).read(), "dimension")
+    whole = table["subsample"] == -1
+    assert table["n_dropped"][whole].tolist() == [2 * len(mixed[1::10])]
+    assert 1.7 < table["dimension"][whole][0] < 2.3
+
+    apart = swiss.copy()
+    apart[1::10] = swiss[::10][: len(apart[1::10])] + np.float32(2e-5)
+    index = run(apart, _recipe("dimension.fractions=[0.9]"), "apart")
+    statement = str(read_table(index.read(), "dimension_findings")["statement"][0])
+    assert "near copies that are not paired" in statement
+    assert "images 0 and 1" in statement
+
+
 def test_discrete_vectors_are_said_to_be(run: Callable[..., Index]) -> None:
     grid = np.stack(np.meshgrid(*[np.arange(4)] * 4), -1).reshape(-1, 4).astype(np.float32)
     values = np.pad(grid, ((0, 0), (0, WIDTH - 4)))
