@@ -1,4 +1,4 @@
-"""Six 2-D sets by seven methods: the figure of what each can and cannot see, with seconds and agreement.
+"""Six 2-D sets by eight methods: the figure of what each can and cannot see, with seconds and agreement.
 
     OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 python -m benchmarks.toys --output toys.png
     python -m benchmarks.toys --rows 1000 --output toys.png --json toys.json
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from benchmarks.machine import describe_machine
 from pipeline.kernels.agreement.scores import normalized_mutual_information
+from pipeline.kernels.clustering.advanced_density_peaks import advanced_density_peaks
 from pipeline.kernels.clustering.density_peaks import density_peaks
 from pipeline.kernels.clustering.hdbscan import hdbscan
 from pipeline.kernels.clustering.linkage import LinkageMethod, cut_tree, linkage_matrix
@@ -34,6 +35,7 @@ Rows = NDArray[np.float64]
 Labels = NDArray[np.int32]
 
 _NEIGHBOURS = 30
+_ADP_NEIGHBOURS = 100
 _SEED = 30
 _COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#994f00", "#332288")
 _NOISE_COLOUR = "#bbbbbb"
@@ -93,12 +95,19 @@ def _density_peaks(rows: Rows, k: int) -> Labels:
     return density_peaks(rows, *table, n_clusters=k, dimension=dimension).labels
 
 
+def _advanced_density_peaks(rows: Rows, k: int) -> Labels:
+    indices, distances = nearest_neighbours(rows, min(_ADP_NEIGHBOURS, len(rows) // 4))
+    dimension = two_nn(*distinct_distances(indices, distances)).dimension
+    return advanced_density_peaks(indices, distances, dimension=dimension).labels
+
+
 METHODS: dict[str, Callable[[Rows, int], Labels]] = {
     "single": _linkage("single"),
     "complete": _linkage("complete"),
     "centroid": _linkage("centroid"),
     "Ward": _linkage("ward"),
     "Density Peaks": _density_peaks,
+    "ADP": _advanced_density_peaks,
     "HDBSCAN": lambda rows, _: hdbscan(rows).labels,
     "spectral": lambda rows, k: spectral(nearest_neighbours(rows, _NEIGHBOURS)[0], k, n_neighbors=_NEIGHBOURS).labels,
 }
