@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from pipeline.config import load_recipe
+from tests.stages.conftest import cheap_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,12 +40,12 @@ METHOD = ClusteringMethod(HalvesSettings, fit, version=1, seconds_per_vector=0.0
 '''
 
 
-def test_a_method_is_one_file_and_one_entry(reference_index: Path, tmp_path: Path) -> None:
+def test_a_method_is_one_file_and_one_entry(demo: Path, reference_index: Path, tmp_path: Path) -> None:
     """Recipe, stage, scores and tables know it, though it takes no k and leaves a picture in no cluster."""
     _lay_beside(tmp_path)
     index = tmp_path / "index"
     shutil.copytree(reference_index, index)
-    embedding, code = load_recipe().vector_sets
+    embedding, code = cheap_recipe(demo).vector_sets
     again = f'{{method = "halves", name = "again", first_is = 1, vectors = ["{embedding}"]}}'
     mixture = f'{{method = "gaussian_mixture", k = [2], transform = ["l2", "pca:3"], vectors = ["{code}"]}}'
     methods = f'cluster.methods=["halves", {again}, {mixture}]'

@@ -27,6 +27,7 @@ ENVIRONMENT = os.environ | {
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": TOKEN,
     "COLUMNS": "200",
+    "PYTHONUNBUFFERED": "1",  # or `ray job submit` passes the log on when the run has ended
 }
 
 pytestmark = pytest.mark.timeout(400)
