@@ -111,8 +111,8 @@ def test_a_file_that_cannot_be_read_meanwhile_is_compared_later(
 ) -> None:
     read = Corpus.read
 
-    def swap(self: Corpus, path: str) -> bytes:
-        return b"something else" if path == "3.jpg" else read(self, path)
+    def swap(self: Corpus, path: str, *, max_bytes: int) -> bytes:
+        return b"something else" if path == "3.jpg" else read(self, path, max_bytes=max_bytes)
 
     expected = {frozenset((f"{n}.png", f"{n}.jpg")) for n in range(6)}
     _run_walk_then_pair(corpus, tmp_path / "index", monkeypatch, swap)
