@@ -101,5 +101,5 @@ def test_a_cut_file_of_the_corpus(proxy: FlakyProxy, s3_prefix: str, tmp_path: P
     place = Location.parse(s3_prefix)
     place.filesystem().pipe_file(place.child("a.tif").url, bytes(range(256)) * 40)
     proxy.ask("cut body", "GET", "a.tif", times=2)
-    assert Corpus(s3_prefix).read("a.tif") == bytes(range(256)) * 40
+    assert Corpus(s3_prefix).read("a.tif", max_bytes=1 << 20) == bytes(range(256)) * 40
     assert len(proxy.happened) == 2

@@ -14,7 +14,7 @@ from pipeline.models.settings import ConvolutionalSettings
 SMALL = ConvolutionalSettings(input_size=32, channels=(4, 6, 8), code_size=12, epochs=1, batch_size=4)
 
 
-def random_images(n: int, *, height: int = 40, width: int = 50) -> NDArray[np.uint8]:
+def random_images(n: int, *, height: int = 64, width: int = 64) -> NDArray[np.uint8]:
     return np.random.default_rng(7).integers(0, 256, (n, height, width), dtype=np.uint8)
 
 
@@ -80,7 +80,7 @@ def test_no_pictures_give_no_vectors(encoder: Encoder) -> None:
 
 
 def test_constant_pictures_have_finite_vectors(encoder: Encoder) -> None:
-    flat = np.stack([np.full((40, 50), value, dtype=np.uint8) for value in (0, 128, 255)])
+    flat = np.stack([np.full((64, 64), value, dtype=np.uint8) for value in (0, 128, 255)])
     assert np.isfinite(encoder.encode(flat)).all()
 
 
