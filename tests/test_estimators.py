@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import dask
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, clone
@@ -85,7 +86,8 @@ def test_kmeans_by_batches_and_by_blocks_of_a_dask_array() -> None:
         return values
 
     lazy = dask_array.from_array(vectors, chunks=(300, 3)).map_blocks(block, dtype=vectors.dtype, meta=vectors[:0])
-    fitted = MiniBatchKMeans(n_clusters=4).fit(lazy)
+    with dask.config.set(scheduler="synchronous"):  # in this process, where the blocks are counted
+        fitted = MiniBatchKMeans(n_clusters=4).fit(lazy)
     assert max(read) <= 300
     np.testing.assert_array_equal(fitted.labels_, MiniBatchKMeans(n_clusters=4).fit(vectors).labels_)
     np.testing.assert_array_equal(fitted.predict(lazy), fitted.labels_)
