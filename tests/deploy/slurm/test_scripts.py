@@ -234,7 +234,9 @@ def test_rays_doors_open_for_the_jobs_token_only(slurm: TwoNodes, tmp_path: Path
         assert slurm.command(*words, "join", head, environment=ask).split()[-1] == "refused"
         # The page comes some seconds after the head; until then nobody answers.
         submitting = (*words, "submit", dashboard)
-        slurm.wait_until("the page", lambda: slurm.call(*submitting, environment=ask).returncode == 0, seconds=120)
+        slurm.wait_until(
+            "the page", lambda: slurm.call(*submitting, environment=ask).returncode == 0, seconds=120, job=job
+        )
         assert slurm.command(*submitting, environment=ask).split()[0] == "401"
         assert len(token) == 64
         assert token not in slurm.output(job) + str(slurm.job(job))
