@@ -1,8 +1,9 @@
 """The typed model of a recipe. Every default of the program lives here and nowhere else."""
 
-from typing import Annotated, Literal, get_args
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, create_model, model_validator
 
 from pipeline.clustering_methods.base import MethodSettings
 from pipeline.clustering_methods.density_peaks import DensityPeaksSettings
@@ -11,23 +12,12 @@ from pipeline.clustering_methods.registry import AnyMethod
 from pipeline.clustering_methods.ward import WardSettings
 from pipeline.config.packaged_weights import PACKAGED_WEIGHTS
 from pipeline.settings import Name, Settings, Share
+from pipeline.stage_list import STAGE_LIST, STAGE_NAMES
 
-StageName = Literal[
-    "walk",
-    "pair",
-    "labels",
-    "scale",
-    "pixels",
-    "embed",
-    "autoencode",
-    "neighbours",
-    "dimension",
-    "cluster",
-    "agree",
-    "report",
-]
-STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
-"""In the order of the pipeline."""
+if TYPE_CHECKING:
+    StageName = str
+else:
+    StageName = Literal[STAGE_NAMES]
 
 
 class CorpusSettings(Settings):
@@ -325,7 +315,7 @@ def _autoencoders() -> tuple[AutoencodeSettings, ...]:
     return (AutoencodeSettings(),)
 
 
-class Recipe(Settings):
+class _Recipe(Settings):
     """Everything that decides what a run computes."""
 
     name: str = "default"
@@ -347,7 +337,7 @@ class Recipe(Settings):
     report: ReportSettings = ReportSettings()
 
     @model_validator(mode="after")
-    def _names_fit(self) -> "Recipe":
+    def _names_fit(self) -> "_Recipe":
         names = list(self.vector_sets)
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -386,3 +376,15 @@ class Recipe(Settings):
     def vector_sets(self) -> tuple[str, ...]:
         """Names of all sets of vectors, embeddings first."""
         return (*(settings.name for settings in self.embed), *(settings.name for settings in self.autoencode))
+
+
+def _declared() -> dict[str, tuple[type[Settings], Settings]]:
+    """The options that stages declare in their own folders, by the stage's name."""
+    found: dict[str, type[Settings]] = {e.name: import_module(e.options).OPTIONS for e in STAGE_LIST if e.options}
+    return {name: (options, options()) for name, options in found.items()}
+
+
+if TYPE_CHECKING:
+    Recipe = _Recipe
+else:
+    Recipe = create_model("Recipe", __base__=_Recipe, __module__=__name__, __doc__=_Recipe.__doc__, **_declared())

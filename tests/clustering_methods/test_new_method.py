@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from tests.beside import change_file, lay_beside
 from tests.stages.conftest import cheap_recipe
-
-ROOT = Path(__file__).resolve().parents[2]
 
 _FILE = '''
 """Halves."""
@@ -70,20 +69,14 @@ def test_a_method_is_one_file_and_one_entry(demo: Path, reference_index: Path, t
 
 def _lay_beside(folder: Path) -> None:
     """The program as links, with one more method."""
-    for package in ("pipeline", "jobs"):
-        for path in (ROOT / package).rglob("*"):
-            place = folder / path.relative_to(ROOT)
-            if path.is_file() and "__pycache__" not in path.parts:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.symlink_to(path)
+    lay_beside(folder, "pipeline/clustering_methods")
     methods = folder / "pipeline" / "clustering_methods"
     (methods / "halves.py").write_text(_FILE)
-    table = (methods / "registry.py").read_text()
-    changed = table.replace("    hdbscan,\n", "    halves,\n    hdbscan,\n")
-    changed = changed.replace("    ward.METHOD,\n", "    ward.METHOD,\n    halves.METHOD,\n")
-    assert changed.count("halves") == 2
-    (methods / "registry.py").unlink()
-    (methods / "registry.py").write_text(changed)
+    change_file(
+        methods / "registry.py",
+        ("    hdbscan,\n", "    halves,\n    hdbscan,\n"),
+        ("    ward.METHOD,\n", "    ward.METHOD,\n    halves.METHOD,\n"),
+    )
 
 
 def _semcorpus(folder: Path, command: str, index: Path, *options: str) -> None:

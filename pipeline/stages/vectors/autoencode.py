@@ -1,5 +1,6 @@
 """autoencode: shorter codes of embeddings, by a stacked autoencoder that is trained once and then kept."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,17 @@ from pipeline.config import AutoencodeSettings, Recipe
 from pipeline.index.rows import write_shard
 from pipeline.index.tables import read_table
 from pipeline.reporting.code_quality import CodeQuality, code_quality
-from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
+from pipeline.runtime.plan import Block, Context, Done, Job, Plan, Stage, Worker
 from pipeline.stages.files.ledger import picture_ids
-from pipeline.stages.selection import ShardTask, image_count, missing_rows, shard_rows, shard_tasks
+from pipeline.stages.selection import (
+    ShardTask,
+    count_rows,
+    image_count,
+    missing_rows,
+    once_paired,
+    shard_rows,
+    shard_tasks,
+)
 from pipeline.stages.vectors.sets import (
     Fitted,
     Training,
@@ -26,6 +35,7 @@ from pipeline.stages.vectors.sets import (
     require_vectors,
     vector_sets,
 )
+from pipeline.stages.vectors.tables import CODES, NETWORKS, TRAINING
 
 if TYPE_CHECKING:
     from pipeline.models.settings import StackedSettings
@@ -172,4 +182,9 @@ def _encoder(settings: AutoencodeSettings, network: str, source: str, key: int, 
     return worker
 
 
-STAGE = Stage(NAME, plan)
+def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
+    for settings in recipe.autoencode:
+        yield count_rows(root, settings.name, f"codes/{settings.name}", code_key(root, recipe, settings))
+
+
+STAGE = Stage(NAME, plan, (CODES, NETWORKS, TRAINING), once_paired(_status))

@@ -1,6 +1,6 @@
 """embed: a vector for every picture, by a pretrained backbone or by an autoencoder trained on the corpus itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,18 @@ from numpy.typing import NDArray
 from pipeline.config import EmbedSettings, Recipe
 from pipeline.index.rows import write_shard
 from pipeline.runtime.keys import pixels_key
-from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
+from pipeline.runtime.plan import Block, Context, Done, Job, Plan, Stage, Worker
 from pipeline.stages.files.ledger import picture_ids, read_images
-from pipeline.stages.selection import ShardTask, done_rows, image_count, missing_rows, shard_rows, shard_tasks
+from pipeline.stages.selection import (
+    ShardTask,
+    count_rows,
+    done_rows,
+    image_count,
+    missing_rows,
+    once_paired,
+    shard_rows,
+    shard_tasks,
+)
 from pipeline.stages.vectors.picture_vectors import backbone_vectors, training_pictures, vector_width
 from pipeline.stages.vectors.sets import (
     AUTOENCODER,
@@ -27,6 +36,7 @@ from pipeline.stages.vectors.sets import (
     require_vectors,
     weights_identity,
 )
+from pipeline.stages.vectors.tables import EMBEDDINGS
 
 if TYPE_CHECKING:
     from pipeline.models.backbones import BackboneEncoder, Runtime
@@ -191,4 +201,9 @@ def _own_vectors(root: zarr.Group, settings: EmbedSettings, network: str, device
     return lambda root, rows: encoder.encode(training_pictures(root, rows, settings.input_size))
 
 
-STAGE = Stage(NAME, plan)
+def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
+    for settings in recipe.embed:
+        yield count_rows(root, settings.name, f"embeddings/{settings.name}", embedding_key(root, recipe, settings))
+
+
+STAGE = Stage(NAME, plan, (EMBEDDINGS,), once_paired(_status))

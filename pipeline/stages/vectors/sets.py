@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from pipeline.config import AutoencodeSettings, EmbedSettings, Recipe
 from pipeline.config.packaged_weights import PACKAGED_WEIGHTS
 from pipeline.errors import WeightsError
-from pipeline.index.rows import RowArray, read_rows, require_rows
+from pipeline.index.rows import read_rows, require_rows
 from pipeline.index.tables import replace_rows
 from pipeline.runtime.keys import content_key, pixels_key, stage_key
-from pipeline.stages.files.ledger import read_images, text_array
+from pipeline.stages.files.ledger import read_images
 from pipeline.stages.selection import done_rows
+from pipeline.stages.vectors.tables import EMBEDDINGS, TRAINING
 
 AUTOENCODER = "autoencoder"
 
@@ -134,8 +135,7 @@ def weights_identity(settings: EmbedSettings) -> str:
 
 def require_vectors(root: zarr.Group, group: str, dimension: int, rows: int, per_shard: int) -> None:
     """Create or grow ``GROUP/vectors``."""
-    spec = RowArray("vectors", "float32", (dimension,), fill_value=float("nan"))
-    require_rows(root, group, (spec,), rows, per_shard)
+    require_rows(root, group, EMBEDDINGS.row_arrays(vectors=(dimension,)), rows, per_shard)
 
 
 def current_network(root: zarr.Group, name: str, fit_key: int) -> str | None:
@@ -210,17 +210,16 @@ def keep_network(root: zarr.Group, results: Sequence[Fitted], *, training: Train
 
 def store_training(root: zarr.Group, training: Training, history: Sequence[Loss], kept: str) -> None:
     """Keep a training's loss curve in the table ``training``, in place of an older one of that name."""
-    n = len(history)
-    columns: dict[str, NDArray[Any]] = {
-        "codes": text_array([training.codes] * n),
-        "vectors": text_array([training.vectors] * n),
-        "layers": text_array([training.layers] * n),
-        "tied": np.full(n, training.tied),
-        "activation": text_array([training.activation] * n),
-        "phase": text_array([entry.phase for entry in history]),
-        "epoch": np.array([entry.epoch for entry in history], np.int64),
-        "train_loss": np.array([entry.train_loss for entry in history], np.float64),
-        "test_loss": np.array([entry.test_loss for entry in history], np.float64),
-        "kept": text_array([kept] * n),
-    }
-    replace_rows(root, "training", "codes", [training.codes], columns)
+    fixed = {name: getattr(training, name) for name in ("codes", "vectors", "layers", "tied", "activation")}
+    rows = [
+        fixed
+        | {
+            "phase": entry.phase,
+            "epoch": entry.epoch,
+            "train_loss": entry.train_loss,
+            "test_loss": entry.test_loss,
+            "kept": kept,
+        }
+        for entry in history
+    ]
+    replace_rows(root, TRAINING.place, "codes", [training.codes], TRAINING.typed(rows))

@@ -60,7 +60,7 @@ def _go(index: Index, recipe: Recipe, tmp_path: Path, engines: Engines | None = 
 
 def _tables(index: Index) -> dict[str, dict[str, NDArray[Any]]]:
     root = index.read()
-    return {name: read_table(root, name) for name in dimension.TABLES}
+    return {name: read_table(root, name) for name in [table.place for table in dimension.MEASURED]}
 
 
 def test_equals_the_kernels(run: Callable[..., Index], swiss: NDArray[np.float32]) -> None:
