@@ -218,7 +218,7 @@ def test_scripts_say_what_is_missing(slurm: TwoNodes, tools: Path) -> None:
 
 
 def test_ray_without_its_dashboard_ends_the_job(slurm: TwoNodes, tmp_path: Path) -> None:
-    """The real Ray, whose dashboard does not come in time: by itself it would go on, and nobody could look at the job."""
+    """The real Ray, whose dashboard does not come in time: by itself it goes on, and nobody sees the job."""
     slurm.clear()
     hurry = {"RAY_DASHBOARD_STARTUP_TIMEOUT_S": "1"}
     job = submit(slurm, tmp_path, "echo it runs", "--nodes=1", **hurry)
