@@ -9,7 +9,7 @@ from pipeline.clustering_methods.density_peaks import DensityPeaksSettings
 from pipeline.clustering_methods.kmeans import KMeansSettings
 from pipeline.clustering_methods.registry import AnyMethod
 from pipeline.clustering_methods.ward import WardSettings
-from pipeline.config.packaged_weights import PACKAGED_WEIGHTS
+from pipeline.models.packaged_weights import PACKAGED_WEIGHTS
 from pipeline.settings import Name, Settings, Share
 
 StageName = Literal[

@@ -11,7 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import AutoencodeSettings, EmbedSettings, Recipe
-from pipeline.config.packaged_weights import PACKAGED_WEIGHTS
+from pipeline.models.packaged_weights import PACKAGED_WEIGHTS
 from pipeline.errors import WeightsError
 from pipeline.index.rows import RowArray, read_rows, require_rows
 from pipeline.index.tables import replace_rows
