@@ -144,6 +144,7 @@ class ConvolutionalEncoder:
         self._module.load_state_dict(safetensors.torch.load(network.state))
         self._module.to(device).eval()
         self.dimension = network.settings.code_size
+        self.image_size = network.settings.input_size
         self.batch_size = network.settings.batch_size
 
     def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

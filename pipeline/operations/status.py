@@ -23,7 +23,7 @@ from pipeline.stages.report.write import is_current
 from pipeline.stages.result_keys import agreement_parts, dimension_key, stored_keys
 from pipeline.stages.scale.rows import rows_beside_another_text
 from pipeline.stages.selection import done_rows
-from pipeline.stages.vectors.sets import code_key, embedding_key, vector_sets
+from pipeline.stages.vectors.sets import group_of, row_key, stage_of, vector_sets, wanted_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +111,11 @@ def _counts(root: zarr.Group, recipe: Recipe) -> list[tuple[str, int, int]]:
         key = scale_key(recipe)
         rows("scale", "scale", key, outdated=len(rows_beside_another_text(root, key)))
     rows("pixels", "pixels", pixels_key(recipe))
-    for embed in recipe.embed:
-        rows(f"embed {embed.name}", f"embeddings/{embed.name}", embedding_key(root, recipe, embed))
-    for code in recipe.autoencode:
-        rows(f"autoencode {code.name}", f"codes/{code.name}", code_key(root, recipe, code))
+    for settings in recipe.networks:
+        made = row_key(root, recipe, settings)
+        wanted = wanted_rows(root, recipe, settings, representatives(root))
+        done = 0 if made is None else len(np.intersect1d(done_rows(root, group_of(settings), made), wanted))
+        counts.append((f"{stage_of(settings)} {settings.name}", done, len(wanted) - done))
     return counts + _counts_of_vectors(root, recipe)
 
 
