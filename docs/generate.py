@@ -42,7 +42,10 @@ def recipes() -> str:
         model = _settings_of(field)
         if model is None:
             continue
-        lines += ["", f"## `[{stage}]`", "", " ".join((model.__doc__ or "").split())]
+        listed = field.annotation is not model
+        heading = f"[[{stage}]]" if listed else f"[{stage}]"
+        about = " ".join((model.__doc__ or "").split())
+        lines += ["", f"## `{heading}`", "", about + (" There may be several, told apart by `name`." if listed else "")]
         lines += _settings_table(model)
         if model is ClusterSettings:
             lines += _methods()

@@ -17,6 +17,7 @@ from pipeline.config.recipe import (
     RunSettings,
     ScaleSettings,
     StageName,
+    SubdivideSettings,
     WalkSettings,
 )
 
@@ -36,6 +37,7 @@ __all__ = [
     "RunSettings",
     "ScaleSettings",
     "StageName",
+    "SubdivideSettings",
     "WalkSettings",
     "change_recipe",
     "load_recipe",

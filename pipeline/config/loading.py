@@ -107,11 +107,15 @@ def _with_lists(tables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_methods(tables: dict[str, Any]) -> dict[str, Any]:
-    """In ``cluster.methods`` a name stands for the method with its defaults.
+    """In ``cluster.methods`` and ``subdivide.method`` a name stands for the method with its defaults.
 
     Recipes of indexes of format 1 hold two settings beside ``methods`` that are now those of a method.
     """
-    cluster = tables.get("cluster")
+    cluster, trees = tables.get("cluster"), tables.get("subdivide")
+    if isinstance(trees, list):
+        named = [isinstance(tree, dict) and isinstance(tree.get("method"), str) for tree in trees]
+        trees = [t | {"method": {"method": t["method"]}} if by else t for t, by in zip(trees, named, strict=True)]
+        tables = {**tables, "subdivide": trees}
     if not isinstance(cluster, dict):
         return tables
     kept = {key: value for key, value in cluster.items() if key not in _FORMER}
@@ -141,7 +145,7 @@ def _with_networks(tables: dict[str, Any]) -> dict[str, Any]:
 
     Those said ``model = "autoencoder"`` for `cae`; as an index keeps them, they hold the settings of both networks.
     """
-    return tables | {stage: _network_tables(stage, tables[stage]) for stage in _LISTED if stage in tables}
+    return tables | {stage: _network_tables(stage, tables[stage]) for stage in _WITH_NETWORKS if stage in tables}
 
 
 def _network_tables(stage: str, entries: Any) -> Any:
@@ -179,7 +183,8 @@ def _default_network(stage: str) -> NetworkSettings:
 
 _FORMER_CAE = "autoencoder"
 _FORMER_EMBED = {*TimmSettings.model_fields, *CaeSettings.model_fields}
-_LISTED = ("embed", "autoencode")  # stages that a recipe may hold several of, told apart by their names
+_WITH_NETWORKS = ("embed", "autoencode")
+_LISTED = ("embed", "autoencode", "subdivide")  # stages that a recipe may hold several of, told apart by their names
 
 
 def _toml_lines(table: Mapping[str, Any]) -> list[str]:
@@ -253,11 +258,13 @@ def _assign(tables: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _entries(tables: dict[str, Any], stage: str, name: str, key: str) -> list[dict[str, Any]]:
-    """The entries of ``[[embed]]`` or ``[[autoencode]]`` that are called ``name``; all of them without a name."""
+    """The entries of a stage such as ``[[embed]]`` that are called ``name``; all of them without a name."""
     entries = tables.setdefault(stage, [{}])
     entries = [entries] if isinstance(entries, dict) else entries
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise RecipeError(f"--set {key}: {stage!r} is a value and has no keys; write [[{stage}]] in the recipe.")
+    if not entries and not Recipe.model_fields[stage].get_default(call_default_factory=True):
+        entries = tables[stage] = [{}]
     if not entries:
         raise RecipeError(f"--set {key}: the recipe has no {stage}.")
     names = [str(entry.get("name", _default_name(stage))) for entry in entries]
@@ -270,7 +277,11 @@ def _entries(tables: dict[str, Any], stage: str, name: str, key: str) -> list[di
 
 
 def _default_name(stage: str) -> str:
-    return _default_network(stage).name
+    if stage in _WITH_NETWORKS:
+        return _default_network(stage).name
+    model = _model_at(Recipe, (stage,))
+    assert model is not None  # the stage is a list of settings
+    return str(model.model_fields["name"].default)
 
 
 def _explain(error: ValidationError, source: str) -> str:
@@ -281,7 +292,10 @@ def _explain(error: ValidationError, source: str) -> str:
 
 def _explain_one(detail: Any) -> str:
     where = tuple(part for part in detail["loc"] if not isinstance(part, int) and part != "[key]")
-    key = ".".join(str(part) for part in where if part not in _NETWORK_SETTINGS or where[0] not in _LISTED) or "recipe"
+    key = (
+        ".".join(str(part) for part in where if part not in _NETWORK_SETTINGS or where[0] not in _WITH_NETWORKS)
+        or "recipe"
+    )
     if detail["type"] == "extra_forbidden":
         model = _model_at(Recipe, where[:-1])
         known = list(model.model_fields) if model else []
