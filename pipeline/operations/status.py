@@ -162,6 +162,8 @@ def what_is_missing(index: Index, stage: str) -> str:
 
 def default_settings(stage: str) -> dict[str, Any]:
     """The default settings of a stage, as a commit records them."""
-    annotation: Any = Recipe.model_fields[stage].annotation
-    model = next(iter(get_args(annotation)), annotation)
-    return json.loads(model().model_dump_json())  # type: ignore[no-any-return]
+    field = Recipe.model_fields[stage]
+    found: Any = field.get_default(call_default_factory=True)
+    if isinstance(found, tuple):  # a stage that a recipe may hold several of, or none
+        found = found[0] if found else next(iter(get_args(field.annotation)))()
+    return json.loads(found.model_dump_json())  # type: ignore[no-any-return]

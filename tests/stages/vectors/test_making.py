@@ -19,6 +19,7 @@ from pipeline.progress import Listener, Silent
 from pipeline.runtime.stopping import StopRequest
 from pipeline.stages.files.ledger import representatives, text_array
 from pipeline.stages.labels.sets import LabelSet
+from pipeline.stages.vectors import making
 from pipeline.stages.vectors.selected import selected
 from pipeline.stages.vectors.sets import fit_key, vector_sets
 from pipeline.stages.vectors.stored_networks import read_unfinished
@@ -102,9 +103,10 @@ def whole(demo: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def test_trainings_that_are_broken_off_at_every_epoch_give_the_same_bits(
-    demo: Path, pictures: Path, whole: Path, tmp_path: Path
+    demo: Path, pictures: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each part is committed and said; a run that is asked to stop, or ends in an error, goes on where it was."""
+    monkeypatch.setattr(making, "_LOADING_SHARE", 0)
     shutil.copytree(pictures, tmp_path / "index")
     stop = StopRequest()
     recipe = recipe_of(TRAINED, "run.checkpoint_seconds=1e-9")
