@@ -50,6 +50,12 @@ STAGE_LIST: Final = (
     StageEntry("neighbours", _AT + "neighbours.search", 3, "Find the exact nearest neighbours of every vector."),
     StageEntry("dimension", _AT + "dimension.estimate", 3, "Estimate the intrinsic dimension."),
     StageEntry("cluster", _AT + "clustering.cluster", 1, "Cluster every set of vectors."),
+    StageEntry(
+        "subdivide",
+        _AT + "subdivision.subdivide",
+        1,
+        "Divide each label or cluster into a tree of sub-categories.",
+    ),
     StageEntry("agree", _AT + "agreement.agree", 3, "Score the clusterings against the labels."),
     StageEntry("report", _AT + "report.write", 1, "Write the tables, the figures and the page."),
 )

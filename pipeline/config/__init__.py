@@ -3,11 +3,9 @@
 from pipeline.config.loading import change_recipe, load_recipe, recipe_to_toml
 from pipeline.config.recipe import (
     AgreeSettings,
-    AutoencodeSettings,
     ClusterSettings,
     CorpusSettings,
     DimensionSettings,
-    EmbedSettings,
     IndexSettings,
     LabelsSettings,
     NeighboursSettings,
@@ -18,6 +16,7 @@ from pipeline.config.recipe import (
     RunSettings,
     ScaleSettings,
     StageName,
+    SubdivideSettings,
     WalkSettings,
 )
 from pipeline.stage_list import STAGE_NAMES
@@ -25,11 +24,9 @@ from pipeline.stage_list import STAGE_NAMES
 __all__ = [
     "STAGE_NAMES",
     "AgreeSettings",
-    "AutoencodeSettings",
     "ClusterSettings",
     "CorpusSettings",
     "DimensionSettings",
-    "EmbedSettings",
     "IndexSettings",
     "LabelsSettings",
     "NeighboursSettings",
@@ -40,6 +37,7 @@ __all__ = [
     "RunSettings",
     "ScaleSettings",
     "StageName",
+    "SubdivideSettings",
     "WalkSettings",
     "change_recipe",
     "load_recipe",

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pipeline.config import Recipe
 from pipeline.index.history import Commit
@@ -92,6 +92,8 @@ def what_is_missing(index: Index, stage: str) -> str:
 
 def default_settings(stage: str) -> dict[str, Any]:
     """The default settings of a stage, as a commit records them."""
-    found: Any = getattr(Recipe(), stage)
-    first = found[0] if isinstance(found, tuple) else found
-    return json.loads(first.model_dump_json())  # type: ignore[no-any-return]
+    field = Recipe.model_fields[stage]
+    found: Any = field.get_default(call_default_factory=True)
+    if isinstance(found, tuple):  # a stage that a recipe may hold several of, or none
+        found = found[0] if found else next(iter(get_args(field.annotation)))()
+    return json.loads(found.model_dump_json())  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.beside import change_file, lay_beside
+from tests.laid_beside import change_file, lay_out
 
 _OPTIONS = '''
 """Options of moons."""
@@ -93,7 +93,7 @@ _ENTRY = (
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program with one more stage."""
     folder = tmp_path_factory.mktemp("program")
-    lay_beside(folder, "pipeline/stages")
+    lay_out(folder, "pipeline/stages")
     stage = folder / "pipeline" / "stages" / "moons"
     stage.mkdir()
     for name, text in (("__init__", ""), ("options", _OPTIONS), ("shine", _STAGE)):

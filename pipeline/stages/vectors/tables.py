@@ -19,6 +19,14 @@ NETWORKS = Table(
     "networks", "Trained networks, each an array of bytes.", layout="arrays", group="networks/*", report=None
 )
 
+UNFINISHED = Table(
+    "unfinished",
+    "Trainings that were broken off, each an array of bytes.",
+    layout="arrays",
+    group="unfinished/*",
+    report=None,
+)
+
 TRAINING = Table(
     "autoencoders",
     "A row is an epoch of training.",
