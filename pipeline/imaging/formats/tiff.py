@@ -2,8 +2,10 @@
 
 import io
 import logging
+import zlib
 from typing import Any, Final
 
+import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
@@ -44,6 +46,7 @@ _REFUSED_PHOTOMETRICS: Final = {
     4: "transparency mask", 8: "CIE L*a*b*", 9: "ICC L*a*b*", 10: "ITU L*a*b*", 32803: "raw camera colours (CFA)",
     32844: "SGI LogL", 32845: "SGI LogLuv", 34892: "linear raw camera colours",
 }  # fmt: skip
+_SPARE_BYTES: Final = 1 << 20  # of a strip that inflates to more than it should
 _REDUCED: Final = 1  # of the tag NewSubfileType
 _PREMULTIPLIED_ALPHA, _ALPHA = 1, 2
 
@@ -159,7 +162,10 @@ def _plain_samples(layout: TiffLayout, data: bytes, byte_order: str) -> NDArray[
 def _tifffile_samples(layout: TiffLayout, data: bytes, index: int) -> NDArray[Any]:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[index]
-        pixels = np.asarray(page.asarray(maxworkers=1))
+        try:
+            pixels = np.asarray(page.asarray(maxworkers=1))
+        except imagecodecs.DeflateError:
+            pixels = _deflated_strips(page, layout, data)
     planes = (layout.samples, layout.height, layout.width)
     if layout.planar and pixels.shape == planes:
         pixels = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
@@ -167,6 +173,33 @@ def _tifffile_samples(layout: TiffLayout, data: bytes, index: int) -> NDArray[An
     if pixels.shape != expected:
         raise CorruptImageError(f"the TIFF decodes to an array of shape {pixels.shape}, expected {expected}")
     return pixels.astype(np.bool_) if layout.bits == 1 else _records_dtype(pixels)
+
+
+def _deflated_strips(page: Any, layout: TiffLayout, data: bytes) -> NDArray[Any]:
+    """Strips that inflate to more rows than they should have, as some writers leave a whole last one: cut off.
+
+    Raises
+    ------
+    CorruptImageError
+        A strip is damaged or too short.
+    """
+    if layout.tile is not None or layout.planar:
+        raise CorruptImageError("the TIFF's Deflate data are damaged")
+    strips = []
+    for segment in range(layout.n_segments):
+        start, needed = int(layout.offsets[segment]), layout.strip_rows(segment) * layout.row_bytes
+        inflate = zlib.decompressobj()
+        try:
+            whole = inflate.decompress(
+                data[start : start + int(layout.byte_counts[segment])], 2 * needed + _SPARE_BYTES
+            )
+        except zlib.error as error:
+            raise CorruptImageError(f"the TIFF's strip {segment} is damaged: {error}") from error
+        if not inflate.eof or len(whole) < needed:
+            raise CorruptImageError(f"the TIFF's strip {segment} has {len(whole):,} bytes where {needed:,} are needed")
+        strips.append(page.decode(zlib.compress(whole[:needed], 1), segment)[0])
+    pixels = np.concatenate(strips, axis=1)
+    return pixels.reshape(layout.height, layout.width, layout.samples).squeeze(2 if layout.samples == 1 else ())
 
 
 def _records_dtype(pixels: NDArray[Any]) -> NDArray[Any]:
