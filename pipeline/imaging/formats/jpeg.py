@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.imaging.formats.limits import check_size
+from pipeline.imaging.formats.orientation import EXIF_HEAD, UPRIGHT, exif_orientation, upright
 from pipeline.records import DecodedImage
 
-_END, _SCAN = 0xD9, 0xDA
+_END, _SCAN, _EXIF = 0xD9, 0xDA, 0xE1
 _WITHOUT_LENGTH: Final = frozenset({0x01, *range(0xD0, 0xD9)})
 _NOTES: Final = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})  # not JFIF's and Adobe's, which tell the colour space
 _FRAME_MARKERS: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
@@ -94,7 +95,7 @@ def _read_frame(data: bytes, position: int, marker: int) -> JpegHeader:
 def decode_jpeg(data: bytes, *, max_pixels: int) -> DecodedImage:
     """Decode a JPEG file to uint8 [height, width] or [height, width, 3].
 
-    The orientation that EXIF may state is not applied: pixels come as they are stored, as from a TIFF.
+    The orientation that EXIF states is applied.
 
     Raises
     ------
@@ -103,7 +104,16 @@ def decode_jpeg(data: bytes, *, max_pixels: int) -> DecodedImage:
     header = read_header(data)
     check_size(header.width, header.height, max_pixels=max_pixels, bytes_per_pixel=header.components)
     check_supported(header)
-    return DecodedImage(pixels=decode_strictly(data, header), format="jpeg", bit_depth=header.bits)
+    pixels = upright(decode_strictly(data, header), jpeg_orientation(data))
+    return DecodedImage(pixels=pixels, format="jpeg", bit_depth=header.bits)
+
+
+def jpeg_orientation(data: bytes) -> int:
+    """The orientation that the EXIF of a JPEG states; 1 without."""
+    for position, end in _segments(data):
+        if data[position + 1] == _EXIF and data[position + 4 : position + 10] == EXIF_HEAD:
+            return exif_orientation(data[position + 10 : end])
+    return UPRIGHT
 
 
 def check_supported(header: JpegHeader) -> None:

@@ -3,7 +3,7 @@
 import io
 import struct
 import zlib
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from typing import Any, Final
 
 import imagecodecs
@@ -13,6 +13,7 @@ from PIL import GifImagePlugin, Image, ImageFile, PngImagePlugin
 
 from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.imaging.formats.limits import check_size
+from pipeline.imaging.formats.orientation import exif_orientation, upright
 from pipeline.imaging.formats.palette import apply_palette
 from pipeline.records import DecodedImage
 
@@ -24,7 +25,8 @@ _PNG_PIXEL_CHUNKS: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 def decode_png(data: bytes, *, max_pixels: int) -> DecodedImage:
     """Decode a PNG file to gray, gray with alpha, RGB or RGBA of bool, uint8 or uint16.
 
-    A transparent colour of a gray or RGB picture is ignored; a palette with transparency becomes RGBA.
+    A transparent colour of a gray or RGB picture is ignored; a palette with transparency becomes RGBA. The orientation
+    that EXIF states is applied.
 
     Raises
     ------
@@ -37,29 +39,27 @@ def decode_png(data: bytes, *, max_pixels: int) -> DecodedImage:
     if channels is None or bits not in (1, 2, 4, 8, 16):
         raise CorruptImageError(f"the PNG states {bits} bits of colour type {colour}, which do not exist")
     check_size(width, height, max_pixels=max_pixels, bytes_per_pixel=channels * (2 if bits == 16 else 1))
-    plain = _without_notes(data, kept=_PNG_PIXEL_CHUNKS | ({b"tRNS"} if colour == 3 else set()))
+    chunks = list(_png_chunks(data))
+    plain = _of_chunks(data, chunks, _PNG_PIXEL_CHUNKS | ({b"tRNS"} if colour == 3 else set()))
     if bits == 16 and colour != 0:
         # Pillow reduces colours of 16 bits to 8 without a word.
         pixels: NDArray[Any] = imagecodecs.png_decode(plain)
     else:
         pixels = pillow_pixels(PngImagePlugin.PngImageFile(io.BytesIO(plain)))
-    return DecodedImage(pixels=pixels, format="png", bit_depth=bits)
+    exif = _of_chunks(data, chunks, {b"eXIf"})[16:]
+    return DecodedImage(pixels=upright(pixels, exif_orientation(exif)), format="png", bit_depth=bits)
 
 
-def _without_notes(data: bytes, *, kept: Set[bytes]) -> bytes:
-    """A PNG of the chunks that make its pixels: decoders end at texts, profiles and animations that they dislike.
-
-    Every chunk's checksum is verified (Pillow skips those of the pixels), and that the end is there.
-    """
-    parts = [data[:8]]
-    for start, end in _png_chunks(data):
-        if data[start + 4 : start + 8] in kept:
-            parts.append(data[start:end])
-    return b"".join(parts)
+def _of_chunks(data: bytes, chunks: Sequence[tuple[int, int]], kept: Set[bytes]) -> bytes:
+    """A PNG of some chunks: decoders end at texts, profiles and animations that they dislike."""
+    return b"".join((data[:8], *(data[start:end] for start, end in chunks if data[start + 4 : start + 8] in kept)))
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[int, int]]:
-    """First byte, and the one after the last, of each chunk."""
+    """First byte, and the one after the last, of each chunk.
+
+    Every checksum is verified (Pillow skips those of the pixels), and that the end is there.
+    """
     position = 8
     while position + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, position)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.imaging.formats.jpeg import check_supported, decode_strictly, read_header
 from pipeline.imaging.formats.limits import check_size
+from pipeline.imaging.formats.orientation import TAG, UPRIGHT, upright
 from pipeline.imaging.formats.palette import apply_palette
 from pipeline.imaging.formats.tiff_directory import TiffPage, read_directories
 from pipeline.imaging.formats.tiff_layout import (
@@ -61,7 +62,7 @@ def decode_tiff(data: bytes, *, max_pixels: int) -> DecodedImage:
     "White is zero" is inverted, planes become channels, palettes are resolved by
     `pipeline.imaging.formats.palette.apply_palette`, cyan, magenta, yellow and black become red, green and blue without
     a colour profile, samples that are neither colour nor alpha are dropped, and so is premultiplied alpha (which
-    composes on black). Gray of 2 and 4 bits is spread over 0..255. The Orientation tag is not applied.
+    composes on black). Gray of 2 and 4 bits is spread over 0..255. The Orientation tag is applied.
 
     Raises
     ------
@@ -82,7 +83,7 @@ def decode_tiff(data: bytes, *, max_pixels: int) -> DecodedImage:
     vendor = vendor_metadata(tags, width=width)
     samples = _decode_samples(layout, data, page, index)
     return DecodedImage(
-        pixels=_as_meant(samples, layout, page, from_microscope=bool(tags)),
+        pixels=upright(_as_meant(samples, layout, page, from_microscope=bool(tags)), page.integer(TAG, UPRIGHT)),
         format="tiff",
         bit_depth=layout.bits,
         pages=len(pages),
