@@ -125,7 +125,7 @@ def _on_ground(pixels: NDArray[Any]) -> NDArray[Any]:
 def _is_dark(products: NDArray[Any], alpha: NDArray[Any], opaque: int) -> bool:
     """Whether the mean of all channels, weighted by alpha, is under half the range."""
     weight = float(alpha.sum(dtype=np.float64)) * products.shape[2]
-    return weight > 0 and float(products.sum(dtype=np.float64)) < opaque / 2 * weight
+    return bool(weight > 0 and float(products.sum(dtype=np.float64)) < opaque / 2 * weight)
 
 
 def _luma(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -192,7 +192,7 @@ def _stretch_integers(gray: NDArray[np.integer]) -> NDArray[np.uint8]:
     if gray.dtype.itemsize <= 2:
         # A table of the values that occur is many times faster than arithmetic on every pixel.
         table = _stretch_exactly(np.arange(low, high + 1, dtype=np.int64), low, high)
-        return table[inside.astype(np.int32) - low]
+        return np.asarray(table[inside.astype(np.int32) - low])
     return _stretch_exactly(inside.astype(np.int64), low, high)
 
 

@@ -169,8 +169,8 @@ def _mapped_to(wide: NDArray[np.uint8], narrow: NDArray[np.uint8]) -> NDArray[np
     gain, offset = np.polyfit(x[inside].astype(np.float64), y[inside].astype(np.float64), 1)
     if gain <= 0:
         return None
-    levels = np.clip(np.rint(gain * np.arange(256) + offset), 0, 255).astype(np.uint8)
-    return levels[wide]
+    levels: NDArray[np.uint8] = np.clip(np.rint(gain * np.arange(256) + offset), 0, 255).astype(np.uint8)
+    return np.asarray(levels[wide])
 
 
 def _has_detail(gray: NDArray[np.uint8]) -> bool:

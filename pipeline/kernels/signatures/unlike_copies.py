@@ -111,4 +111,4 @@ def _standardised(signatures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     values -= values.mean(axis=1, keepdims=True)
     values *= _DEVIATION / np.maximum(deviation, _LEAST_DEVIATION)
     values[deviation[:, 0] < _LEAST_DEVIATION] = 0
-    return np.clip(np.rint(values + _MEAN), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(values + _MEAN), 0, 255), np.uint8)
