@@ -46,6 +46,7 @@ from pipeline.stages.neighbours import search as neighbours
 from pipeline.stages.pictures import pixels
 from pipeline.stages.report.write import needs_writing, write_report
 from pipeline.stages.scale import read as scale
+from pipeline.stages.subdivision import subdivide
 from pipeline.stages.vectors import autoencode, embed
 from pipeline.storage.location import Location
 
@@ -60,6 +61,7 @@ STAGES: tuple[Stage, ...] = (
     neighbours.STAGE,
     dimension.STAGE,
     cluster.STAGE,
+    subdivide.STAGE,
     agree.STAGE,
 )
 REPORT = "report"

@@ -22,6 +22,7 @@ VERSIONS = {
     "neighbours": 3,
     "dimension": 3,
     "cluster": 1,
+    "subdivide": 1,
     "agree": 3,
 }
 
