@@ -38,11 +38,11 @@ class StageEntry:
 _AT: Final = "pipeline.stages."
 
 STAGE_LIST: Final = (
-    StageEntry("walk", _AT + "files.walk", 2, "List the corpus, digest what is new or changed, keep the ledger."),
-    StageEntry("pair", _AT + "duplicates.pair", 4, "Find the files that show one picture; choose one to stand for it."),
+    StageEntry("walk", _AT + "files.walk", 3, "List the corpus, digest what is new or changed, keep the ledger."),
+    StageEntry("pair", _AT + "duplicates.pair", 5, "Find the files that show one picture; choose one to stand for it."),
     StageEntry("labels", _AT + "labels.match", 4, "Match label sets to pictures by content."),
-    StageEntry("scale", _AT + "scale.read", 10, "Read the physical scale from metadata and data bars."),
-    StageEntry("pixels", _AT + "pictures.pixels", 2, "Make the network-sized pictures."),
+    StageEntry("scale", _AT + "scale.read", 11, "Read the physical scale from metadata and data bars."),
+    StageEntry("pixels", _AT + "pictures.pixels", 3, "Make the network-sized pictures."),
     StageEntry("embed", _AT + "vectors.embed", 2, "Make a vector for every picture."),
     StageEntry(
         "autoencode", _AT + "vectors.autoencode", 3, "Train autoencoders on the vectors and make shorter codes."
@@ -50,6 +50,12 @@ STAGE_LIST: Final = (
     StageEntry("neighbours", _AT + "neighbours.search", 3, "Find the exact nearest neighbours of every vector."),
     StageEntry("dimension", _AT + "dimension.estimate", 3, "Estimate the intrinsic dimension."),
     StageEntry("cluster", _AT + "clustering.cluster", 1, "Cluster every set of vectors."),
+    StageEntry(
+        "assess",
+        _AT + "assessment.assess",
+        1,
+        "Measure the clusterings without labels, and recommend a number of clusters.",
+    ),
     StageEntry(
         "subdivide",
         _AT + "subdivision.subdivide",
