@@ -52,7 +52,7 @@ def turned_pairs(
     variants = np.empty((len(owner), squares[0].size), np.uint8)
     for number in range(N_TURNS):
         chosen = turn == number
-        variants[chosen] = turned(squares[owner[chosen]], number).reshape(np.count_nonzero(chosen), -1)
+        variants[chosen] = turned(squares[owner[chosen]], number).reshape(-1, variants.shape[1])
     asked = None if new is None else new[owner]
     found = near_signature_pairs(variants, tolerance=tolerance, crowd=crowd, new=asked).pairs
     found = found[turn[found[:, 0]] != turn[found[:, 1]]]

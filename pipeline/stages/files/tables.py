@@ -39,11 +39,11 @@ LEDGER = Table(
         Column(
             "status",
             "text",
-            "`ok` (the first path of its content), `suspect` (so, and its lower end is filled with one value), `duplicate` (its content is known under another path), `document` "
-            "(a PDF of several pages, each with a row of its own), `corrupt`, `unsupported`, `unreadable`, "
-            "`too_large`, `not_judged` (the machine killed, stopped or starved what was to judge it, or its disk was "
-            "full: the next run tries again), `left_out` (a link out of the corpus, see `corpus.follow_links`), or "
-            "`gone` (was there once).",
+            "`ok` (the first path of its content), `suspect` (so, and its lower end is filled with one value), "
+            "`duplicate` (its content is known under another path), `document` (a PDF of several pages, each with a "
+            "row of its own), `corrupt`, `unsupported`, `unreadable`, `too_large`, `not_judged` (the machine killed, "
+            "stopped or starved what was to judge it, or its disk was full: the next run tries again), `left_out` (a "
+            "link out of the corpus, see `corpus.follow_links`), or `gone` (was there once).",
         ),
         Column("reason", "text", "Why there is no image, or why it is suspect, in words."),
         Column("limit", "text", "The limit that refused the file.", reported=False),
