@@ -51,6 +51,12 @@ STAGE_LIST: Final = (
     StageEntry("dimension", _AT + "dimension.estimate", 3, "Estimate the intrinsic dimension."),
     StageEntry("cluster", _AT + "clustering.cluster", 1, "Cluster every set of vectors."),
     StageEntry(
+        "assess",
+        _AT + "assessment.assess",
+        1,
+        "Measure the clusterings without labels, and recommend a number of clusters.",
+    ),
+    StageEntry(
         "subdivide",
         _AT + "subdivision.subdivide",
         1,

@@ -3,6 +3,7 @@
 from pipeline.config.loading import change_recipe, load_recipe, recipe_to_toml
 from pipeline.config.recipe import (
     AgreeSettings,
+    AssessSettings,
     ClusterSettings,
     CorpusSettings,
     DimensionSettings,
@@ -24,6 +25,7 @@ from pipeline.stage_list import STAGE_NAMES
 __all__ = [
     "STAGE_NAMES",
     "AgreeSettings",
+    "AssessSettings",
     "ClusterSettings",
     "CorpusSettings",
     "DimensionSettings",

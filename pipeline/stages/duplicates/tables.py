@@ -13,8 +13,8 @@ _EVIDENCE = Column(
     "evidence",
     "text",
     "What the relation rests on: `equal_pixels`, `re_encoded` (one file's pixels encoded again are the other's bytes), "
-    "`quantisation` (within what the JPEGs' quantisation explains), `levels` (at most 2 gray levels), "
-    "`gray_scale` (so after a linear change of gray, of a file of more than 8 bits), `resampled`.",
+    "`quantisation` (within what the JPEGs' quantisation explains), `levels` (at most 2 gray levels), `gray_scale` "
+    "(so after a linear change of gray, of a file of more than 8 bits), `resampled`.",
 )
 _DIFFERING = Column("differing_pixels", "int64", "Pixels that differ from the one it is tied to.", "px")
 _MAX_DIFFERENCE = Column("max_difference", "int64", "Largest difference of gray values, 0 to 255.")
