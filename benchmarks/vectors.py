@@ -129,10 +129,14 @@ def table(results: dict[str, Any]) -> str:
         cells = []
         for name in names:
             one = results[name]["scores"].get(network)
-            share = "" if one is None else f"{one['kmeans']:.2f} / {one['ward']:.2f} / {100 * one['neighbours']:.1f}"
-            cells.append(share.replace("0.", "."))
+            cells.append("" if one is None else " / ".join(_digits(one)))
         lines.append(f"| {network} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _digits(one: dict[str, float]) -> tuple[str, str, str]:
+    kmeans, ward = (f"{one[name]:.2f}".removeprefix("0") for name in ("kmeans", "ward"))
+    return kmeans, ward, f"{100 * one['neighbours']:.1f}"
 
 
 def main() -> None:
