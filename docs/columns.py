@@ -179,6 +179,8 @@ COLUMNS = {
     "n_images": "Pictures clustered.",
     "n_clusters": "Clusters that have pictures.",
     "inertia": "Sum of squared distances to the centres; k-means only.",
+    "starts": "Starts that it is the best of, on a sample; 0 where it began from stored centres; k-means only.",
+    "start_spread": "How much more inertia the worst of these starts had on the sample than the best: 0.02 is 2%.",
     "clusterings.seconds": "Seconds that it took.",
     "cluster": "Number of the cluster; -1 where the picture is in none.",
     "density": "Logarithm of the local density; Density Peaks only.",

@@ -415,6 +415,8 @@ _CLUSTERINGS = pa.schema(
         "n_images": pa.int64(),
         "n_clusters": pa.int64(),
         "inertia": pa.float64(),
+        "starts": pa.int64(),
+        "start_spread": pa.float64(),
         "seconds": pa.float64(),
     }
 )
@@ -437,7 +439,7 @@ def _clusters(root: zarr.Group, recipe: Recipe, md5: list[str]) -> dict[str, pa.
     for stored in stored_clusterings(root, recipe):
         table = stored.read(root)
         for clustering in stored.clusterings:
-            about.append(_clustering(table, stored, clustering))
+            about.append(_clustering(table, stored, clustering) | _starts(root, clustering))
             parts.append(_members(table, names, clustering))
     return {
         "clusterings": pa.Table.from_pylist(about, schema=_CLUSTERINGS),
@@ -458,6 +460,16 @@ def _clustering(table: dict[str, NDArray[Any]], stored: StoredClusterings, clust
         "inertia": None if stored.inertia is None else stored.inertia[clustering.column],
         "seconds": stored.seconds[clustering.column],
     }
+
+
+def _starts(root: zarr.Group, clustering: Clustering) -> dict[str, Any]:
+    """How many starts a clustering is the best of, and how far the worst of them was from it."""
+    array = root.get(f"cluster_models/{clustering.part}/start_inertias_{clustering.k}")
+    if not isinstance(array, zarr.Array):
+        return {"starts": None, "start_spread": None}
+    inertias: Any = array[:]
+    spread = float(inertias[-1] / inertias[0] - 1) if len(inertias) and inertias[0] > 0 else None
+    return {"starts": len(inertias), "start_spread": spread}
 
 
 def _members(table: dict[str, NDArray[Any]], md5: pa.Array, clustering: Clustering) -> pa.Table:
