@@ -39,7 +39,7 @@ def test_it_is_the_method_itself(entry: ClusteringMethod) -> None:
 def test_settings_are_those_of_a_recipe() -> None:
     vectors, truth = make_blobs(150, 4, centers=3, random_state=2)
     estimator = ClusteringByMethod("gaussian_mixture", 3, settings={"covariance": "full", "transform": ("pca:2",)})
-    assert adjusted_rand_score(truth, estimator.fit(vectors).labels_) == 1
+    assert adjusted_rand_score(truth, estimator.fit(vectors).labels_) > 0.9
     with pytest.raises(UsageError, match="do not validate"):
         ClusteringByMethod("ward", settings={"linkage": "x"}).fit(vectors)
     with pytest.raises(UsageError, match="no method 'wards'; there are kmeans"):
