@@ -145,8 +145,10 @@ def duplicate_groups(tables: Tables) -> tuple[list[DuplicateGroup], int]:
     differing, most = numbers(table, "differing_pixels"), numbers(table, "max_difference")
     by_relation: dict[str, list[DuplicateGroup]] = {}
     for rows in members.values():
-        # The first member of a group may stand under the relation of a representative: the last one tells.
-        word = relation[rows[-1]]
+        # The relation of the member that differs most, as the note says; of equal ones the last: the first may stand
+        # under the relation of a representative.
+        apart = np.nan_to_num(differing[rows[::-1]], nan=-1.0)
+        word = relation[rows[::-1][int(np.argmax(apart))]]
         images = list(dict.fromkeys(int(image[row]) for row in rows))
         group_view = DuplicateGroup(
             relation=word.replace("_", " "),

@@ -51,6 +51,8 @@ RELATION_MEANING = {
     "thumbnail": "a smaller copy",
     "crop": "a part of the other",
     "other_bar": "the same picture with another data bar",
+    "turned": "turned by quarters",
+    "mirrored": "mirrored, and perhaps turned",
 }
 
 
