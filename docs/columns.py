@@ -13,6 +13,7 @@ TABLES = {
     ),
     "dimension": "A row is one 2-NN estimate of the intrinsic dimension.",
     "neighbours": "A row is a set of vectors: how the neighbours of its points were found.",
+    "maps": "A row is a picture in a map, a layout of the vectors in few dimensions.",
     "dimension_scales": "A row is a Gride estimate of the intrinsic dimension, between neighbours n1 and n2.",
     "dimension_findings": "A row is a set of vectors: what its dimension and its components come to.",
     "loadings": "A row is one of the 10 largest entries of one of the first 5 principal components.",
@@ -148,6 +149,13 @@ COLUMNS = {
     "cumulative_ratio": "Share along it and all before it.",
     "distances.n_points": "Labelled pictures that were compared.",
     "correlation_with_labels": "Correlation of distances with having different labels.",
+    # maps
+    "map": "Name of the map.",
+    "maps.method": "`tsne` or `umap`.",
+    "x": "First coordinate in the map; it has no unit.",
+    "y": "Second coordinate.",
+    "components": "Coordinates that the map has; the store holds all of them.",
+    "placed": "Whether it was put among the others after they had been laid out.",
     # autoencoders
     "codes": "Name of the set of vectors that it makes.",
     "layers": "Sizes of its layers.",

@@ -9,6 +9,7 @@ STAGES = {
     "embed": "Make a vector for every picture.",
     "autoencode": "Train autoencoders on the vectors and make shorter codes.",
     "neighbours": "Find the exact nearest neighbours of every vector.",
+    "map": "Lay the vectors out in few dimensions, by t-SNE or UMAP.",
     "dimension": "Estimate the intrinsic dimension.",
     "cluster": "Cluster every set of vectors.",
     "agree": "Score the clusterings against the labels.",

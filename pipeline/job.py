@@ -42,6 +42,7 @@ from pipeline.stages.duplicates import pair
 from pipeline.stages.files import walk
 from pipeline.stages.files.ledger import read_files
 from pipeline.stages.labels import match as labels
+from pipeline.stages.maps import lay_out as maps
 from pipeline.stages.neighbours import search as neighbours
 from pipeline.stages.pictures import pixels
 from pipeline.stages.report.write import needs_writing, write_report
@@ -58,6 +59,7 @@ STAGES: tuple[Stage, ...] = (
     embed.STAGE,
     autoencode.STAGE,
     neighbours.STAGE,
+    maps.STAGE,
     dimension.STAGE,
     cluster.STAGE,
     agree.STAGE,

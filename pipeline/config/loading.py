@@ -132,7 +132,7 @@ _FORMER = {
 }
 
 
-_LISTED = ("embed", "autoencode")  # stages that a recipe may hold several of, told apart by their names
+_LISTED = ("embed", "autoencode", "map")  # stages that a recipe may hold several of, told apart by their names
 
 
 def _toml_lines(table: Mapping[str, Any]) -> list[str]:

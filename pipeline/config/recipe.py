@@ -10,6 +10,9 @@ from pipeline.clustering_methods.kmeans import KMeansSettings
 from pipeline.clustering_methods.registry import AnyMethod
 from pipeline.clustering_methods.ward import WardSettings
 from pipeline.config.packaged_weights import PACKAGED_WEIGHTS
+from pipeline.map_methods.base import MapSettings
+from pipeline.map_methods.registry import AnyMap
+from pipeline.map_methods.tsne import TSNESettings
 from pipeline.settings import Name, Settings, Share
 
 StageName = Literal[
@@ -21,6 +24,7 @@ StageName = Literal[
     "embed",
     "autoencode",
     "neighbours",
+    "map",
     "dimension",
     "cluster",
     "agree",
@@ -325,6 +329,10 @@ def _autoencoders() -> tuple[AutoencodeSettings, ...]:
     return (AutoencodeSettings(),)
 
 
+def _maps() -> tuple[AnyMap, ...]:
+    return (TSNESettings(),)
+
+
 class Recipe(Settings):
     """Everything that decides what a run computes."""
 
@@ -341,6 +349,7 @@ class Recipe(Settings):
     embed: tuple[EmbedSettings, ...] = Field(default_factory=_embeddings)
     autoencode: tuple[AutoencodeSettings, ...] = Field(default_factory=_autoencoders)
     neighbours: NeighboursSettings = NeighboursSettings()
+    map: tuple[AnyMap, ...] = Field(default_factory=_maps)
     dimension: DimensionSettings = DimensionSettings()
     cluster: ClusterSettings = ClusterSettings()
     agree: AgreeSettings = AgreeSettings()
@@ -348,14 +357,16 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _names_fit(self) -> "Recipe":
-        names = list(self.vector_sets)
+        names = [*self.vector_sets, *(settings.name for settings in self.map)]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(
-                f"two sets of vectors share the name {twice[0]!r}; every embed and autoencode needs its own"
+                f"two sets of vectors share the name {twice[0]!r}; every embed, autoencode and map needs its own"
             )
         for method in self.cluster.methods:
             self._check_method(method)
+        for layout in self.map:
+            self._check_map(layout)
         embeddings = {settings.name for settings in self.embed}
         for code in self.autoencode:
             if code.vectors not in embeddings:
@@ -365,11 +376,12 @@ class Recipe(Settings):
         return self
 
     def _check_method(self, method: MethodSettings) -> None:
-        unknown = sorted(set(method.vectors) - set(self.vector_sets))
+        known = (*self.vector_sets, *(settings.name for settings in self.map))
+        unknown = sorted(set(method.vectors) - set(known))
         if unknown:
             raise ValueError(
                 f"cluster.methods: {method.label} is to cluster {unknown[0]!r}, which is none of the sets of vectors "
-                f"({', '.join(self.vector_sets)})"
+                f"and maps ({', '.join(known)})"
             )
         if method.table_neighbours and self.neighbours.metric != "euclidean":
             raise ValueError(
@@ -381,6 +393,20 @@ class Recipe(Settings):
                 f"neighbours.k is {self.neighbours.k}, fewer than the {method.table_neighbours} that {method.label} "
                 "rests on; raise the one or lower the other"
             )
+
+    def _check_map(self, layout: MapSettings) -> None:
+        if layout.vectors and layout.vectors not in self.vector_sets:
+            raise ValueError(
+                f"map.vectors: {layout.vectors!r} is none of the sets of vectors ({', '.join(self.vector_sets)})"
+            )
+
+    def mapped_vectors(self, layout: MapSettings) -> str:
+        """Name of the set of vectors that a map lays out; empty where the recipe has none."""
+        return layout.vectors or next(iter(self.vector_sets), "")
+
+    def clustered_vectors(self, method: MethodSettings) -> tuple[str, ...]:
+        """Names of what a method is to cluster: what it names, maps too, else all sets of vectors."""
+        return method.vectors or self.vector_sets
 
     @property
     def vector_sets(self) -> tuple[str, ...]:

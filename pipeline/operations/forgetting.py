@@ -138,5 +138,5 @@ def _children(root: zarr.Group, group: str) -> list[str]:
 def _row_groups(root: zarr.Group) -> list[str]:
     """Groups with a row an image."""
     names = ["scale", "pixels"]
-    names += [f"{kind}/{name}" for kind in ("embeddings", "codes") for name in _children(root, kind)]
+    names += [f"{kind}/{name}" for kind in ("embeddings", "codes", "maps") for name in _children(root, kind)]
     return [name for name in names if f"{name}/{KEY}" in root]

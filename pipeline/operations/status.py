@@ -18,6 +18,7 @@ from pipeline.runtime.keys import pixels_key, scale_key
 from pipeline.stages.clustering.stored import is_current as is_clustered
 from pipeline.stages.files.ledger import read_images, representatives
 from pipeline.stages.labels.sets import label_sets
+from pipeline.stages.maps.stored import map_sets, source_of
 from pipeline.stages.neighbours.tables import read_neighbours
 from pipeline.stages.report.write import is_current
 from pipeline.stages.result_keys import agreement_parts, dimension_key, stored_keys
@@ -82,7 +83,7 @@ def index_status(index: Index) -> IndexStatus:
 def _status(name: str, done: int, missing: int, newest: Mapping[tuple[str, str], Commit]) -> StageStatus:
     """``name`` is a stage, or a stage and what it was done for; their steps are named alike."""
     stage, _, what = name.partition(" ")
-    commits = (newest.get((stage, step)) for step in (what, f"match {what}", "representatives", ""))
+    commits = (newest.get((stage, step)) for step in (what, f"lay out {what}", f"match {what}", "representatives", ""))
     commit = next((found for found in commits if found), None)
     about: Any = commit.metadata if commit else {}
     commit_id = commit.id if commit else ""
@@ -134,9 +135,15 @@ def _counts_of_vectors(root: zarr.Group, recipe: Recipe) -> list[tuple[str, int,
     for vectors in ready:
         current = measured.get(vectors.name) == dimension_key(recipe, vectors, sets)
         whole(f"dimension {vectors.name}", len(vectors.rows), current)
-    for vectors in ready:
+    maps = {found.name: found for found in map_sets(root, recipe)}
+    for layout in recipe.map:
+        source = source_of(root, recipe, layout)
+        if source is not None:
+            mapped = len(maps[layout.name].rows) if layout.name in maps else 0
+            counts.append((f"map {layout.name}", mapped, len(source.rows) - mapped))
+    for vectors in (*ready, *maps.values()):
         for method in recipe.cluster.methods:
-            if method.takes(vectors.name):
+            if vectors.name in recipe.clustered_vectors(method):
                 current = is_clustered(root, recipe, vectors, method)
                 whole(f"cluster {vectors.name}-{method.label}", len(vectors.rows), current)
     scored = stored_keys(root, "agreement", "parts")

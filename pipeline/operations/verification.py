@@ -183,7 +183,7 @@ def _rows(root: zarr.Group, recipe: Recipe) -> Iterator[Finding]:
     """Arrays of one group have one length, and vectors that are done are numbers."""
     n = len(read_images(root, "md5")["md5"])
     groups = ["scale", "pixels", *(f"embeddings/{e.name}" for e in recipe.embed)]
-    groups += [f"codes/{c.name}" for c in recipe.autoencode]
+    groups += [f"codes/{c.name}" for c in recipe.autoencode] + [f"maps/{m.name}" for m in recipe.map]
     for name in groups:
         group = root.get(name)
         if not isinstance(group, zarr.Group):

@@ -20,6 +20,7 @@ VERSIONS = {
     "embed": 2,
     "autoencode": 3,
     "neighbours": 3,
+    "map": 1,
     "dimension": 3,
     "cluster": 1,
     "agree": 3,

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pipeline.clustering_methods.base import Blocks, MapTasks, MethodSettings
 from pipeline.config import Recipe
 from pipeline.runtime.plan import Block, Job, Worker
-from pipeline.stages.vectors.sets import VectorSet, find_vectors
+from pipeline.stages.maps.stored import clustered_sets
+from pipeline.stages.vectors.sets import VectorSet
 
 BLOCK_ROWS = 16_384
 """Rows that a task reads; no result depends on it."""
@@ -36,6 +37,11 @@ class StoredRows:
         return vectors.read_some(root, np.arange(start, stop))
 
 
+def find_clustered(root: zarr.Group, recipe: Recipe, name: str) -> VectorSet:
+    """The set of vectors, or the map, of that name, which a plan has seen."""
+    return next(found for found in clustered_sets(root, recipe) if found.name == name)
+
+
 @contextmanager
 def _reading(vectors: VectorSet, root: zarr.Group) -> Iterator[None]:
     token = _source.set((vectors, root))
@@ -51,7 +57,7 @@ def job_of(recipe: Recipe, settings: MethodSettings, name: str) -> Job:
 
 
 def _reader(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
-    vectors = find_vectors(root, recipe, name)
+    vectors = find_clustered(root, recipe, name)
 
     def worker(root: zarr.Group, task: Block) -> Any:
         function, argument = task.data

@@ -17,10 +17,11 @@ from pipeline.index.tables import write_table
 from pipeline.kernels.arrays import InvalidDataError
 from pipeline.runtime.keys import random_seed
 from pipeline.runtime.plan import Block, Context, Job, MapTasks, Plan, Stage, Worker
-from pipeline.stages.clustering.blocks import blocks_of, counts_that_exist, job_of
+from pipeline.stages.clustering.blocks import blocks_of, counts_that_exist, find_clustered, job_of
 from pipeline.stages.clustering.stored import LEFT_OUT, REFUSED, cluster_key, group_of, is_current, refusals
+from pipeline.stages.maps.stored import clustered_sets
 from pipeline.stages.neighbours.tables import is_complete, read_neighbours
-from pipeline.stages.vectors.sets import VectorSet, find_vectors, vector_sets
+from pipeline.stages.vectors.sets import VectorSet
 
 NAME = "cluster"
 FEWEST_VECTORS = 3
@@ -75,9 +76,9 @@ def plan(context: Context) -> Plan | None:
 def _missing(context: Context) -> Iterator[tuple[VectorSet, MethodSettings]]:
     """What the recipe asks for, the index lacks and can be made now; what cannot, or could not, is noted."""
     recipe = context.recipe
-    for vectors in vector_sets(context.root, recipe):
+    for vectors in clustered_sets(context.root, recipe):
         for settings in recipe.cluster.methods:
-            if not settings.takes(vectors.name):
+            if vectors.name not in recipe.clustered_vectors(settings):
                 continue
             if is_current(context.root, recipe, vectors, settings):
                 context.notes.extend(f"cluster: {text}." for text in refusals(context.root, vectors, settings))
@@ -85,8 +86,13 @@ def _missing(context: Context) -> Iterator[tuple[VectorSet, MethodSettings]]:
             obstacle = _obstacle(vectors, settings)
             if obstacle:
                 context.notes.append(f"cluster: {settings.label} of {vectors.name} is left out: {obstacle}.")
-            elif not settings.table_neighbours or is_complete(context.root, recipe, vectors):
+            elif not _from_table(recipe, vectors, settings) or is_complete(context.root, recipe, vectors):
                 yield vectors, settings
+
+
+def _from_table(recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> bool:
+    """Whether the method takes its neighbours from the shared table, which maps have none in."""
+    return bool(settings.table_neighbours) and vectors.name in recipe.vector_sets
 
 
 def _blockwise(recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> Plan:
@@ -104,7 +110,7 @@ def _blockwise(recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> 
 
 
 def _drive(recipe: Recipe, name: str, settings: MethodSettings, root: zarr.Group, map_tasks: MapTasks) -> Clustered:
-    vectors, entry = find_vectors(root, recipe, name), method_of(settings)
+    vectors, entry = find_clustered(root, recipe, name), method_of(settings)
     assert entry.fit_blocks is not None
     try:
         with blocks_of(vectors, root, map_tasks) as blocks:
@@ -129,7 +135,7 @@ def _clusterer(recipe: Recipe, _: zarr.Group) -> Worker:
 
     def worker(root: zarr.Group, task: Block) -> Clustered:
         name, label = task.data
-        settings, vectors = by_label[label], find_vectors(root, recipe, name)
+        settings, vectors = by_label[label], find_clustered(root, recipe, name)
         counts = settings.counts(recipe.cluster.k)
         try:
             points = _points(root, recipe, vectors, settings)
@@ -161,13 +167,13 @@ def _clustered(
 
 
 def _points(root: zarr.Group, recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> Points:
-    """The vectors with their neighbours; of transformed vectors these are found here, exactly."""
+    """The vectors with their neighbours; of transformed vectors and of maps these are found here, exactly."""
     values, neighbours = vectors.read(root), None
     if settings.transform:
         from pipeline.kernels.transforms import parse_transform, transformed
 
         values = transformed(values, [parse_transform(text) for text in settings.transform])
-    if settings.neighbours_needed and settings.transform:
+    if settings.neighbours_needed and not _from_table(recipe, vectors, settings):
         from pipeline.kernels.neighbours import nearest_neighbours
 
         neighbours = Neighbours(*nearest_neighbours(values, min(settings.neighbours_needed, len(values) - 1)))

@@ -16,6 +16,7 @@ from pipeline.index.tables import read_table
 from pipeline.runtime.keys import scale_key
 from pipeline.stages.clustering.stored import NO_COUNT, Clustering, StoredClusterings, stored_clusterings
 from pipeline.stages.files.ledger import hex_md5, read_files, read_images
+from pipeline.stages.maps.stored import read_map
 from pipeline.stages.neighbours.tables import COMPLETE, neighbours_group
 from pipeline.stages.selection import done_rows
 
@@ -47,6 +48,7 @@ def report_tables(root: zarr.Group, recipe: Recipe, history: Sequence[Commit]) -
         "labels": _labels(root, recipe),
         "neighbours": _neighbours(root, recipe),
         "contradictions": _contradictions(root, recipe),
+        "maps": _maps(root, recipe, md5),
         "dimension": _plain(root, "dimension", _DIMENSION),
         "dimension_scales": _plain(root, "dimension_scales", _DIMENSION_SCALES),
         "dimension_findings": _plain(root, "dimension_findings", _DIMENSION_FINDINGS),
@@ -206,6 +208,42 @@ def _neighbours(root: zarr.Group, recipe: Recipe) -> pa.Table:
             noted = ("metric", "method", "recall", "recall_rows")
             rows.append({"vectors": name, "n_points": n, "k": k, **{key: group.attrs[key] for key in noted}})
     return pa.Table.from_pylist(rows, schema=pa.schema(_NEIGHBOURS))
+
+
+_MAPS = pa.schema(
+    {
+        "map": pa.string(),
+        "vectors": pa.string(),
+        "method": pa.string(),
+        "image": pa.int64(),
+        "md5": pa.string(),
+        "x": pa.float32(),
+        "y": pa.float32(),
+        "components": pa.int64(),
+        "placed": pa.bool_(),
+    }
+)
+
+
+def _maps(root: zarr.Group, recipe: Recipe, md5: list[str]) -> pa.Table:
+    parts = [_MAPS.empty_table()]
+    for settings in recipe.map:
+        found = read_map(root, recipe, settings)
+        if found is not None:
+            n = len(found.images)
+            columns = {
+                "map": pa.array([settings.name] * n, pa.string()),
+                "vectors": pa.array([recipe.mapped_vectors(settings)] * n, pa.string()),
+                "method": pa.array([settings.method] * n, pa.string()),
+                "image": pa.array(found.images),
+                "md5": pa.array([md5[image] for image in found.images.tolist()], pa.string()),
+                "x": pa.array(found.coordinates[:, 0]),
+                "y": pa.array(found.coordinates[:, 1]),
+                "components": pa.array([found.coordinates.shape[1]] * n, pa.int64()),
+                "placed": pa.array(~found.fitted),
+            }
+            parts.append(pa.table(columns, schema=_MAPS))
+    return pa.concat_tables(parts).combine_chunks()
 
 
 def _files(files: dict[str, NDArray[Any]]) -> pa.Table:
