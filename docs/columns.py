@@ -24,6 +24,12 @@ TABLES = {
     "autoencoders": "A row is an epoch of training.",
     "clusterings": "A row is a clustering: a set of vectors, a method and a number of clusters.",
     "clusters": "A row is a picture in a clustering.",
+    "category_tree": (
+        "A row is a category: a label or cluster that was divided, one of its parts, and so on (`[[subdivide]]` of the "
+        "recipe)."
+    ),
+    "category_members": "A row is a picture in a tree of categories.",
+    "category_scores": "A row is a level of a tree of categories against a level of a label set.",
     "agreement": (
         "A row is a score of a clustering against a label set. The reference curves `refined`, `uniform` and "
         "`orthogonal` are methods here; they have an NMI only."
@@ -191,6 +197,32 @@ COLUMNS = {
     "accuracy": "Share of pictures whose label is the most frequent one of their cluster (purity).",
     "hungarian_accuracy": "Share right under the best one-to-one matching of clusters to labels.",
     "count": "Pictures with this label in this cluster.",
+    # trees of categories
+    "tree": "Its name: vectors and the recipe's `name`.",
+    "node": "Number of the category in its tree; parents come before their parts.",
+    "category_members.node": "The deepest category that the picture is in.",
+    "parent": "The category that it is a part of; null for what was divided first.",
+    "category_tree.level": "0 for what was divided first, 1 for its parts.",
+    "category_scores.level": "Level of the tree; a picture that is in no part there counts with what it stays in.",
+    "category": "Its path: the label or cluster, then the number of the part.",
+    "category_tree.n_images": "Pictures in it and its parts.",
+    "n_children": "Parts that it was divided into; 0 for none.",
+    "silhouette": "Mean silhouette of its pictures in its parts, by which the number of parts was chosen.",
+    "stability": (
+        "Mean Jaccard index with the most similar part when random shares of the parent's pictures are divided alone; "
+        "above 0.75 is usually called stable, below 0.5 dissolved."
+    ),
+    "category_tree.label": "The most frequent whole label of its pictures.",
+    "n_labelled": "Pictures that have a label.",
+    "purity": "Share of the labelled ones that have it.",
+    "category_tree.reason": "Why it was not divided; empty where it was, or lies at the tree's depth.",
+    "label_level": "Level of the label path, from 1.",
+    "n_categories": "Categories of the tree that have scored pictures, at this level.",
+    "n_labels": "Labels of the scored pictures.",
+    "dendrogram_purity": (
+        "Of pairs of pictures with one label: the mean share of that label in the smallest category that has both. Of "
+        "the whole tree, the same at each of its levels."
+    ),
     # runs
     "commit": "Id of the commit.",
     "stage": "The stage.",

@@ -47,6 +47,7 @@ from pipeline.stages.neighbours import search as neighbours
 from pipeline.stages.pictures import pixels
 from pipeline.stages.report.write import needs_writing, write_report
 from pipeline.stages.scale import read as scale
+from pipeline.stages.subdivision import subdivide
 from pipeline.stages.vectors import autoencode, embed
 from pipeline.storage.location import Location
 
@@ -62,6 +63,7 @@ STAGES: tuple[Stage, ...] = (
     maps.STAGE,
     dimension.STAGE,
     cluster.STAGE,
+    subdivide.STAGE,
     agree.STAGE,
 )
 REPORT = "report"

@@ -19,6 +19,7 @@ from pipeline.config.recipe import (
     RunSettings,
     ScaleSettings,
     StageName,
+    SubdivideSettings,
     WalkSettings,
 )
 
@@ -40,6 +41,7 @@ __all__ = [
     "RunSettings",
     "ScaleSettings",
     "StageName",
+    "SubdivideSettings",
     "WalkSettings",
     "change_recipe",
     "load_recipe",

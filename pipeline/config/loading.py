@@ -103,11 +103,15 @@ def _with_lists(tables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_methods(tables: dict[str, Any]) -> dict[str, Any]:
-    """In ``cluster.methods`` a name stands for the method with its defaults.
+    """In ``cluster.methods`` and ``subdivide.method`` a name stands for the method with its defaults.
 
     Recipes of indexes of format 1 hold two settings beside ``methods`` that are now those of a method.
     """
-    cluster = tables.get("cluster")
+    cluster, trees = tables.get("cluster"), tables.get("subdivide")
+    if isinstance(trees, list):
+        named = [isinstance(tree, dict) and isinstance(tree.get("method"), str) for tree in trees]
+        trees = [t | {"method": {"method": t["method"]}} if by else t for t, by in zip(trees, named, strict=True)]
+        tables = {**tables, "subdivide": trees}
     if not isinstance(cluster, dict):
         return tables
     kept = {key: value for key, value in cluster.items() if key not in _FORMER}
@@ -132,7 +136,7 @@ _FORMER = {
 }
 
 
-_LISTED = ("embed", "autoencode", "map")  # stages that a recipe may hold several of, told apart by their names
+_LISTED = ("embed", "autoencode", "map", "subdivide")  # of which a recipe may hold several, told apart by names
 
 
 def _toml_lines(table: Mapping[str, Any]) -> list[str]:
@@ -206,11 +210,13 @@ def _assign(tables: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _entries(tables: dict[str, Any], stage: str, name: str, key: str) -> list[dict[str, Any]]:
-    """The entries of ``[[embed]]`` or ``[[autoencode]]`` that are called ``name``; all of them without a name."""
+    """The entries of a stage such as ``[[embed]]`` that are called ``name``; all of them without a name."""
     entries = tables.setdefault(stage, [{}])
     entries = [entries] if isinstance(entries, dict) else entries
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise RecipeError(f"--set {key}: {stage!r} is a value and has no keys; write [[{stage}]] in the recipe.")
+    if not entries and not Recipe.model_fields[stage].get_default(call_default_factory=True):
+        entries = tables[stage] = [{}]
     if not entries:
         raise RecipeError(f"--set {key}: the recipe has no {stage}.")
     names = [str(entry.get("name", _default_name(stage))) for entry in entries]

@@ -27,6 +27,7 @@ StageName = Literal[
     "map",
     "dimension",
     "cluster",
+    "subdivide",
     "agree",
     "report",
 ]
@@ -307,6 +308,36 @@ class ClusterSettings(Settings):
         return self
 
 
+class SubdivideSettings(Settings):
+    """A tree of sub-categories: a method repeated within each label or cluster. None by default."""
+
+    name: Name = "categories"
+    labels: str = Field("", description="name of a label set: each of its labels is divided")
+    level: PositiveInt = Field(1, description="parts of a label path that make a category to divide")
+    clustering: str = Field(
+        "",
+        description="name of a clustering (`lite0-ward-k10`): each of its clusters is divided; with neither, all "
+        "pictures are",
+    )
+    method: AnyMethod = Field(
+        WardSettings(k=(2, 3, 4, 5, 6, 7, 8)),
+        description="what divides, one of `cluster.methods`; of its k, in each category that of the largest silhouette",
+    )
+    depth: PositiveInt = Field(1, description="levels of sub-categories")
+    min_pictures: Annotated[int, Field(ge=2)] = Field(20, description="a category of fewer is not divided")
+    resamples: Annotated[int, Field(ge=0)] = Field(
+        10, description="random parts of each category that are divided again, to see how stable sub-categories are"
+    )
+    share: Annotated[float, Field(gt=0, lt=1)] = Field(0.8, description="of a category's pictures in such a part")
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _divides_one_thing(self) -> "SubdivideSettings":
+        if self.labels and self.clustering:
+            raise ValueError("labels and clustering: name one of them; each of its categories is divided")
+        return self
+
+
 class AgreeSettings(Settings):
     """Scores of the clusterings against the labels."""
 
@@ -352,6 +383,7 @@ class Recipe(Settings):
     map: tuple[AnyMap, ...] = Field(default_factory=_maps)
     dimension: DimensionSettings = DimensionSettings()
     cluster: ClusterSettings = ClusterSettings()
+    subdivide: tuple[SubdivideSettings, ...] = ()
     agree: AgreeSettings = AgreeSettings()
     report: ReportSettings = ReportSettings()
 
@@ -367,6 +399,11 @@ class Recipe(Settings):
             self._check_method(method)
         for layout in self.map:
             self._check_map(layout)
+        trees = [settings.name for settings in self.subdivide]
+        if twice := sorted({name for name in trees if trees.count(name) > 1}):
+            raise ValueError(f"two trees of sub-categories share the name {twice[0]!r}; every subdivide needs its own")
+        for settings in self.subdivide:
+            self._check_subdivide(settings)
         embeddings = {settings.name for settings in self.embed}
         for code in self.autoencode:
             if code.vectors not in embeddings:
@@ -374,6 +411,13 @@ class Recipe(Settings):
                     f"autoencode.vectors: {code.vectors!r} is none of the embeddings ({', '.join(sorted(embeddings))})"
                 )
         return self
+
+    def _check_subdivide(self, settings: SubdivideSettings) -> None:
+        if unknown := sorted(set(settings.method.vectors) - set(self.vector_sets)):
+            raise ValueError(
+                f"subdivide.method: {settings.name} is to divide {unknown[0]!r}, which is none of the sets of vectors "
+                f"({', '.join(self.vector_sets)})"
+            )
 
     def _check_method(self, method: MethodSettings) -> None:
         known = (*self.vector_sets, *(settings.name for settings in self.map))

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import zarr
@@ -24,6 +24,7 @@ from pipeline.stages.report.write import is_current
 from pipeline.stages.result_keys import agreement_parts, dimension_key, stored_keys
 from pipeline.stages.scale.rows import rows_beside_another_text
 from pipeline.stages.selection import done_rows
+from pipeline.stages.subdivision.groups import KEYS, NODES, wanted_trees
 from pipeline.stages.vectors.sets import code_key, embedding_key, vector_sets
 
 
@@ -146,6 +147,9 @@ def _counts_of_vectors(root: zarr.Group, recipe: Recipe) -> list[tuple[str, int,
             if vectors.name in recipe.clustered_vectors(method):
                 current = is_clustered(root, recipe, vectors, method)
                 whole(f"cluster {vectors.name}-{method.label}", len(vectors.rows), current)
+    grown = stored_keys(root, NODES, KEYS)
+    for tree in wanted_trees(root, recipe):
+        whole(f"subdivide {tree.name}", len(tree.vectors.rows), grown.get(tree.name) == tree.key)
     scored = stored_keys(root, "agreement", "parts")
     for part, key in agreement_parts(root, recipe, sets).items():
         whole(f"agree {part}", sum(len(found.of_image) for found in sets), scored.get(part) == key)
@@ -164,6 +168,6 @@ def what_is_missing(index: Index, stage: str) -> str:
 
 def default_settings(stage: str) -> dict[str, Any]:
     """The default settings of a stage, as a commit records them."""
-    found: Any = getattr(Recipe(), stage)
-    first = found[0] if isinstance(found, tuple) else found
-    return json.loads(first.model_dump_json())  # type: ignore[no-any-return]
+    annotation: Any = Recipe.model_fields[stage].annotation
+    model = next(iter(get_args(annotation)), annotation)
+    return json.loads(model().model_dump_json())  # type: ignore[no-any-return]

@@ -233,6 +233,23 @@ def agreement_table(tables: Tables) -> TableView | None:
     return _plain({"agreement": table}, "agreement", "Scores, furthest above chance first", headers, numeric=scores)
 
 
+def category_table(tables: Tables) -> TableView | None:
+    """Return the trees of sub-categories, a row a category; the label only where pictures have one."""
+    counted = ("n_images", "n_children", "silhouette", "stability", "purity")
+    headers = ("tree", "category", *counted[:4], "label", "purity", "reason")
+    return _plain(tables, "category_tree", "Categories and their parts", headers, numeric=counted)
+
+
+def category_score_table(tables: Tables) -> TableView | None:
+    """Return how well the levels of each tree agree with the levels of the labels."""
+    headers = (
+        "tree", "level", "set", "label_level", "n_scored", "n_categories", "n_labels", "nmi", "ami", "ari",
+        "homogeneity", "completeness", "dendrogram_purity",
+    )  # fmt: skip
+    numeric = ("level", "label_level", *headers[4:])
+    return _plain(tables, "category_scores", "Trees against labels", headers, numeric=numeric)
+
+
 def run_table(tables: Tables) -> TableView | None:
     """Return the runs of the stages in their order, with settings and cost."""
     runs = filled(tables, "runs")

@@ -45,7 +45,7 @@ def test_a_change_depends_on_id_and_stream_and_not_on_the_batch() -> None:
 
 
 def test_without_changes_a_picture_stays() -> None:
-    none = {name: 0.0 for name in ("turn_degrees", "shift", "scale", "shear", "bend", "weight")}
+    none = dict.fromkeys(("turn_degrees", "shift", "scale", "shear", "bend", "weight"), 0.0)
     pictures = torch.from_numpy(bars(4)[0].reshape(4, 1, 12, 12))
     still = ContrastiveSettings(image_shape=(12, 12), **none)  # type: ignore[arg-type]
     assert torch.allclose(changed(pictures, np.arange(4, dtype=np.uint64), still, 0), pictures, atol=1e-5)

@@ -43,6 +43,9 @@ GROUPS = (
     "distances",
     "clusters",
     "cluster_models",
+    "category_tree",
+    "category_members",
+    "category_scores",
     "agreement",
     "confusion",
 )
