@@ -52,8 +52,8 @@ def lay_out(points: MapPoints, settings: UMAPSettings) -> NDArray[np.float32]:
 
         n = len(points.vectors)
         random = np.random.RandomState(points.seed)
-        itself = np.arange(n)[:, None], np.zeros((n, 1), np.float32)
-        indices, distances = (np.hstack(pair) for pair in zip(itself, (points.indices, points.distances), strict=True))
+        indices = np.hstack((np.arange(n)[:, None], points.indices))
+        distances = np.hstack((np.zeros((n, 1), np.float32), points.distances))
         graph, _, _ = fuzzy_simplicial_set(
             points.vectors, indices.shape[1], random, "euclidean", knn_indices=indices, knn_dists=distances
         )
