@@ -79,6 +79,7 @@ COLUMNS = {
     "evidence": (
         "What the relation rests on: `equal_pixels`, `re_encoded` (one file's pixels encoded again are the other's "
         "bytes), `quantisation` (within what the JPEGs' quantisation explains), `levels` (at most 2 gray levels), "
+        "`gray_scale` (so after a linear change of gray, of a file of more than 8 bits), "
         "`resampled`."
     ),
     "differing_pixels": "Pixels that differ from the one it is tied to.",

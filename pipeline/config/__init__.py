@@ -4,11 +4,9 @@ from pipeline.config.loading import change_recipe, load_recipe, recipe_to_toml
 from pipeline.config.recipe import (
     STAGE_NAMES,
     AgreeSettings,
-    AutoencodeSettings,
     ClusterSettings,
     CorpusSettings,
     DimensionSettings,
-    EmbedSettings,
     IndexSettings,
     LabelsSettings,
     NeighboursSettings,
@@ -26,11 +24,9 @@ from pipeline.config.recipe import (
 __all__ = [
     "STAGE_NAMES",
     "AgreeSettings",
-    "AutoencodeSettings",
     "ClusterSettings",
     "CorpusSettings",
     "DimensionSettings",
-    "EmbedSettings",
     "IndexSettings",
     "LabelsSettings",
     "NeighboursSettings",

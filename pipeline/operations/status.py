@@ -25,7 +25,7 @@ from pipeline.stages.result_keys import agreement_parts, dimension_key, stored_k
 from pipeline.stages.scale.rows import rows_beside_another_text
 from pipeline.stages.selection import done_rows
 from pipeline.stages.subdivision.groups import KEYS, NODES, wanted_trees
-from pipeline.stages.vectors.sets import code_key, embedding_key, vector_sets
+from pipeline.stages.vectors.sets import group_of, row_key, stage_of, vector_sets, wanted_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +113,11 @@ def _counts(root: zarr.Group, recipe: Recipe) -> list[tuple[str, int, int]]:
         key = scale_key(recipe)
         rows("scale", "scale", key, outdated=len(rows_beside_another_text(root, key)))
     rows("pixels", "pixels", pixels_key(recipe))
-    for embed in recipe.embed:
-        rows(f"embed {embed.name}", f"embeddings/{embed.name}", embedding_key(root, recipe, embed))
-    for code in recipe.autoencode:
-        rows(f"autoencode {code.name}", f"codes/{code.name}", code_key(root, recipe, code))
+    for settings in recipe.networks:
+        made = row_key(root, recipe, settings)
+        wanted = wanted_rows(root, recipe, settings, representatives(root))
+        done = 0 if made is None else len(np.intersect1d(done_rows(root, group_of(settings), made), wanted))
+        counts.append((f"{stage_of(settings)} {settings.name}", done, len(wanted) - done))
     return counts + _counts_of_vectors(root, recipe)
 
 
@@ -168,6 +169,8 @@ def what_is_missing(index: Index, stage: str) -> str:
 
 def default_settings(stage: str) -> dict[str, Any]:
     """The default settings of a stage, as a commit records them."""
-    annotation: Any = Recipe.model_fields[stage].annotation
-    model = next(iter(get_args(annotation)), annotation)
-    return json.loads(model().model_dump_json())  # type: ignore[no-any-return]
+    field = Recipe.model_fields[stage]
+    found: Any = field.get_default(call_default_factory=True)
+    if isinstance(found, tuple):  # a stage that a recipe may hold several of, or none
+        found = found[0] if found else next(iter(get_args(field.annotation)))()
+    return json.loads(found.model_dump_json())  # type: ignore[no-any-return]
