@@ -21,10 +21,11 @@ from pipeline.errors import StageError, UsageError
 from pipeline.models.adam import Adam
 from pipeline.models.contrastive_settings import ContrastiveSettings
 from pipeline.models.encoders import encode_in_fixed_batches
+from pipeline.models.losses import EpochLoss
 from pipeline.models.picture_changes import changed
 from pipeline.models.runtime import deterministic, seeded
 from pipeline.models.stacked import check_vectors
-from pipeline.models.training import STREAM_ORDER, EpochLoss, hash_ids, state_to_bytes
+from pipeline.models.training import STREAM_ORDER, hash_ids, state_to_bytes
 
 _ENCODED_AT_ONCE = 512
 
