@@ -24,6 +24,11 @@ TABLES = {
     "autoencoders": "A row is an epoch of training.",
     "clusterings": "A row is a clustering: a set of vectors, a method and a number of clusters.",
     "clusters": "A row is a picture in a clustering.",
+    "quality": "A row is a clustering, measured without labels (sets of at most `assess.max_points` vectors).",
+    "recommended_k": (
+        "A row is a set of vectors, a method and a criterion: the number of clusters with the best value. "
+        "Recommended is that of the largest silhouette over all methods; the others show whether they agree."
+    ),
     "category_tree": (
         "A row is a category: a label or cluster that was divided, one of its parts, and so on (`[[subdivide]]` of the "
         "recipe)."
@@ -198,6 +203,23 @@ COLUMNS = {
     "accuracy": "Share of pictures whose label is the most frequent one of their cluster (purity).",
     "hungarian_accuracy": "Share right under the best one-to-one matching of clusters to labels.",
     "count": "Pictures with this label in this cluster.",
+    # quality without labels
+    "quality.n_clusters": "Clusters that were found.",
+    "quality.n_scored": "Pictures in a cluster; those in none are in no score but the stability, as one cluster more.",
+    "quality.silhouette": "Mean silhouette, exact: how much nearer pictures are to their own cluster than to the next.",
+    "davies_bouldin": "Davies-Bouldin index: the lower the better.",
+    "calinski_harabasz": "Calinski-Harabasz index: the higher the better.",
+    "quality.stability": (
+        "Mean adjusted Rand index with clusterings of random shares of the pictures; null where it was not measured."
+    ),
+    "decision_gap": (
+        "How many times less prominent the next centre of the decision graph is than the last one taken; Density Peaks "
+        "only."
+    ),
+    "criterion": "The column of `quality` that chose.",
+    "recommended_k.k": "Its number of clusters.",
+    "value": "Its value.",
+    "recommended": "Whether this is the recommendation for its set of vectors.",
     # trees of categories
     "tree": "Its name: vectors and the recipe's `name`.",
     "node": "Number of the category in its tree; parents come before their parts.",

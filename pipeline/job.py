@@ -37,6 +37,7 @@ from pipeline.runtime.execute import Runner
 from pipeline.runtime.plan import Stage
 from pipeline.runtime.stopping import StopRequest
 from pipeline.stages.agreement import agree
+from pipeline.stages.assessment import assess
 from pipeline.stages.clustering import cluster
 from pipeline.stages.dimension import estimate as dimension
 from pipeline.stages.duplicates import pair
@@ -64,6 +65,7 @@ STAGES: tuple[Stage, ...] = (
     maps.STAGE,
     dimension.STAGE,
     cluster.STAGE,
+    assess.STAGE,
     subdivide.STAGE,
     agree.STAGE,
 )

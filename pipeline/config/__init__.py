@@ -4,6 +4,7 @@ from pipeline.config.loading import change_recipe, load_recipe, recipe_to_toml
 from pipeline.config.recipe import (
     STAGE_NAMES,
     AgreeSettings,
+    AssessSettings,
     ClusterSettings,
     CorpusSettings,
     DimensionSettings,
@@ -24,6 +25,7 @@ from pipeline.config.recipe import (
 __all__ = [
     "STAGE_NAMES",
     "AgreeSettings",
+    "AssessSettings",
     "ClusterSettings",
     "CorpusSettings",
     "DimensionSettings",

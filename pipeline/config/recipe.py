@@ -30,6 +30,7 @@ StageName = Literal[
     "map",
     "dimension",
     "cluster",
+    "assess",
     "subdivide",
     "agree",
     "report",
@@ -183,6 +184,21 @@ class ClusterSettings(Settings):
         return self
 
 
+class AssessSettings(Settings):
+    """How good clusterings are, without labels: silhouettes, scatter, stability."""
+
+    max_points: PositiveInt = Field(20_000, description="clusterings of more vectors are left out, in words")
+    stability: Literal["unlabelled", "always", "never"] = Field(
+        "unlabelled",
+        description="cluster random shares of the vectors again, to see which clusterings come again; `unlabelled`: "
+        "where the recipe has no label set",
+    )
+    stability_max_points: PositiveInt = Field(5_000, description="the stability of more vectors is not measured")
+    resamples: PositiveInt = Field(5, description="random shares")
+    share: Annotated[float, Field(gt=0, lt=1)] = Field(0.8, description="of the vectors, in such a share")
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
 class SubdivideSettings(Settings):
     """A tree of sub-categories: a method repeated within each label or cluster. None by default."""
 
@@ -246,6 +262,7 @@ class Recipe(Settings):
     map: tuple[AnyMap, ...] = Field((TSNESettings(),), description="layouts of vectors")
     dimension: DimensionSettings = DimensionSettings()
     cluster: ClusterSettings = ClusterSettings()
+    assess: AssessSettings = AssessSettings()
     subdivide: tuple[SubdivideSettings, ...] = ()
     agree: AgreeSettings = AgreeSettings()
     report: ReportSettings = ReportSettings()

@@ -15,6 +15,8 @@ from pipeline.index.store import Index
 from pipeline.index.tables import table_length
 from pipeline.operations.remembered import stored_corpus, stored_recipe
 from pipeline.runtime.keys import pixels_key, scale_key
+from pipeline.stages.assessment.parts import PARTS, TABLE, assessment_parts
+from pipeline.stages.clustering.stored import group_of as group_of_clusters
 from pipeline.stages.clustering.stored import is_current as is_clustered
 from pipeline.stages.files.ledger import read_images, representatives
 from pipeline.stages.labels.sets import label_sets
@@ -148,6 +150,9 @@ def _counts_of_vectors(root: zarr.Group, recipe: Recipe) -> list[tuple[str, int,
             if vectors.name in recipe.clustered_vectors(method):
                 current = is_clustered(root, recipe, vectors, method)
                 whole(f"cluster {vectors.name}-{method.label}", len(vectors.rows), current)
+    assessed = stored_keys(root, TABLE, PARTS)
+    for part, key in assessment_parts(root, recipe).items():
+        whole(f"assess {part}", table_length(root, group_of_clusters(part)), assessed.get(part) == key)
     grown = stored_keys(root, NODES, KEYS)
     for tree in wanted_trees(root, recipe):
         whole(f"subdivide {tree.name}", len(tree.vectors.rows), grown.get(tree.name) == tree.key)

@@ -23,6 +23,7 @@ VERSIONS = {
     "map": 1,
     "dimension": 3,
     "cluster": 1,
+    "assess": 1,
     "subdivide": 1,
     "agree": 3,
 }

@@ -19,7 +19,7 @@ from pipeline.clustering_methods.base import Blocks, MapTasks, MethodSettings
 from pipeline.clustering_methods.points import counts_that_exist
 from pipeline.config import Recipe
 from pipeline.runtime.plan import Block, Job, Worker
-from pipeline.stages.maps.stored import clustered_sets
+from pipeline.stages.maps.stored import find_clustered
 from pipeline.stages.vectors.sets import VectorSet
 
 BLOCK_ROWS = 16_384
@@ -40,11 +40,6 @@ class StoredRows:
         """The vectors at some ascending positions among the n, float32 [len(positions), D]."""
         vectors, root = _source.get()
         return vectors.read_some(root, positions)
-
-
-def find_clustered(root: zarr.Group, recipe: Recipe, name: str) -> VectorSet:
-    """The set of vectors, or the map, of that name, which a plan has seen."""
-    return next(found for found in clustered_sets(root, recipe) if found.name == name)
 
 
 @contextmanager

@@ -18,9 +18,9 @@ from pipeline.index.tables import write_table
 from pipeline.kernels.arrays import InvalidDataError
 from pipeline.runtime.keys import random_seed
 from pipeline.runtime.plan import Block, Context, Job, MapTasks, Plan, Stage, Worker
-from pipeline.stages.clustering.blocks import blocks_of, counts_to_find, find_clustered, job_of
+from pipeline.stages.clustering.blocks import blocks_of, counts_to_find, job_of
 from pipeline.stages.clustering.stored import LEFT_OUT, REFUSED, cluster_key, group_of, is_current, refusals
-from pipeline.stages.maps.stored import clustered_sets
+from pipeline.stages.maps.stored import clustered_sets, find_clustered
 from pipeline.stages.neighbours.tables import is_complete, read_neighbours
 from pipeline.stages.vectors.sets import VectorSet
 

@@ -113,6 +113,11 @@ def clustered_sets(root: zarr.Group, recipe: Recipe) -> list[VectorSet]:
     return [*vector_sets(root, recipe), *map_sets(root, recipe)]
 
 
+def find_clustered(root: zarr.Group, recipe: Recipe, name: str) -> VectorSet:
+    """The set of vectors, or the map, of that name, which a plan has seen."""
+    return next(found for found in clustered_sets(root, recipe) if found.name == name)
+
+
 def map_sets(root: zarr.Group, recipe: Recipe) -> list[VectorSet]:
     """The recipe's maps that have any rows done, as sets of vectors."""
     found = []

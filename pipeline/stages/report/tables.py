@@ -14,6 +14,7 @@ from pipeline.config import Recipe
 from pipeline.index.history import Commit
 from pipeline.index.tables import read_table
 from pipeline.runtime.keys import scale_key
+from pipeline.stages.assessment.recommendation import recommendations
 from pipeline.stages.clustering.stored import NO_COUNT, Clustering, StoredClusterings, stored_clusterings
 from pipeline.stages.files.ledger import hex_md5, read_files, read_images
 from pipeline.stages.maps.stored import read_map
@@ -61,6 +62,8 @@ def report_tables(root: zarr.Group, recipe: Recipe, history: Sequence[Commit]) -
         "preservation": _plain(root, "preservation", _PRESERVATION),
         "autoencoders": _plain(root, "training", _TRAINING),
         **_clusters(root, recipe, md5),
+        "quality": _with_nulls(_plain(root, "quality", _QUALITY), "k", NO_COUNT),
+        "recommended_k": pa.Table.from_pylist(list(recommendations(read_table(root, "quality"))), schema=_RECOMMENDED),
         **_category_trees(root),
         "agreement": _agreement(root),
         "confusion": _plain(root, "confusion", _CONFUSION),
@@ -163,6 +166,30 @@ _TRAINING = {
     "test_loss": pa.float64(),
     "kept": pa.string(),
 }
+_QUALITY = {
+    "clustering": pa.string(),
+    "vectors": pa.string(),
+    "method": pa.string(),
+    "k": pa.int64(),
+    "n_clusters": pa.int64(),
+    "n_scored": pa.int64(),
+    "silhouette": pa.float64(),
+    "davies_bouldin": pa.float64(),
+    "calinski_harabasz": pa.float64(),
+    "stability": pa.float64(),
+    "decision_gap": pa.float64(),
+}
+_RECOMMENDED = pa.schema(
+    {
+        "vectors": pa.string(),
+        "method": pa.string(),
+        "criterion": pa.string(),
+        "clustering": pa.string(),
+        "k": pa.int64(),
+        "value": pa.float64(),
+        "recommended": pa.bool_(),
+    }
+)
 _CATEGORY_TREE = {
     "tree": pa.string(),
     "node": pa.int64(),
