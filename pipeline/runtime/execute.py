@@ -5,7 +5,7 @@ import pickle
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,10 +18,10 @@ from pipeline.errors import ShardError, StorageError
 from pipeline.index.store import Index
 from pipeline.index.transaction import Transaction
 from pipeline.progress import Listener, StageFinished, StageStarted, TaskDone
-from pipeline.runtime.keys import VERSIONS
-from pipeline.runtime.plan import Block, Context, Plan, Stage
+from pipeline.runtime.plan import Block, Context, Plan, RunOptions, Stage
 from pipeline.runtime.stopping import StopRequest
 from pipeline.runtime.work import Assignment, Outcome, driven_outcome, forget_workers, perform
+from pipeline.stage_list import VERSIONS
 from pipeline.storage.failures import is_disk_full, storage_failures
 
 
@@ -64,25 +64,15 @@ class Runner:
     recipe: Recipe
     engines: Engines
     listener: Listener
-    accept_removals: bool = False
-    rehash: bool = False
+    options: RunOptions = field(default_factory=RunOptions)
     run_id: str = ""
     guard: Callable[[], None] = _unguarded
-    unread_only: bool = False
     stop: StopRequest = field(default_factory=StopRequest)
 
     def context(self, *, first: bool = True) -> Context:
         """What stages plan from, at the newest commit; the files are read again for a stage's first step only."""
-        return Context(
-            self.index.read(),
-            self.recipe,
-            self.corpus,
-            [],
-            self.accept_removals,
-            self.rehash and first,
-            self.index.location,
-            self.unread_only,
-        )
+        options = replace(self.options, rehash=self.options.rehash and first)
+        return Context(self.index.read(), self.recipe, self.corpus, [], options, self.index.location)
 
     def run(self, stage: Stage) -> StageFinished:
         """Do all that is missing of a stage.
@@ -96,6 +86,7 @@ class Runner:
         SemcorpusError
             Whatever a task raised on purpose.
         """
+        assert stage.plan is not None, f"the job itself makes {stage.name}"
         began, steps, items, skipped = time.monotonic(), 0, 0, 0
         previous: tuple[Any, ...] | None = None
         while True:

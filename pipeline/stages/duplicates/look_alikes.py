@@ -22,17 +22,18 @@ from pipeline.imaging.matching.same_picture import Comparison, Copy, compare_pic
 from pipeline.index.tables import read_table, write_table
 from pipeline.kernels.signatures.candidate_pairs import near_signature_pairs, shared_value_pairs
 from pipeline.kernels.signatures.unlike_copies import other_gray_pairs, thumbnail_pairs
-from pipeline.runtime.keys import VERSIONS
 from pipeline.runtime.plan import Block, Context, Job, Plan, Worker
+from pipeline.stage_list import VERSIONS
+from pipeline.stages.duplicates import tables
 from pipeline.stages.files.contents import Contents
 from pipeline.stages.files.ledger import Source, sources_of, text_array
 
 NAME = "pair"
 
-COMPARISONS = "comparisons"
-FINGERPRINTS = "fingerprints"
-SEARCHED = "searched"
-UNAVAILABLE = "unavailable"
+COMPARISONS = tables.COMPARISONS.place
+FINGERPRINTS = tables.FINGERPRINTS.place
+SEARCHED = tables.SEARCHED.place
+UNAVAILABLE = tables.UNAVAILABLE.place
 
 CROWD = 64
 """An image with so many look-alikes is told from them by its fields; a field that so many share says nothing."""

@@ -13,9 +13,11 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.config import Recipe
 from pipeline.index.tables import write_table
 from pipeline.runtime.keys import content_key, stage_key
-from pipeline.runtime.plan import Context, Job, Plan, Stage, Worker
+from pipeline.runtime.plan import Context, Done, Job, Plan, Stage, Worker
+from pipeline.stages.duplicates import tables
 from pipeline.stages.duplicates.look_alikes import (
     COMPARISONS,
     NAME,
@@ -26,8 +28,9 @@ from pipeline.stages.duplicates.look_alikes import (
     write_searched,
 )
 from pipeline.stages.files.ledger import IMAGES, read_images, text_array
+from pipeline.stages.selection import unpaired_images
 
-DUPLICATES = "duplicates"
+DUPLICATES = tables.DUPLICATES.place
 
 _FORMAT_RANK = {"tiff": 0, "dm4": 1, "dm3": 2, "png": 3, "bmp": 4, "gif": 5, "pdf": 6, "jpeg": 7, "djvu": 8}
 
@@ -172,4 +175,10 @@ def _duplicate_rows(links: Sequence[Link], images: dict[str, NDArray[Any]]) -> d
     }
 
 
-STAGE = Stage(NAME, plan)
+def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
+    present = int(np.sum(read_images(root, "present")["present"]))
+    unpaired = unpaired_images(root)
+    yield Done("", present - unpaired, unpaired, step="representatives")
+
+
+STAGE = Stage(NAME, plan, tables.TABLES, _status)

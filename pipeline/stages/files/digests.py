@@ -16,15 +16,13 @@ from pipeline.imaging.summary import PictureSummary
 from pipeline.index.tables import read_table, read_texts, table_length, update_rows
 from pipeline.stages.files.known_contents import IMAGE, NO_MD5, Md5Rows
 from pipeline.stages.files.ledger import (
-    FILE_COLUMNS,
     FILES,
-    IMAGE_COLUMNS,
     IMAGES,
-    empty_columns,
     path_ranks,
     read_images,
     text_array,
 )
+from pipeline.stages.files.tables import CONTENTS, LEDGER
 
 _NEW = "new"  # in a merge only: decoded, and neither `ok` nor `duplicate` yet
 
@@ -84,7 +82,7 @@ def _append_images(root: zarr.Group, digests: Sequence[Digest]) -> dict[bytes, i
         if digest.picture is not None and digest.md5 not in image_of:
             image_of[digest.md5] = len(before) + len(new)
             new.append(digest)
-    added = empty_columns(IMAGE_COLUMNS, len(new))
+    added = CONTENTS.empty(len(new))
     for number, digest in enumerate(new):
         _fill_image(added, number, digest)
     total = len(before) + len(new)
@@ -110,14 +108,12 @@ class _Ledger:
     def __init__(self, root: zarr.Group) -> None:
         self._root = root
         self.before = table_length(root, FILES)
-        kept = read_table(root, FILES, "status", "image") or empty_columns(
-            {name: FILE_COLUMNS[name] for name in ("status", "image")}
-        )
+        kept = read_table(root, FILES, "status", "image") or LEDGER.empty(0, "status", "image")
         self.path = read_texts(root, FILES, "path")
         self.status, self.image = kept["status"], kept["image"]
         self._old_status = kept["status"].copy()
         self._rows = self._gone = np.empty(0, np.int64)
-        self._changed = empty_columns(FILE_COLUMNS)
+        self._changed = LEDGER.empty()
 
     def put(self, digests: dict[str, Digest], image_of: dict[bytes, int]) -> None:
         """Set the rows of these paths; new ones follow in the order of the listing."""

@@ -4,7 +4,7 @@ A layout is made once, of at most `max_points` vectors, by one task. All other p
 those placed since outnumber the ones laid out, and more could be laid out, the layout is made anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,18 +20,20 @@ from pipeline.kernels.neighbours import nearest_neighbours
 from pipeline.map_methods.base import FEWEST_POINTS, MapPoints, MapSettings
 from pipeline.map_methods.registry import method_of
 from pipeline.runtime.keys import random_seed
-from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
+from pipeline.runtime.plan import Block, Context, Done, Job, Plan, Stage, Worker
 from pipeline.stages.files.ledger import picture_ids
 from pipeline.stages.maps.stored import (
     Layout,
     group_of,
+    map_sets,
     read_layout,
     remember_layout,
     require_map,
     source_of,
 )
+from pipeline.stages.maps.tables import TABLES
 from pipeline.stages.neighbours.tables import read_neighbours
-from pipeline.stages.selection import ShardTask, image_count, missing_rows, shard_rows, shard_tasks
+from pipeline.stages.selection import ShardTask, image_count, missing_rows, once_paired, shard_rows, shard_tasks
 from pipeline.stages.vectors.sets import VectorSet, find_vectors
 
 NAME = "map"
@@ -166,4 +168,13 @@ def _placer(name: str, source: str, layout: Layout, root: zarr.Group) -> Worker:
     return worker
 
 
-STAGE = Stage(NAME, plan)
+def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
+    maps = {found.name: len(found.rows) for found in map_sets(root, recipe)}
+    for settings in recipe.map:
+        source = source_of(root, recipe, settings)
+        if source is not None:
+            done = maps.get(settings.name, 0)
+            yield Done(settings.name, done, len(source.rows) - done, f"lay out {settings.name}")
+
+
+STAGE = Stage(NAME, plan, TABLES, once_paired(_status))

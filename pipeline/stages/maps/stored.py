@@ -13,13 +13,26 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
-from pipeline.index.rows import RowArray, read_rows, require_rows
+from pipeline.index.rows import read_rows, require_rows
+from pipeline.index.schema import Column, Table
 from pipeline.map_methods.base import MapSettings
 from pipeline.map_methods.registry import method_of
 from pipeline.runtime.keys import content_key, stage_key
 from pipeline.stages.files.ledger import read_images
 from pipeline.stages.selection import done_rows, image_count, shard_rows
 from pipeline.stages.vectors.sets import VectorSet, vector_sets
+
+STORED = Table(
+    "map_coordinates",
+    "A row is a picture's place in a map.",
+    (
+        Column("vectors", "float32", "Coordinates in the map.", shape=None, fill=float("nan"), finite=True),
+        Column("fitted", "bool", "Laid out; else placed among those that are."),
+    ),
+    layout="images",
+    group="maps/*",
+    report=None,
+)
 
 _FIT = "fit"
 _FITTED_UNDER = "fit_key"
@@ -82,11 +95,7 @@ def remember_layout(
 
 def require_map(root: zarr.Group, settings: MapSettings) -> None:
     """Create or grow the arrays of a map."""
-    coordinates = {"description": "coordinates in the map", "vectors": settings.vectors}
-    arrays = (
-        RowArray("vectors", "float32", (settings.dimension,), fill_value=float("nan"), attributes=coordinates),
-        RowArray("fitted", "bool", attributes={"description": "laid out; else placed among those that are"}),
-    )
+    arrays = STORED.row_arrays(vectors=(settings.dimension,))
     require_rows(root, group_of(settings.name), arrays, image_count(root), shard_rows(root))
 
 
