@@ -20,6 +20,7 @@ from pipeline.index.store import Index
 from pipeline.index.table_check import check_tables
 from pipeline.index.tables import EVERY_CHUNK_STORED
 from pipeline.operations.remembered import stored_corpus, stored_recipe
+from pipeline.records import FIRST_PATHS, PICTURES
 from pipeline.stages.files.contents import read_content
 from pipeline.stages.files.ledger import bytes_md5, read_files, read_images
 from pipeline.stages.registry import TABLES
@@ -154,7 +155,7 @@ def _stored_chunks(index: Index, root: zarr.Group) -> Iterator[Finding]:
 def _ledger(root: zarr.Group) -> Iterator[Finding]:
     files, images = read_files(root), read_images(root)
     n = len(images["md5"])
-    ok = np.isin(files["status"].astype(str), ("ok", "duplicate"))
+    ok = np.isin(files["status"].astype(str), PICTURES)
     for row in np.flatnonzero(ok & ((files["image"] < 0) | (files["image"] >= n))).tolist():
         yield Finding("files", 1, f"ledger row {row} ({files['path'][row]}) names image {files['image'][row]} of {n}")
     inside = ok & (files["image"] >= 0) & (files["image"] < n)
@@ -164,7 +165,7 @@ def _ledger(root: zarr.Group) -> Iterator[Finding]:
         yield Finding("files", 1, f"ledger row {row} ({files['path'][row]}) has another MD5 than its image")
     if len(set(files["path"].tolist())) != len(files["path"]):
         yield Finding("files", 1, "a path has two rows in the ledger")
-    first = files["image"][inside & (files["status"] == "ok")]
+    first = files["image"][inside & np.isin(files["status"].astype(str), FIRST_PATHS)]
     if len(np.unique(first)) != len(first):
         yield Finding("files", 1, "two paths of one content are both `ok` in the ledger")
     yield Finding("ledger rows", len(files["path"]))
@@ -192,7 +193,7 @@ def _tables(root: zarr.Group) -> Iterator[Finding]:
 def _corpus(root: zarr.Group, corpus: Corpus, recipe: Recipe, read: bool) -> Iterator[Finding]:
     """Compare the ledger with the listing; a page is a part of a file, whose own row is compared."""
     files, listed = read_files(root), corpus.listing().files
-    rows = np.flatnonzero(np.isin(files["status"].astype(str), ("ok", "duplicate", "document")))
+    rows = np.flatnonzero(np.isin(files["status"].astype(str), (*PICTURES, "document")))
     split = [split_page(path) for path in files["path"][rows].tolist()]
     there = positions(texts([place for place, _ in split]), listed.path)
     for row, (place, page), at in zip(rows.tolist(), split, there.tolist(), strict=True):

@@ -9,14 +9,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 
 from pipeline.errors import UsageError
 from pipeline.progress import RunStarted, Silent, StageFinished, StageStarted, TaskDone
-from pipeline.records import SCALE_STATUSES_WITH_VALUE
+from pipeline.records import PICTURES, SCALE_STATUSES_WITH_VALUE
 
 _SECONDS_BETWEEN_FILES = 15.0
 _BATCH_SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 
 # Statuses that are no failures, by stage; any other status of the stage counts as one.
 _SOUND: Mapping[str, frozenset[str]] = {
-    "walk": frozenset({"ok", "duplicate", "document", "gone"}),
+    "walk": frozenset({*PICTURES, "document", "gone"}),
     "scale": SCALE_STATUSES_WITH_VALUE | {"no_bar"},
 }
 

@@ -6,7 +6,8 @@ _RELATION = Column(
     "relation",
     "text",
     "How the member is tied to its group: `same_pixels`, `same_picture` (another encoding), `near`, `thumbnail`, "
-    "`crop`, `other_bar`; empty for the image that stands for the group.",
+    "`crop`, `other_bar`, `turned` (by quarters), `mirrored` (and perhaps turned); empty for the image that stands for "
+    "the group.",
 )
 _EVIDENCE = Column(
     "evidence",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.corpus.listing import FileEntry, positions, texts
 from pipeline.corpus.names import split_page
+from pipeline.imaging.quality import MEASURES, SUSPECT_SHARE
 from pipeline.imaging.summary import PictureSummary
 from pipeline.index.tables import read_table, read_texts, table_length, update_rows
 from pipeline.stages.files.known_contents import IMAGE, NO_MD5, Md5Rows
@@ -98,8 +99,11 @@ def _fill_image(columns: dict[str, NDArray[Any]], row: int, digest: Digest) -> N
     columns["signature"][row] = np.frombuffer(picture.signature, np.uint8)
     columns["picture"][row] = -1
     columns["format"][row] = digest.format
+    columns["square"][row] = np.frombuffer(picture.square, np.uint8)
     for name in ("width_px", "height_px", "bit_depth", "pages", "metadata_nm_per_px", "metadata"):
         columns[name][row] = getattr(picture, name)
+    for name in MEASURES:
+        columns[name][row] = getattr(picture.quality, name)
 
 
 class _Ledger:
@@ -146,7 +150,10 @@ class _Ledger:
         return pages
 
     def choose_first(self, kept: NDArray[np.int64]) -> None:
-        """One present path of each content is ``ok``, one of ``kept`` where it can be; the others are ``duplicate``."""
+        """One present path of each content is ``ok`` or ``suspect``, one of ``kept`` where it can be.
+
+        The others are ``duplicate``.
+        """
         rows = np.flatnonzero((self.image >= 0) & (self.status != "gone"))
         shared = np.bincount(self.image[rows], minlength=1)[self.image[rows]] > 1
         self.status[rows[~shared]] = "ok"
@@ -155,6 +162,9 @@ class _Ledger:
         rows = rows[np.lexsort((rank, ~np.isin(rows, kept), self.image[rows]))]
         self.status[rows] = "duplicate"
         self.status[rows[np.unique(self.image[rows], return_index=True)[1]]] = "ok"
+        first = np.flatnonzero(self.status == "ok")
+        filled = read_images(self._root, "filled_share")["filled_share"]
+        self.status[first[filled[self.image[first]] >= SUSPECT_SHARE]] = "suspect"
 
     def write(self) -> None:
         """Write what has changed."""
@@ -165,6 +175,10 @@ class _Ledger:
         update_rows(self._root, FILES, others, {"status": self.status[others]}, total=total)
         why = text_array(["no longer in the corpus"] * len(self._gone))
         update_rows(self._root, FILES, self._gone, {"reason": why}, total=total)
+        suspect = np.flatnonzero(self.status == "suspect")
+        filled = read_images(self._root, "filled_share")["filled_share"][self.image[suspect]]
+        why = text_array([f"{share:.0%} of its rows are filled with one value: cut off?" for share in filled.tolist()])
+        update_rows(self._root, FILES, suspect, {"reason": why}, total=total)
 
 
 def _first(pair: tuple[int, Digest]) -> int:

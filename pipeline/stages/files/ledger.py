@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from pipeline.errors import StageError
 from pipeline.index.tables import hex_md5 as hex_md5
-from pipeline.index.tables import read_table
+from pipeline.index.tables import read_table, table_length
 from pipeline.index.tables import text_array as text_array
+from pipeline.records import PICTURES
 from pipeline.stages.files.tables import CONTENTS, LEDGER
 
 FILES = LEDGER.place
@@ -31,9 +32,16 @@ def read_files(root: zarr.Group) -> dict[str, NDArray[Any]]:
 
 
 def read_images(root: zarr.Group, *columns: str) -> dict[str, NDArray[Any]]:
-    """The images (all columns or those named); empty columns where there are none."""
-    found = read_table(root, IMAGES, *columns)
-    return found or CONTENTS.empty(0, *columns)
+    """The images (all columns or those named); empty columns where there are none.
+
+    A column that an older version has not kept is of zeros or empty texts.
+    """
+    group = root.get(IMAGES)
+    kept = [name for name in columns if isinstance(group, zarr.Group) and name in group]
+    found = read_table(root, IMAGES, *kept) if kept or not columns else {}
+    if not found:
+        return CONTENTS.empty(table_length(root, IMAGES), *columns)
+    return CONTENTS.empty(len(next(iter(found.values()))), *columns) | found
 
 
 def count_values(column: NDArray[Any]) -> dict[str, int]:
@@ -77,7 +85,7 @@ def sources_of(root: zarr.Group, rows: Iterable[int]) -> list[Source]:
     files = read_files(root)
     images = read_images(root, "md5", "metadata_nm_per_px")
     paths: dict[int, str] = {}
-    for wanted in ("duplicate", "ok"):
+    for wanted in reversed(PICTURES):
         chosen = files["status"] == wanted
         paths.update(zip(files["image"][chosen].tolist(), files["path"][chosen].tolist(), strict=True))
     return [

@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 import zarr
 
-from pipeline.imaging.canonical import SIGNATURE_SHAPE
+from pipeline.imaging.canonical import SIGNATURE_SHAPE, SQUARE_PX
+from pipeline.imaging.quality import SUSPECT_SHARE
 from pipeline.index.schema import Column, Gone, Reported, Sources, Table
 from pipeline.index.tables import read_table, write_table
 
@@ -38,13 +39,13 @@ LEDGER = Table(
         Column(
             "status",
             "text",
-            "`ok` (the first path of its content), `duplicate` (its content is known under another path), `document` "
-            "(a PDF of several pages, each with a row of its own), `corrupt`, `unsupported`, `unreadable`, "
-            "`too_large`, `not_judged` (the machine killed, stopped or starved what was to judge it, or its disk was "
-            "full: the next run tries again), `left_out` (a link out of the corpus, see `corpus.follow_links`), or "
-            "`gone` (was there once).",
+            "`ok` (the first path of its content), `suspect` (so, and its lower end is filled with one value), "
+            "`duplicate` (its content is known under another path), `document` (a PDF of several pages, each with a "
+            "row of its own), `corrupt`, `unsupported`, `unreadable`, `too_large`, `not_judged` (the machine killed, "
+            "stopped or starved what was to judge it, or its disk was full: the next run tries again), `left_out` (a "
+            "link out of the corpus, see `corpus.follow_links`), or `gone` (was there once).",
         ),
-        Column("reason", "text", "Why there is no image, in words."),
+        Column("reason", "text", "Why there is no image, or why it is suspect, in words."),
         Column("limit", "text", "The limit that refused the file.", reported=False),
         Column("image", "int64", "Row of its content in `images`; null where there is none.", of="image", null=-1),
     ),
@@ -109,6 +110,26 @@ CONTENTS = Table(
             "Gray levels of the picture's upper part, by which look-alikes are found.",
             shape=(SIGNATURE_SHAPE[0] * SIGNATURE_SHAPE[1],),
             reported=False,
+        ),
+        Column(
+            "square",
+            "uint8",
+            "Gray levels of the whole picture, by which turned and mirrored copies are found.",
+            shape=(SQUARE_PX * SQUARE_PX,),
+            reported=False,
+        ),
+        Column(
+            "filled_share",
+            "float32",
+            f"Share of rows at the lower end that are of one value throughout; from {SUSPECT_SHARE:g} on `suspect`.",
+        ),
+        Column("saturated_share", "float32", "Share of pixels of the upper part that are black or white."),
+        Column("contrast_levels", "float32", "Gray levels between the 1st and the 99th of 100 pixels."),
+        Column("noise_levels", "float32", "Standard deviation of the noise in gray levels (Immerkaer 1996)."),
+        Column(
+            "focus",
+            "float32",
+            "Standard deviation of the Laplacian beside that of the picture: small where nothing is sharp.",
         ),
     ),
     report=_images,

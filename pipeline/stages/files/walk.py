@@ -23,6 +23,7 @@ from pipeline.errors import NotJudgedError
 from pipeline.imaging.formats.pdf import page_picture
 from pipeline.imaging.summary import summarise_picture
 from pipeline.index.tables import read_table, read_texts, table_length
+from pipeline.records import FIRST_PATHS
 from pipeline.runtime.keys import stage_key
 from pipeline.runtime.plan import Context, Done, Job, Plan, Stage, Worker
 from pipeline.stages.files.digester import Digester
@@ -174,7 +175,7 @@ def _are_not_judged(known: KnownFiles, files: Files) -> bool:
 
 def _kept(known: KnownFiles, todo: Files) -> NDArray[np.int64]:
     """Rows that are the first of their content, and of files that are not to be digested."""
-    rows = np.flatnonzero(known.status == "ok")
+    rows = np.flatnonzero(np.isin(known.status, FIRST_PATHS))
     places = pc.replace_substring_regex(known.path.take(rows), r"#page=[1-9][0-9]*$", "")
     return rows[positions(places, todo.path) < 0].astype(np.int64)
 

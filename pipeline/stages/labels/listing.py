@@ -20,6 +20,7 @@ from pipeline.corpus.names import escape_path
 from pipeline.corpus.source import Corpus
 from pipeline.errors import ImageError, UsageError
 from pipeline.index.tables import read_table, read_texts
+from pipeline.records import PICTURES
 from pipeline.stages.files.ledger import FILES, hex_md5
 from pipeline.stages.files.tables import LEDGER
 
@@ -61,7 +62,7 @@ class Walked:
         rows = positions(texts(names), self.paths)
         files = read_table(self._root, FILES, "md5", "status") or LEDGER.empty()
         found = np.flatnonzero(rows >= 0)
-        found = found[np.isin(files["status"][rows[found]].astype(str), ("ok", "duplicate"))]
+        found = found[np.isin(files["status"][rows[found]].astype(str), PICTURES)]
         return dict(zip([names[i] for i in found.tolist()], hex_md5(files["md5"][rows[found]]), strict=True))
 
 
