@@ -24,6 +24,7 @@ from pipeline.operations.changes import Changes, changes_between, find_base, to_
 from pipeline.operations.remembered import stored_label_sets
 from pipeline.progress import (
     Listener,
+    Note,
     RunStarted,
     Several,
     Silent,
@@ -174,14 +175,19 @@ def open_runner(
     if not index_exists(location):
         _check_hub(recipe)
         _check_creatable(Location.parse(location))
-    with writer_lock(Location.parse(location), wait_seconds=options.wait_seconds, waiting=listener.note) as lease:
+
+    def note(text: str) -> None:
+        teller.tell(Note(text))
+
+    teller = listener
+    with writer_lock(Location.parse(location), wait_seconds=options.wait_seconds, waiting=note) as lease:
         index = _open_or_create(corpus, location, recipe)
         index.history()  # what is damaged there ends the run now, and not when its report looks back
         run_id, listener = new_run_id(), Several(listener, Telling(lease.tell))
-        listener.run_started(RunStarted(run_id, index.url, corpus.url, index.commit))
+        listener.tell(RunStarted(run_id, index.url, corpus.url, index.commit))
         _remember(index, corpus, recipe)
         report = ReportPlace(
-            partial(write_run_file, index.location, run_id), f"Run {run_id} of semcorpus on {index.url}", listener.note
+            partial(write_run_file, index.location, run_id), f"Run {run_id} of semcorpus on {index.url}", note
         )
         with Engines(engines, listener, report=report) as opened:
             yield Runner(
@@ -216,13 +222,11 @@ def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:
             runner.stop.check(f"before {REPORT}")
         began = time.monotonic()
         if written:
-            runner.listener.stage_started(StageStarted(REPORT, "", 1, 1, "local"))
+            runner.listener.tell(StageStarted(REPORT, "", 1, 1, "local"))
             write_report(runner.index, runner.recipe, TABLES)
-            runner.listener.advanced(TaskDone(REPORT, 1, seconds=time.monotonic() - began))
+            runner.listener.tell(TaskDone(REPORT, 1, seconds=time.monotonic() - began))
         seconds = time.monotonic() - began
-        runner.listener.stage_finished(
-            StageFinished(REPORT, int(written), int(written), 0, seconds, runner.index.commit, {})
-        )
+        runner.listener.tell(StageFinished(REPORT, int(written), int(written), 0, seconds, runner.index.commit, {}))
     changes = _write_changes(runner) if REPORT in names else None
     return RunResult(runner.index, tuple(finished), written, changes)
 
