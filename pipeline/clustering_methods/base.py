@@ -48,6 +48,11 @@ class MethodSettings(Settings):
         """Those that it takes from the shared table; none of transformed vectors, whose neighbours are others."""
         return 0 if self.transform else self.neighbours_needed
 
+    @property
+    def starts_from_stored(self) -> bool:
+        """Whether it begins from the centres ``centers_K`` that the index holds of this line."""
+        return False
+
     def counts(self, shared: Sequence[int]) -> tuple[int, ...]:
         """Numbers of clusters it is asked for, ascending; ``shared`` is ``cluster.k``. Empty: it finds its own."""
         return ()
@@ -130,12 +135,15 @@ class Blocks:
         Rows that a task should read; no result may depend on it.
     map_tasks : callable
         Like `map`, over the workers.
+    starts : mapping of int to array
+        Centres [k, D] to begin from, by k, there where the settings say `starts_from_stored`; it may lack some.
     """
 
     read: RowReader
     n_rows: int
     block_rows: int
     map_tasks: MapTasks
+    starts: Mapping[int, NDArray[np.floating[Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ The method runs in the driver (`Plan.drive`) and sends functions of ranges of ro
 travels carries `StoredRows`, which is empty-handed: it reads from the store that its worker has open.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -69,10 +69,12 @@ def _reader(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
 
 
 @contextmanager
-def blocks_of(vectors: VectorSet, root: zarr.Group, map_tasks: MapTasks) -> Iterator[Blocks]:
+def blocks_of(
+    vectors: VectorSet, root: zarr.Group, map_tasks: MapTasks, starts: Mapping[int, NDArray[np.floating[Any]]]
+) -> Iterator[Blocks]:
     """The set of vectors as a method that works on blocks is given it, while the driver works on it."""
     with reading(vectors, root):
-        yield Blocks(StoredRows(), len(vectors.rows), BLOCK_ROWS, map_tasks)
+        yield Blocks(StoredRows(), len(vectors.rows), BLOCK_ROWS, map_tasks, starts)
 
 
 def counts_to_find(blocks: Blocks, counts: Sequence[int]) -> list[int]:

@@ -19,7 +19,18 @@ from pipeline.kernels.arrays import InvalidDataError
 from pipeline.runtime.keys import random_seed
 from pipeline.runtime.plan import Block, Context, Done, Job, MapTasks, Plan, Stage, Worker
 from pipeline.stages.clustering.blocks import blocks_of, counts_to_find, job_of
-from pipeline.stages.clustering.stored import LEFT_OUT, REFUSED, cluster_key, group_of, is_current, refusals
+from pipeline.stages.clustering.stored import (
+    AFRESH,
+    LEFT_OUT,
+    MADE_BY,
+    REFUSED,
+    START,
+    cluster_key,
+    group_of,
+    is_current,
+    refusals,
+    stored_start,
+)
 from pipeline.stages.clustering.tables import TABLES
 from pipeline.stages.maps.stored import clustered_sets, find_clustered
 from pipeline.stages.neighbours.tables import is_complete, read_neighbours
@@ -115,13 +126,14 @@ def _blockwise(recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> 
 def _drive(recipe: Recipe, name: str, settings: MethodSettings, root: zarr.Group, map_tasks: MapTasks) -> Clustered:
     vectors, entry = find_clustered(root, recipe, name), method_of(settings)
     assert entry.fit_blocks is not None
+    start = stored_start(root, recipe, vectors, settings)
     try:
-        with blocks_of(vectors, root, map_tasks) as blocks:
+        with blocks_of(vectors, root, map_tasks, start.centers) as blocks:
             ks = counts_to_find(blocks, settings.counts(recipe.cluster.k))
             found = entry.fit_blocks(blocks, settings, ks, random_seed(recipe.cluster.seed, NAME, name, 0))
     except (UsageError, InvalidDataError) as error:
-        return _clustered(recipe, vectors, settings, error)
-    return _clustered(recipe, vectors, settings, found)
+        return _clustered(recipe, vectors, settings, error, start.key)
+    return _clustered(recipe, vectors, settings, found, start.key)
 
 
 def _obstacle(vectors: VectorSet, settings: MethodSettings) -> str:
@@ -150,16 +162,22 @@ def _clusterer(recipe: Recipe, _: zarr.Group) -> Worker:
 
 
 def _clustered(
-    recipe: Recipe, vectors: VectorSet, settings: MethodSettings, found: Clusterings | SemcorpusError
+    recipe: Recipe,
+    vectors: VectorSet,
+    settings: MethodSettings,
+    found: Clusterings | SemcorpusError,
+    start: int = AFRESH,
 ) -> Clustered:
     """With what a method refused, a table without labels: it is not asked again."""
     about = {
         "vectors": vectors.name,
         "method": settings.method,
         "label": settings.label,
-        "key": cluster_key(recipe, vectors, settings),
+        "key": cluster_key(recipe, vectors, settings, start),
         "settings": settings.relevant(),
     }
+    if settings.starts_from_stored:
+        about |= {START: start, MADE_BY: vectors.key}
     part = f"{vectors.name}-{settings.label}"
     if isinstance(found, SemcorpusError):
         nothing = Clusterings(np.empty((len(vectors.rows), 0), np.int32), (), ())

@@ -13,7 +13,7 @@ from pipeline.engine import EngineChoice
 from pipeline.index.reports import read_report_table
 from pipeline.index.store import Index, open_index
 from pipeline.job import open_runner, run_stages
-from pipeline.progress import Silent
+from pipeline.progress import Event, Silent
 from pipeline.stages.maps.stored import read_map
 
 TEXT = """
@@ -130,5 +130,5 @@ class Notes(Silent):
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def note(self, text: str) -> None:
-        self.texts.append(text)
+    def tell(self, event: Event) -> None:
+        self.texts.append(str(event))
