@@ -27,7 +27,7 @@ class MethodSettings(Settings):
     name: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.]*)?$", max_length=64)] = Field(
         "", description="what its clusterings are called, where a recipe has a method twice; empty: the method's name"
     )
-    vectors: tuple[Name, ...] = Field((), description="sets of vectors to cluster; none named: all")
+    vectors: tuple[Name, ...] = Field((), description="sets of vectors, or maps, to cluster; none named: all sets")
     transform: tuple[Annotated[str, Field(pattern=TRANSFORM)], ...] = Field(
         (), description="steps before: `l2`, `pca:50` (components), `pca:0.95` (share of the variance), `whiten`"
     )
@@ -52,10 +52,6 @@ class MethodSettings(Settings):
     def starts_from_stored(self) -> bool:
         """Whether it begins from the centres ``centers_K`` that the index holds of this line."""
         return False
-
-    def takes(self, vectors: str) -> bool:
-        """Whether it is to cluster the set of vectors of this name."""
-        return not self.vectors or vectors in self.vectors
 
     def counts(self, shared: Sequence[int]) -> tuple[int, ...]:
         """Numbers of clusters it is asked for, ascending; ``shared`` is ``cluster.k``. Empty: it finds its own."""

@@ -19,7 +19,8 @@ from pipeline.clustering_methods.base import Blocks, MapTasks, MethodSettings
 from pipeline.clustering_methods.points import counts_that_exist
 from pipeline.config import Recipe
 from pipeline.runtime.plan import Block, Job, Worker
-from pipeline.stages.vectors.sets import VectorSet, find_vectors
+from pipeline.stages.maps.stored import find_clustered
+from pipeline.stages.vectors.sets import VectorSet
 
 BLOCK_ROWS = 16_384
 """Rows that a task reads; no result depends on it."""
@@ -57,7 +58,7 @@ def job_of(recipe: Recipe, settings: MethodSettings, name: str) -> Job:
 
 
 def _reader(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
-    vectors = find_vectors(root, recipe, name)
+    vectors = find_clustered(root, recipe, name)
 
     def worker(root: zarr.Group, task: Block) -> Any:
         function, argument = task.data

@@ -161,10 +161,10 @@ def refusals(root: zarr.Group, vectors: VectorSet, settings: MethodSettings) -> 
 
 def stored_clusterings(root: zarr.Group, recipe: Recipe) -> Iterator[StoredClusterings]:
     """All clusterings that the recipe asks for and the index holds, by set of vectors, then by method."""
-    for vectors in recipe.vector_sets:
+    for vectors in (*recipe.vector_sets, *(settings.name for settings in recipe.map)):
         for settings in recipe.cluster.methods:
             group = root.get(group_of(f"{vectors}-{settings.label}"))
-            if settings.takes(vectors) and isinstance(group, zarr.Group) and group.attrs["k"]:
+            if vectors in recipe.clustered_vectors(settings) and isinstance(group, zarr.Group) and group.attrs["k"]:
                 yield _stored(vectors, settings, dict(group.attrs))
 
 

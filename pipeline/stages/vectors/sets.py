@@ -53,6 +53,10 @@ class VectorSet:
         """The vectors at some ascending positions among the n, float32 [len(positions), D]."""
         return read_rows(self._array(root), self.rows[positions])
 
+    def width(self, root: zarr.Group) -> int:
+        """Length of a vector, D."""
+        return int(self._array(root).shape[1])
+
     def _array(self, root: zarr.Group) -> zarr.Array[Any]:
         array: Any = root[f"{self.group}/vectors"]
         return cast(zarr.Array[Any], array)
