@@ -23,6 +23,17 @@ TABLES = {
     "autoencoders": "A row is an epoch of training.",
     "clusterings": "A row is a clustering: a set of vectors, a method and a number of clusters.",
     "clusters": "A row is a picture in a clustering.",
+    "quality": "A row is a clustering, measured without labels (sets of at most `assess.max_points` vectors).",
+    "recommended_k": (
+        "A row is a set of vectors, a method and a criterion: the number of clusters with the best value. "
+        "Recommended is that of the largest silhouette over all methods; the others show whether they agree."
+    ),
+    "category_tree": (
+        "A row is a category: a label or cluster that was divided, one of its parts, and so on (`[[subdivide]]` of the "
+        "recipe)."
+    ),
+    "category_members": "A row is a picture in a tree of categories.",
+    "category_scores": "A row is a level of a tree of categories against a level of a label set.",
     "agreement": (
         "A row is a score of a clustering against a label set. The reference curves `refined`, `uniform` and "
         "`orthogonal` are methods here; they have an NMI only."
@@ -72,6 +83,7 @@ COLUMNS = {
     "evidence": (
         "What the relation rests on: `equal_pixels`, `re_encoded` (one file's pixels encoded again are the other's "
         "bytes), `quantisation` (within what the JPEGs' quantisation explains), `levels` (at most 2 gray levels), "
+        "`gray_scale` (so after a linear change of gray, of a file of more than 8 bits), "
         "`resampled`."
     ),
     "differing_pixels": "Pixels that differ from the one it is tied to.",
@@ -183,6 +195,49 @@ COLUMNS = {
     "accuracy": "Share of pictures whose label is the most frequent one of their cluster (purity).",
     "hungarian_accuracy": "Share right under the best one-to-one matching of clusters to labels.",
     "count": "Pictures with this label in this cluster.",
+    # quality without labels
+    "quality.n_clusters": "Clusters that were found.",
+    "quality.n_scored": "Pictures in a cluster; those in none are in no score but the stability, as one cluster more.",
+    "quality.silhouette": "Mean silhouette, exact: how much nearer pictures are to their own cluster than to the next.",
+    "davies_bouldin": "Davies-Bouldin index: the lower the better.",
+    "calinski_harabasz": "Calinski-Harabasz index: the higher the better.",
+    "quality.stability": (
+        "Mean adjusted Rand index with clusterings of random shares of the pictures; null where it was not measured."
+    ),
+    "decision_gap": (
+        "How many times less prominent the next centre of the decision graph is than the last one taken; Density Peaks "
+        "only."
+    ),
+    "criterion": "The column of `quality` that chose.",
+    "recommended_k.k": "Its number of clusters.",
+    "value": "Its value.",
+    "recommended": "Whether this is the recommendation for its set of vectors.",
+    # trees of categories
+    "tree": "Its name: vectors and the recipe's `name`.",
+    "node": "Number of the category in its tree; parents come before their parts.",
+    "category_members.node": "The deepest category that the picture is in.",
+    "parent": "The category that it is a part of; null for what was divided first.",
+    "category_tree.level": "0 for what was divided first, 1 for its parts.",
+    "category_scores.level": "Level of the tree; a picture that is in no part there counts with what it stays in.",
+    "category": "Its path: the label or cluster, then the number of the part.",
+    "category_tree.n_images": "Pictures in it and its parts.",
+    "n_children": "Parts that it was divided into; 0 for none.",
+    "silhouette": "Mean silhouette of its pictures in its parts, by which the number of parts was chosen.",
+    "stability": (
+        "Mean Jaccard index with the most similar part when random shares of the parent's pictures are divided alone; "
+        "above 0.75 is usually called stable, below 0.5 dissolved."
+    ),
+    "category_tree.label": "The most frequent whole label of its pictures.",
+    "n_labelled": "Pictures that have a label.",
+    "purity": "Share of the labelled ones that have it.",
+    "category_tree.reason": "Why it was not divided; empty where it was, or lies at the tree's depth.",
+    "label_level": "Level of the label path, from 1.",
+    "n_categories": "Categories of the tree that have scored pictures, at this level.",
+    "n_labels": "Labels of the scored pictures.",
+    "dendrogram_purity": (
+        "Of pairs of pictures with one label: the mean share of that label in the smallest category that has both. Of "
+        "the whole tree, the same at each of its levels."
+    ),
     # runs
     "commit": "Id of the commit.",
     "stage": "The stage.",

@@ -21,6 +21,9 @@ from pipeline.config import ClusterSettings, Recipe
 from pipeline.config.loading import load_recipe
 from pipeline.deployment.settings import KubernetesSettings, SlurmSettings
 from pipeline.index.memory import empty_root
+from pipeline.networks.base import CodeNetworkSettings, NetworkSettings, PictureNetworkSettings
+from pipeline.networks.registry import networks_of
+from pipeline.networks.selection import Selection
 from pipeline.stages.report.tables import report_tables
 
 FOLDER = Path(__file__).parent
@@ -33,6 +36,9 @@ def recipes() -> str:
     for name, text in sorted(builtin_recipes().items()):
         lines.append(f"- `{name}`: {load_recipe(name, builtin={name: text}).description}.")
     for stage, field in Recipe.model_fields.items():
+        if stage in _NETWORK_STAGES:
+            lines += _networks(stage)
+            continue
         model = _settings_of(field)
         if model is None:
             continue
@@ -44,6 +50,25 @@ def recipes() -> str:
         if model is ClusterSettings:
             lines += _methods()
     return "\n".join(lines) + "\n"
+
+
+_NETWORK_STAGES: dict[str, type[NetworkSettings]] = {"embed": PictureNetworkSettings, "autoencode": CodeNetworkSettings}
+
+
+def _networks(stage: str) -> Iterator[str]:
+    """The settings of every network of a stage."""
+    entries = networks_of(_NETWORK_STAGES[stage])
+    first: NetworkSettings = Recipe.model_fields[stage].default[0]
+    what = "sees pictures" if stage == "embed" else "codes vectors"
+    yield from ("", f"## `[[{stage}]]`", "")
+    yield f"Each is a network that {what}, told apart by `name`. One without `network` is `{first.network}`."
+    for entry in entries:
+        yield from ("", f'### `network = "{entry.name}"` in `[[{stage}]]`', "")
+        yield " ".join((entry.settings.__doc__ or "").split())
+        yield from _settings_table(entry.settings, without=("network", "select"))
+    if stage == "embed":
+        yield from ("", "### `[embed.select]`", "", " ".join((Selection.__doc__ or "").split()))
+        yield from _settings_table(Selection)
 
 
 def _methods() -> Iterator[str]:
@@ -107,7 +132,7 @@ def _allowed(schema: dict[str, Any]) -> str:
         return ", or ".join(map(_allowed, schema["anyOf"]))
     kind = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
     if schema["type"] == "array":
-        return f"list of: {_allowed(schema['items'])}"
+        return f"list of: {_allowed(schema.get('items') or schema['prefixItems'][0])}"
     if schema["type"] == "object":
         return "table of names and texts"
     bounds = [

@@ -11,6 +11,8 @@ STAGES = {
     "neighbours": "Find the exact nearest neighbours of every vector.",
     "dimension": "Estimate the intrinsic dimension.",
     "cluster": "Cluster every set of vectors.",
+    "assess": "Measure the clusterings without labels, and recommend a number of clusters.",
+    "subdivide": "Divide each label or cluster into a tree of sub-categories.",
     "agree": "Score the clusterings against the labels.",
     "report": "Write the tables, the figures and the page.",
 }

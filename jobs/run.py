@@ -21,7 +21,17 @@ from jobs.working import open_work
 if TYPE_CHECKING:
     from pipeline.job import RunResult
 
-_SUMMARY_TABLES = ("files", "images", "duplicates", "scales", "labels", "clusterings", "dimension", "agreement")
+_SUMMARY_TABLES = (
+    "files",
+    "images",
+    "duplicates",
+    "scales",
+    "labels",
+    "clusterings",
+    "dimension",
+    "agreement",
+    "recommended_k",
+)
 
 
 @click.command(epilog="Example: semcorpus run /share/sem /indexes/sem --labels classes=/share/labels --workers 8")

@@ -13,12 +13,13 @@ import pyarrow as pa
 from pipeline.config import STAGE_NAMES, Recipe, change_recipe, load_recipe, recipe_to_toml
 from pipeline.corpus.source import Corpus
 from pipeline.engine import EngineChoice, Engines, ReportPlace
-from pipeline.errors import EmptyCorpusError, StageError, UsageError, WeightsError
+from pipeline.errors import EmptyCorpusError, StageError, UsageError
 from pipeline.index.lock.writer import writer_lock
 from pipeline.index.reports import read_report_table
 from pipeline.index.run_folders import write_run_file
 from pipeline.index.store import Index, create_index, index_exists, open_index
 from pipeline.index.tables import table_length
+from pipeline.networks.registry import network_of
 from pipeline.operations.changes import Changes, changes_between, find_base, to_markdown
 from pipeline.operations.remembered import stored_label_sets
 from pipeline.progress import (
@@ -36,6 +37,7 @@ from pipeline.runtime.execute import Runner
 from pipeline.runtime.plan import Stage
 from pipeline.runtime.stopping import StopRequest
 from pipeline.stages.agreement import agree
+from pipeline.stages.assessment import assess
 from pipeline.stages.clustering import cluster
 from pipeline.stages.dimension import estimate as dimension
 from pipeline.stages.duplicates import pair
@@ -46,6 +48,7 @@ from pipeline.stages.neighbours import search as neighbours
 from pipeline.stages.pictures import pixels
 from pipeline.stages.report.write import needs_writing, write_report
 from pipeline.stages.scale import read as scale
+from pipeline.stages.subdivision import subdivide
 from pipeline.stages.vectors import autoencode, embed
 from pipeline.storage.location import Location
 
@@ -60,6 +63,8 @@ STAGES: tuple[Stage, ...] = (
     neighbours.STAGE,
     dimension.STAGE,
     cluster.STAGE,
+    assess.STAGE,
+    subdivide.STAGE,
     agree.STAGE,
 )
 REPORT = "report"
@@ -334,25 +339,11 @@ def _check_creatable(location: Location) -> None:
 
 def _check_hub(recipe: Recipe) -> None:
     """Say before the first stage of a new index, and not after hours, that the hub's weights cannot be had."""
-    wanted = [settings for settings in recipe.embed if settings.weights == "hub"]
-    if wanted:
-        from pipeline.models.backbones import load_backbone
-
-        for settings in wanted:
-            load_backbone(settings.model, weights="hub", seed=settings.seed)
+    for settings in recipe.networks:
+        network_of(settings).fetch(settings)
 
 
 def _check_weights(recipe: Recipe) -> None:
-    """Say at once, and not after hours of other stages, that a file of weights is missing."""
-    for settings in recipe.embed:
-        weights = settings.weights
-        if settings.weights_from == "package":
-            from pipeline.models.weights_files import packaged_file
-
-            packaged_file(settings.model)
-        elif weights not in ("", "hub", "random") and not Path(weights).expanduser().is_file():
-            raise WeightsError(
-                f"The weights {weights} that the recipe names for {settings.model} do not exist. Name a "
-                '.safetensors or .pth file, weights = "hub" where the model hub can be reached, or model = '
-                '"autoencoder", which needs none.'
-            )
+    """Say at once, and not after hours of other stages, that what a network needs is missing."""
+    for settings in recipe.networks:
+        network_of(settings).check(settings)

@@ -15,6 +15,7 @@ from pipeline.clustering_methods import (
     fuzzy_c_means,
     gaussian_mixture,
     hdbscan,
+    hierarchical_kmeans,
     k_medoids,
     kmeans,
     louvain,
@@ -27,6 +28,7 @@ from pipeline.clustering_methods.base import ClusteringMethod, MethodSettings
 
 METHODS: tuple[ClusteringMethod, ...] = (
     kmeans.METHOD,
+    hierarchical_kmeans.METHOD,
     density_peaks.METHOD,
     advanced_density_peaks.METHOD,
     single.METHOD,

@@ -13,6 +13,10 @@ from pipeline.clustering_methods.registry import METHODS
 from pipeline.config.recipe import ClusterSettings, Recipe
 from pipeline.config.toml_file import parse_toml, read_toml_text
 from pipeline.errors import RecipeError
+from pipeline.networks.base import NetworkSettings
+from pipeline.networks.cae import CaeSettings
+from pipeline.networks.registry import NETWORKS
+from pipeline.networks.timm_backbone import TimmSettings
 
 
 def load_recipe(
@@ -85,7 +89,7 @@ def recipe_to_toml(recipe: Recipe) -> str:
 def _validate(tables: Mapping[str, Any], source: str) -> Recipe:
     """Validate without conversions: as JSON, since only from JSON does a strict model take arrays for tuples."""
     try:
-        text = json.dumps(_with_methods(_with_lists(tables)), default=str, ensure_ascii=False).encode()
+        text = json.dumps(_with_networks(_with_methods(_with_lists(tables))), default=str, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise RecipeError(
             f"The recipe {source} does not validate: a setting holds bytes that are not UTF-8 text "
@@ -103,11 +107,15 @@ def _with_lists(tables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_methods(tables: dict[str, Any]) -> dict[str, Any]:
-    """In ``cluster.methods`` a name stands for the method with its defaults.
+    """In ``cluster.methods`` and ``subdivide.method`` a name stands for the method with its defaults.
 
     Recipes of indexes of format 1 hold two settings beside ``methods`` that are now those of a method.
     """
-    cluster = tables.get("cluster")
+    cluster, trees = tables.get("cluster"), tables.get("subdivide")
+    if isinstance(trees, list):
+        named = [isinstance(tree, dict) and isinstance(tree.get("method"), str) for tree in trees]
+        trees = [t | {"method": {"method": t["method"]}} if by else t for t, by in zip(trees, named, strict=True)]
+        tables = {**tables, "subdivide": trees}
     if not isinstance(cluster, dict):
         return tables
     kept = {key: value for key, value in cluster.items() if key not in _FORMER}
@@ -132,7 +140,51 @@ _FORMER = {
 }
 
 
-_LISTED = ("embed", "autoencode")  # stages that a recipe may hold several of, told apart by their names
+def _with_networks(tables: dict[str, Any]) -> dict[str, Any]:
+    """An entry that names no network is of the first one of its stage, or as older recipes put it.
+
+    Those said ``model = "autoencoder"`` for `cae`; as an index keeps them, they hold the settings of both networks.
+    """
+    return tables | {stage: _network_tables(stage, tables[stage]) for stage in _WITH_NETWORKS if stage in tables}
+
+
+def _network_tables(stage: str, entries: Any) -> Any:
+    if not isinstance(entries, list):
+        return entries
+    return [_network_table(stage, entry) if isinstance(entry, dict) else entry for entry in entries]
+
+
+def _network_table(stage: str, entry: dict[str, Any]) -> dict[str, Any]:
+    if "network" in entry:
+        return entry
+    if stage != "embed":
+        return {"network": _default_network(stage).network} | entry
+    kept = dict(entry)
+    former = {"code_size", "weights", "runtime"} <= set(entry)
+    settings: type[BaseModel] = TimmSettings
+    if entry.get("model") == _FORMER_CAE:
+        settings, former = CaeSettings, True
+        if entry.get("weights"):
+            raise RecipeError(
+                "embed.weights: the autoencoder is trained on the corpus and takes none; name a model of timm."
+            )
+        kept = {"name": "lite0"} | kept  # what it was called where nothing was said
+        kept.pop("model")
+    if former:
+        kept = {key: value for key, value in kept.items() if key in settings.model_fields or key not in _FORMER_EMBED}
+    return {"network": settings.model_fields["network"].default} | kept
+
+
+def _default_network(stage: str) -> NetworkSettings:
+    """What an entry is that names no network."""
+    found: NetworkSettings = Recipe.model_fields[stage].default[0]
+    return found
+
+
+_FORMER_CAE = "autoencoder"
+_FORMER_EMBED = {*TimmSettings.model_fields, *CaeSettings.model_fields}
+_WITH_NETWORKS = ("embed", "autoencode")
+_LISTED = ("embed", "autoencode", "subdivide")  # stages that a recipe may hold several of, told apart by their names
 
 
 def _toml_lines(table: Mapping[str, Any]) -> list[str]:
@@ -206,11 +258,13 @@ def _assign(tables: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _entries(tables: dict[str, Any], stage: str, name: str, key: str) -> list[dict[str, Any]]:
-    """The entries of ``[[embed]]`` or ``[[autoencode]]`` that are called ``name``; all of them without a name."""
+    """The entries of a stage such as ``[[embed]]`` that are called ``name``; all of them without a name."""
     entries = tables.setdefault(stage, [{}])
     entries = [entries] if isinstance(entries, dict) else entries
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise RecipeError(f"--set {key}: {stage!r} is a value and has no keys; write [[{stage}]] in the recipe.")
+    if not entries and not Recipe.model_fields[stage].get_default(call_default_factory=True):
+        entries = tables[stage] = [{}]
     if not entries:
         raise RecipeError(f"--set {key}: the recipe has no {stage}.")
     names = [str(entry.get("name", _default_name(stage))) for entry in entries]
@@ -223,8 +277,10 @@ def _entries(tables: dict[str, Any], stage: str, name: str, key: str) -> list[di
 
 
 def _default_name(stage: str) -> str:
+    if stage in _WITH_NETWORKS:
+        return _default_network(stage).name
     model = _model_at(Recipe, (stage,))
-    assert model is not None  # both stages are lists of settings
+    assert model is not None  # the stage is a list of settings
     return str(model.model_fields["name"].default)
 
 
@@ -236,13 +292,16 @@ def _explain(error: ValidationError, source: str) -> str:
 
 def _explain_one(detail: Any) -> str:
     where = tuple(part for part in detail["loc"] if not isinstance(part, int) and part != "[key]")
-    key = ".".join(str(part) for part in where) or "recipe"
+    key = (
+        ".".join(str(part) for part in where if part not in _NETWORK_SETTINGS or where[0] not in _WITH_NETWORKS)
+        or "recipe"
+    )
     if detail["type"] == "extra_forbidden":
         model = _model_at(Recipe, where[:-1])
         known = list(model.model_fields) if model else []
         return f"there is no setting {key!r}.{_did_you_mean(str(where[-1]), known)} Known here: {', '.join(known)}."
     message = str(detail["msg"]).removeprefix("Value error, ")
-    if detail["type"] == "model_type":
+    if detail["type"] in ("model_type", "model_attributes_type") or (detail["type"] == "dict_type" and key in _LISTED):
         message = f"a table of settings is needed, for example {_example(key)}"
     given = "" if isinstance(detail["input"], dict | list) else f" (got {detail['input']!r})"
     return f"{key}: {message[:1].lower()}{message[1:]}{given}."
@@ -256,14 +315,15 @@ def _model_at(model: type[BaseModel], where: Sequence[Any]) -> type[BaseModel] |
     """The settings class that the keys ``where`` lead to."""
     for part in where:
         found = model.model_fields.get(str(part))
-        inner = _settings_class(found.annotation) if found else _METHOD_SETTINGS.get(str(part))
+        inner = _settings_class(found.annotation) if found else _VARIANTS.get(str(part))
         if inner is None:
             return None
         model = inner
     return model
 
 
-_METHOD_SETTINGS = {entry.name: entry.settings for entry in METHODS}
+_NETWORK_SETTINGS: dict[str, type[BaseModel]] = {entry.name: entry.settings for entry in NETWORKS}
+_VARIANTS = _NETWORK_SETTINGS | {entry.name: entry.settings for entry in METHODS}
 
 
 def _settings_class(annotation: Any) -> type[BaseModel] | None:

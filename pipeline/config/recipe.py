@@ -9,7 +9,10 @@ from pipeline.clustering_methods.density_peaks import DensityPeaksSettings
 from pipeline.clustering_methods.kmeans import KMeansSettings
 from pipeline.clustering_methods.registry import AnyMethod
 from pipeline.clustering_methods.ward import WardSettings
-from pipeline.config.packaged_weights import PACKAGED_WEIGHTS
+from pipeline.networks.base import NetworkSettings
+from pipeline.networks.registry import AnyCodeNetwork, AnyPictureNetwork
+from pipeline.networks.sae import SaeSettings
+from pipeline.networks.timm_backbone import TimmSettings
 from pipeline.settings import Name, Settings, Share
 
 StageName = Literal[
@@ -23,6 +26,8 @@ StageName = Literal[
     "neighbours",
     "dimension",
     "cluster",
+    "assess",
+    "subdivide",
     "agree",
     "report",
 ]
@@ -118,134 +123,6 @@ class PixelsSettings(Settings):
     )
 
 
-class EmbedSettings(Settings):
-    """One set of embeddings."""
-
-    name: Name = "lite0"
-    model: str = Field(
-        "tf_efficientnet_lite0", description="a timm model's name, or `autoencoder` (trained on the corpus itself)"
-    )
-    weights: str = Field(
-        "",
-        description="for a timm model: `package` (an installed one; what is taken where nothing is said), `hub`, a "
-        "local file, or `random` (seeded)",
-    )
-    views: Literal["square", "whole", "zoom"] = Field(
-        "whole",
-        description="what a network sees of a picture: its stretched square, all of it in its own proportions, or that "
-        "and once more at twice the size, the vectors side by side",
-    )
-    output: Literal["features", "logits", "mean_maps"] = Field(
-        "features", description="before the classifier, its scores, or the mean of the last convolution's maps"
-    )
-    transform: Literal["none", "l2", "sqrt_l2"] = Field(
-        "sqrt_l2",
-        description="of a network's output: as it is, of length 1, or the root of each value, then of length 1",
-    )
-    runtime: Literal["onnx", "torch"] = Field(
-        "onnx", description="what runs a timm model on a processor: ONNX Runtime takes half the time; a GPU has Torch"
-    )
-    device: Literal["cpu", "cuda"] = Field("cpu", description="cuda asks Ray for one GPU an actor")
-    batch_size: PositiveInt = 16
-    seed: Annotated[int, Field(ge=0)] = 0
-    code_size: PositiveInt = Field(64, description="autoencoder only: length of the vector")
-    input_size: PositiveInt = Field(96, description="autoencoder only: side in pixels of what it sees")
-    epochs: PositiveInt = Field(15, description="autoencoder only")
-    max_training_images: PositiveInt = Field(20_000, description="autoencoder only: trained on at most so many")
-
-    @model_validator(mode="after")
-    def _weights_fit_model(self) -> "EmbedSettings":
-        if self.model == "autoencoder" and self.weights:
-            raise ValueError("weights: the autoencoder is trained on the corpus and takes none; name a timm model")
-        if self.model != "autoencoder" and not self.weights_from:
-            raise ValueError(f'weights: the model {self.model!r} needs weights = "hub", a local file, or "random"')
-        if self.weights == "package" and self.model not in PACKAGED_WEIGHTS:
-            raise ValueError(f"weights: there is a package for {', '.join(PACKAGED_WEIGHTS)}, not for {self.model!r}")
-        return self
-
-    @property
-    def weights_from(self) -> str:
-        """Where the weights come from: as said, or from the package that has those of the model; else empty."""
-        return self.weights or ("package" if self.model in PACKAGED_WEIGHTS else "")
-
-    @property
-    def path(self) -> str:
-        """What calculates the vectors; other paths give other last bits."""
-        return f"torch-{self.device}" if self.device != "cpu" or self.model == "autoencoder" else f"{self.runtime}-cpu"
-
-
-Activation = Literal["elu", "relu", "tanh", "selu", "sigmoid", "linear"]
-Phase = Annotated[str, Field(pattern=r"^(1(_[a-z])?|2|g)$")]
-
-
-class AutoencodeSettings(Settings):
-    """One stacked autoencoder on one set of embeddings."""
-
-    name: Name = "sae"
-    vectors: Name = "lite0"
-    layers: tuple[PositiveInt, ...] = (32, 10)
-    activation: Activation | tuple[Activation, ...] = Field(
-        "elu", description="of all layers but the output, which is linear; or one a layer, encoder and decoder"
-    )
-    tied: bool | tuple[bool, ...] = Field(
-        False, description="the decoder's weight is the transpose of the encoder's: a flag a pair, inner to outer"
-    )
-    order: tuple[Phase, ...] = Field(
-        ("g",),
-        description="phases of training: `1_a` the outer pair of layers, `1_b` the next one (on the codings of the "
-        "layer before), `1` all pairs but the inner one, `2` the inner pair, `g` all",
-    )
-    pretrain_epochs: PositiveInt = Field(20, description="of every phase but `g`")
-    epochs: PositiveInt = Field(40, description="of the phase `g`")
-    min_steps: Annotated[int, Field(ge=0)] = Field(
-        4000, description="steps of a phase: on few pictures an epoch is several passes over them"
-    )
-    patience: Annotated[int, Field(ge=0)] = Field(
-        6, description="epochs without a lower held-out loss that end a phase, with the best weights; 0: all are run"
-    )
-    plateau: Annotated[int, Field(ge=0)] = Field(
-        2, description="epochs without a lower held-out loss that halve the learning rate; 0: never"
-    )
-    start: Literal["auto", "pca", "random"] = Field(
-        "auto",
-        description="initial weights; `pca`: the principal components, which needs elu or linear and no layer "
-        "narrower than the code; `auto`: that where it can be",
-    )
-    fallback: Literal["pca", "none"] = Field(
-        "pca", description="what is kept if the network loses more on held-out pictures than principal components do"
-    )
-    batch_size: PositiveInt = 128
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    l2: Annotated[float, Field(ge=0)] = Field(0.0, description="of half the sum of the squared weights")
-    device: Literal["cpu", "cuda"] = "cpu"
-    seed: Annotated[int, Field(ge=0)] = 0
-
-    @model_validator(mode="after")
-    def _fits_layers(self) -> "AutoencodeSettings":
-        depth = len(self.layers)
-        if not depth:
-            raise ValueError("layers: at least one layer is needed")
-        if not isinstance(self.activation, str) and len(self.activation) != 2 * depth:
-            raise ValueError(f"activation: give one, or {2 * depth} of them: one a layer, encoder and decoder")
-        if not isinstance(self.tied, bool) and len(self.tied) != depth:
-            raise ValueError(f"tied: give one flag, or {depth} of them: one a pair of layers, inner to outer")
-        deepest = chr(ord("a") + depth - 2)
-        if wrong := [name for name in self.order if name[0] == "1" and (depth < 2 or name[2:] > deepest)]:
-            raise ValueError(f"order: {wrong[0]!r} is no phase of a network with {depth} pairs of layers")
-        if self.start == "pca" and not self.can_start_as_components:
-            raise ValueError(
-                'start: "pca" needs the activation elu or linear, and no layer narrower than the code; '
-                'else write start = "auto"'
-            )
-        return self
-
-    @property
-    def can_start_as_components(self) -> bool:
-        """Whether such a network can begin as principal components."""
-        names = {self.activation} if isinstance(self.activation, str) else set(self.activation)
-        return names <= {"elu", "linear"} and min(self.layers) == self.layers[-1]
-
-
 class NeighboursSettings(Settings):
     """The nearest neighbours that everything geometric shares: exact, unless `approximate_above` says otherwise."""
 
@@ -303,6 +180,51 @@ class ClusterSettings(Settings):
         return self
 
 
+class AssessSettings(Settings):
+    """How good clusterings are, without labels: silhouettes, scatter, stability."""
+
+    max_points: PositiveInt = Field(20_000, description="clusterings of more vectors are left out, in words")
+    stability: Literal["unlabelled", "always", "never"] = Field(
+        "unlabelled",
+        description="cluster random shares of the vectors again, to see which clusterings come again; `unlabelled`: "
+        "where the recipe has no label set",
+    )
+    stability_max_points: PositiveInt = Field(5_000, description="the stability of more vectors is not measured")
+    resamples: PositiveInt = Field(5, description="random shares")
+    share: Annotated[float, Field(gt=0, lt=1)] = Field(0.8, description="of the vectors, in such a share")
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class SubdivideSettings(Settings):
+    """A tree of sub-categories: a method repeated within each label or cluster. None by default."""
+
+    name: Name = "categories"
+    labels: str = Field("", description="name of a label set: each of its labels is divided")
+    level: PositiveInt = Field(1, description="parts of a label path that make a category to divide")
+    clustering: str = Field(
+        "",
+        description="name of a clustering (`lite0-ward-k10`): each of its clusters is divided; with neither, all "
+        "pictures are",
+    )
+    method: AnyMethod = Field(
+        WardSettings(k=(2, 3, 4, 5, 6, 7, 8)),
+        description="what divides, one of `cluster.methods`; of its k, in each category that of the largest silhouette",
+    )
+    depth: PositiveInt = Field(1, description="levels of sub-categories")
+    min_pictures: Annotated[int, Field(ge=2)] = Field(20, description="a category of fewer is not divided")
+    resamples: Annotated[int, Field(ge=0)] = Field(
+        10, description="random parts of each category that are divided again, to see how stable sub-categories are"
+    )
+    share: Annotated[float, Field(gt=0, lt=1)] = Field(0.8, description="of a category's pictures in such a part")
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _divides_one_thing(self) -> "SubdivideSettings":
+        if self.labels and self.clustering:
+            raise ValueError("labels and clustering: name one of them; each of its categories is divided")
+        return self
+
+
 class AgreeSettings(Settings):
     """Scores of the clusterings against the labels."""
 
@@ -315,14 +237,6 @@ class ReportSettings(Settings):
 
     title: str = "SEM corpus"
     thumbnail_px: Annotated[int, Field(ge=16, le=512)] = 256
-
-
-def _embeddings() -> tuple[EmbedSettings, ...]:
-    return (EmbedSettings(),)
-
-
-def _autoencoders() -> tuple[AutoencodeSettings, ...]:
-    return (AutoencodeSettings(),)
 
 
 class Recipe(Settings):
@@ -338,11 +252,13 @@ class Recipe(Settings):
     labels: LabelsSettings = LabelsSettings()
     scale: ScaleSettings = ScaleSettings()
     pixels: PixelsSettings = PixelsSettings()
-    embed: tuple[EmbedSettings, ...] = Field(default_factory=_embeddings)
-    autoencode: tuple[AutoencodeSettings, ...] = Field(default_factory=_autoencoders)
+    embed: tuple[AnyPictureNetwork, ...] = Field((TimmSettings(),), description="networks that see pictures")
+    autoencode: tuple[AnyCodeNetwork, ...] = Field((SaeSettings(),), description="networks that code vectors")
     neighbours: NeighboursSettings = NeighboursSettings()
     dimension: DimensionSettings = DimensionSettings()
     cluster: ClusterSettings = ClusterSettings()
+    assess: AssessSettings = AssessSettings()
+    subdivide: tuple[SubdivideSettings, ...] = ()
     agree: AgreeSettings = AgreeSettings()
     report: ReportSettings = ReportSettings()
 
@@ -356,6 +272,11 @@ class Recipe(Settings):
             )
         for method in self.cluster.methods:
             self._check_method(method)
+        trees = [settings.name for settings in self.subdivide]
+        if twice := sorted({name for name in trees if trees.count(name) > 1}):
+            raise ValueError(f"two trees of sub-categories share the name {twice[0]!r}; every subdivide needs its own")
+        for settings in self.subdivide:
+            self._check_subdivide(settings)
         embeddings = {settings.name for settings in self.embed}
         for code in self.autoencode:
             if code.vectors not in embeddings:
@@ -363,6 +284,13 @@ class Recipe(Settings):
                     f"autoencode.vectors: {code.vectors!r} is none of the embeddings ({', '.join(sorted(embeddings))})"
                 )
         return self
+
+    def _check_subdivide(self, settings: SubdivideSettings) -> None:
+        if unknown := sorted(set(settings.method.vectors) - set(self.vector_sets)):
+            raise ValueError(
+                f"subdivide.method: {settings.name} is to divide {unknown[0]!r}, which is none of the sets of vectors "
+                f"({', '.join(self.vector_sets)})"
+            )
 
     def _check_method(self, method: MethodSettings) -> None:
         unknown = sorted(set(method.vectors) - set(self.vector_sets))
@@ -383,6 +311,11 @@ class Recipe(Settings):
             )
 
     @property
+    def networks(self) -> tuple[NetworkSettings, ...]:
+        """Those of embeddings, then those of codes."""
+        return (*self.embed, *self.autoencode)
+
+    @property
     def vector_sets(self) -> tuple[str, ...]:
         """Names of all sets of vectors, embeddings first."""
-        return (*(settings.name for settings in self.embed), *(settings.name for settings in self.autoencode))
+        return tuple(settings.name for settings in self.networks)

@@ -12,6 +12,7 @@ from pipeline.records import DecodedImage
 SIGNATURE_SHAPE: Final = (24, 32)
 """Rows and columns of `signature`."""
 
+_OUTSIDE: Final = 1000  # one value of so many may lie beyond either end of the middle ones
 _BLOCK_ROWS: Final = 32  # a block of rows with its wide copies stays in the cache
 _SPARSE_ROWS: Final = 64  # enough to tell most colour pictures from gray ones at once
 _LUMA_R, _LUMA_G, _LUMA_B = 299, 587, 114  # thousandths, ITU-R BT.601
@@ -67,14 +68,14 @@ def to_gray8(image: DecodedImage) -> NDArray[np.uint8]:
 
     The rule, in this order:
 
-    1. An opaque alpha channel is dropped; any other is composed on black (each channel times alpha, rounded
-       half up).
+    1. An opaque alpha channel is dropped. Any other composes the picture on black, or on white where what is opaque is
+       darker than half the range in the mean: a drawing stays visible (each channel rounded half up).
     2. RGB with equal channels becomes that channel; other RGB becomes ITU-R BT.601 luma,
        ``(299 R + 587 G + 114 B) / 1000``, rounded half up in integers.
     3. uint8 stays as it is; bool becomes 0 and 255.
-    4. Everything else maps linearly from its own [lowest, highest] value to [0, 255], rounded half up.
-       Nothing saturates and the order of values is kept. Floats take the range of their finite values; minus
-       infinity becomes 0, plus infinity 255, NaN 0. A constant picture becomes 0 throughout.
+    4. Everything else maps linearly from its `gray_range` to [0, 255], rounded half up; values beyond become 0 and 255.
+       Floats take the range of their finite values; minus infinity becomes 0, plus infinity 255, NaN 0. A constant
+       picture becomes 0 throughout.
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ def to_gray8(image: DecodedImage) -> NDArray[np.uint8]:
     UnsupportedImageError
         The pixels have a shape or dtype that `DecodedImage` does not promise.
     """
-    gray = _luma(_on_black(drop_empty_channels(image.pixels)))
+    gray = _luma(_on_ground(drop_empty_channels(image.pixels)))
     if gray.ndim != 2:
         raise UnsupportedImageError(f"pixels of shape {image.pixels.shape} are neither gray nor colours")
     if gray.dtype == np.uint8:
@@ -103,17 +104,28 @@ def to_gray8(image: DecodedImage) -> NDArray[np.uint8]:
     raise UnsupportedImageError(f"pixels of type {gray.dtype}")
 
 
-def _on_black(pixels: NDArray[Any]) -> NDArray[Any]:
+def _on_ground(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Without its alpha channel: composed on black, or on white if it is dark."""
     if pixels.ndim != 3 or pixels.shape[2] not in (2, 4):
         return pixels
     colours, alpha = pixels[:, :, :-1], pixels[:, :, -1:]
     if np.issubdtype(pixels.dtype, np.floating):
-        composed: NDArray[Any] = colours.astype(np.float64) * np.clip(alpha.astype(np.float64), 0.0, 1.0)
+        share = np.clip(alpha.astype(np.float64), 0.0, 1.0)
+        products: NDArray[Any] = colours.astype(np.float64) * share
+        composed: NDArray[Any] = products + (1.0 - share) * _is_dark(products, share, 1)
     else:
         opaque = int(_opaque(pixels))
-        products = colours.astype(np.int64) * np.maximum(alpha.astype(np.int64), 0)
+        whole = np.maximum(alpha.astype(np.int64), 0)
+        products = colours.astype(np.int64) * whole
+        products += (opaque - whole) * opaque * _is_dark(products, whole, opaque)
         composed = ((2 * products + opaque) // (2 * opaque)).astype(pixels.dtype)
     return composed[:, :, 0] if composed.shape[2] == 1 else composed
+
+
+def _is_dark(products: NDArray[Any], alpha: NDArray[Any], opaque: int) -> bool:
+    """Whether the mean of all channels, weighted by alpha, is under half the range."""
+    weight = float(alpha.sum(dtype=np.float64)) * products.shape[2]
+    return bool(weight > 0 and float(products.sum(dtype=np.float64)) < opaque / 2 * weight)
 
 
 def _luma(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -134,23 +146,54 @@ def _luma_of_integers(pixels: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(total // 1000)
 
 
+def gray_range(gray: NDArray[Any]) -> tuple[Any, Any]:
+    """The values that become black and white: the lowest and the highest of the picture, without what lies far out.
+
+    Far out is what lies beyond the middle 998 of 1,000 values of the upper four fifths (the data bar is below them) by
+    more than half as much as these are wide: hot pixels, spikes, a data bar of 65,535 under 12 bits. A picture with
+    such things and the same without have one range.
+
+    Parameters
+    ----------
+    gray : ndarray of numbers, [rows, columns]
+        Infinite values and NaN are left out.
+
+    Returns
+    -------
+    (lowest, highest)
+        Two equal values if the picture is constant, empty, or of no finite value.
+    """
+    values = _finite(gray)
+    middle = _finite(gray[: max(1, 4 * len(gray) // 5)])
+    if not middle.size:
+        middle = values
+    if not values.size:
+        return gray.dtype.type(0), gray.dtype.type(0)
+    cut = middle.size // _OUTSIDE
+    ordered = np.partition(middle, (cut, middle.size - 1 - cut))
+    low, high = ordered[cut].item(), ordered[middle.size - 1 - cut].item()
+    if low == high:  # all but a few are of one value: these few are the picture
+        return values.min(), values.max()
+    reach = (high - low) / 2
+    near = values[(values >= low - reach) & (values <= high + reach)]
+    return near.min(), near.max()
+
+
+def _finite(gray: NDArray[Any]) -> NDArray[Any]:
+    values = gray.ravel()
+    return values[np.isfinite(values)] if np.issubdtype(values.dtype, np.floating) else values
+
+
 def _stretch_integers(gray: NDArray[np.integer]) -> NDArray[np.uint8]:
-    low, high = int(gray.min(initial=_highest(gray))), int(gray.max(initial=_lowest(gray)))
+    low, high = map(int, gray_range(gray))
     if high <= low:
         return np.zeros(gray.shape, dtype=np.uint8)
+    inside = np.clip(gray, low, high)
     if gray.dtype.itemsize <= 2:
         # A table of the values that occur is many times faster than arithmetic on every pixel.
         table = _stretch_exactly(np.arange(low, high + 1, dtype=np.int64), low, high)
-        return table[gray.astype(np.int32) - low]
-    return _stretch_exactly(gray.astype(np.int64), low, high)
-
-
-def _highest(gray: NDArray[np.integer]) -> int:
-    return int(np.iinfo(gray.dtype).max)
-
-
-def _lowest(gray: NDArray[np.integer]) -> int:
-    return int(np.iinfo(gray.dtype).min)
+        return np.asarray(table[inside.astype(np.int32) - low])
+    return _stretch_exactly(inside.astype(np.int64), low, high)
 
 
 def _stretch_exactly(values: NDArray[np.int64], low: int, high: int) -> NDArray[np.uint8]:
@@ -168,9 +211,11 @@ def _stretch_floats(gray: NDArray[np.float64]) -> NDArray[np.uint8]:
     # Scaled by a power of two, which is exact, so that the span neither overflows nor vanishes.
     exponent = int(np.frexp(np.abs(values).max())[1])
     scaled = np.ldexp(np.ldexp(values, -(exponent // 2)), -(exponent - exponent // 2))
-    low, span = scaled.min(), scaled.max() - scaled.min()
-    if span > 0:
-        result[finite] = np.floor((scaled - low) / span * 255.0 + 0.5).astype(np.uint8)
+    whole = np.full(gray.shape, np.nan)
+    whole[finite] = scaled
+    low, high = gray_range(whole)
+    if high > low:
+        result[finite] = np.floor((np.clip(scaled, low, high) - low) / (high - low) * 255.0 + 0.5).astype(np.uint8)
     return result
 
 

@@ -29,3 +29,15 @@ def decode_gray_and_colours(data: bytes, *, max_pixels: int) -> tuple[NDArray[np
     """
     image = decode_image(data, max_pixels=max_pixels)
     return to_gray8(image), colour_print(image.pixels)
+
+
+def decode_gray_and_bits(data: bytes, *, max_pixels: int) -> tuple[NDArray[np.uint8], int]:
+    """`decode_gray`, and the bits a sample of the file.
+
+    Raises
+    ------
+    ImageError
+        It is no picture that can be read here.
+    """
+    image = decode_image(data, max_pixels=max_pixels)
+    return to_gray8(image), image.bit_depth

@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pipeline.config.packaged_weights import PACKAGED_WEIGHTS
 from pipeline.errors import UsageError, WeightsError
 from pipeline.models.encoders import check_images, encode_in_fixed_batches
+from pipeline.models.packaged_weights import PACKAGED_WEIGHTS
 from pipeline.models.runtime import deterministic, seeded
 from pipeline.models.torchvision_ops import declare_torchvision_operators
 

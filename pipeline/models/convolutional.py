@@ -26,6 +26,8 @@ from torch import nn
 from torch.nn import functional
 
 from pipeline.errors import UsageError
+from pipeline.models.adam import Adam
+from pipeline.models.course import Course
 from pipeline.models.encoders import check_images, encode_in_fixed_batches
 from pipeline.models.runtime import deterministic, seeded
 from pipeline.models.settings import ConvolutionalSettings
@@ -34,9 +36,8 @@ from pipeline.models.training import (
     OnEpoch,
     Split,
     TrainedNetwork,
+    arrange,
     hash_ids,
-    order_by_id,
-    split_rows,
     state_to_bytes,
     train_epochs,
 )
@@ -143,6 +144,7 @@ class ConvolutionalEncoder:
         self._module.load_state_dict(safetensors.torch.load(network.state))
         self._module.to(device).eval()
         self.dimension = network.settings.code_size
+        self.image_size = network.settings.input_size
         self.batch_size = network.settings.batch_size
 
     def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -173,6 +175,7 @@ def train_convolutional_autoencoder(
     seed: int,
     on_epoch: OnEpoch | None = None,
     device: str = "cpu",
+    course: Course | None = None,
 ) -> TrainedNetwork:
     """Train the autoencoder to complete blanked pictures, then fit the code's axes.
 
@@ -188,6 +191,8 @@ def train_convolutional_autoencoder(
         Called after each epoch with its `EpochLoss`.
     device : str
         ``"cpu"`` or ``"cuda"``; bits repeat on the same kind of device.
+    course : Course, optional
+        Where an earlier part of the training was, and when to break off.
 
     Returns
     -------
@@ -200,6 +205,8 @@ def train_convolutional_autoencoder(
         If there are no pictures, or training diverges.
     UsageError
         If shapes or types are wrong or ids repeat.
+    TrainingPausedError
+        The course says that it is over for now.
 
     Notes
     -----
@@ -207,12 +214,15 @@ def train_convolutional_autoencoder(
     memory for one batch.
     """
     check_images(images)
-    order = order_by_id(ids, len(images))
-    split = split_rows(ids[order], settings.test_fraction)
+    order, split = arrange(ids, len(images), settings.test_fraction)
+    course = Course() if course is None else course
     with deterministic():
         with seeded(seed):
             module = ConvolutionalAutoencoder(settings)
         task = _Completion(module.to(device), images, order, split, seed, device)
+        optimiser = Adam(module.parameters(), learning_rate=settings.learning_rate)
+        course.begin(module)
+        course.register("train", optimiser)
         history = train_epochs(
             list(module.parameters()),
             task.loss,
@@ -224,6 +234,8 @@ def train_convolutional_autoencoder(
             seed=seed,
             rows_per_epoch=settings.pictures_per_epoch,
             on_epoch=on_epoch,
+            optimiser=optimiser,
+            course=course,
         )
         module.fit_code(task.statistics(_sample(split, settings.pictures_per_epoch)))
         return TrainedNetwork(state_to_bytes(module), settings, seed, tuple(history))

@@ -25,10 +25,11 @@ from pipeline.errors import StageError, UsageError
 from pipeline.models.adam import Adam
 from pipeline.models.deep_clustering_networks import ConvolutionalCoder, DenseCoder, moved
 from pipeline.models.encoders import encode_in_fixed_batches
+from pipeline.models.losses import EpochLoss
 from pipeline.models.runtime import deterministic, seeded
 from pipeline.models.settings import DeepClusteringSettings
 from pipeline.models.stacked import check_vectors
-from pipeline.models.training import STREAM_ORDER, EpochLoss, Split, hash_ids, state_to_bytes, train_epochs
+from pipeline.models.training import STREAM_ORDER, Split, hash_ids, state_to_bytes, train_epochs
 
 _ENCODED_AT_ONCE = 512
 _STREAM_CLUSTER = 4

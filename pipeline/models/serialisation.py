@@ -15,9 +15,10 @@ import safetensors.torch
 
 from pipeline.errors import WeightsError
 from pipeline.models.convolutional import ConvolutionalEncoder
+from pipeline.models.losses import EpochLoss
 from pipeline.models.settings import ConvolutionalSettings, StackedSettings
 from pipeline.models.stacked import StackedEncoder
-from pipeline.models.training import EpochLoss, TrainedNetwork
+from pipeline.models.training import TrainedNetwork
 from pipeline.models.vector_networks.registry import FAMILIES
 from pipeline.models.vector_networks.settings import VectorSettings
 from pipeline.models.vector_networks.training import VectorEncoder

@@ -15,6 +15,8 @@ from torch.nn import functional
 
 from pipeline.errors import UsageError
 from pipeline.models.adam import Adam
+from pipeline.models.course import Course
+from pipeline.models.losses import EpochLoss
 from pipeline.models.principal_components import (
     component_settings,
     principal_components,
@@ -26,13 +28,11 @@ from pipeline.models.settings import StackedSettings
 from pipeline.models.stacked import OPTIMISER_PREFIX, StackedAutoencoder, check_vectors, module_of
 from pipeline.models.training import (
     PCA,
-    EpochLoss,
     OnEpoch,
     Rules,
     Split,
     TrainedNetwork,
-    order_by_id,
-    split_rows,
+    arrange,
     state_to_bytes,
     train_epochs,
 )
@@ -46,6 +46,7 @@ def train_stacked_autoencoder(
     seed: int,
     on_epoch: OnEpoch | None = None,
     device: str = "cpu",
+    course: Course | None = None,
 ) -> TrainedNetwork:
     """Train a stacked autoencoder through the phases of ``settings.order``.
 
@@ -62,6 +63,8 @@ def train_stacked_autoencoder(
         Called after each epoch with its `EpochLoss`.
     device : str
         ``"cpu"`` or ``"cuda"``; bits repeat on the same kind of device.
+    course : Course, optional
+        Where an earlier part of the training was, and when to break off.
 
     Returns
     -------
@@ -74,6 +77,8 @@ def train_stacked_autoencoder(
         If there are no rows, a value is not finite, or training diverges.
     UsageError
         If shapes or types are wrong or ids repeat.
+    TrainingPausedError
+        The course says that it is over for now.
     """
     rows, split = _arrange(vectors, ids, settings)
     with deterministic():
@@ -84,7 +89,7 @@ def train_stacked_autoencoder(
         floor = _components_loss(module, rows, split, components)
         if settings.start == "pca":
             start_at_components(module, rows[split.train], components)
-        training = _Training(module.to(device), rows, split, settings, seed, on_epoch, device, [floor], {})
+        training = _Training(module.to(device), rows, split, settings, seed, on_epoch, device, [floor], course=course)
         training.run(settings.order)
         return training.result()
 
@@ -136,7 +141,7 @@ def continue_training(
             kept.setdefault(phase, {})[part] = tensor
     with deterministic():
         history = list(network.history)
-        training = _Training(module.to(device), rows, split, changed, network.seed, on_epoch, device, history, {}, kept)
+        training = _Training(module.to(device), rows, split, changed, network.seed, on_epoch, device, history, kept)
         training.run(order)
         whole = replace(changed, order=(*network.settings.order, *order))
         return replace(training.result(), settings=whole)
@@ -193,12 +198,15 @@ class _Training:
         on_epoch: OnEpoch | None,
         device: str,
         history: list[EpochLoss],
-        optimisers: dict[str, Adam],
         kept: dict[str, dict[str, torch.Tensor]] | None = None,
+        course: Course | None = None,
     ) -> None:
         self._module, self._rows, self._split, self._settings = module, rows, split, settings
         self._seed, self._on_epoch, self._device = seed, on_epoch, device
-        self._history, self._optimisers = history, optimisers
+        self._history = history
+        self._optimisers: dict[str, Adam] = {}
+        self._course = Course() if course is None else course
+        self._course.begin(module)
         for phase, state in (kept or {}).items():
             self._optimiser(phase).restore(state)
 
@@ -224,12 +232,14 @@ class _Training:
             optimiser=self._optimiser(phase),
             epochs_before=max((entry.epoch for entry in self._history if entry.phase == phase), default=0),
             penalty=(lambda: _penalty(weights, settings.l2)) if settings.l2 else None,
+            course=self._course,
         )
 
     def _optimiser(self, phase: str) -> Adam:
         if phase not in self._optimisers:
             parameters = phase_parameters(self._module, phase)
             self._optimisers[phase] = Adam(parameters, learning_rate=self._settings.learning_rate)
+            self._course.register(phase, self._optimisers[phase])
         self._optimisers[phase].learning_rate = self._settings.learning_rate
         return self._optimisers[phase]
 
@@ -283,8 +293,8 @@ def _arrange(
     vectors: NDArray[np.float32], ids: NDArray[np.uint64], settings: StackedSettings
 ) -> tuple[NDArray[np.float32], Split]:
     check_vectors(vectors)
-    order = order_by_id(ids, len(vectors))
-    return vectors[order], split_rows(ids[order], settings.test_fraction)
+    order, split = arrange(ids, len(vectors), settings.test_fraction)
+    return vectors[order], split
 
 
 def _components_loss(

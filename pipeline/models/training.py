@@ -4,7 +4,6 @@ Rows are ordered by id before anything else happens, the test rows and each epoc
 of the ids, and training runs on one thread: the weights depend on the set of rows, the settings and the seed.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,39 +15,13 @@ from numpy.typing import NDArray
 
 from pipeline.errors import StageError, UsageError
 from pipeline.models.adam import Adam
+from pipeline.models.course import Course, Standing
+from pipeline.models.losses import EpochLoss, measured
 from pipeline.models.settings import ConvolutionalSettings, StackedSettings
 from pipeline.models.vector_networks.settings import VectorSettings
 
-
-@dataclass(frozen=True, slots=True)
-class EpochLoss:
-    """One epoch's loss: the mean squared error of a value, in the units of the normalised input.
-
-    Attributes
-    ----------
-    phase : str
-        ``train``, or a phase of the stacked autoencoder (``1_a`` ... ``g``).
-    epoch : int
-        From 1, within the phase; 0 is before the first step.
-    train_loss : float
-        Mean over the epoch's training rows, each measured just before its step.
-    test_loss : float or None
-        Mean over the test rows after the epoch; None if there are none.
-    """
-
-    phase: str
-    epoch: int
-    train_loss: float
-    test_loss: float | None
-
-
 PCA = "pca"
 """Phase under which the loss of principal components stands in a history."""
-
-
-def measured(loss: EpochLoss) -> float:
-    """The test loss; the training loss where no row tests."""
-    return loss.train_loss if loss.test_loss is None else loss.test_loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +70,8 @@ class Split:
     test: NDArray[np.int64]
 
 
-class Optimiser(Protocol):
-    """Changes parameters by their gradients, as `pipeline.models.adam.Adam` does."""
+class Steps(Protocol):
+    """Changes parameters by their gradients, as `pipeline.models.optimiser.Optimiser` does."""
 
     learning_rate: float
 
@@ -173,6 +146,24 @@ def order_by_id(ids: NDArray[np.uint64], n_rows: int) -> NDArray[np.int64]:
     return order
 
 
+def arrange(ids: NDArray[np.uint64], n_rows: int, test_fraction: float) -> tuple[NDArray[np.int64], Split]:
+    """Put rows into the order of their ids and choose those that test: what every training does first.
+
+    Returns
+    -------
+    order : ndarray of int64, [n_rows]
+        Positions that sort the rows by id; positions of the split count in this order.
+    split : Split
+
+    Raises
+    ------
+    UsageError, StageError
+        As `order_by_id`.
+    """
+    order = order_by_id(ids, n_rows)
+    return order, split_rows(ids[order], test_fraction)
+
+
 def split_rows(sorted_ids: NDArray[np.uint64], test_fraction: float) -> Split:
     """Choose the test rows by the hash of their ids, so that a row stays on its side as the corpus grows.
 
@@ -198,9 +189,10 @@ def train_epochs(
     rows_per_epoch: int | None,
     on_epoch: OnEpoch | None,
     rules: Rules = ALL_EPOCHS,
-    optimiser: Optimiser | None = None,
+    optimiser: Steps | None = None,
     epochs_before: int = 0,
     penalty: Callable[[], torch.Tensor] | None = None,
+    course: Course | None = None,
 ) -> list[EpochLoss]:
     """Train in batches whose order follows from (seed, epoch) and the ids.
 
@@ -218,12 +210,14 @@ def train_epochs(
         Called after each epoch.
     rules : Rules
         When to stop before the last epoch, and what an epoch is on few rows.
-    optimiser : Optimiser, optional
+    optimiser : Steps, optional
         One that has taken steps on ``parameters`` before; else Adam begins anew.
     epochs_before : int
         Epochs of this phase that were run before.
     penalty : callable, optional
         Added to what a step lowers; the losses in the history are without it.
+    course : Course, optional
+        Says when to break off, and where an earlier part of this training was.
 
     Returns
     -------
@@ -234,11 +228,18 @@ def train_epochs(
     ------
     StageError
         If the loss is no longer finite.
+    TrainingPausedError
+        The course says that it is over for now.
     """
+    course = Course() if course is None else course
+    if (finished := course.replay()) is not None:
+        return finished
+    standing = course.enter()
     optimiser = Adam(parameters, learning_rate=learning_rate) if optimiser is None else optimiser
-    watch = _Watch(parameters, rules, optimiser) if len(split.test) else None
+    optimiser.learning_rate = standing.learning_rate or optimiser.learning_rate
+    watch = _Watch(parameters, rules, optimiser, standing) if len(split.test) else None
     passes = _passes(split, epochs, batch_size, rows_per_epoch, rules.min_steps)
-    history: list[EpochLoss] = []
+    history = standing.history
 
     def report(epoch: int, train_loss: float) -> float | None:
         test_loss = _test_loss(batch_loss, split, batch_size, rows_per_epoch)
@@ -248,10 +249,11 @@ def train_epochs(
             on_epoch(history[-1])
         return test_loss
 
-    if watch is not None and rules.patience:
+    done = history[-1].epoch if history else epochs_before
+    if watch is not None and rules.patience and not history:
         rows = split.train[:rows_per_epoch]
         watch.look(report(epochs_before, _mean_loss(batch_loss, rows, batch_size)))
-    for epoch in range(epochs_before + 1, epochs_before + epochs + 1):
+    for epoch in range(done + 1, epochs_before + epochs + 1):
         losses = [
             _train_pass(batch_loss, penalty, optimiser, rows[:rows_per_epoch], epoch, batch_size)
             for rows in (_rows_of_pass(split, seed, epoch, turn) for turn in range(passes))
@@ -259,8 +261,12 @@ def train_epochs(
         test_loss = report(epoch, sum(losses) / passes)
         if watch is not None and watch.look(test_loss):
             break
+        if epoch < epochs_before + epochs and course.over():
+            standing.learning_rate = optimiser.learning_rate
+            course.pause(standing)
     if watch is not None:
         watch.keep_best()
+    course.leave(history)
     return history
 
 
@@ -280,7 +286,7 @@ def _rows_of_pass(split: Split, seed: int, epoch: int, turn: int) -> NDArray[np.
 def _train_pass(
     batch_loss: BatchLoss,
     penalty: Callable[[], torch.Tensor] | None,
-    optimiser: Optimiser,
+    optimiser: Steps,
     rows: NDArray[np.int64],
     epoch: int,
     batch_size: int,
@@ -299,30 +305,30 @@ def _train_pass(
 class _Watch:
     """Looks at the test loss after each epoch: keeps the best weights, halves the learning rate, says when to stop."""
 
-    def __init__(self, parameters: Sequence[torch.nn.Parameter], rules: Rules, optimiser: Optimiser) -> None:
-        self._parameters, self._rules, self._optimiser = parameters, rules, optimiser
-        self._best = math.inf
-        self._weights: list[torch.Tensor] = []
-        self._since_best = self._since_change = 0
+    def __init__(
+        self, parameters: Sequence[torch.nn.Parameter], rules: Rules, optimiser: Steps, standing: Standing
+    ) -> None:
+        self._parameters, self._rules, self._optimiser, self._at = parameters, rules, optimiser, standing
 
     def look(self, test_loss: float | None) -> bool:
         """Whether to stop here."""
         assert test_loss is not None, "there are test rows"
-        self._since_best += 1
-        self._since_change += 1
-        if test_loss < self._best:
-            self._best, self._since_best, self._since_change = test_loss, 0, 0
+        at = self._at
+        at.since_best += 1
+        at.since_change += 1
+        if test_loss < at.best:
+            at.best, at.since_best, at.since_change = test_loss, 0, 0
             if self._rules.patience:
-                self._weights = [parameter.detach().clone() for parameter in self._parameters]
-        if self._rules.plateau and self._since_change >= self._rules.plateau:
+                at.weights = [parameter.detach().clone() for parameter in self._parameters]
+        if self._rules.plateau and at.since_change >= self._rules.plateau:
             self._optimiser.learning_rate *= _PLATEAU_FACTOR
-            self._since_change = 0
-        return bool(self._rules.patience) and self._since_best >= self._rules.patience
+            at.since_change = 0
+        return bool(self._rules.patience) and at.since_best >= self._rules.patience
 
     @torch.no_grad()
     def keep_best(self) -> None:
         """Put the best weights back, if they were kept."""
-        for parameter, weights in zip(self._parameters, self._weights, strict=bool(self._weights)):
+        for parameter, weights in zip(self._parameters, self._at.weights, strict=bool(self._at.weights)):
             parameter.copy_(weights)
 
 

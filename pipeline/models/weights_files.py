@@ -7,8 +7,8 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
-from pipeline.config.packaged_weights import PACKAGED_WEIGHTS
 from pipeline.errors import WeightsError
+from pipeline.models.packaged_weights import PACKAGED_WEIGHTS
 
 OTHER_WAYS = (
     "Name a local .safetensors or .pth file as the weights, ask for weights='random', or use the recipe "

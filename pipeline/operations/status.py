@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import zarr
@@ -15,6 +15,8 @@ from pipeline.index.store import Index
 from pipeline.index.tables import table_length
 from pipeline.operations.remembered import stored_corpus, stored_recipe
 from pipeline.runtime.keys import pixels_key, scale_key
+from pipeline.stages.assessment.parts import PARTS, TABLE, assessment_parts
+from pipeline.stages.clustering.stored import group_of as group_of_clusters
 from pipeline.stages.clustering.stored import is_current as is_clustered
 from pipeline.stages.files.ledger import read_images, representatives
 from pipeline.stages.labels.sets import label_sets
@@ -23,7 +25,8 @@ from pipeline.stages.report.write import is_current
 from pipeline.stages.result_keys import agreement_parts, dimension_key, stored_keys
 from pipeline.stages.scale.rows import rows_beside_another_text
 from pipeline.stages.selection import done_rows
-from pipeline.stages.vectors.sets import code_key, embedding_key, vector_sets
+from pipeline.stages.subdivision.groups import KEYS, NODES, wanted_trees
+from pipeline.stages.vectors.sets import group_of, row_key, stage_of, vector_sets, wanted_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +114,11 @@ def _counts(root: zarr.Group, recipe: Recipe) -> list[tuple[str, int, int]]:
         key = scale_key(recipe)
         rows("scale", "scale", key, outdated=len(rows_beside_another_text(root, key)))
     rows("pixels", "pixels", pixels_key(recipe))
-    for embed in recipe.embed:
-        rows(f"embed {embed.name}", f"embeddings/{embed.name}", embedding_key(root, recipe, embed))
-    for code in recipe.autoencode:
-        rows(f"autoencode {code.name}", f"codes/{code.name}", code_key(root, recipe, code))
+    for settings in recipe.networks:
+        made = row_key(root, recipe, settings)
+        wanted = wanted_rows(root, recipe, settings, representatives(root))
+        done = 0 if made is None else len(np.intersect1d(done_rows(root, group_of(settings), made), wanted))
+        counts.append((f"{stage_of(settings)} {settings.name}", done, len(wanted) - done))
     return counts + _counts_of_vectors(root, recipe)
 
 
@@ -139,6 +143,12 @@ def _counts_of_vectors(root: zarr.Group, recipe: Recipe) -> list[tuple[str, int,
             if method.takes(vectors.name):
                 current = is_clustered(root, recipe, vectors, method)
                 whole(f"cluster {vectors.name}-{method.label}", len(vectors.rows), current)
+    assessed = stored_keys(root, TABLE, PARTS)
+    for part, key in assessment_parts(root, recipe).items():
+        whole(f"assess {part}", table_length(root, group_of_clusters(part)), assessed.get(part) == key)
+    grown = stored_keys(root, NODES, KEYS)
+    for tree in wanted_trees(root, recipe):
+        whole(f"subdivide {tree.name}", len(tree.vectors.rows), grown.get(tree.name) == tree.key)
     scored = stored_keys(root, "agreement", "parts")
     for part, key in agreement_parts(root, recipe, sets).items():
         whole(f"agree {part}", sum(len(found.of_image) for found in sets), scored.get(part) == key)
@@ -157,6 +167,8 @@ def what_is_missing(index: Index, stage: str) -> str:
 
 def default_settings(stage: str) -> dict[str, Any]:
     """The default settings of a stage, as a commit records them."""
-    found: Any = getattr(Recipe(), stage)
-    first = found[0] if isinstance(found, tuple) else found
-    return json.loads(first.model_dump_json())  # type: ignore[no-any-return]
+    field = Recipe.model_fields[stage]
+    found: Any = field.get_default(call_default_factory=True)
+    if isinstance(found, tuple):  # a stage that a recipe may hold several of, or none
+        found = found[0] if found else next(iter(get_args(field.annotation)))()
+    return json.loads(found.model_dump_json())  # type: ignore[no-any-return]

@@ -22,6 +22,7 @@ from pipeline.index.tables import EVERY_CHUNK_STORED
 from pipeline.operations.remembered import stored_corpus, stored_recipe
 from pipeline.stages.files.contents import read_content
 from pipeline.stages.files.ledger import bytes_md5, read_files, read_images
+from pipeline.stages.vectors.sets import group_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +183,7 @@ def _ledger(root: zarr.Group) -> Iterator[Finding]:
 def _rows(root: zarr.Group, recipe: Recipe) -> Iterator[Finding]:
     """Arrays of one group have one length, and vectors that are done are numbers."""
     n = len(read_images(root, "md5")["md5"])
-    groups = ["scale", "pixels", *(f"embeddings/{e.name}" for e in recipe.embed)]
-    groups += [f"codes/{c.name}" for c in recipe.autoencode]
-    for name in groups:
+    for name in ("scale", "pixels", *(group_of(settings) for settings in recipe.networks)):
         group = root.get(name)
         if not isinstance(group, zarr.Group):
             continue

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.reporting import figures_clusters, figures_corpus, figures_scales, figures_vectors
+from pipeline.reporting import figures_categories, figures_clusters, figures_corpus, figures_scales, figures_vectors
 from pipeline.reporting.columns import Tables
 
 
@@ -67,6 +67,11 @@ FIGURES: dict[str, FigureKind] = {
     "decision_graph": FigureKind(
         figures_clusters.decision_graph,
         "Points: density of each picture against its distance to the nearest denser one; the centres stand out.",
+    ),
+    "category_tree": FigureKind(
+        figures_categories.category_tree,
+        "Boxes, a column a level: each category as high as its number of pictures, its parts to the right of it, "
+        "the darker the more stable when random shares of the pictures are divided again.",
     ),
     "cluster_sizes": FigureKind(
         figures_clusters.cluster_sizes, "Bars: the number of pictures in each cluster, largest first."

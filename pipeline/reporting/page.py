@@ -151,6 +151,10 @@ def _tables(tables: Mapping[str, pa.Table]) -> dict[str, sections.TableView | No
         "preservation": sections.preservation_table(tables),
         "distances": sections.distance_table(tables),
         "clusterings": sections.clustering_table(tables),
+        "recommended": sections.recommendation_table(tables),
+        "quality": sections.quality_table(tables),
+        "categories": sections.category_table(tables),
+        "category_scores": sections.category_score_table(tables),
         "agreement": sections.agreement_table(tables),
         "runs": sections.run_table(tables),
     }

@@ -233,6 +233,51 @@ def agreement_table(tables: Tables) -> TableView | None:
     return _plain({"agreement": table}, "agreement", "Scores, furthest above chance first", headers, numeric=scores)
 
 
+def quality_table(tables: Tables) -> TableView | None:
+    """Return what is measured of clusterings without labels."""
+    scores = (
+        "n_clusters",
+        "n_scored",
+        "silhouette",
+        "davies_bouldin",
+        "calinski_harabasz",
+        "stability",
+        "decision_gap",
+    )
+    return _plain(tables, "quality", "Clusterings without labels", ("clustering", *scores), numeric=scores)
+
+
+def recommendation_table(tables: Tables) -> TableView | None:
+    """Return the number of clusters that each criterion recommends, the recommendations first."""
+    table = filled(tables, "recommended_k")
+    if table is None:
+        return None
+    first = np.flatnonzero(flags(table, "recommended"))
+    order = np.concatenate([first, np.flatnonzero(~flags(table, "recommended"))])
+    rows = table.take(pa.array(order))
+    words = ["yes" if chosen else "" for chosen in flags(rows, "recommended")]
+    rows = rows.set_column(rows.schema.get_field_index("recommended"), "recommended", pa.array(words))
+    headers = ("vectors", "recommended", "k", "criterion", "value", "method", "clustering")
+    return _plain({"recommended_k": rows}, "recommended_k", "Recommended k", headers, numeric=("k", "value"))
+
+
+def category_table(tables: Tables) -> TableView | None:
+    """Return the trees of sub-categories, a row a category; the label only where pictures have one."""
+    counted = ("n_images", "n_children", "silhouette", "stability", "purity")
+    headers = ("tree", "category", *counted[:4], "label", "purity", "reason")
+    return _plain(tables, "category_tree", "Categories and their parts", headers, numeric=counted)
+
+
+def category_score_table(tables: Tables) -> TableView | None:
+    """Return how well the levels of each tree agree with the levels of the labels."""
+    headers = (
+        "tree", "level", "set", "label_level", "n_scored", "n_categories", "n_labels", "nmi", "ami", "ari",
+        "homogeneity", "completeness", "dendrogram_purity",
+    )  # fmt: skip
+    numeric = ("level", "label_level", *headers[4:])
+    return _plain(tables, "category_scores", "Trees against labels", headers, numeric=numeric)
+
+
 def run_table(tables: Tables) -> TableView | None:
     """Return the runs of the stages in their order, with settings and cost."""
     runs = filled(tables, "runs")

@@ -37,14 +37,15 @@ def headlines(tables: Tables) -> list[Headline]:
     * Scales read: representative pictures whose scale status carries a value, over all of them.
     * Images embedded: the most images that any vector set is known to hold.
     * Intrinsic dimension: the 2-NN estimate on the most points, at the fraction nearest 0.9.
-    * NMI at k = classes: of the best clustering into as many clusters as the label set has categories.
+    * NMI at k = classes: of the best clustering into as many clusters as the label set has categories. Where nothing is
+      labelled, Recommended k: that of the largest silhouette, with what the other criteria say.
     """
     return [
         *_ledger(tables),
         _scales(tables),
         _embedded(tables),
         _dimension(tables),
-        _agreement(tables),
+        _agreement(tables) if filled(tables, "agreement") is not None else _recommendation(tables),
     ]
 
 
@@ -138,6 +139,19 @@ def _dimension(tables: Tables) -> Headline:
     row = min(rows, key=lambda row: (-points[row], away[row], row))
     spread = f" ± {error[row]:.1g}" if np.isfinite(error[row]) else ""
     return Headline(name, f"{value[row]:.1f}{spread}", f"of {wanted}")
+
+
+def _recommendation(tables: Tables) -> Headline:
+    table = filled(tables, "recommended_k")
+    if table is None or not flags(table, "recommended").any():
+        return Headline(AGREEMENT, NOT_RUN)
+    k, value, names = integers(table, "k"), numbers(table, "value"), texts(table, "clustering")
+    row = int(np.flatnonzero(flags(table, "recommended"))[0])
+    mine = [vectors == texts(table, "vectors")[row] for vectors in texts(table, "vectors")]
+    others = np.flatnonzero(np.array(mine) & (np.arange(table.num_rows) != row))
+    agree = int(np.count_nonzero(k[others] == k[row]))
+    note = f"{names[row]}, silhouette {value[row]:.2f}; without labels; {agree} of {len(others)} other criteria agree"
+    return Headline("Recommended k", f"{k[row]}", note)
 
 
 def _agreement(tables: Tables) -> Headline:

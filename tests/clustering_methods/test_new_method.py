@@ -1,16 +1,12 @@
 """A clustering method is one file and one entry: a made-up one is laid beside the others and does all that they do."""
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from tests.laid_beside import lay_beside, semcorpus
 from tests.stages.conftest import cheap_recipe
-
-ROOT = Path(__file__).resolve().parents[2]
 
 _FILE = '''
 """Halves."""
@@ -42,16 +38,16 @@ METHOD = ClusteringMethod(HalvesSettings, fit, version=1, seconds_per_vector=0.0
 
 def test_a_method_is_one_file_and_one_entry(demo: Path, reference_index: Path, tmp_path: Path) -> None:
     """Recipe, stage, scores and tables know it, though it takes no k and leaves a picture in no cluster."""
-    _lay_beside(tmp_path)
+    lay_beside(tmp_path, "clustering_methods", "halves", _FILE, "METHOD")
     index = tmp_path / "index"
     shutil.copytree(reference_index, index)
     embedding, code = cheap_recipe(demo).vector_sets
     again = f'{{method = "halves", name = "again", first_is = 1, vectors = ["{embedding}"]}}'
     mixture = f'{{method = "gaussian_mixture", k = [2], transform = ["l2", "pca:3"], vectors = ["{code}"]}}'
     methods = f'cluster.methods=["halves", {again}, {mixture}]'
-    _semcorpus(tmp_path, "cluster", index, "--set", methods, "--engines", "local")
-    _semcorpus(tmp_path, "agree", index, "--engines", "local")
-    _semcorpus(tmp_path, "report", index)
+    semcorpus(tmp_path, "cluster", index, "--set", methods, "--engines", "local")
+    semcorpus(tmp_path, "agree", index, "--engines", "local")
+    semcorpus(tmp_path, "report", index)
     found = pq.read_table(index / "reports" / "clusterings.parquet").to_pylist()
     assert [row["clustering"] for row in found] == [
         f"{embedding}-halves", f"{embedding}-again", f"{code}-halves", f"{code}-gaussian_mixture-k2",
@@ -66,28 +62,3 @@ def test_a_method_is_one_file_and_one_entry(demo: Path, reference_index: Path, t
     assert rows[0]["nmi"] > rows[0]["ami"]
     clusters = pq.read_table(index / "reports" / "clusters.parquet").to_pylist()
     assert sum(row["cluster"] == -1 for row in clusters) == 3
-
-
-def _lay_beside(folder: Path) -> None:
-    """The program as links, with one more method."""
-    for package in ("pipeline", "jobs"):
-        for path in (ROOT / package).rglob("*"):
-            place = folder / path.relative_to(ROOT)
-            if path.is_file() and "__pycache__" not in path.parts:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.symlink_to(path)
-    methods = folder / "pipeline" / "clustering_methods"
-    (methods / "halves.py").write_text(_FILE)
-    table = (methods / "registry.py").read_text()
-    changed = table.replace("    hdbscan,\n", "    halves,\n    hdbscan,\n")
-    changed = changed.replace("    ward.METHOD,\n", "    ward.METHOD,\n    halves.METHOD,\n")
-    assert changed.count("halves") == 2
-    (methods / "registry.py").unlink()
-    (methods / "registry.py").write_text(changed)
-
-
-def _semcorpus(folder: Path, command: str, index: Path, *options: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
-    arguments = [sys.executable, "-m", "jobs", command, str(index), *options]
-    done = subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr

@@ -11,14 +11,17 @@ from pydantic import BaseModel
 
 import pipeline.config
 from jobs.recipes import builtin_recipes
-from pipeline.config import EmbedSettings, Recipe, change_recipe, load_recipe, recipe_to_toml
+from pipeline.config import Recipe, change_recipe, load_recipe, recipe_to_toml
 from pipeline.errors import RecipeError
+from pipeline.networks.cae import CaeSettings
+from pipeline.networks.registry import NETWORKS
+from pipeline.networks.timm_backbone import TimmSettings
 
 SETTINGS = [
     model
     for model in vars(pipeline.config).values()
     if isinstance(model, type) and issubclass(model, BaseModel) and model is not Recipe
-]
+] + [entry.settings for entry in NETWORKS]
 TWO = '[[embed]]\nname = "a"\n[[embed]]\nname = "b.c"\n[[autoencode]]\nvectors = "a"\n'
 
 
@@ -76,6 +79,8 @@ def test_an_unknown_key_names_the_nearest_right_one(text: str, words: list[str])
         ("[[autoencode]]\nlayers = []", ["autoencode", "at least one layer"]),
         ('[[embed]]\nmodel = "resnet18"', ["weights", "'resnet18'"]),
         ("[[embed]]\n[[embed]]", ["'lite0'", "name"]),
+        ('[[embed]]\nnetwork = "cae"\nviews = "square"', ["'embed.views'", "input_size"]),
+        ('[[embed]]\nnetwork = "sae"', ["embed", "'sae'", "'cae'"]),
         ('[[autoencode]]\nvectors = "vgg"', ["'vgg'", "lite0"]),
         ("[pixels\nsize = 2", ["not valid TOML"]),
     ],
@@ -114,15 +119,18 @@ def test_values_of_set_are_toml_and_else_text() -> None:
 
 
 def test_set_changes_one_embedding_or_all() -> None:
-    recipe = load(TWO, "embed.batch_size=4", "embed.a.epochs=3", "embed.b.c.epochs=5")
-    assert [(e.batch_size, e.epochs) for e in recipe.embed] == [(4, 3), (4, 5)]
+    recipe = load(TWO, "embed.batch_size=4", "embed.a.seed=3", "embed.b.c.seed=5")
+    assert recipe.embed == (
+        TimmSettings(name="a", batch_size=4, seed=3),
+        TimmSettings(name="b.c", batch_size=4, seed=5),
+    )
     assert recipe.autoencode == load(TWO).autoencode
 
 
 def test_set_reaches_the_default_embedding_and_a_single_table() -> None:
-    assert load("", "embed.epochs=3").embed == (EmbedSettings(epochs=3),)
-    assert load("", "embed.lite0.epochs=3").embed == (EmbedSettings(epochs=3),)
-    assert load("[embed]\nseed = 1", "embed.epochs=3").embed == (EmbedSettings(seed=1, epochs=3),)
+    assert load("", "embed.batch_size=3").embed == (TimmSettings(batch_size=3),)
+    assert load("", "embed.lite0.batch_size=3").embed == (TimmSettings(batch_size=3),)
+    assert load("[embed]\nseed = 1", "embed.batch_size=3").embed == (TimmSettings(seed=1, batch_size=3),)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +201,7 @@ def test_a_recipe_survives_being_written(
         }
     )
     recipe = Recipe.model_validate(
-        recipe.model_dump() | {"embed": [EmbedSettings(name=name) for name in embeddings], "autoencode": ()}
+        recipe.model_dump() | {"embed": [TimmSettings(name=name) for name in embeddings], "autoencode": ()}
     )
     text = recipe_to_toml(recipe)
     assert load(text) == recipe
@@ -207,7 +215,7 @@ def test_a_recipe_without_autoencoders_stays_without() -> None:
 def test_a_written_recipe_names_every_setting() -> None:
     tables = tomllib.loads(recipe_to_toml(Recipe()))
     assert set(tables) == set(Recipe.model_fields)
-    assert set(tables["embed"][0]) == set(EmbedSettings.model_fields)
+    assert set(tables["embed"][0]) == set(TimmSettings.model_fields)
 
 
 def test_a_method_is_a_name_or_a_table() -> None:
@@ -270,3 +278,33 @@ def test_a_recipe_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "r.toml")
     with pytest.raises(RecipeError, match="no regular file"):
         load_recipe(str(tmp_path / "r.toml"))
+
+
+def test_settings_of_networks_are_read_from_old_recipes() -> None:
+    """Before networks had names of their own, an entry of `embed` held the settings of both, and indexes keep that."""
+    short = load('[embed]\nmodel = "autoencoder"\nepochs = 3\n[autoencode]\nlayers = [7]')
+    assert short.embed == (CaeSettings(name="lite0", epochs=3),)
+    assert [(code.network, code.vectors) for code in short.autoencode] == [("sae", "lite0")]
+    kept = """
+        [[embed]]
+        name = "{name}"
+        model = "{model}"
+        weights = ""
+        views = "whole"
+        output = "features"
+        transform = "sqrt_l2"
+        runtime = "onnx"
+        device = "cpu"
+        batch_size = 8
+        seed = 4
+        code_size = 32
+        input_size = 96
+        epochs = 15
+        max_training_images = 20000
+        """
+    both = kept.format(name="a", model="tf_efficientnet_lite0") + kept.format(name="b", model="autoencoder")
+    old = load("autoencode = []" + both)
+    assert old.embed == (
+        TimmSettings(name="a", batch_size=8, seed=4),
+        CaeSettings(name="b", batch_size=8, seed=4, code_size=32),
+    )

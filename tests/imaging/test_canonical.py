@@ -93,9 +93,41 @@ def test_equal_channels_give_the_channel_and_opaque_alpha_goes() -> None:
         np.testing.assert_array_equal(drop_empty_channels(pixels), GRAY)
 
 
-def test_alpha_is_composed_on_black() -> None:
+def test_alpha_is_composed_on_black_or_a_dark_picture_on_white() -> None:
     assert gray8(np.array([[[200, 128], [200, 0], [200, 255]]], np.uint8)).tolist() == [[100, 0, 200]]
-    assert gray8(np.array([[[90, 90, 90, 128], [0, 0, 0, 255]]], np.uint8)).tolist() == [[45, 0]]
+    assert gray8(np.array([[[190, 190, 190, 128], [255, 255, 255, 255]]], np.uint8)).tolist() == [[95, 255]]
+    assert gray8(np.array([[[0, 255], [0, 0], [200, 0], [10, 255]]], np.uint8)).tolist() == [[0, 255, 255, 10]]
+    assert gray8(np.array([[[0.0, 1.0], [0.0, 0.0]]], np.float32)).tolist() == [[0, 255]]
+    assert not gray8(np.zeros((4, 4, 4), np.uint8)).any(), "all transparent says nothing"
+
+
+SPECIMEN = np.random.default_rng(8).normal(2000, 300, (90, 120)).astype(np.uint16)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+@pytest.mark.parametrize("value", [0, 65535])
+def test_hot_pixels_change_nothing_else(dtype: type, value: int) -> None:
+    hot = SPECIMEN.copy()
+    hot[[3, 50, 88], [7, 100, 30]] = value
+    difference = gray8(hot.astype(dtype)) != gray8(SPECIMEN.astype(dtype))
+    assert np.count_nonzero(difference) <= 3
+
+
+@pytest.mark.parametrize("height", [10, 20])
+def test_a_data_bar_far_out_leaves_the_specimen_its_range(height: int) -> None:
+    bar = np.full((height, 120), 65535, np.uint16)
+    bar[3:6, 10:60] = 0
+    result = gray8(np.vstack([SPECIMEN, bar]))
+    np.testing.assert_array_equal(result[:90], gray8(SPECIMEN))
+    assert np.unique(result[90:]).tolist() == [0, 255]
+
+
+def test_the_range_reaches_into_the_lower_part() -> None:
+    brighter = np.arange(300 * 100, dtype=np.uint16).reshape(300, 100)
+    assert len(np.unique(gray8(brighter)[:100])) > 80
+    few = np.full((60, 60), 500, np.uint16)
+    few[30, 30] = 900
+    assert np.unique(gray8(few)).tolist() == [0, 255], "all but one of one value: this one is the picture"
 
 
 def test_pixels_of_another_kind_are_refused() -> None:

@@ -13,8 +13,8 @@ from pipeline.models.convolutional import (
     normalise,
     train_convolutional_autoencoder,
 )
+from pipeline.models.losses import EpochLoss
 from pipeline.models.settings import ConvolutionalSettings
-from pipeline.models.training import EpochLoss
 
 SMALL = ConvolutionalSettings(
     input_size=32, channels=(6, 8, 8), code_size=16, epochs=6, batch_size=4, test_fraction=0.25

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.errors import StageError, UsageError
+from pipeline.models.losses import EpochLoss
 from pipeline.models.settings import StackedSettings
 from pipeline.models.stacked import StackedEncoder, module_of
 from pipeline.models.stacked_training import (
@@ -18,7 +19,6 @@ from pipeline.models.stacked_training import (
     train_stacked_autoencoder,
     without_optimisers,
 )
-from pipeline.models.training import EpochLoss
 
 SMALL = StackedSettings(
     layers=(8, 6, 2),

@@ -5,7 +5,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from pipeline.models.training import EpochLoss, Rules, Split, hash_ids, order_by_id, split_rows, train_epochs
+from pipeline.models.losses import EpochLoss
+from pipeline.models.training import Rules, Split, hash_ids, order_by_id, split_rows, train_epochs
 
 
 def test_hash_is_splitmix64() -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.config import packaged_weights
 from pipeline.errors import WeightsError
+from pipeline.models import packaged_weights
 from pipeline.models.backbones import load_backbone
 from pipeline.models.weights_files import packaged_file
 

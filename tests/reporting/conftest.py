@@ -232,7 +232,25 @@ def _clusters(rng: np.random.Generator, md5: list[str], truth: NDArray[np.int64]
     }  # fmt: skip
     return {
         "clusterings": clusterings, "clusters": parts, "agreement": agreement, "confusion": confusion, "runs": runs,
+        **_category_tree(),
     }  # fmt: skip
+
+
+def _category_tree() -> dict[str, dict[str, object]]:
+    """Two categories, the first of them in three parts."""
+    tree = {
+        "tree": ["stacked-inside"] * 5, "node": range(5), "parent": [None, 0, 0, 0, None], "level": [0, 1, 1, 1, 0],
+        "category": ["fibres", "fibres/0", "fibres/1", "fibres/2", "powder"], "n_images": [60, 30, 20, 10, 40],
+        "n_children": [3, 0, 0, 0, 0], "silhouette": [0.4, None, None, None, None],
+        "stability": [None, 0.9, 0.8, 0.3, None], "label": ["fibres"] * 4 + ["powder"],
+        "n_labelled": [60, 30, 20, 10, 40], "purity": [1.0] * 5, "reason": [""] * 4 + ["fewer than 50 points"],
+    }  # fmt: skip
+    scores = {
+        "tree": ["stacked-inside"] * 2, "level": [0, 1], "set": ["categories"] * 2, "label_level": [1, 1],
+        "n_scored": [100] * 2, "n_categories": [2, 4], "n_labels": [2, 2], "nmi": [1.0, 0.8], "ami": [1.0, 0.8],
+        "ari": [1.0, 0.7], "homogeneity": [1.0, 1.0], "completeness": [1.0, 0.7], "dendrogram_purity": [1.0, 1.0],
+    }  # fmt: skip
+    return {"category_tree": tree, "category_scores": scores}
 
 
 def made_thumbnails(images: Sequence[int]) -> dict[int, NDArray[np.uint8]]:

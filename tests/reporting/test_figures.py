@@ -11,6 +11,7 @@ from pipeline.reporting import figures_clusters
 from pipeline.reporting.agreement import best
 from pipeline.reporting.figure_style import INK, short
 from pipeline.reporting.figures import FIGURES, build_figures
+from pipeline.reporting.figures_categories import tree_layout
 from pipeline.reporting.inline_svg import inline_svg, width_points
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -35,10 +36,25 @@ def test_every_figure_is_drawn_with_title_and_axis_labels(figures: dict[str, byt
         "nmi": ["number of clusters", "NMI", "6 categories", "reference: refined", "density_peaks"],
         "confusion": ["density_peaks-k6 against categories", "fibres"],
         "decision_graph": ["delta: distance to the nearest denser picture", "centres"],
+        "category_tree": [
+            "Sub-categories: stacked-inside",
+            "divided",
+            "level 1",
+            "fibres (60)",
+            "2 (10)",
+            "powder (40)",
+        ],
         "cluster_sizes": ["cluster, largest first", "pictures"],
     }
     for name, wanted in expected.items():
         assert set(wanted) <= set(words(figures[name])), name
+
+
+def test_parts_lie_beside_what_they_are_parts_of(tables: dict[str, pa.Table]) -> None:
+    layout = tree_layout(tables["category_tree"])
+    assert layout.names == ["fibres", "0", "1", "2", "powder"]
+    np.testing.assert_allclose(layout.bottom, [0.4, 0.7, 0.5, 0.4, 0.0])
+    np.testing.assert_allclose(layout.height, [0.6, 0.3, 0.2, 0.1, 0.4])
 
 
 def test_same_tables_give_the_same_bytes(figures: dict[str, bytes], tables: dict[str, pa.Table]) -> None:

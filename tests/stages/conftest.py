@@ -20,6 +20,11 @@ CHEAP = (
     "autoencode.epochs=2",
     "autoencode.min_steps=0",
     "cluster.k=[2, 5, 9]",
+    "assess.stability=always",
+    "assess.resamples=2",
+    "subdivide.labels=classes",
+    "subdivide.resamples=3",
+    "subdivide.min_pictures=4",
     "walk.files_per_task=8",
 )
 

@@ -43,6 +43,10 @@ GROUPS = (
     "distances",
     "clusters",
     "cluster_models",
+    "quality",
+    "category_tree",
+    "category_members",
+    "category_scores",
     "agreement",
     "confusion",
 )

@@ -12,12 +12,13 @@ import numpy as np
 
 from pipeline.errors import CorruptImageError, ImageError, ImageTooLargeError, UnsupportedImageError
 from pipeline.imaging.canonical import drop_empty_channels
+from pipeline.imaging.formats.bmp import decode_bmp
 from pipeline.imaging.formats.djvu import decode_djvu
 from pipeline.imaging.formats.dm import decode_dm3, decode_dm4
 from pipeline.imaging.formats.jpeg import decode_jpeg
 from pipeline.imaging.formats.limits import MAX_PIXELS
 from pipeline.imaging.formats.pdf import decode_pdf
-from pipeline.imaging.formats.raster import decode_bmp, decode_gif, decode_png
+from pipeline.imaging.formats.raster import decode_gif, decode_png
 from pipeline.imaging.formats.sniff import HEAD_BYTES, describe, sniff_format
 from pipeline.imaging.formats.tiff import decode_tiff
 from pipeline.records import DecodedImage, ImageFormat

@@ -97,7 +97,7 @@ def _shape(image: DmValue) -> tuple[int, ...]:
     sizes = [value for value in values if isinstance(value, int) and value > 0]
     if not sizes or len(sizes) != len(values):
         raise CorruptImageError(f"the Digital Micrograph picture states no usable size: {values!r}")
-    if len(sizes) == 1:
+    if len(sizes) == 1 or min(sizes[:2]) == 1:
         raise UnsupportedImageError("a Digital Micrograph spectrum, not a picture")
     return tuple(reversed(sizes))
 

@@ -52,9 +52,10 @@ def page_picture(data: bytes, *, page: int, max_pixels: int) -> bytes:
     Returns
     -------
     bytes
-        Of the page's largest picture (of equal ones the first): an embedded JPEG byte for byte, so that it has the MD5
-        of the JPG file that the page was made from; any other picture as an uncompressed TIFF of the bitmap that
-        PDFium makes of it (8 bits a channel). Masks and the page's rotation are not applied.
+        Of the page's largest picture that is not of one value throughout (of equal ones the first): an embedded JPEG
+        byte for byte, so that it has the MD5 of the JPG file that the page was made from; any other picture as an
+        uncompressed TIFF of the bitmap that PDFium makes of it (8 bits a channel). Masks and the page's rotation are
+        not applied.
 
     Raises
     ------
@@ -65,7 +66,7 @@ def page_picture(data: bytes, *, page: int, max_pixels: int) -> bytes:
     with _opened(data) as document:
         picture = _largest_picture(document, page - 1, max_pixels)
     if picture is None:
-        raise UnsupportedImageError("the page has no picture (drawings and text are not rendered)")
+        raise UnsupportedImageError("the page has no picture (drawings, text and stencils are not rendered)")
     embedded, pixels = picture
     return embedded if pixels is None else plain_tiff(pixels)
 
@@ -86,7 +87,9 @@ def decode_pdf(data: bytes, *, max_pixels: int) -> DecodedImage:
         found = (_largest_picture(document, number, max_pixels) for number in range(min(n_pages, _MAX_PAGES)))
         picture = next((picture for picture in found if picture is not None), None)
     if picture is None:
-        raise UnsupportedImageError(f"a PDF of {n_pages} pages without a picture (drawings and text are not rendered)")
+        raise UnsupportedImageError(
+            f"a PDF of {n_pages} pages without a picture (drawings, text and stencils are not rendered)"
+        )
     embedded, pixels = picture
     if pixels is None:
         jpeg = decode_jpeg(embedded, max_pixels=max_pixels)
@@ -102,7 +105,9 @@ def _opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
         try:
             document = pypdfium2.PdfDocument(data)
         except pypdfium2.PdfiumError as error:
-            raise CorruptImageError(f"the PDF cannot be opened (damaged, or locked by a password): {error}") from error
+            if error.err_code == pdfium.FPDF_ERR_PASSWORD:
+                raise UnsupportedImageError("a PDF that is locked by a password") from error
+            raise CorruptImageError(f"the PDF cannot be opened: {error}") from error
         try:
             yield document
         finally:
@@ -120,10 +125,19 @@ def _largest_picture(document: pypdfium2.PdfDocument, number: int, max_pixels: i
         raise CorruptImageError(f"page {number + 1} of the PDF cannot be opened: {error}") from error
     try:
         images = page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=_MAX_FORM_DEPTH)
-        largest = max(images, key=lambda image: math.prod(image.get_px_size()), default=None)
-        return None if largest is None else _read_picture(largest, max_pixels)
+        for image in sorted(images, key=lambda image: -math.prod(image.get_px_size())):
+            picture = _read_picture(image, max_pixels)
+            if not _is_decoration(picture):
+                return picture
+        return None
     finally:
         page.close()
+
+
+def _is_decoration(picture: _Picture) -> bool:
+    """Whether a bitmap is of one value throughout, as stencils of one pixel and drop shadows are."""
+    _, pixels = picture
+    return pixels is not None and bool((pixels == pixels[:1, :1]).all())
 
 
 def _read_picture(image: pypdfium2.PdfImage, max_pixels: int) -> _Picture:
@@ -142,10 +156,24 @@ def _read_picture(image: pypdfium2.PdfImage, max_pixels: int) -> _Picture:
         )
     stream = bytes(image.get_data(decode_simple=False))
     there = _inflated_bytes(stream, max_bytes) if filters else len(stream)
-    needed = (width * image.get_metadata().bits_per_pixel + 7) // 8 * height
+    needed = _stored_bytes(image.get_metadata(), width, height, there)
     if there < needed:
         raise CorruptImageError(f"truncated: the PDF's picture needs {needed:,} bytes, there are {there:,}")
     return b"", _bitmap_pixels(image.get_bitmap(render=False), width, height)
+
+
+def _stored_bytes(described: pdfium.FPDF_IMAGEOBJ_METADATA, width: int, height: int, there: int) -> int:
+    """Bytes that a picture's stream must have, of which ``there`` are there.
+
+    PDFium says 8 bits for every picture with a palette, also where 1, 2 or 4 are stored: then the stream tells which,
+    by having as many bytes as these need and at most a row more.
+    """
+    if described.colorspace == pdfium.FPDF_COLORSPACE_INDEXED:
+        for bits in (1, 2, 4):
+            row = (width * bits + 7) // 8
+            if row * height <= there <= row * (height + 1):
+                return row * height
+    return int((width * described.bits_per_pixel + 7) // 8 * height)
 
 
 def _inflated_bytes(stream: bytes, max_bytes: int) -> int:

@@ -1,20 +1,23 @@
-"""PNG, BMP and GIF through Pillow, with the checks that Pillow leaves out."""
+"""PNG and GIF through Pillow, with the checks that Pillow leaves out."""
 
 import io
 import struct
 import zlib
-from typing import Any
+from collections.abc import Iterator, Sequence, Set
+from typing import Any, Final
 
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
-from PIL import BmpImagePlugin, GifImagePlugin, Image, ImageFile, PngImagePlugin
+from PIL import GifImagePlugin, Image, ImageFile, PngImagePlugin
 
 from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.imaging.formats.limits import check_size
+from pipeline.imaging.formats.orientation import exif_orientation, upright
 from pipeline.imaging.formats.palette import apply_palette
-from pipeline.imaging.formats.tiff_layout import is_all_zero
 from pipeline.records import DecodedImage
+
+_PNG_PIXEL_CHUNKS: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 
 # Pillow's classes are opened directly: Image.open applies a limit of its own, process-wide and not ours.
 
@@ -22,7 +25,8 @@ from pipeline.records import DecodedImage
 def decode_png(data: bytes, *, max_pixels: int) -> DecodedImage:
     """Decode a PNG file to gray, gray with alpha, RGB or RGBA of bool, uint8 or uint16.
 
-    A transparent colour of a gray or RGB picture is ignored; a palette with transparency becomes RGBA.
+    A transparent colour of a gray or RGB picture is ignored; a palette with transparency becomes RGBA. The orientation
+    that EXIF states is applied.
 
     Raises
     ------
@@ -35,17 +39,27 @@ def decode_png(data: bytes, *, max_pixels: int) -> DecodedImage:
     if channels is None or bits not in (1, 2, 4, 8, 16):
         raise CorruptImageError(f"the PNG states {bits} bits of colour type {colour}, which do not exist")
     check_size(width, height, max_pixels=max_pixels, bytes_per_pixel=channels * (2 if bits == 16 else 1))
-    _check_png_chunks(data)
+    chunks = list(_png_chunks(data))
+    plain = _of_chunks(data, chunks, _PNG_PIXEL_CHUNKS | ({b"tRNS"} if colour == 3 else set()))
     if bits == 16 and colour != 0:
         # Pillow reduces colours of 16 bits to 8 without a word.
-        pixels: NDArray[Any] = imagecodecs.png_decode(data)
+        pixels: NDArray[Any] = imagecodecs.png_decode(plain)
     else:
-        pixels = _pillow_pixels(PngImagePlugin.PngImageFile(io.BytesIO(data)))
-    return DecodedImage(pixels=pixels, format="png", bit_depth=bits)
+        pixels = pillow_pixels(PngImagePlugin.PngImageFile(io.BytesIO(plain)))
+    exif = _of_chunks(data, chunks, {b"eXIf"})[16:]
+    return DecodedImage(pixels=upright(pixels, exif_orientation(exif)), format="png", bit_depth=bits)
 
 
-def _check_png_chunks(data: bytes) -> None:
-    """Verify every chunk's checksum (Pillow skips those of the pixels) and that the end is there."""
+def _of_chunks(data: bytes, chunks: Sequence[tuple[int, int]], kept: Set[bytes]) -> bytes:
+    """A PNG of some chunks: decoders end at texts, profiles and animations that they dislike."""
+    return b"".join((data[:8], *(data[start:end] for start, end in chunks if data[start + 4 : start + 8] in kept)))
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[int, int]]:
+    """First byte, and the one after the last, of each chunk.
+
+    Every checksum is verified (Pillow skips those of the pixels), and that the end is there.
+    """
     position = 8
     while position + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, position)
@@ -55,48 +69,11 @@ def _check_png_chunks(data: bytes) -> None:
         (expected,) = struct.unpack_from(">I", data, end - 4)
         if zlib.crc32(memoryview(data)[position + 4 : end - 4]) != expected:
             raise CorruptImageError(f"the PNG's chunk at byte {position:,} does not match its checksum")
+        yield position, end
         if data[position + 4 : position + 8] == b"IEND":
             return
         position = end
     raise CorruptImageError(f"truncated: the PNG ends at byte {len(data):,} without its end chunk")
-
-
-def decode_bmp(data: bytes, *, max_pixels: int) -> DecodedImage:
-    """Decode a BMP file to gray or RGB(A) of uint8, or bool.
-
-    Raises
-    ------
-    CorruptImageError, ImageTooLargeError
-    """
-    width, height, bits, compression = _bmp_header(data)
-    check_size(width, height, max_pixels=max_pixels, bytes_per_pixel=4)
-    _check_bmp_data(data, width, height, bits, compression)
-    pixels = _pillow_pixels(BmpImagePlugin.BmpImageFile(io.BytesIO(data)))
-    return DecodedImage(pixels=pixels, format="bmp", bit_depth=bits if bits <= 8 else 8)
-
-
-def _bmp_header(data: bytes) -> tuple[int, int, int, int]:
-    """Width, height, bits a pixel, and compression."""
-    if len(data) < 26 or (data[14] != 12 and len(data) < 54):
-        raise CorruptImageError(f"truncated: a BMP of {len(data)} bytes")
-    if data[14] == 12:
-        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
-        return width, height, bits, 0
-    width, height, _, bits, compression = struct.unpack_from("<iiHHI", data, 18)
-    return width, abs(height), bits, compression  # a negative height stands for rows from the top
-
-
-def _check_bmp_data(data: bytes, width: int, height: int, bits: int, compression: int) -> None:
-    (start,) = struct.unpack_from("<I", data, 10)
-    if compression in (1, 2):
-        return  # run lengths: the decoder notices missing ones
-    needed = (width * bits + 31) // 32 * 4 * height
-    if start + needed > len(data):
-        raise CorruptImageError(
-            f"truncated: the BMP's pixels should end at byte {start + needed:,} but the file has {len(data):,}"
-        )
-    if is_all_zero(data, start, needed):
-        raise CorruptImageError("no content: all pixels are zero")
 
 
 def decode_gif(data: bytes, *, max_pixels: int) -> DecodedImage:
@@ -114,11 +91,11 @@ def decode_gif(data: bytes, *, max_pixels: int) -> DecodedImage:
         raise CorruptImageError(f"truncated: the GIF ends at byte {len(data):,} without its end mark")
     image = GifImagePlugin.GifImageFile(io.BytesIO(data))
     check_size(*image.size, max_pixels=max_pixels, bytes_per_pixel=3)
-    pixels = _pillow_pixels(image)
+    pixels = pillow_pixels(image)
     return DecodedImage(pixels=pixels, format="gif", bit_depth=8, pages=image.n_frames)
 
 
-def _pillow_pixels(image: ImageFile.ImageFile) -> NDArray[Any]:
+def pillow_pixels(image: ImageFile.ImageFile) -> NDArray[Any]:
     """Pixels of an opened Pillow picture, with its palette resolved."""
     image.load()
     if image.mode == "P":

@@ -2,8 +2,10 @@
 
 import io
 import logging
+import zlib
 from typing import Any, Final
 
+import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.imaging.formats.jpeg import check_supported, decode_strictly, read_header
 from pipeline.imaging.formats.limits import check_size
+from pipeline.imaging.formats.orientation import TAG, UPRIGHT, upright
 from pipeline.imaging.formats.palette import apply_palette
 from pipeline.imaging.formats.tiff_directory import TiffPage, read_directories
 from pipeline.imaging.formats.tiff_layout import (
@@ -44,6 +47,7 @@ _REFUSED_PHOTOMETRICS: Final = {
     4: "transparency mask", 8: "CIE L*a*b*", 9: "ICC L*a*b*", 10: "ITU L*a*b*", 32803: "raw camera colours (CFA)",
     32844: "SGI LogL", 32845: "SGI LogLuv", 34892: "linear raw camera colours",
 }  # fmt: skip
+_SPARE_BYTES: Final = 1 << 20  # of a strip that inflates to more than it should
 _REDUCED: Final = 1  # of the tag NewSubfileType
 _PREMULTIPLIED_ALPHA, _ALPHA = 1, 2
 
@@ -58,7 +62,7 @@ def decode_tiff(data: bytes, *, max_pixels: int) -> DecodedImage:
     "White is zero" is inverted, planes become channels, palettes are resolved by
     `pipeline.imaging.formats.palette.apply_palette`, cyan, magenta, yellow and black become red, green and blue without
     a colour profile, samples that are neither colour nor alpha are dropped, and so is premultiplied alpha (which
-    composes on black). Gray of 2 and 4 bits is spread over 0..255. The Orientation tag is not applied.
+    composes on black). Gray of 2 and 4 bits is spread over 0..255. The Orientation tag is applied.
 
     Raises
     ------
@@ -79,7 +83,7 @@ def decode_tiff(data: bytes, *, max_pixels: int) -> DecodedImage:
     vendor = vendor_metadata(tags, width=width)
     samples = _decode_samples(layout, data, page, index)
     return DecodedImage(
-        pixels=_as_meant(samples, layout, page, from_microscope=bool(tags)),
+        pixels=upright(_as_meant(samples, layout, page, from_microscope=bool(tags)), page.integer(TAG, UPRIGHT)),
         format="tiff",
         bit_depth=layout.bits,
         pages=len(pages),
@@ -159,7 +163,10 @@ def _plain_samples(layout: TiffLayout, data: bytes, byte_order: str) -> NDArray[
 def _tifffile_samples(layout: TiffLayout, data: bytes, index: int) -> NDArray[Any]:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[index]
-        pixels = np.asarray(page.asarray(maxworkers=1))
+        try:
+            pixels = np.asarray(page.asarray(maxworkers=1))
+        except imagecodecs.DeflateError:
+            pixels = _deflated_strips(page, layout, data)
     planes = (layout.samples, layout.height, layout.width)
     if layout.planar and pixels.shape == planes:
         pixels = np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
@@ -167,6 +174,33 @@ def _tifffile_samples(layout: TiffLayout, data: bytes, index: int) -> NDArray[An
     if pixels.shape != expected:
         raise CorruptImageError(f"the TIFF decodes to an array of shape {pixels.shape}, expected {expected}")
     return pixels.astype(np.bool_) if layout.bits == 1 else _records_dtype(pixels)
+
+
+def _deflated_strips(page: Any, layout: TiffLayout, data: bytes) -> NDArray[Any]:
+    """Strips that inflate to more rows than they should have, as some writers leave a whole last one: cut off.
+
+    Raises
+    ------
+    CorruptImageError
+        A strip is damaged or too short.
+    """
+    if layout.tile is not None or layout.planar:
+        raise CorruptImageError("the TIFF's Deflate data are damaged")
+    strips = []
+    for segment in range(layout.n_segments):
+        start, needed = int(layout.offsets[segment]), layout.strip_rows(segment) * layout.row_bytes
+        inflate = zlib.decompressobj()
+        try:
+            whole = inflate.decompress(
+                data[start : start + int(layout.byte_counts[segment])], 2 * needed + _SPARE_BYTES
+            )
+        except zlib.error as error:
+            raise CorruptImageError(f"the TIFF's strip {segment} is damaged: {error}") from error
+        if not inflate.eof or len(whole) < needed:
+            raise CorruptImageError(f"the TIFF's strip {segment} has {len(whole):,} bytes where {needed:,} are needed")
+        strips.append(page.decode(zlib.compress(whole[:needed], 1), segment)[0])
+    pixels = np.concatenate(strips, axis=1)
+    return pixels.reshape(layout.height, layout.width, layout.samples).squeeze(2 if layout.samples == 1 else ())
 
 
 def _records_dtype(pixels: NDArray[Any]) -> NDArray[Any]:

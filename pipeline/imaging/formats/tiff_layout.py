@@ -103,7 +103,7 @@ def read_layout(page: TiffPage) -> TiffLayout:
         samples=page.integer(277, 1),
         bits=_same_for_all(bits, 258, 1),
         sample_format=_same_for_all(page.integers(339), 339, 1),
-        photometric=page.integer(262, 1),
+        photometric=page.integer(262, _usual_photometric(page)),
         compression=page.integer(259, NO_COMPRESSION),
         predictor=page.integer(317, 1),
         fill_order=page.integer(266, 1),
@@ -111,11 +111,17 @@ def read_layout(page: TiffPage) -> TiffLayout:
         extra_samples=_tuple(page.integers(338)),
         rows_per_strip=max(1, min(page.integer(278, height), height)),
         tile=tile,
-        offsets=_required(page, 324 if tiled else 273),
+        offsets=_required(page, 324 if tiled and 324 in page.tags else 273),
         byte_counts=np.zeros(0, dtype=np.int64),
     )
     _check_plausible(layout)
-    return _with_byte_counts(layout, page.integers(325 if tiled else 279))
+    return _with_byte_counts(layout, page.integers(325 if tiled and 325 in page.tags else 279))
+
+
+def _usual_photometric(page: TiffPage) -> int:
+    """What a page means that does not say it: RGB (2) if it has three colours, else gray with black as zero (1)."""
+    colours = page.integer(277, 1) - len(_tuple(page.integers(338)))
+    return 2 if colours == 3 else 1
 
 
 def _same_for_all(values: NDArray[np.int64] | None, number: int, default: int) -> int:

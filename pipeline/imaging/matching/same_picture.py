@@ -7,17 +7,20 @@ such rounding, as an empty frame has not, the bound says nothing; then only the 
 pixels again gives the other file's bytes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.imaging.formats.jpeg import jpeg_orientation
+from pipeline.imaging.formats.orientation import UPRIGHT, as_stored
 from pipeline.imaging.matching.reencoding import is_jpeg, is_reencoding, luma_steps
+from pipeline.kernels.signatures.unlike_copies import is_thumbnail_shape
 
 Relation = Literal["same_picture", "near", "thumbnail", "crop", "other_bar", ""]
-Evidence = Literal["re_encoded", "quantisation", "levels", "resampled", ""]
+Evidence = Literal["re_encoded", "quantisation", "levels", "gray_scale", "resampled", ""]
 
 # A near copy differs by so little that no eye and no network sees it: in few pixels, or with its fine detail in common.
 _NEAR_LEVELS = 2
@@ -37,18 +40,28 @@ _MOST_CUT_OFF = 0.35
 # Two data bars differ in the lowest part only.
 _OTHER_BAR_BELOW = 0.75
 
-_MOST_THUMBNAIL_SCALE = 0.75
-_ASPECT_TOLERANCE = 0.01
+_FITTED_EVERY = 7  # prime, so that no column is left out
 _THUMBNAIL_CORRELATION = 0.99
 _THUMBNAIL_MEAN_LEVELS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One side of a comparison: the bytes of the file, and its canonical gray, uint8 [height, width]."""
+    """One side of a comparison.
+
+    Attributes
+    ----------
+    data : bytes
+        Of the file.
+    gray : ndarray of uint8, [height, width]
+        Canonical.
+    deep : bool
+        Whether the file has more than 8 bits, so that another program's 8 bits of it are other ones.
+    """
 
     data: bytes
     gray: NDArray[np.uint8]
+    deep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +71,10 @@ class Comparison:
     Attributes
     ----------
     relation : {"same_picture", "near", "thumbnail", "crop", "other_bar", ""}
-    evidence : {"re_encoded", "quantisation", "levels", "resampled", ""}
+    evidence : {"re_encoded", "quantisation", "levels", "gray_scale", "resampled", ""}
         What it rests on: one file's pixels encoded again are the other's bytes; the difference is within what the
-        JPEGs' quantisation explains; it is at most 2 gray levels; it is that of a resampling filter.
+        JPEGs' quantisation explains; it is at most 2 gray levels; it is so after a linear change of the gray scale, of
+        a file of more than 8 bits; it is that of a resampling filter.
     differing_pixels : int
         Pixels that differ at all, in the part and at the size that both have.
     max_difference : int
@@ -95,8 +109,7 @@ def compare_pictures(first: Copy, second: Copy) -> Comparison:
         top = _upper(large, low)
         evidence = _one_picture(top, small)
         return _measured("crop" if evidence else "", evidence, top.gray, small.gray)
-    scale = narrow / wide
-    if scale <= _MOST_THUMBNAIL_SCALE and abs(low / high - scale) <= _ASPECT_TOLERANCE * scale:
+    if bool(is_thumbnail_shape(np.array([[high, wide]]), np.array([[low, narrow]]))[0]):
         shrunk = np.asarray(cv2.resize(large.gray, (narrow, low), interpolation=cv2.INTER_AREA), dtype=np.uint8)
         # The shrunk pixels are nobody's file: of a flat picture only the small JPEG's own loss can explain the rest.
         evidence = "resampled" if _looks_the_same(shrunk, small.gray) else _one_picture(Copy(b"", shrunk), small)
@@ -115,17 +128,49 @@ def _same_size(a: Copy, b: Copy) -> Comparison:
 
 
 def _upper(copy: Copy, rows: int) -> Copy:
-    return Copy(copy.data, np.ascontiguousarray(copy.gray[:rows]))
+    return replace(copy, gray=np.ascontiguousarray(copy.gray[:rows]))
 
 
 def _one_picture(a: Copy, b: Copy) -> Evidence:
-    """What shows that two pictures of one shape are one."""
+    """What shows that two pictures of one shape are one; a JPEG's losses are those of its stored pixels."""
+    for orientation in (jpeg_orientation(copy.data) for copy in (a, b) if is_jpeg(copy.data)):
+        if orientation != UPRIGHT:
+            a, b = (replace(copy, gray=as_stored(copy.gray, orientation)) for copy in (a, b))
+            break
     for source, encoded in ((a, b), (b, a)):
         if not is_jpeg(source.data) and _has_detail(encoded.gray) and is_reencoding(source.gray, encoded.data):
             return "re_encoded"
     if _jpeg_explains(a, b):
         return "quantisation"
-    return "levels" if _is_near(a.gray, b.gray) else ""
+    if _is_near(a.gray, b.gray):
+        return "levels"
+    return "gray_scale" if (a.deep or b.deep) and _is_near_in_other_grays(a, b) else ""
+
+
+def _is_near_in_other_grays(a: Copy, b: Copy) -> bool:
+    """Whether one picture is the other after a linear change of its grays, within what JPEGs among them explain."""
+    wide, narrow = sorted((a, b), key=lambda copy: -float(copy.gray.std()))
+    mapped = _mapped_to(wide.gray, narrow.gray)
+    if mapped is None:
+        return False
+    changed = Copy(b"", mapped)
+    return _is_near(mapped, narrow.gray) or _jpeg_explains(changed, narrow)
+
+
+def _mapped_to(wide: NDArray[np.uint8], narrow: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """``wide`` with gain and offset that bring it nearest to ``narrow``; None if there is no such change.
+
+    Black and white pixels are left out: there a program may have clipped.
+    """
+    x, y = wide.ravel()[::_FITTED_EVERY], narrow.ravel()[::_FITTED_EVERY]
+    inside = (x > 0) & (x < 255) & (y > 0) & (y < 255)
+    if np.count_nonzero(inside) < 2 or np.ptp(x[inside]) == 0:
+        return None
+    gain, offset = np.polyfit(x[inside].astype(np.float64), y[inside].astype(np.float64), 1)
+    if gain <= 0:
+        return None
+    levels: NDArray[np.uint8] = np.clip(np.rint(gain * np.arange(256) + offset), 0, 255).astype(np.uint8)
+    return np.asarray(levels[wide])
 
 
 def _has_detail(gray: NDArray[np.uint8]) -> bool:
@@ -205,8 +250,12 @@ def _cosine_basis() -> NDArray[np.float32]:
 
 
 def _looks_the_same(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
-    """Whether two small pictures agree up to a resampling filter and a JPEG's losses."""
-    x, y = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
+    """Whether two small pictures agree up to a resampling filter and a JPEG's losses.
+
+    They are compared at half their size: filters differ in the finest detail, which is gone there.
+    """
+    half = (max(1, a.shape[1] // 2), max(1, a.shape[0] // 2))
+    x, y = (np.asarray(cv2.resize(gray, half, interpolation=cv2.INTER_AREA), np.float64).ravel() for gray in (a, b))
     if float(np.abs(x - y).mean()) > _THUMBNAIL_MEAN_LEVELS or x.std() == 0 or y.std() == 0:
         return False
     return float(np.corrcoef(x, y)[0, 1]) >= _THUMBNAIL_CORRELATION

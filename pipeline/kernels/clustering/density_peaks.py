@@ -217,6 +217,12 @@ def cut_at_peaks(graph: DecisionGraph, n_clusters: int) -> tuple[NDArray[np.int3
     return label_by_centers(graph, centers), centers
 
 
+def prominences(density: NDArray[np.float64], delta: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much each point is a centre: ``gamma = (density - min(density)) * delta``, float64 [N]."""
+    gamma: NDArray[np.float64] = (density - density.min()) * delta
+    return gamma
+
+
 def rank_peaks(graph: DecisionGraph) -> NDArray[np.int64]:
     """Order all points by how prominent they are as centres, the most prominent first: int64 [N].
 
@@ -224,7 +230,7 @@ def rank_peaks(graph: DecisionGraph) -> NDArray[np.int64]:
     varies as the ``dimension``-th power of a distance and would leave ``delta`` without a say. Equal gammas go by the
     larger delta, then the lower index. The densest point has the largest of both factors and is always the first.
     """
-    gamma = (graph.density - graph.density.min()) * graph.delta
+    gamma = prominences(graph.density, graph.delta)
     # The root leads its ties as well: without it, its own label would come from nowhere.
     root = graph.nearest_denser < 0
     return np.lexsort((np.arange(len(gamma)), -graph.delta, -gamma, ~root)).astype(np.int64)

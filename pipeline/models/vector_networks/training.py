@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
 from pipeline.models.adam import Adam
+from pipeline.models.course import Course
 from pipeline.models.encoders import encode_in_fixed_batches
 from pipeline.models.rmsprop import RMSprop
 from pipeline.models.runtime import deterministic, seeded
@@ -17,8 +18,7 @@ from pipeline.models.training import (
     OnEpoch,
     Rules,
     TrainedNetwork,
-    order_by_id,
-    split_rows,
+    arrange,
     state_to_bytes,
     train_epochs,
 )
@@ -37,6 +37,7 @@ def train_vector_network(
     seed: int,
     on_epoch: OnEpoch | None = None,
     device: str = "cpu",
+    course: Course | None = None,
 ) -> TrainedNetwork:
     """Train a network of the registry.
 
@@ -51,6 +52,8 @@ def train_vector_network(
     on_epoch : callable, optional
         Called after each epoch with its `EpochLoss`.
     device : str
+    course : Course, optional
+        Where an earlier part of the training was, and when to break off.
 
     Returns
     -------
@@ -63,15 +66,21 @@ def train_vector_network(
         If there are no rows, a value is not finite, or training diverges.
     UsageError
         If shapes or types are wrong or ids repeat.
+    TrainingPausedError
+        The course says that it is over for now.
     """
     check_vectors(vectors)
-    order = order_by_id(ids, len(vectors))
-    rows, split = vectors[order], split_rows(ids[order], settings.test_fraction)
+    order, split = arrange(ids, len(vectors), settings.test_fraction)
+    rows = vectors[order]
+    course = Course() if course is None else course
     with deterministic():
         with seeded(seed):
             module = build_network(vectors.shape[1], settings)
         module.scale_like(rows[split.train])
         module.to(device)
+        optimiser = _OPTIMISERS[settings.optimiser](module.parameters(), learning_rate=settings.learning_rate)
+        course.begin(module)
+        course.register("train", optimiser)
 
         def loss(batch: NDArray[np.int64], epoch: int | None) -> torch.Tensor:
             values = torch.from_numpy(rows[batch]).to(device)
@@ -91,7 +100,8 @@ def train_vector_network(
             rows_per_epoch=None,
             on_epoch=on_epoch,
             rules=Rules(min_steps=settings.min_steps, patience=settings.patience, plateau=settings.plateau),
-            optimiser=_OPTIMISERS[settings.optimiser](module.parameters(), learning_rate=settings.learning_rate),
+            optimiser=optimiser,
+            course=course,
         )
         return TrainedNetwork(state_to_bytes(module), settings, seed, tuple(history))
 

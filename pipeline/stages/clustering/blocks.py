@@ -16,6 +16,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.clustering_methods.base import Blocks, MapTasks, MethodSettings
+from pipeline.clustering_methods.points import counts_that_exist
 from pipeline.config import Recipe
 from pipeline.runtime.plan import Block, Job, Worker
 from pipeline.stages.vectors.sets import VectorSet, find_vectors
@@ -32,12 +33,17 @@ class StoredRows:
 
     def __call__(self, start: int, stop: int) -> NDArray[np.float32]:
         """Rows ``start`` to ``stop`` (exclusive) of the n, float32 [stop - start, D]."""
+        return self.pick(np.arange(start, stop))
+
+    def pick(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The vectors at some ascending positions among the n, float32 [len(positions), D]."""
         vectors, root = _source.get()
-        return vectors.read_some(root, np.arange(start, stop))
+        return vectors.read_some(root, positions)
 
 
 @contextmanager
-def _reading(vectors: VectorSet, root: zarr.Group) -> Iterator[None]:
+def reading(vectors: VectorSet, root: zarr.Group) -> Iterator[None]:
+    """`StoredRows` are those of this set of vectors, in this process and for as long."""
     token = _source.set((vectors, root))
     try:
         yield
@@ -55,7 +61,7 @@ def _reader(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
 
     def worker(root: zarr.Group, task: Block) -> Any:
         function, argument = task.data
-        with _reading(vectors, root):
+        with reading(vectors, root):
             return function(argument)
 
     return worker
@@ -64,13 +70,12 @@ def _reader(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
 @contextmanager
 def blocks_of(vectors: VectorSet, root: zarr.Group, map_tasks: MapTasks) -> Iterator[Blocks]:
     """The set of vectors as a method that works on blocks is given it, while the driver works on it."""
-    with _reading(vectors, root):
+    with reading(vectors, root):
         yield Blocks(StoredRows(), len(vectors.rows), BLOCK_ROWS, map_tasks)
 
 
-def counts_that_exist(blocks: Blocks, counts: Sequence[int]) -> list[int]:
+def counts_to_find(blocks: Blocks, counts: Sequence[int]) -> list[int]:
     """Numbers of clusters, none larger than the number of distinct rows; of a large set that is not counted."""
     if blocks.n_rows > BLOCK_ROWS:
         return [k for k in counts if k <= blocks.n_rows]
-    distinct = len(np.unique(blocks.read(0, blocks.n_rows), axis=0))
-    return sorted({min(k, distinct) for k in counts})
+    return counts_that_exist(blocks.read(0, blocks.n_rows), counts)

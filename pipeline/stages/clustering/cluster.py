@@ -10,6 +10,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.clustering_methods.base import Clusterings, MethodSettings, Neighbours, Points
+from pipeline.clustering_methods.points import fit_points, make_points
 from pipeline.clustering_methods.registry import method_of
 from pipeline.config import Recipe
 from pipeline.errors import SemcorpusError, UsageError
@@ -17,7 +18,7 @@ from pipeline.index.tables import write_table
 from pipeline.kernels.arrays import InvalidDataError
 from pipeline.runtime.keys import random_seed
 from pipeline.runtime.plan import Block, Context, Job, MapTasks, Plan, Stage, Worker
-from pipeline.stages.clustering.blocks import blocks_of, counts_that_exist, job_of
+from pipeline.stages.clustering.blocks import blocks_of, counts_to_find, job_of
 from pipeline.stages.clustering.stored import LEFT_OUT, REFUSED, cluster_key, group_of, is_current, refusals
 from pipeline.stages.neighbours.tables import is_complete, read_neighbours
 from pipeline.stages.vectors.sets import VectorSet, find_vectors, vector_sets
@@ -108,7 +109,7 @@ def _drive(recipe: Recipe, name: str, settings: MethodSettings, root: zarr.Group
     assert entry.fit_blocks is not None
     try:
         with blocks_of(vectors, root, map_tasks) as blocks:
-            ks = counts_that_exist(blocks, settings.counts(recipe.cluster.k))
+            ks = counts_to_find(blocks, settings.counts(recipe.cluster.k))
             found = entry.fit_blocks(blocks, settings, ks, random_seed(recipe.cluster.seed, NAME, name, 0))
     except (UsageError, InvalidDataError) as error:
         return _clustered(recipe, vectors, settings, error)
@@ -132,9 +133,7 @@ def _clusterer(recipe: Recipe, _: zarr.Group) -> Worker:
         settings, vectors = by_label[label], find_vectors(root, recipe, name)
         counts = settings.counts(recipe.cluster.k)
         try:
-            points = _points(root, recipe, vectors, settings)
-            distinct = len(np.unique(points.vectors, axis=0)) if counts else 0
-            found = method_of(settings).fit(points, settings, sorted({min(k, distinct) for k in counts}))
+            found = fit_points(_points(root, recipe, vectors, settings), settings, counts)
         except SemcorpusError as error:
             return _clustered(recipe, vectors, settings, error)
         return _clustered(recipe, vectors, settings, found)
@@ -162,18 +161,9 @@ def _clustered(
 
 def _points(root: zarr.Group, recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> Points:
     """The vectors with their neighbours; of transformed vectors these are found here, exactly."""
-    values, neighbours = vectors.read(root), None
-    if settings.transform:
-        from pipeline.kernels.transforms import parse_transform, transformed
-
-        values = transformed(values, [parse_transform(text) for text in settings.transform])
-    if settings.neighbours_needed and settings.transform:
-        from pipeline.kernels.neighbours import nearest_neighbours
-
-        neighbours = Neighbours(*nearest_neighbours(values, min(settings.neighbours_needed, len(values) - 1)))
-    elif settings.neighbours_needed:
-        neighbours = _neighbours(root, recipe, vectors)
-    return Points(values, neighbours, lambda k: random_seed(recipe.cluster.seed, NAME, vectors.name, k))
+    neighbours = _neighbours(root, recipe, vectors) if settings.table_neighbours else None
+    seed = partial(random_seed, recipe.cluster.seed, NAME, vectors.name)
+    return make_points(vectors.read(root), settings, seed, neighbours)
 
 
 def _neighbours(root: zarr.Group, recipe: Recipe, vectors: VectorSet) -> Neighbours:

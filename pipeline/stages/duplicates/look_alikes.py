@@ -21,6 +21,7 @@ from pipeline.imaging.matching.fingerprint import fingerprints
 from pipeline.imaging.matching.same_picture import Comparison, Copy, compare_pictures
 from pipeline.index.tables import read_table, write_table
 from pipeline.kernels.signatures.candidate_pairs import near_signature_pairs, shared_value_pairs
+from pipeline.kernels.signatures.unlike_copies import other_gray_pairs, thumbnail_pairs
 from pipeline.runtime.keys import VERSIONS
 from pipeline.runtime.plan import Block, Context, Job, Plan, Worker
 from pipeline.stages.files.contents import Contents
@@ -36,6 +37,7 @@ UNAVAILABLE = "unavailable"
 CROWD = 64
 """An image with so many look-alikes is told from them by its fields; a field that so many share says nothing."""
 
+_GRAY_BITS = 8
 _FIELDS_IN_COMMON = 8  # of 64: 33 pixels that differ leave some 38 as they are
 _PAIRS_PER_TASK = 32
 _IMAGES_PER_TASK = 32
@@ -53,22 +55,24 @@ class Candidates:
 
 
 def find_candidates(
-    root: zarr.Group, signatures: NDArray[np.uint8], rows: NDArray[np.int64], settings: PairSettings, key: int
+    root: zarr.Group, images: dict[str, NDArray[Any]], rows: NDArray[np.int64], settings: PairSettings, key: int
 ) -> Candidates:
     """Pairs of ``rows`` that look alike and were not compared yet, those that could not be read just now left out.
 
     Parameters
     ----------
     root : zarr.Group
-    signatures : ndarray of uint8, [rows, pixels]
+    images : dict of ndarray
+        Columns of all images.
     rows : ndarray of int64
-        Images.
+        Images to look among.
     settings : PairSettings
     key : int
         Of the images as they are now.
     """
     tolerance = settings.signature_tolerance
     new = ~np.isin(rows, _searched(root, tolerance))
+    signatures = images["signature"][rows]
     near = near_signature_pairs(signatures, tolerance=tolerance, crowd=CROWD, new=new)
     known = read_stored(root, FINGERPRINTS)
     hashed = set(known["image"].tolist()) if known else set()
@@ -77,6 +81,12 @@ def find_candidates(
     pairs = {(int(a), int(b)) for a, b in rows[near.pairs].tolist()}
     if known:
         pairs |= _pairs_by_fields(known, set(rows[new].tolist()), set(rows.tolist()))
+    shape = np.stack([images["height_px"][rows], images["width_px"][rows]], axis=1).astype(np.int64)
+    unlike = (
+        thumbnail_pairs(signatures, shape, crowd=CROWD, new=new),
+        other_gray_pairs(signatures, images["bit_depth"][rows] > _GRAY_BITS, crowd=CROWD, new=new),
+    )
+    pairs |= {(int(a), int(b)) for a, b in rows[np.concatenate(unlike)].tolist()}
     done = _pairs(root, COMPARISONS) | unavailable(root, key)
     return Candidates(sorted(pairs - done), crowded)
 
@@ -135,7 +145,7 @@ def _add_unavailable(root: zarr.Group, failed: set[Pair], key: int) -> None:
 def _read(contents: Contents, source: Source) -> Copy | None:
     try:
         data = contents.read(source)
-        return Copy(data, contents.decode(data))
+        return contents.copy(data)
     except ImageError:
         return None  # it has vanished since the walk
 

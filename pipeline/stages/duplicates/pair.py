@@ -42,7 +42,7 @@ def plan(context: Context) -> Plan | None:
     if DUPLICATES in context.root and context.root[DUPLICATES].attrs.get("key") == key:
         return None
     rows = _distinct_rows(images) if settings.same_picture else np.empty(0, np.int64)
-    candidates = find_candidates(context.root, images["signature"][rows], rows, settings, key)
+    candidates = find_candidates(context.root, images, rows, settings, key)
     if candidates.crowded:
         return plan_fingerprints(context, candidates.crowded, key)
     if candidates.pairs:

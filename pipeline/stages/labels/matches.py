@@ -196,7 +196,7 @@ def _comparer(labels: Corpus, contents: Contents, root: zarr.Group) -> Worker:
     def label(path: str, md5: bytes) -> Copy | None:
         try:
             data = labels.read(path, max_bytes=contents.settings.max_bytes)
-            return Copy(data, contents.decode(data)) if bytes_md5(data) == md5 else None
+            return contents.copy(data) if bytes_md5(data) == md5 else None
         except ImageError:
             return None  # it has vanished meanwhile; the next run lists it anew
 
@@ -204,7 +204,7 @@ def _comparer(labels: Corpus, contents: Contents, root: zarr.Group) -> Worker:
     def image(source: Source) -> Copy | None:
         try:
             data = contents.read(source)
-            return Copy(data, contents.decode(data))
+            return contents.copy(data)
         except ImageError:
             return None
 

@@ -14,10 +14,13 @@ from pipeline.config import Recipe
 from pipeline.index.history import Commit
 from pipeline.index.tables import read_table
 from pipeline.runtime.keys import scale_key
+from pipeline.stages.assessment.recommendation import recommendations
 from pipeline.stages.clustering.stored import NO_COUNT, Clustering, StoredClusterings, stored_clusterings
 from pipeline.stages.files.ledger import hex_md5, read_files, read_images
 from pipeline.stages.neighbours.tables import COMPLETE, neighbours_group
+from pipeline.stages.result_keys import stored_keys
 from pipeline.stages.selection import done_rows
+from pipeline.stages.subdivision import groups as category_groups
 
 _SCALE_COLUMNS = (
     "status",
@@ -57,6 +60,9 @@ def report_tables(root: zarr.Group, recipe: Recipe, history: Sequence[Commit]) -
         "preservation": _plain(root, "preservation", _PRESERVATION),
         "autoencoders": _plain(root, "training", _TRAINING),
         **_clusters(root, recipe, md5),
+        "quality": _with_nulls(_plain(root, "quality", _QUALITY), "k", NO_COUNT),
+        "recommended_k": pa.Table.from_pylist(list(recommendations(read_table(root, "quality"))), schema=_RECOMMENDED),
+        **_category_trees(root),
         "agreement": _agreement(root),
         "confusion": _plain(root, "confusion", _CONFUSION),
         "runs": _runs(history),
@@ -158,6 +164,61 @@ _TRAINING = {
     "test_loss": pa.float64(),
     "kept": pa.string(),
 }
+_QUALITY = {
+    "clustering": pa.string(),
+    "vectors": pa.string(),
+    "method": pa.string(),
+    "k": pa.int64(),
+    "n_clusters": pa.int64(),
+    "n_scored": pa.int64(),
+    "silhouette": pa.float64(),
+    "davies_bouldin": pa.float64(),
+    "calinski_harabasz": pa.float64(),
+    "stability": pa.float64(),
+    "decision_gap": pa.float64(),
+}
+_RECOMMENDED = pa.schema(
+    {
+        "vectors": pa.string(),
+        "method": pa.string(),
+        "criterion": pa.string(),
+        "clustering": pa.string(),
+        "k": pa.int64(),
+        "value": pa.float64(),
+        "recommended": pa.bool_(),
+    }
+)
+_CATEGORY_TREE = {
+    "tree": pa.string(),
+    "node": pa.int64(),
+    "parent": pa.int64(),
+    "level": pa.int64(),
+    "category": pa.string(),
+    "n_images": pa.int64(),
+    "n_children": pa.int64(),
+    "silhouette": pa.float64(),
+    "stability": pa.float64(),
+    "label": pa.string(),
+    "n_labelled": pa.int64(),
+    "purity": pa.float64(),
+    "reason": pa.string(),
+}
+_CATEGORY_SCORES = {
+    "tree": pa.string(),
+    "level": pa.int64(),
+    "set": pa.string(),
+    "label_level": pa.int64(),
+    "n_scored": pa.int64(),
+    "n_categories": pa.int64(),
+    "n_labels": pa.int64(),
+    "nmi": pa.float64(),
+    "ami": pa.float64(),
+    "ari": pa.float64(),
+    "homogeneity": pa.float64(),
+    "completeness": pa.float64(),
+    "dendrogram_purity": pa.float64(),
+}
+_CATEGORY_MEMBERS = pa.schema({"tree": pa.string(), "image": pa.int64(), "node": pa.int64()})
 _AGREEMENT = {
     "clustering": pa.string(),
     "vectors": pa.string(),
@@ -191,9 +252,31 @@ def _plain(root: zarr.Group, name: str, columns: dict[str, pa.DataType]) -> pa.T
 
 def _agreement(root: zarr.Group) -> pa.Table:
     """The scores; the k of a method that finds its own number of clusters is null."""
-    table = _plain(root, "agreement", _AGREEMENT)
-    k = table.column("k").to_numpy()
-    return table.set_column(table.schema.get_field_index("k"), "k", pa.array(k, pa.int64(), mask=k == NO_COUNT))
+    return _with_nulls(_plain(root, "agreement", _AGREEMENT), "k", NO_COUNT)
+
+
+def _with_nulls(table: pa.Table, column: str, missing: int) -> pa.Table:
+    """The table with nulls in a column of integers, where one stands for nothing."""
+    values = table.column(column).to_numpy()
+    return table.set_column(
+        table.schema.get_field_index(column), column, pa.array(values, pa.int64(), mask=values == missing)
+    )
+
+
+def _category_trees(root: zarr.Group) -> dict[str, pa.Table]:
+    """The trees of sub-categories: nodes, pictures, scores; pictures in no category have no row."""
+    parts = [_CATEGORY_MEMBERS.empty_table()]
+    for tree in stored_keys(root, category_groups.NODES, category_groups.KEYS):
+        table = read_table(root, category_groups.members_group(tree))
+        inside = table["node"] >= 0
+        images, nodes = table["images"][inside], table["node"][inside]
+        names = pa.array([tree] * len(images), pa.string())
+        parts.append(pa.table({"tree": names, "image": images, "node": nodes}, schema=_CATEGORY_MEMBERS))
+    return {
+        "category_tree": _with_nulls(_plain(root, category_groups.NODES, _CATEGORY_TREE), "parent", -1),
+        "category_members": pa.concat_tables(parts).combine_chunks(),
+        "category_scores": _plain(root, category_groups.SCORES, _CATEGORY_SCORES),
+    }
 
 
 def _neighbours(root: zarr.Group, recipe: Recipe) -> pa.Table:

@@ -1,18 +1,15 @@
 """From stored squares to vectors: the network's views of each picture, put together."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.config import EmbedSettings
 from pipeline.imaging.canonical import shrink
 from pipeline.imaging.views import view_shapes, views_by_shape
 from pipeline.index.rows import row_pieces
-
-if TYPE_CHECKING:
-    from pipeline.models.backbones import BackboneEncoder
+from pipeline.networks.base import PictureEncoder, PictureNetworkSettings
 
 _BLOCK = 64  # pictures whose views are in memory at once
 
@@ -37,20 +34,20 @@ def aspects(root: zarr.Group, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(sizes[:, 0] / np.maximum(1, sizes[:, 1]), np.float64)
 
 
-def vector_width(encoder: "BackboneEncoder", settings: EmbedSettings) -> int:
-    """Length of a picture's vector."""
-    return encoder.dimension * len(view_shapes(1.0, side=encoder.image_size, views=settings.views))
+def view_count(settings: PictureNetworkSettings) -> int:
+    """Views of a picture whose vectors stand side by side."""
+    return len(view_shapes(1.0, side=1, views=settings.seen))
 
 
-def backbone_vectors(
-    encoder: "BackboneEncoder", root: zarr.Group, rows: NDArray[np.int64], settings: EmbedSettings
+def picture_vectors(
+    encoder: PictureEncoder, root: zarr.Group, rows: NDArray[np.int64], settings: PictureNetworkSettings
 ) -> NDArray[np.float32]:
-    """Vectors of some rows, float32 [n, `vector_width`].
+    """Vectors of some rows, float32 [n, views x encoder.dimension].
 
     Memory: the result, a piece of the squares (`row_pieces`), and 64 pictures' views.
     """
     pixels: Any = root["pixels/gray"]
-    vectors = np.empty((len(rows), vector_width(encoder, settings)), np.float32)
+    vectors = np.empty((len(rows), encoder.dimension * view_count(settings)), np.float32)
     shown = aspects(root, rows)
     for where, block in row_pieces(pixels, rows):
         for first in range(0, len(block), _BLOCK):
@@ -62,13 +59,13 @@ def backbone_vectors(
 
 
 def _vectors(
-    encoder: "BackboneEncoder", squares: NDArray[np.uint8], shown: NDArray[np.float64], settings: EmbedSettings
+    encoder: PictureEncoder, squares: NDArray[np.uint8], shown: NDArray[np.float64], settings: PictureNetworkSettings
 ) -> NDArray[np.float32]:
-    found = np.empty((len(squares), vector_width(encoder, settings)), np.float32)
-    for part, members, pictures in views_by_shape(squares, shown, side=encoder.image_size, views=settings.views):
+    found = np.empty((len(squares), encoder.dimension * view_count(settings)), np.float32)
+    for part, members, pictures in views_by_shape(squares, shown, side=encoder.image_size, views=settings.seen):
         columns = slice(part * encoder.dimension, (part + 1) * encoder.dimension)
-        found[members, columns] = transformed(encoder.encode(pictures), settings.transform)
-    return found if settings.transform == "none" else found / np.float32(np.sqrt(found.shape[1] / encoder.dimension))
+        found[members, columns] = transformed(encoder.encode(pictures), settings.applied)
+    return found if settings.applied == "none" else found / np.float32(np.sqrt(found.shape[1] / encoder.dimension))
 
 
 def transformed(features: NDArray[np.float32], transform: str) -> NDArray[np.float32]:

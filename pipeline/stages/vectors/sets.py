@@ -1,25 +1,22 @@
-"""Sets of vectors (embeddings and codes): where they are, which rows are done, and the networks that made them."""
+"""Sets of vectors (embeddings and codes): where they are, which rows are done, and their keys."""
 
-import hashlib
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.config import AutoencodeSettings, EmbedSettings, Recipe
-from pipeline.config.packaged_weights import PACKAGED_WEIGHTS
-from pipeline.errors import WeightsError
+from pipeline.config import Recipe
 from pipeline.index.rows import RowArray, read_rows, require_rows
-from pipeline.index.tables import replace_rows
+from pipeline.networks.base import CodeNetworkSettings, NetworkSettings, PictureNetworkSettings
+from pipeline.networks.registry import network_of
 from pipeline.runtime.keys import content_key, pixels_key, stage_key
-from pipeline.stages.files.ledger import read_images, text_array
+from pipeline.stages.files.ledger import read_images
+from pipeline.stages.labels.sets import label_sets
 from pipeline.stages.selection import done_rows
-
-AUTOENCODER = "autoencoder"
+from pipeline.stages.vectors.selected import selected
+from pipeline.stages.vectors.stored_networks import current_network
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +55,18 @@ class VectorSet:
 
 
 def vector_sets(root: zarr.Group, recipe: Recipe) -> list[VectorSet]:
-    """The recipe's sets of vectors that have any rows done."""
+    """The recipe's sets of vectors that have any rows done, embeddings first."""
     found = []
-    both: tuple[EmbedSettings | AutoencodeSettings, ...] = (*recipe.embed, *recipe.autoencode)
-    for settings in both:
-        group, key = _group_and_key(root, recipe, settings)
-        rows = done_rows(root, group, key) if key is not None else np.empty(0, np.int64)
+    for settings in recipe.networks:
+        group, key = group_of(settings), row_key(root, recipe, settings)
+        rows = wanted_rows(root, recipe, settings, done_rows(root, group, key)) if key is not None else _NO_ROWS
         if key is not None and len(rows):
             content = content_key(read_images(root, "md5")["md5"][rows], np.array([key]))
             found.append(VectorSet(settings.name, group, key, rows, content))
     return found
+
+
+_NO_ROWS = np.empty(0, np.int64)
 
 
 def find_vectors(root: zarr.Group, recipe: Recipe, name: str) -> VectorSet:
@@ -75,152 +74,63 @@ def find_vectors(root: zarr.Group, recipe: Recipe, name: str) -> VectorSet:
     return next(found for found in vector_sets(root, recipe) if found.name == name)
 
 
-def _group_and_key(
-    root: zarr.Group, recipe: Recipe, settings: EmbedSettings | AutoencodeSettings
-) -> tuple[str, int | None]:
-    if isinstance(settings, EmbedSettings):
-        return f"embeddings/{settings.name}", embedding_key(root, recipe, settings)
-    return f"codes/{settings.name}", code_key(root, recipe, settings)
+def group_of(settings: NetworkSettings) -> str:
+    """The group of the vectors that a network makes."""
+    return f"{'embeddings' if isinstance(settings, PictureNetworkSettings) else 'codes'}/{settings.name}"
 
 
-def embedding_key(root: zarr.Group, recipe: Recipe, settings: EmbedSettings) -> int | None:
-    """Key of an embedding's rows; None while its network has still to be trained."""
-    if settings.model == AUTOENCODER:
-        network = current_network(root, settings.name, embedding_fit_key(recipe, settings))
-        if network is None:
-            return None
-        return stage_key("embed", {"model": AUTOENCODER}, pixels_key(recipe), network)
-    chosen = settings.model_dump(include={"model", "seed", "views", "transform", "output"})
-    return stage_key("embed", chosen | {"path": settings.path}, pixels_key(recipe), weights_identity(settings))
+def stage_of(settings: NetworkSettings) -> str:
+    """The stage that a network belongs to."""
+    return "embed" if isinstance(settings, PictureNetworkSettings) else "autoencode"
 
 
-def embedding_fit_key(recipe: Recipe, settings: EmbedSettings) -> int:
-    """Key of the training of an embedding's autoencoder: settings, not the images that happen to be there."""
-    chosen = settings.model_dump(
-        include={"code_size", "input_size", "epochs", "batch_size", "max_training_images", "seed"}
+def source_of(recipe: Recipe, settings: CodeNetworkSettings) -> PictureNetworkSettings:
+    """The embedding that a network codes."""
+    return next(embed for embed in recipe.embed if embed.name == settings.vectors)
+
+
+def wanted_rows(
+    root: zarr.Group, recipe: Recipe, settings: NetworkSettings, rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Those of some rows that a network is to have vectors of; a code, of what its embedding is to have."""
+    found = settings if isinstance(settings, PictureNetworkSettings) else None
+    if found is None and isinstance(settings, CodeNetworkSettings):
+        found = source_of(recipe, settings)
+    return (
+        rows
+        if found is None or found.select.is_all
+        else rows[selected(root, found.select, rows, label_sets(root, recipe))]
     )
-    return stage_key("embed", chosen, pixels_key(recipe))
 
 
-def code_key(root: zarr.Group, recipe: Recipe, settings: AutoencodeSettings) -> int | None:
-    """Key of a code's rows; None while its network has still to be trained."""
-    fit_key = code_fit_key(root, recipe, settings)
-    network = None if fit_key is None else current_network(root, settings.name, fit_key)
-    return None if network is None else stage_key("autoencode", {}, network)
+def row_key(root: zarr.Group, recipe: Recipe, settings: NetworkSettings) -> int | None:
+    """Key of the rows that a network makes; None while it has still to be trained."""
+    entry, upstream = network_of(settings), _upstream(settings, recipe)
+    if entry.train is None:
+        return stage_key(stage_of(settings), settings.row_settings(), *upstream, entry.weights(settings))
+    fit = fit_key(root, recipe, settings)
+    network = None if fit is None else current_network(root, settings.name, fit)
+    return None if network is None else stage_key(stage_of(settings), settings.row_settings(), *upstream, network)
 
 
-def code_fit_key(root: zarr.Group, recipe: Recipe, settings: AutoencodeSettings) -> int | None:
-    """Key of the training of a stacked autoencoder; None while its input has no key."""
-    source = next(embed for embed in recipe.embed if embed.name == settings.vectors)
-    upstream = embedding_key(root, recipe, source)
-    if upstream is None:
-        return None
-    return stage_key("autoencode", settings.model_dump(exclude={"name", "device"}), upstream)
+def _upstream(settings: NetworkSettings, recipe: Recipe) -> tuple[int, ...]:
+    """A trained code's network has the key of its vectors in its own."""
+    return (pixels_key(recipe),) if isinstance(settings, PictureNetworkSettings) else ()
 
 
-def weights_identity(settings: EmbedSettings) -> str:
-    """What a set's weights are: a file, or that of a package, by its MD5; the others by their name."""
-    source = settings.weights_from
-    if source == "package":
-        return PACKAGED_WEIGHTS[settings.model].md5  # the file is held against it when it is loaded
-    if source in ("", "hub", "random"):
-        return source
-    try:
-        with open(os.path.expanduser(source), "rb") as handle:
-            return hashlib.file_digest(handle, "md5").hexdigest()
-    except OSError as error:
-        raise WeightsError(f"The weights {source} cannot be read: {error.strerror}.") from error
+def fit_key(root: zarr.Group, recipe: Recipe, settings: NetworkSettings) -> int | None:
+    """Key of a training: settings, not the rows that happen to be there; None while what it reads has no key."""
+    if isinstance(settings, PictureNetworkSettings):
+        chosen = () if settings.select.is_all else (settings.select.model_dump_json(),)
+        return stage_key("embed", settings.fit_settings(), pixels_key(recipe), *chosen)
+    assert isinstance(settings, CodeNetworkSettings), "there are these two kinds"
+    source = source_of(recipe, settings)
+    upstream = row_key(root, recipe, source)
+    chosen = () if source.select.is_all else (source.select.model_dump_json(),)
+    return None if upstream is None else stage_key("autoencode", settings.fit_settings(), upstream, *chosen)
 
 
 def require_vectors(root: zarr.Group, group: str, dimension: int, rows: int, per_shard: int) -> None:
     """Create or grow ``GROUP/vectors``."""
     spec = RowArray("vectors", "float32", (dimension,), fill_value=float("nan"))
     require_rows(root, group, (spec,), rows, per_shard)
-
-
-def current_network(root: zarr.Group, name: str, fit_key: int) -> str | None:
-    """Fingerprint of the network trained for ``name`` under ``fit_key``, if there is one."""
-    group = root.get(f"networks/{name}")
-    if not isinstance(group, zarr.Group):
-        return None
-    fits: Any = group.attrs.get("fits", {})
-    found = fits.get(str(fit_key))
-    return None if found is None else str(found)
-
-
-def read_network(root: zarr.Group, name: str, fingerprint: str) -> bytes:
-    """The stored network, as `pipeline.models.serialisation` wrote it."""
-    array: Any = root[f"networks/{name}/{fingerprint}"]
-    return bytes(np.asarray(array[:]).tobytes())
-
-
-def store_network(root: zarr.Group, name: str, fit_key: int, data: bytes, fingerprint: str) -> None:
-    """Keep a trained network beside the older ones and make it the current one of its settings."""
-    group = root.require_group(f"networks/{name}")
-    values = np.frombuffer(data, np.uint8)
-    if fingerprint not in group:
-        group.create_array(fingerprint, data=values, chunks=(max(1, len(values)),))
-    fits: Any = group.attrs.get("fits", {})
-    group.attrs["fits"] = {**fits, str(fit_key): fingerprint}
-
-
-class Loss(Protocol):
-    """One epoch of a training."""
-
-    @property
-    def phase(self) -> str: ...
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def train_loss(self) -> float: ...
-    @property
-    def test_loss(self) -> float | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """What was trained on what: the fixed columns of a training's rows in the table ``training``."""
-
-    codes: str
-    vectors: str
-    layers: str
-    tied: bool
-    activation: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """A trained network as a worker returns it: its bytes, their fingerprint, and its loss by epoch.
-
-    ``kept`` is ``network``, or ``pca`` where principal components were better and were taken.
-    """
-
-    data: bytes
-    fingerprint: str
-    history: Sequence[Loss]
-    kept: str = "network"
-
-
-def keep_network(root: zarr.Group, results: Sequence[Fitted], *, training: Training, fit_key: int) -> None:
-    """Store the networks that a training step returned, and their loss curves."""
-    for fitted in results:
-        store_network(root, training.codes, fit_key, fitted.data, fitted.fingerprint)
-        store_training(root, training, fitted.history, fitted.kept)
-
-
-def store_training(root: zarr.Group, training: Training, history: Sequence[Loss], kept: str) -> None:
-    """Keep a training's loss curve in the table ``training``, in place of an older one of that name."""
-    n = len(history)
-    columns: dict[str, NDArray[Any]] = {
-        "codes": text_array([training.codes] * n),
-        "vectors": text_array([training.vectors] * n),
-        "layers": text_array([training.layers] * n),
-        "tied": np.full(n, training.tied),
-        "activation": text_array([training.activation] * n),
-        "phase": text_array([entry.phase for entry in history]),
-        "epoch": np.array([entry.epoch for entry in history], np.int64),
-        "train_loss": np.array([entry.train_loss for entry in history], np.float64),
-        "test_loss": np.array([entry.test_loss for entry in history], np.float64),
-        "kept": text_array([kept] * n),
-    }
-    replace_rows(root, "training", "codes", [training.codes], columns)

@@ -276,7 +276,7 @@ def test_a_deflate_bomb_in_a_strip_is_not_inflated() -> None:
     data = patched(patched(data, 279, len(bomb)), 273, len(data)) + bomb
     tracemalloc.start()
     try:
-        with pytest.raises(CorruptImageError, match="cannot be decoded"):
+        with pytest.raises(CorruptImageError, match="strip 0 has"):
             decode_image(data)
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:

@@ -102,6 +102,36 @@ def test_a_scaled_down_copy_is_a_thumbnail(size: tuple[int, int], filter_: int) 
     assert compare_pictures(_tiff(gray), _jpeg(small, 80)).relation == "thumbnail"
 
 
+@pytest.mark.parametrize("width", [320, 160])
+@pytest.mark.parametrize("filter_", [Image.Resampling.BILINEAR, Image.Resampling.HAMMING, Image.Resampling.LANCZOS])
+def test_a_thumbnail_by_any_filter(width: int, filter_: Image.Resampling) -> None:
+    gray = _specimen(6, noise=12, height=480, width=640)
+    small = np.asarray(Image.fromarray(gray).resize((width, width * 3 // 4), filter_))
+    assert compare_pictures(_tiff(gray), _jpeg(small)).relation == "thumbnail"
+    other = _specimen(7, noise=12, height=480, width=640)
+    assert compare_pictures(_tiff(other), _jpeg(small)).relation == ""
+
+
+@pytest.mark.parametrize(("gain", "quality"), [(0.15, 0), (0.4, 90), (0.9, 0), (0.9, 90)])
+def test_a_deep_picture_and_its_8_bits_are_one(gain: float, quality: int) -> None:
+    """Quality 0 stands for no loss."""
+    first, second = (np.clip(frame, 1, 254).astype(np.uint8) for frame in _two_frames(16.0))
+    deep = Copy(b"II*\0 of 16 bits", first, deep=True)
+    made = [np.asarray(gain * gray + 20, np.uint8) for gray in (first, second)]
+    copy, scan = (_jpeg(gray, quality) if quality else _tiff(gray) for gray in made)
+    found = compare_pictures(deep, copy)
+    assert (found.relation, found.evidence) == ("same_picture", "gray_scale")
+    assert compare_pictures(deep, scan).relation == "", "another scan of the place"
+    assert compare_pictures(_tiff(first), copy).relation == "", "of 8 bits, somebody has changed it"
+    inverted = _tiff(np.asarray(255 - made[0], np.uint8))
+    assert compare_pictures(deep, inverted).relation == ""
+
+
+def test_a_deep_empty_frame_is_no_copy_of_another() -> None:
+    first, second = (np.random.default_rng(seed).normal(128, 20, (300, 400)).astype(np.uint8) for seed in (1, 2))
+    assert compare_pictures(Copy(b"16", first, deep=True), Copy(b"16", second, deep=True)).relation == ""
+
+
 def test_a_thumbnail_of_another_picture_is_none() -> None:
     small = np.asarray(cv2.resize(_specimen(8), (128, 96), interpolation=cv2.INTER_AREA), np.uint8)
     assert compare_pictures(_tiff(_specimen(9)), _jpeg(small)).relation == ""

@@ -52,6 +52,27 @@ def test_a_thumbnail_of_one_of_two_scans_of_a_field_is_of_that_scan(tmp_path: Pa
     assert groups_of(index) == expected
 
 
+def test_deep_files_and_small_thumbnails_meet_their_copies(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    expected = set()
+    for number in range(3):
+        rng = np.random.default_rng(50 + number)
+        relief = cv2.resize(rng.normal(size=(12, 16)).astype(np.float32), (640, 500), interpolation=cv2.INTER_CUBIC)
+        deep = (9000 + 1500 * relief + rng.normal(0, 250, relief.shape)).astype(np.uint16)
+        eight = np.asarray(deep >> 8, np.uint8)
+        small = Image.fromarray(np.asarray(4 * (eight - eight.min()), np.uint8)).resize(
+            (160, 125), Image.Resampling.LANCZOS
+        )
+        for name, pixels in (("deep.tif", deep), ("eight.png", eight), ("small.png", np.asarray(small))):
+            assert cv2.imwrite(str(corpus / f"{number} {name}"), pixels)
+        assert cv2.imwrite(str(corpus / f"{number} large.png"), np.asarray(4 * (eight - eight.min()), np.uint8))
+        expected |= {
+            frozenset((f"{number} deep.tif", f"{number} eight.png", f"{number} large.png", f"{number} small.png")),
+        }
+    assert groups_of(_run(corpus, tmp_path / "index")) == expected
+
+
 @pytest.fixture(scope="module")
 def real_pairs(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Index, set[frozenset[str]]]:
     """The real pictures, and the pairs of them that are known."""

@@ -80,7 +80,7 @@ def test_every_page_is_a_row_and_a_page_that_was_a_file_is_that_file(corpus: Pat
     files = read_files(index.read())
     reason = dict(zip(files["path"].tolist(), files["reason"].tolist(), strict=True))
     assert reason["all.pdf"] == "5 pages, each with a row of its own"
-    assert reason["all.pdf#page=3"] == "the page has no picture (drawings and text are not rendered)"
+    assert reason["all.pdf#page=3"] == "the page has no picture (drawings, text and stencils are not rendered)"
     assert "60000 x 60000" in reason["all.pdf#page=4"]
     root = index.read()
     assert np.all(np.asarray(root["pixels/key"][:])[representatives(root)] != 0)  # type: ignore[index]

@@ -74,9 +74,9 @@ def _store(index: Index, recipe: Recipe, values: NDArray[np.float32], present: N
 
 
 def _key(root: Any, recipe: Recipe) -> int:
-    from pipeline.stages.vectors.sets import embedding_key
+    from pipeline.stages.vectors.sets import row_key
 
-    found = embedding_key(root, recipe, recipe.embed[0])
+    found = row_key(root, recipe, recipe.embed[0])
     assert found is not None
     return found
 

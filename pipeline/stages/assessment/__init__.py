@@ -1,0 +1,1 @@
+"""assess: how good clusterings are where no labels are asked, and which number of clusters they recommend."""

@@ -1,0 +1,1 @@
+"""subdivide: trees of sub-categories within labels or clusters."""

@@ -1,0 +1,103 @@
+"""Networks in the index: the trained ones, trainings that are not finished, and how they learnt."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.index.tables import replace_rows
+from pipeline.networks.base import NetworkSettings, Trained, Unfinished
+from pipeline.stages.files.ledger import text_array
+
+
+def current_network(root: zarr.Group, name: str, fit_key: int) -> str | None:
+    """Fingerprint of the network trained for ``name`` under ``fit_key``, if there is one."""
+    group = root.get(f"networks/{name}")
+    if not isinstance(group, zarr.Group):
+        return None
+    fits: Any = group.attrs.get("fits", {})
+    found = fits.get(str(fit_key))
+    return None if found is None else str(found)
+
+
+def read_network(root: zarr.Group, name: str, fingerprint: str) -> bytes:
+    """The stored network, as `pipeline.models.serialisation` wrote it."""
+    return _read_bytes(root, f"networks/{name}/{fingerprint}")
+
+
+def store_network(root: zarr.Group, name: str, fit_key: int, data: bytes, fingerprint: str) -> None:
+    """Keep a trained network beside the older ones and make it the current one of its settings."""
+    group = root.require_group(f"networks/{name}")
+    if fingerprint not in group:
+        _write_bytes(group, fingerprint, data)
+    fits: Any = group.attrs.get("fits", {})
+    group.attrs["fits"] = {**fits, str(fit_key): fingerprint}
+
+
+def unfinished_training(root: zarr.Group, name: str, fit_key: int) -> str | None:
+    """What is said of the training of ``name`` that was broken off under ``fit_key``; None if there is none."""
+    group = root.get(f"unfinished/{name}")
+    if not isinstance(group, zarr.Group) or group.attrs.get("fit_key") != str(fit_key):
+        return None
+    return str(group.attrs["said"])
+
+
+def read_unfinished(root: zarr.Group, name: str, fit_key: int) -> bytes:
+    """The state of a training that was broken off; empty if there is none."""
+    return _read_bytes(root, f"unfinished/{name}/state") if unfinished_training(root, name, fit_key) else b""
+
+
+def keep_training(
+    root: zarr.Group, results: Sequence[Trained | Unfinished], *, settings: NetworkSettings, source: str, fit_key: int
+) -> None:
+    """Store the network that a training returned with its loss curve, or where the training was broken off."""
+    from pipeline.models.serialisation import fingerprint
+
+    for result in results:
+        if "unfinished" in root and settings.name in root.require_group("unfinished"):
+            del root[f"unfinished/{settings.name}"]
+        if isinstance(result, Unfinished):
+            group = root.require_group(f"unfinished/{settings.name}")
+            group.attrs.update({"fit_key": str(fit_key), "said": training_sentence(settings.name, result)})
+            _write_bytes(group, "state", result.state)
+        else:
+            store_network(root, settings.name, fit_key, result.data, fingerprint(result.data))
+            store_training(root, settings, source, result)
+
+
+def training_sentence(name: str, result: Trained | Unfinished) -> str:
+    """How far a training is, for people."""
+    last = result.history[-1]
+    held_out = "" if last.test_loss is None else f", {last.test_loss:.4g} on held-out rows"
+    return f"{name}: epoch {last.epoch} of the phase {last.phase}, loss {last.train_loss:.4g}{held_out}."
+
+
+def store_training(root: zarr.Group, settings: NetworkSettings, source: str, result: Trained) -> None:
+    """Keep a training's loss curve in the table ``training``, in place of an older one of that name."""
+    history, n = result.history, len(result.history)
+    layers, tied, activation = settings.training
+    columns: dict[str, NDArray[Any]] = {
+        "codes": text_array([settings.name] * n),
+        "vectors": text_array([source] * n),
+        "layers": text_array([layers] * n),
+        "tied": np.full(n, tied),
+        "activation": text_array([activation] * n),
+        "phase": text_array([entry.phase for entry in history]),
+        "epoch": np.array([entry.epoch for entry in history], np.int64),
+        "train_loss": np.array([entry.train_loss for entry in history], np.float64),
+        "test_loss": np.array([entry.test_loss for entry in history], np.float64),
+        "kept": text_array([result.kept] * n),
+    }
+    replace_rows(root, "training", "codes", [settings.name], columns)
+
+
+def _read_bytes(root: zarr.Group, path: str) -> bytes:
+    array: Any = root[path]
+    return bytes(np.asarray(array[:]).tobytes())
+
+
+def _write_bytes(group: zarr.Group, name: str, data: bytes) -> None:
+    values = np.frombuffer(data, np.uint8)
+    group.create_array(name, data=values, chunks=(max(1, len(values)),))

@@ -1,0 +1,213 @@
+"""What all networks have in common in the stages: they are one file and one entry, and trainings can be broken off."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+
+from pipeline.config import Recipe, load_recipe
+from pipeline.corpus.source import Corpus
+from pipeline.engine import EngineChoice
+from pipeline.errors import StoppedError
+from pipeline.index.store import Index, open_index
+from pipeline.index.tables import read_table, write_table
+from pipeline.job import open_runner, run_stages
+from pipeline.networks.selection import Selection
+from pipeline.progress import Listener, Silent
+from pipeline.runtime.stopping import StopRequest
+from pipeline.stages.files.ledger import representatives, text_array
+from pipeline.stages.labels.sets import LabelSet
+from pipeline.stages.vectors import making
+from pipeline.stages.vectors.selected import selected
+from pipeline.stages.vectors.sets import fit_key, vector_sets
+from pipeline.stages.vectors.stored_networks import read_unfinished
+from tests.stored import stored_arrays
+
+STAGES = ("walk", "pair", "scale", "pixels", "embed", "autoencode")
+
+TRAINED = """
+[pixels]
+size = 32
+[[embed]]
+network = "cae"
+name = "own"
+epochs = 3
+input_size = 32
+[[autoencode]]
+name = "short"
+vectors = "own"
+layers = [6, 3]
+epochs = 4
+min_steps = 0
+[[autoencode]]
+network = "variational"
+vectors = "own"
+layers = [16]
+outputs = 4
+epochs = 3
+min_steps = 0
+"""
+
+
+class Notes(Silent):
+    """Keeps what is said, and may ask to stop at a training."""
+
+    def __init__(self, stop: StopRequest | None = None) -> None:
+        self.texts: list[str] = []
+        self.stop = stop
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+        if self.stop is not None and "epoch" in text:
+            self.stop.request()
+
+
+def run(
+    demo: Path,
+    place: Path,
+    recipe: Recipe,
+    *,
+    stages: tuple[str, ...] = STAGES,
+    listener: Listener | None = None,
+    stop: StopRequest | None = None,
+) -> Index:
+    corpus = Corpus(str(demo / "corpus"), recipe.corpus)
+    with open_runner(
+        corpus, place, recipe, engines=EngineChoice.parse("local"), listener=listener or Silent(), stop=stop
+    ) as runner:
+        run_stages(runner, stages)
+    return open_index(place)
+
+
+def recipe_of(text: str, *assignments: str) -> Recipe:
+    return load_recipe("test", builtin={"test": text}, assignments=assignments)
+
+
+@pytest.fixture(scope="module")
+def pictures(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index that is done up to the pictures' squares."""
+    place = tmp_path_factory.mktemp("making") / "index"
+    run(demo, place, recipe_of(TRAINED), stages=STAGES[:-2])
+    return place
+
+
+@pytest.fixture(scope="module")
+def whole(demo: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Networks that were trained without a break."""
+    place = tmp_path_factory.mktemp("making") / "whole"
+    shutil.copytree(pictures, place)
+    run(demo, place, recipe_of(TRAINED))
+    return place
+
+
+def test_trainings_that_are_broken_off_at_every_epoch_give_the_same_bits(
+    demo: Path, pictures: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part is committed and said; a run that is asked to stop, or ends in an error, goes on where it was."""
+    monkeypatch.setattr(making, "_LOADING_SHARE", 0)
+    shutil.copytree(pictures, tmp_path / "index")
+    stop = StopRequest()
+    recipe = recipe_of(TRAINED, "run.checkpoint_seconds=1e-9")
+    with pytest.raises(StoppedError, match="train own"):
+        run(demo, tmp_path / "index", recipe, listener=Notes(stop), stop=stop)
+    root = open_index(tmp_path / "index").read()
+    assert list(root.require_group("unfinished").group_keys()) == ["own"]
+    assert "networks" not in root
+    fit = fit_key(root, recipe, recipe.embed[0])
+    assert fit is not None
+    assert read_unfinished(root, "own", fit)
+    assert read_unfinished(root, "own", fit + 1) == b"", "another training begins anew"
+    notes = Notes()
+    parts = run(demo, tmp_path / "index", recipe, listener=notes)
+    epochs = [text for text in notes.texts if text.startswith("own: epoch")]
+    assert [text[: len("own: epoch 1")] for text in epochs] == ["own: epoch 1", "own: epoch 2"]
+    assert "held-out" in epochs[0]
+    assert not list(parts.read().require_group("unfinished").group_keys()), "what is finished leaves nothing behind"
+    ours, theirs = stored_arrays(tmp_path / "index"), stored_arrays(whole)
+    names = [name for name in theirs if name.split("/")[0] in ("networks", "embeddings", "codes", "training")]
+    assert len(names) > 10
+    for name in names:
+        assert ours[name].tobytes() == theirs[name].tobytes(), name
+
+
+def test_a_network_of_the_table_codes_vectors(whole: Path) -> None:
+    root = open_index(whole).read()
+    codes = np.asarray(root["codes/variational/vectors"][:])
+    assert codes.shape[1] == 4
+    done = np.isfinite(np.asarray(root["embeddings/own/vectors"][:])).all(axis=1)
+    assert done.sum() > 20
+    np.testing.assert_array_equal(np.isfinite(codes).all(axis=1), done)
+    table = read_table(root, "training")
+    assert set(table["layers"][table["codes"] == "variational"]) == {"variational"}
+
+
+SELECTED = """
+[pixels]
+size = 32
+[[embed]]
+network = "cae"
+name = "{name}"
+epochs = 1
+input_size = 32
+select = {select}
+"""
+
+
+def test_a_selection_is_trained_on_embedded_and_kept_with_the_vectors(demo: Path, whole: Path, tmp_path: Path) -> None:
+    """Two bands of scale in one recipe: each has vectors of its own pictures only, and a code of them follows."""
+    shutil.copytree(whole, tmp_path / "index")
+    root = open_index(whole).read()
+    scales = np.asarray(root["scale/scale_nm"][:])
+    lengths, counts = np.unique(scales[np.isfinite(scales)], return_counts=True)
+    first, second = lengths[np.argsort(-counts, kind="stable")[:2]].tolist()
+    text = SELECTED.format(name="one", select=f"{{scale_nm = [{first}]}}")
+    text += "".join(SELECTED.format(name="both", select=f"{{scale_nm = [{first}, {second}]}}").splitlines(True)[3:])
+    text += '[[autoencode]]\nnetwork = "dense"\nvectors = "one"\nlayers = [3]\nepochs = 1\nmin_steps = 0\n'
+    recipe = recipe_of(text)
+    index = run(demo, tmp_path / "index", recipe, stages=("embed", "autoencode"))
+    root = index.read()
+    rows = representatives(root)
+    for name, wanted in (("one", [first]), ("both", [first, second]), ("dense", [first])):
+        found = next(one for one in vector_sets(root, recipe) if one.name == name)
+        np.testing.assert_array_equal(found.rows, rows[np.isin(scales[rows], wanted)])
+    assert root["embeddings/both"].attrs["select"]["scale_nm"] == [first, second]
+    before = index.commit
+    assert run(demo, tmp_path / "index", recipe, stages=("embed", "autoencode")).commit == before
+
+
+@pytest.mark.parametrize(
+    ("select", "count"),
+    [
+        (Selection(), 4),
+        (Selection(scale_nm=(1000.0, 2000.0)), 2),
+        (Selection(nm_per_px=(2.0, 4.0)), 1),
+        (Selection(width_px=(100, 200)), 3),
+        (Selection(formats=("TIFF",)), 2),
+        (Selection(label_sets=("kinds",)), 2),
+        (Selection(label_sets=("places",)), 0),
+        (Selection(labels=("Fibres",)), 1),
+        (Selection(labels=("Fibres/bundle", "Grain")), 2),
+        (Selection(labels=("Fib",)), 0),
+        (Selection(formats=("tiff",), scale_nm=(500.0,)), 0),
+        (Selection(formats=("jpeg",), scale_nm=(2000.0,)), 1),
+    ],
+)
+def test_a_selection_by_hand(select: Selection, count: int) -> None:
+    """Four pictures: 1 um, 2 um, 500 nm and none; the middle two are JPEGs, two are labelled."""
+    root = zarr.group()
+    for name, values in (("scale_nm", [1000.0, 2000.0, 500.0, np.nan]), ("nm_per_px", [2.0, 4.0, 1.0, np.nan])):
+        root.create_array(f"scale/{name}", data=np.array(values))
+    write_table(
+        root,
+        "images",
+        {"width_px": np.array([100, 150, 200, 300], np.int32), "format": text_array(["tiff", "jpeg", "jpeg", "tiff"])},
+    )
+    sets = [LabelSet("kinds", 1, {0: "Fibres/bundle", 2: "Grain"})]
+    assert selected(root, select, np.arange(4), sets).sum() == count
+
+
+def test_a_range_is_two_numbers() -> None:
+    with pytest.raises(ValueError, match=r"\[low, high\]"):
+        Selection(nm_per_px=(3.0,))
