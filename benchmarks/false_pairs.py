@@ -30,6 +30,7 @@ from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table
 from pipeline.job import open_runner, run_stages
 from pipeline.progress import Silent
+from pipeline.records import FIRST_PATHS
 from pipeline.stages.files.ledger import read_files, read_images
 
 Gray = NDArray[np.uint8]
@@ -129,7 +130,7 @@ def groups_of(index: Index) -> set[frozenset[str]]:
     files, picture = read_files(index.read()), read_images(index.read(), "picture")["picture"]
     members: dict[int, set[str]] = defaultdict(set)
     for path, status, image in zip(*(files[name].tolist() for name in ("path", "status", "image")), strict=True):
-        if status == "ok":
+        if status in FIRST_PATHS:
             members[int(picture[image])].add(path)
     return {frozenset(paths) for paths in members.values() if len(paths) > 1}
 

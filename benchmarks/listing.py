@@ -25,7 +25,8 @@ from pipeline.index.store import Index, create_index, open_index
 from pipeline.index.tables import update_rows
 from pipeline.runtime.plan import Context
 from pipeline.stages.files import walk
-from pipeline.stages.files.ledger import FILE_COLUMNS, FILES, empty_columns
+from pipeline.stages.files.ledger import FILES
+from pipeline.stages.files.tables import LEDGER
 
 _BLOCK_ROWS = 100_000
 
@@ -62,7 +63,7 @@ def _fill_ledger(place: Path, files: Files) -> Index:
     transaction = create_index(place, attributes={}).begin()
     for start in range(0, len(files), _BLOCK_ROWS):
         part = files[start : start + _BLOCK_ROWS]
-        columns = empty_columns(FILE_COLUMNS, len(part))
+        columns = LEDGER.empty(len(part))
         columns["path"][:] = part.path.to_pylist()
         columns["status"][:] = "corrupt"
         columns["size_bytes"], columns["modified_ns"] = part.size_bytes, part.modified_ns

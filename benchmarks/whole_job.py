@@ -20,7 +20,7 @@ from pipeline.config import Recipe, load_recipe
 from pipeline.demo import write_demo_corpus
 from pipeline.engine import EngineChoice
 from pipeline.job import run
-from pipeline.progress import Silent, StageFinished
+from pipeline.progress import Event, Silent, StageFinished
 
 
 @dataclass
@@ -30,9 +30,10 @@ class _Clock(Silent):
     seconds: dict[str, float] = field(default_factory=dict)
     items: dict[str, int] = field(default_factory=dict)
 
-    def stage_finished(self, finished: StageFinished) -> None:
-        self.seconds[finished.stage] = round(finished.seconds, 3)
-        self.items[finished.stage] = finished.items
+    def tell(self, event: Event) -> None:
+        if isinstance(event, StageFinished):
+            self.seconds[event.stage] = round(event.seconds, 3)
+            self.items[event.stage] = event.items
 
 
 def measure(recipe: Recipe, *, images_per_class: int, workers: int, engines: Sequence[str]) -> dict[str, Any]:

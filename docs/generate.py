@@ -11,7 +11,6 @@ import pyarrow as pa
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from docs.columns import COLUMNS, TABLES
 from jobs.catalogue import OWN_COMMAND, STAGES, SUMMARIES
 from jobs.main import cli
 from jobs.recipes import builtin_recipes
@@ -20,11 +19,11 @@ from pipeline.clustering_methods.registry import METHODS
 from pipeline.config import ClusterSettings, Recipe
 from pipeline.config.loading import load_recipe
 from pipeline.deployment.settings import KubernetesSettings, SlurmSettings
-from pipeline.index.memory import empty_root
+from pipeline.index.report_tables import arrow_type
 from pipeline.networks.base import CodeNetworkSettings, NetworkSettings, PictureNetworkSettings
 from pipeline.networks.registry import networks_of
 from pipeline.networks.selection import Selection
-from pipeline.stages.report.tables import report_tables
+from pipeline.stages.registry import TABLES
 
 FOLDER = Path(__file__).parent
 _NOTE = "<!-- Written by docs/generate.py (`make docs`); edit the code instead. -->\n"
@@ -178,9 +177,10 @@ def _help(command: click.Command, name: str) -> str:
 def tables() -> str:
     """Every column of every table of a report."""
     lines = ["# Tables of a report", "", _NOTE, *_TABLES_INTRODUCTION]
-    for name, table in report_tables(empty_root(), Recipe(), []).items():
-        lines += ["", f"## {name}", "", TABLES[name], "", "| column | type | meaning |", "|---|---|---|"]
-        lines += [f"| `{field.name}` | {_type(field.type)} | {_meaning(name, field.name)} |" for field in table.schema]
+    for table in TABLES:
+        if table.report is not None:
+            lines += ["", f"## {table.name}", "", table.meaning, "", "| column | type | meaning |", "|---|---|---|"]
+            lines += [f"| `{c.name}` | {_type(arrow_type(c))} | {c.meaning} |" for c in table.reported]
     return "\n".join(lines) + "\n"
 
 
@@ -193,10 +193,6 @@ _TABLES_INTRODUCTION = [
 
 def _type(kind: pa.DataType) -> str:
     return str(kind).replace("list<element: ", "list of ").replace("list<item: ", "list of ").removesuffix(">")
-
-
-def _meaning(table: str, column: str) -> str:
-    return COLUMNS.get(f"{table}.{column}") or COLUMNS[column]
 
 
 def values() -> str:

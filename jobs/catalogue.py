@@ -1,21 +1,11 @@
-"""The commands: their names, modules and one-line summaries. Imports nothing, so that ``semcorpus --help`` is quick."""
+"""The commands: their names, modules and one-line summaries.
 
-STAGES = {
-    "walk": "List the corpus, digest what is new or changed, keep the ledger.",
-    "pair": "Find the files that show one picture; choose one to stand for it.",
-    "labels": "Match label sets to pictures by content.",
-    "scale": "Read the physical scale from metadata and data bars.",
-    "pixels": "Make the network-sized pictures.",
-    "embed": "Make a vector for every picture.",
-    "autoencode": "Train autoencoders on the vectors and make shorter codes.",
-    "neighbours": "Find the exact nearest neighbours of every vector.",
-    "dimension": "Estimate the intrinsic dimension.",
-    "cluster": "Cluster every set of vectors.",
-    "assess": "Measure the clusterings without labels, and recommend a number of clusters.",
-    "subdivide": "Divide each label or cluster into a tree of sub-categories.",
-    "agree": "Score the clusterings against the labels.",
-    "report": "Write the tables, the figures and the page.",
-}
+Imports next to nothing, so that ``semcorpus --help`` is quick.
+"""
+
+from pipeline import stage_list
+
+STAGES = stage_list.SUMMARIES
 
 _BEFORE = {
     "demo": "Write a small corpus with known answers.",

@@ -1,5 +1,6 @@
 """What a run says while it works: progress bars on a terminal, lines in a file, or lines of JSON."""
 
+from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -15,7 +16,19 @@ from rich.progress import (
 )
 
 from jobs.terminal import console, log_event, name_run, print_line
-from pipeline.progress import Listener, RunStarted, Silent, StageFinished, StageStarted, TaskDone
+from pipeline.progress import (
+    Checkpoint,
+    EngineOpened,
+    EpochDone,
+    Event,
+    Listener,
+    Note,
+    RunStarted,
+    Silent,
+    StageFinished,
+    StageStarted,
+    TaskDone,
+)
 
 
 class ClosingListener(Listener, Protocol):
@@ -51,7 +64,7 @@ class Quiet(_Closing, Silent):
     """Says nothing but errors."""
 
 
-class Lines(_Closing, Silent):
+class Lines(_Closing):
     """A line for each stage, and one for each checkpoint of a long stage."""
 
     def __init__(self) -> None:
@@ -59,37 +72,48 @@ class Lines(_Closing, Silent):
         self._done = 0
         self._items = 0
 
-    def engine_opened(self, name: str, workers: int, dashboard: str | None) -> None:
-        """Print the dashboard's address."""
-        where = f"dashboard {dashboard}" if dashboard else "no dashboard"
-        print_line(f"{name.capitalize()}: {workers} worker{'s' if workers != 1 else ''}, {where}", style="bold")
+    def tell(self, event: Event) -> None:
+        """Print what the event says, or remember it for the stage's last line."""
+        match event:
+            case EngineOpened():
+                where = f"dashboard {event.dashboard}" if event.dashboard else "no dashboard"
+                workers = f"{event.workers} worker{'s' if event.workers != 1 else ''}"
+                print_line(f"{event.engine.capitalize()}: {workers}, {where}", style="bold")
+            case StageStarted():
+                if event.tasks:
+                    self._engines[event.stage] = event.engine
+                self._done, self._items = 0, event.items
+            case TaskDone():
+                self._done += event.items
+            case Checkpoint():
+                self._committed(event)
+            case EpochDone():
+                print_line(f"      {event.name:<12} {epoch_text(event)}")
+            case StageFinished():
+                self._finished(event)
+            case Note():
+                print_line(event.text, style="yellow")
+            case _:
+                pass
 
-    def stage_started(self, started: StageStarted) -> None:
-        """Remember what the stage's last line will tell."""
-        if started.tasks:
-            self._engines[started.stage] = started.engine
-        self._done, self._items = 0, started.items
-
-    def advanced(self, done: TaskDone) -> None:
-        """Count."""
-        self._done += done.items
-
-    def checkpoint(self, stage: str, commit: str) -> None:
+    def _committed(self, event: Checkpoint) -> None:
         """Print how far it is; this much is kept whatever happens."""
-        print_line(f"      {stage:<12} {self._done:>9,} of {self._items:,} committed")
+        print_line(f"      {event.stage:<12} {self._done:>9,} of {self._items:,} committed")
 
-    def stage_finished(self, finished: StageFinished) -> None:
+    def _finished(self, finished: StageFinished) -> None:
         """Print what was done."""
         engine = self._engines.pop(finished.stage, "")
         done = f"{finished.items:>9,}  {finished.seconds:>7.1f} s  {engine}" if finished.steps else "up to date"
         console.print("[green]done[/]  ", end="")
         print_line(f"{finished.stage:<12} {done}")
         if finished.skipped:
-            self.note(f"      {finished.skipped:,} could not be done now; the next run tries again")
+            print_line(f"      {finished.skipped:,} could not be done now; the next run tries again", style="yellow")
 
-    def note(self, text: str) -> None:
-        """Print a sentence."""
-        print_line(text, style="yellow")
+
+def epoch_text(event: EpochDone) -> str:
+    """An epoch in a few words, such as ``epoch 7 of g, loss 0.2131 (held out 0.2287)``."""
+    held_out = "" if event.test_loss is None else f" (held out {event.test_loss:.4g})"
+    return f"epoch {event.epoch} of {event.phase}, loss {event.train_loss:.4g}{held_out}"
 
 
 class Bars(Lines):
@@ -115,27 +139,27 @@ class Bars(Lines):
         """Remove the bar that an error left."""
         self._remove()
 
-    def stage_started(self, started: StageStarted) -> None:
-        """Begin a bar."""
-        super().stage_started(started)
+    def tell(self, event: Event) -> None:
+        """Move the bar; a line is printed where it is not in the bar's way."""
+        if isinstance(event, StageStarted):
+            self._begin(event)
+        elif isinstance(event, TaskDone) and self._task is not None:
+            self._progress.advance(self._task, event.items)
+        elif isinstance(event, EpochDone) and self._task is not None:
+            self._progress.update(self._task, description=f"{event.name}: {epoch_text(event)}")
+            return
+        elif isinstance(event, StageFinished):
+            self._remove()
+        super().tell(event)
+
+    def _committed(self, event: Checkpoint) -> None:
+        """The bar tells already how far it is."""
+
+    def _begin(self, started: StageStarted) -> None:
         self._remove()
         step = f" ({started.step})" if started.step else ""
         self._progress.start()
         self._task = self._progress.add_task(f"{started.stage}{step}", total=started.items)
-
-    def advanced(self, done: TaskDone) -> None:
-        """Move the bar."""
-        super().advanced(done)
-        if self._task is not None:
-            self._progress.advance(self._task, done.items)
-
-    def checkpoint(self, stage: str, commit: str) -> None:
-        """The bar tells already how far it is."""
-
-    def stage_finished(self, finished: StageFinished) -> None:
-        """Replace the bar by a line."""
-        self._remove()
-        super().stage_finished(finished)
 
     def _remove(self) -> None:
         if self._task is not None:
@@ -147,47 +171,23 @@ class Bars(Lines):
 class JsonLog(_Closing):
     """A line of JSON on standard error for each event."""
 
-    def run_started(self, started: RunStarted) -> None:
-        """From here on each line bears the run's id."""
-        name_run(started.run)
-        log_event("run_started", index=started.index, corpus=started.corpus, commit=started.commit)
+    def tell(self, event: Event) -> None:
+        """Write the line; from the run's start on each bears the run's id."""
+        if isinstance(event, RunStarted):
+            name_run(event.run)
+        fields = asdict(event)
+        if "seconds" in fields:
+            fields["seconds"] = round(fields["seconds"], 3)
+        log_event(_NAMES[type(event)], **fields)
 
-    def engine_opened(self, name: str, workers: int, dashboard: str | None) -> None:
-        """An engine is ready."""
-        log_event("engine_opened", engine=name, workers=workers, dashboard=dashboard)
 
-    def stage_started(self, started: StageStarted) -> None:
-        """A step begins."""
-        log_event(
-            "stage_started",
-            stage=started.stage,
-            step=started.step,
-            items=started.items,
-            tasks=started.tasks,
-            engine=started.engine,
-        )
-
-    def advanced(self, done: TaskDone) -> None:
-        """A piece is done."""
-        log_event("advanced", stage=done.stage, items=done.items, skipped=done.skipped, seconds=round(done.seconds, 3))
-
-    def checkpoint(self, stage: str, commit: str) -> None:
-        """What was done so far is committed."""
-        log_event("checkpoint", stage=stage, commit=commit)
-
-    def stage_finished(self, finished: StageFinished) -> None:
-        """A stage is through."""
-        log_event(
-            "stage_finished",
-            stage=finished.stage,
-            steps=finished.steps,
-            items=finished.items,
-            skipped=finished.skipped,
-            seconds=round(finished.seconds, 3),
-            commit=finished.commit,
-            statuses=dict(finished.statuses),
-        )
-
-    def note(self, text: str) -> None:
-        """A sentence for people."""
-        log_event("note", text=text)
+_NAMES: dict[type[Event], str] = {
+    RunStarted: "run_started",
+    EngineOpened: "engine_opened",
+    StageStarted: "stage_started",
+    TaskDone: "advanced",
+    Checkpoint: "checkpoint",
+    EpochDone: "epoch",
+    StageFinished: "stage_finished",
+    Note: "note",
+}

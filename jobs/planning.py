@@ -7,8 +7,9 @@ from pipeline.corpus.source import Corpus
 from pipeline.errors import RemovalsError
 from pipeline.index.memory import empty_root
 from pipeline.index.store import index_exists, open_index
-from pipeline.job import STAGES, check_corpus
-from pipeline.runtime.plan import Context, Plan, Stage
+from pipeline.job import check_corpus
+from pipeline.runtime.plan import Context, Plan, RunOptions, Stage
+from pipeline.stages.registry import STAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,13 @@ def plan_without_writing(
     if opened is not None:
         check_corpus(opened, source)
     location = None if opened is None else opened.location
-    context = Context(root, recipe, source, accept_removals=accept_removals, location=location)
+    context = Context(root, recipe, source, options=RunOptions(accept_removals=accept_removals), location=location)
     return [_next_step(stage, context) for stage in STAGES if stage.name in names]
 
 
 def _next_step(stage: Stage, context: Context) -> NextStep:
+    assert stage.plan is not None
     try:
         return NextStep(stage.name, stage.plan(context))
     except RemovalsError as error:
-        return NextStep(stage.name, stage.plan(replace(context, accept_removals=True)), str(error))
+        return NextStep(stage.name, stage.plan(replace(context, options=RunOptions(accept_removals=True))), str(error))

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_work(corpus: str, index: str, recipe: Recipe, options: Mapping[str, Any], **more: Any) -> Iterator["Runner"]:
+def open_work(
+    corpus: str, index: str, recipe: Recipe, options: Mapping[str, Any], *, unread_only: bool = False, **more: Any
+) -> Iterator["Runner"]:
     """A runner as the options of a command ask for it; ``more`` goes to `pipeline.job.open_runner`."""
     from pipeline.corpus.source import Corpus
     from pipeline.job import open_runner
+    from pipeline.runtime.plan import RunOptions
 
     with (
         open_listener(quiet=options["quiet"], log_json=options["log_json"]) as teller,
@@ -27,9 +30,12 @@ def open_work(corpus: str, index: str, recipe: Recipe, options: Mapping[str, Any
             index,
             recipe,
             listener=listener,
-            accept_removals=options["accept_removals"],
-            rehash=options["rehash"],
-            wait_seconds=options["wait_seconds"],
+            options=RunOptions(
+                accept_removals=options["accept_removals"],
+                rehash=options["rehash"],
+                unread_only=unread_only,
+                wait_seconds=options["wait_seconds"],
+            ),
             **more,
         ) as runner,
     ):

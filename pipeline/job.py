@@ -24,6 +24,7 @@ from pipeline.operations.changes import Changes, changes_between, find_base, to_
 from pipeline.operations.remembered import stored_label_sets
 from pipeline.progress import (
     Listener,
+    Note,
     RunStarted,
     Several,
     Silent,
@@ -34,40 +35,14 @@ from pipeline.progress import (
     new_run_id,
 )
 from pipeline.runtime.execute import Runner
-from pipeline.runtime.plan import Stage
+from pipeline.runtime.plan import RunOptions
 from pipeline.runtime.stopping import StopRequest
-from pipeline.stages.agreement import agree
-from pipeline.stages.assessment import assess
-from pipeline.stages.clustering import cluster
-from pipeline.stages.dimension import estimate as dimension
-from pipeline.stages.duplicates import pair
-from pipeline.stages.files import walk
 from pipeline.stages.files.ledger import read_files
-from pipeline.stages.labels import match as labels
-from pipeline.stages.neighbours import search as neighbours
-from pipeline.stages.pictures import pixels
+from pipeline.stages.registry import STAGES, TABLES
 from pipeline.stages.report.write import needs_writing, write_report
-from pipeline.stages.scale import read as scale
-from pipeline.stages.subdivision import subdivide
-from pipeline.stages.vectors import autoencode, embed
 from pipeline.storage.location import Location
 
-STAGES: tuple[Stage, ...] = (
-    walk.STAGE,
-    pair.STAGE,
-    labels.STAGE,
-    scale.STAGE,
-    pixels.STAGE,
-    embed.STAGE,
-    autoencode.STAGE,
-    neighbours.STAGE,
-    dimension.STAGE,
-    cluster.STAGE,
-    assess.STAGE,
-    subdivide.STAGE,
-    agree.STAGE,
-)
-REPORT = "report"
+WALK, PAIR, REPORT = "walk", "pair", "report"
 
 # Rows a shard by the number of files when the index is made: many small shards keep all workers busy on a small
 # corpus, few large ones keep the store light on a large one.
@@ -97,9 +72,7 @@ def run(
     label_sets: Mapping[str, str] | None = None,
     engines: EngineChoice | None = None,
     until: str | None = None,
-    accept_removals: bool = False,
-    rehash: bool = False,
-    wait_seconds: float = 0.0,
+    options: RunOptions | None = None,
     listener: Listener | None = None,
 ) -> RunResult:
     """Bring an index up to date with its corpus, doing only what is missing.
@@ -118,12 +91,8 @@ def run(
         Where the work runs; default by the amount of work.
     until : str, optional
         Stop after this stage; from `pair` on what is there is reported.
-    accept_removals : bool
-        Go on although many files have vanished.
-    rehash : bool
-        Read all files again, whatever their sizes and times say; those that were no images are judged anew.
-    wait_seconds : float
-        How long to wait while another run writes the index.
+    options : RunOptions, optional
+        What is asked of this run only; default nothing.
     listener : Listener, optional
         Told of progress.
 
@@ -144,9 +113,7 @@ def run(
         recipe,
         engines=engines or EngineChoice(),
         listener=listener or Silent(),
-        accept_removals=accept_removals,
-        rehash=rehash,
-        wait_seconds=wait_seconds,
+        options=options,
     ) as runner:
         return run_stages(runner, stages_to_run(recipe, until))
 
@@ -177,7 +144,7 @@ def stages_to_run(recipe: Recipe, until: str | None = None) -> tuple[str, ...]:
     """
     last = STAGE_NAMES.index(check_stage(until)) if until else len(STAGE_NAMES)
     names = [name for at, name in enumerate(STAGE_NAMES) if name in recipe.run.stages and at <= last]
-    if REPORT in recipe.run.stages and REPORT not in names and pair.STAGE.name in names:
+    if REPORT in recipe.run.stages and REPORT not in names and PAIR in names:
         names.append(REPORT)
     return tuple(names)
 
@@ -197,27 +164,30 @@ def open_runner(
     *,
     engines: EngineChoice,
     listener: Listener,
-    accept_removals: bool = False,
-    rehash: bool = False,
-    wait_seconds: float = 0.0,
-    unread_only: bool = False,
+    options: RunOptions | None = None,
     stop: StopRequest | None = None,
 ) -> Iterator[Runner]:
     """Lock the index, make it where it does not exist, and hold engines ready."""
+    options = options or RunOptions()
     corpus.check()
     _check_separate(corpus, Location.parse(location))
     _check_weights(recipe)
     if not index_exists(location):
         _check_hub(recipe)
         _check_creatable(Location.parse(location))
-    with writer_lock(Location.parse(location), wait_seconds=wait_seconds, waiting=listener.note) as lease:
+
+    def note(text: str) -> None:
+        teller.tell(Note(text))
+
+    teller = listener
+    with writer_lock(Location.parse(location), wait_seconds=options.wait_seconds, waiting=note) as lease:
         index = _open_or_create(corpus, location, recipe)
         index.history()  # what is damaged there ends the run now, and not when its report looks back
         run_id, listener = new_run_id(), Several(listener, Telling(lease.tell))
-        listener.run_started(RunStarted(run_id, index.url, corpus.url, index.commit))
+        listener.tell(RunStarted(run_id, index.url, corpus.url, index.commit))
         _remember(index, corpus, recipe)
         report = ReportPlace(
-            partial(write_run_file, index.location, run_id), f"Run {run_id} of semcorpus on {index.url}", listener.note
+            partial(write_run_file, index.location, run_id), f"Run {run_id} of semcorpus on {index.url}", note
         )
         with Engines(engines, listener, report=report) as opened:
             yield Runner(
@@ -226,11 +196,9 @@ def open_runner(
                 recipe,
                 opened,
                 listener,
-                accept_removals=accept_removals,
-                rehash=rehash,
+                options=options,
                 run_id=run_id,
                 guard=lease.check,
-                unread_only=unread_only,
                 stop=stop or StopRequest(),
             )
 
@@ -241,7 +209,7 @@ def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:
     for stage in STAGES:
         if stage.name in names:
             finished.append(runner.run(stage))
-            if stage is walk.STAGE:
+            if stage.name == WALK:
                 _check_images(runner)
     written = False
     if REPORT in names:
@@ -254,13 +222,11 @@ def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:
             runner.stop.check(f"before {REPORT}")
         began = time.monotonic()
         if written:
-            runner.listener.stage_started(StageStarted(REPORT, "", 1, 1, "local"))
-            write_report(runner.index, runner.recipe)
-            runner.listener.advanced(TaskDone(REPORT, 1, seconds=time.monotonic() - began))
+            runner.listener.tell(StageStarted(REPORT, "", 1, 1, "local"))
+            write_report(runner.index, runner.recipe, TABLES)
+            runner.listener.tell(TaskDone(REPORT, 1, seconds=time.monotonic() - began))
         seconds = time.monotonic() - began
-        runner.listener.stage_finished(
-            StageFinished(REPORT, int(written), int(written), 0, seconds, runner.index.commit, {})
-        )
+        runner.listener.tell(StageFinished(REPORT, int(written), int(written), 0, seconds, runner.index.commit, {}))
     changes = _write_changes(runner) if REPORT in names else None
     return RunResult(runner.index, tuple(finished), written, changes)
 

@@ -54,53 +54,56 @@ class StageFinished:
     statuses: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class EngineOpened:
+    """An engine is ready; ``dashboard`` is its address, if it has one."""
+
+    engine: str
+    workers: int
+    dashboard: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a stage has done so far is committed."""
+
+    stage: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class EpochDone:
+    """An epoch of a training is through: its losses, the second one on what is held out, if anything is."""
+
+    stage: str
+    name: str
+    phase: str
+    epoch: int
+    train_loss: float
+    test_loss: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One sentence for people."""
+
+    text: str
+
+
+Event = RunStarted | EngineOpened | StageStarted | TaskDone | Checkpoint | EpochDone | StageFinished | Note
+
+
 class Listener(Protocol):
-    """Receives what happens; every method returns at once."""
+    """Is told what happens."""
 
-    def run_started(self, started: RunStarted) -> None:
-        """A run begins."""
-
-    def engine_opened(self, name: str, workers: int, dashboard: str | None) -> None:
-        """An engine is ready."""
-
-    def stage_started(self, started: StageStarted) -> None:
-        """A step of a stage begins."""
-
-    def advanced(self, done: TaskDone) -> None:
-        """A piece of the current step is done."""
-
-    def checkpoint(self, stage: str, commit: str) -> None:
-        """What was done so far is committed."""
-
-    def stage_finished(self, finished: StageFinished) -> None:
-        """A stage is through."""
-
-    def note(self, text: str) -> None:
-        """One sentence for people."""
+    def tell(self, event: Event) -> None:
+        """Take notice of an event, and return at once."""
 
 
 class Silent:
-    """A listener that says nothing; what listeners that care for a few events only derive from."""
+    """A listener that takes no notice."""
 
-    def run_started(self, started: RunStarted) -> None:
-        """Say nothing."""
-
-    def engine_opened(self, name: str, workers: int, dashboard: str | None) -> None:
-        """Say nothing."""
-
-    def stage_started(self, started: StageStarted) -> None:
-        """Say nothing."""
-
-    def advanced(self, done: TaskDone) -> None:
-        """Say nothing."""
-
-    def checkpoint(self, stage: str, commit: str) -> None:
-        """Say nothing."""
-
-    def stage_finished(self, finished: StageFinished) -> None:
-        """Say nothing."""
-
-    def note(self, text: str) -> None:
+    def tell(self, event: Event) -> None:
         """Say nothing."""
 
 
@@ -110,64 +113,32 @@ class Several:
     def __init__(self, *listeners: Listener) -> None:
         self._listeners = listeners
 
-    def run_started(self, started: RunStarted) -> None:
+    def tell(self, event: Event) -> None:
         """Pass on."""
         for listener in self._listeners:
-            listener.run_started(started)
-
-    def engine_opened(self, name: str, workers: int, dashboard: str | None) -> None:
-        """Pass on."""
-        for listener in self._listeners:
-            listener.engine_opened(name, workers, dashboard)
-
-    def stage_started(self, started: StageStarted) -> None:
-        """Pass on."""
-        for listener in self._listeners:
-            listener.stage_started(started)
-
-    def advanced(self, done: TaskDone) -> None:
-        """Pass on."""
-        for listener in self._listeners:
-            listener.advanced(done)
-
-    def checkpoint(self, stage: str, commit: str) -> None:
-        """Pass on."""
-        for listener in self._listeners:
-            listener.checkpoint(stage, commit)
-
-    def stage_finished(self, finished: StageFinished) -> None:
-        """Pass on."""
-        for listener in self._listeners:
-            listener.stage_finished(finished)
-
-    def note(self, text: str) -> None:
-        """Pass on."""
-        for listener in self._listeners:
-            listener.note(text)
+            listener.tell(event)
 
 
-class Telling(Silent):
+class Telling:
     """Turns events into one line on what is being done, such as ``embed, 320 of 1,000``."""
 
-    def __init__(self, tell: Callable[[str], object]) -> None:
-        self._tell = tell
+    def __init__(self, say: Callable[[str], object]) -> None:
+        self._say = say
         self._stage = ""
         self._done = 0
         self._items = 0
 
-    def stage_started(self, started: StageStarted) -> None:
-        """A step begins."""
-        self._stage = f"{started.stage} ({started.step})" if started.step else started.stage
-        self._done, self._items = 0, started.items
-        self._say()
-
-    def advanced(self, done: TaskDone) -> None:
-        """Count."""
-        self._done += done.items
-        self._say()
-
-    def _say(self) -> None:
-        self._tell(f"{self._stage}, {self._done:,} of {self._items:,}")
+    def tell(self, event: Event) -> None:
+        """Count, and say how far it is."""
+        match event:
+            case StageStarted():
+                self._stage = f"{event.stage} ({event.step})" if event.step else event.stage
+                self._done, self._items = 0, event.items
+            case TaskDone():
+                self._done += event.items
+            case _:
+                return
+        self._say(f"{self._stage}, {self._done:,} of {self._items:,}")
 
 
 def new_run_id() -> str:

@@ -11,6 +11,7 @@ ImageFormat = Literal["tiff", "jpeg", "png", "bmp", "gif", "pdf", "dm3", "dm4", 
 
 FileStatus = Literal[
     "ok",  # the first path of its content
+    "suspect",  # so, but its lower end is filled with one value, as a broken upload leaves it
     "duplicate",  # its content has been seen under another path
     "document",  # of several pages, whose pictures are rows of their own: `report.pdf#page=2`
     "corrupt",
@@ -21,6 +22,12 @@ FileStatus = Literal[
     "left_out",  # a link out of the corpus, which is not followed
     "gone",  # was there once
 ]
+
+FIRST_PATHS: Final[tuple[FileStatus, ...]] = ("ok", "suspect")
+"""Statuses of the path that stands for its content."""
+
+PICTURES: Final[tuple[FileStatus, ...]] = (*FIRST_PATHS, "duplicate")
+"""Statuses of paths that show a picture."""
 
 _PICTURES: Final = (
     "ai arw avif bif bmp cr2 cr3 czi djv djvu dm2 dm3 dm4 dng emd emi eps fits gif gsf h5 hdf5 heic heif ims j2k jfif "

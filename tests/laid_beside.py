@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -10,20 +11,42 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def lay_beside(folder: Path, package: str, module: str, text: str, entry: str) -> None:
     """The program as links, with ``pipeline/PACKAGE/MODULE.py`` and its ``entry`` in `registry`'s table."""
-    for part in ("pipeline", "jobs"):
-        for path in (ROOT / part).rglob("*"):
-            place = folder / path.relative_to(ROOT)
-            if path.is_file() and "__pycache__" not in path.parts:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.symlink_to(path)
+    lay_out(folder, f"pipeline/{package}")
     files = folder / "pipeline" / package
     (files / f"{module}.py").write_text(text)
-    table = (files / "registry.py").read_text()
     imports = f"from pipeline.{package} import (\n"
-    changed = table.replace(imports, f"{imports}    {module},\n").replace(" = (\n", f" = (\n    {module}.{entry},\n", 1)
-    assert changed.count(module) == 2
-    (files / "registry.py").unlink()
-    (files / "registry.py").write_text(changed)
+    change_file(
+        files / "registry.py", (imports, f"{imports}    {module},\n"), (" = (\n", f" = (\n    {module}.{entry},\n")
+    )
+
+
+def lay_out(folder: Path, *opened: str) -> None:
+    """Link the packages into ``folder``; the folders ``opened`` are real ones, for files of the test's own.
+
+    All others are links as a whole, so that what is compiled once need not be compiled again.
+    """
+    for package in ("pipeline", "jobs", "docs"):
+        _link(ROOT / package, folder / package, [folder / place for place in opened])
+
+
+def _link(source: Path, place: Path, opened: Sequence[Path]) -> None:
+    if source.is_file() or not any(path.is_relative_to(place) for path in opened):
+        place.symlink_to(source)
+        return
+    place.mkdir(parents=True)
+    for child in source.iterdir():
+        if child.name != "__pycache__":
+            _link(child, place / child.name, opened)
+
+
+def change_file(path: Path, *changes: tuple[str, str]) -> None:
+    """Replace a link by the file that it points to, with the first of some texts exchanged."""
+    text = path.read_text()
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    path.unlink()
+    path.write_text(text)
 
 
 def semcorpus(folder: Path, *arguments: object) -> str:

@@ -2,7 +2,6 @@
 
 from pipeline.config.loading import change_recipe, load_recipe, recipe_to_toml
 from pipeline.config.recipe import (
-    STAGE_NAMES,
     AgreeSettings,
     AssessSettings,
     ClusterSettings,
@@ -21,6 +20,7 @@ from pipeline.config.recipe import (
     SubdivideSettings,
     WalkSettings,
 )
+from pipeline.stage_list import STAGE_NAMES
 
 __all__ = [
     "STAGE_NAMES",

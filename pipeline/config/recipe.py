@@ -1,8 +1,9 @@
 """The typed model of a recipe. Every default of the program lives here and nowhere else."""
 
-from typing import Annotated, Literal, get_args
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, create_model, model_validator
 
 from pipeline.clustering_methods.base import MethodSettings
 from pipeline.clustering_methods.density_peaks import DensityPeaksSettings
@@ -14,25 +15,12 @@ from pipeline.networks.registry import AnyCodeNetwork, AnyPictureNetwork
 from pipeline.networks.sae import SaeSettings
 from pipeline.networks.timm_backbone import TimmSettings
 from pipeline.settings import Name, Settings, Share
+from pipeline.stage_list import STAGE_LIST, STAGE_NAMES
 
-StageName = Literal[
-    "walk",
-    "pair",
-    "labels",
-    "scale",
-    "pixels",
-    "embed",
-    "autoencode",
-    "neighbours",
-    "dimension",
-    "cluster",
-    "assess",
-    "subdivide",
-    "agree",
-    "report",
-]
-STAGE_NAMES: tuple[StageName, ...] = get_args(StageName)
-"""In the order of the pipeline."""
+if TYPE_CHECKING:
+    StageName = str
+else:
+    StageName = Literal[STAGE_NAMES]
 
 
 class CorpusSettings(Settings):
@@ -239,7 +227,7 @@ class ReportSettings(Settings):
     thumbnail_px: Annotated[int, Field(ge=16, le=512)] = 256
 
 
-class Recipe(Settings):
+class _Recipe(Settings):
     """Everything that decides what a run computes."""
 
     name: str = "default"
@@ -263,7 +251,7 @@ class Recipe(Settings):
     report: ReportSettings = ReportSettings()
 
     @model_validator(mode="after")
-    def _names_fit(self) -> "Recipe":
+    def _names_fit(self) -> "_Recipe":
         names = list(self.vector_sets)
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -319,3 +307,15 @@ class Recipe(Settings):
     def vector_sets(self) -> tuple[str, ...]:
         """Names of all sets of vectors, embeddings first."""
         return tuple(settings.name for settings in self.networks)
+
+
+def _declared() -> dict[str, tuple[type[Settings], Settings]]:
+    """The options that stages declare in their own folders, by the stage's name."""
+    found: dict[str, type[Settings]] = {e.name: import_module(e.options).OPTIONS for e in STAGE_LIST if e.options}
+    return {name: (options, options()) for name, options in found.items()}
+
+
+if TYPE_CHECKING:
+    Recipe = _Recipe
+else:
+    Recipe = create_model("Recipe", __base__=_Recipe, __module__=__name__, __doc__=_Recipe.__doc__, **_declared())

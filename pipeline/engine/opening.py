@@ -8,7 +8,7 @@ from typing import Literal
 from pipeline.engine.base import Engine, ReportPlace
 from pipeline.engine.serial import SerialEngine
 from pipeline.errors import UsageError
-from pipeline.progress import Listener
+from pipeline.progress import EngineOpened, Listener, Note
 
 EngineName = Literal["local", "dask", "ray"]
 
@@ -156,6 +156,8 @@ class Engines:
 
             engine = opened = open_ray(self._choice.ray, self._choice.workers if self._choice.ray else self._workers())
             if opened.token_file:
-                self._listener.note(f"Ray's dashboard asks for the token of this run: it is in {opened.token_file}.")
-        self._listener.engine_opened(name, engine.workers, engine.dashboard)
+                self._listener.tell(
+                    Note(f"Ray's dashboard asks for the token of this run: it is in {opened.token_file}.")
+                )
+        self._listener.tell(EngineOpened(name, engine.workers, engine.dashboard))
         return engine

@@ -12,6 +12,9 @@ from pipeline.records import DecodedImage
 SIGNATURE_SHAPE: Final = (24, 32)
 """Rows and columns of `signature`."""
 
+SQUARE_PX: Final = 16
+"""Rows and columns of `signature_square`."""
+
 _OUTSIDE: Final = 1000  # one value of so many may lie beyond either end of the middle ones
 _BLOCK_ROWS: Final = 32  # a block of rows with its wide copies stays in the cache
 _SPARSE_ROWS: Final = 64  # enough to tell most colour pictures from gray ones at once
@@ -267,6 +270,20 @@ def signature(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     height, width = SIGNATURE_SHAPE
     return shrink(gray, width=width, height=height)
+
+
+def signature_square(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Small version of the whole picture, stretched to a square, by which turned and mirrored copies are found.
+
+    Parameters
+    ----------
+    gray : uint8 [rows, columns], not empty
+
+    Returns
+    -------
+    uint8 [16, 16]
+    """
+    return shrink(gray, width=SQUARE_PX, height=SQUARE_PX)
 
 
 def upper_part(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -3,8 +3,9 @@
 import json
 from dataclasses import dataclass
 
-from pipeline.imaging.canonical import signature, to_gray8, upper_part
+from pipeline.imaging.canonical import signature, signature_square, to_gray8, upper_part
 from pipeline.imaging.formats.decode import decode_image, pixel_md5
+from pipeline.imaging.quality import Quality, measure_quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,9 @@ class PictureSummary:
         The vendor's metadata that was understood, as JSON; empty without.
     signature : bytes
         See `pipeline.imaging.canonical.signature`; of the upper part.
+    square : bytes
+        See `pipeline.imaging.canonical.signature_square`.
+    quality : Quality
     """
 
     pixel_md5: bytes
@@ -32,6 +36,8 @@ class PictureSummary:
     metadata_nm_per_px: float
     metadata: str
     signature: bytes
+    square: bytes
+    quality: Quality
 
 
 def summarise_picture(data: bytes, *, max_pixels: int) -> PictureSummary:
@@ -44,6 +50,7 @@ def summarise_picture(data: bytes, *, max_pixels: int) -> PictureSummary:
     """
     image = decode_image(data, max_pixels=max_pixels)
     height, width = image.pixels.shape[:2]
+    gray = to_gray8(image)
     return PictureSummary(
         pixel_md5(image),
         width,
@@ -52,5 +59,7 @@ def summarise_picture(data: bytes, *, max_pixels: int) -> PictureSummary:
         image.pages,
         float("nan") if image.nm_per_px is None else image.nm_per_px,
         json.dumps(dict(image.metadata), sort_keys=True, ensure_ascii=False) if image.metadata else "",
-        signature(upper_part(to_gray8(image))).tobytes(),
+        signature(upper_part(gray)).tobytes(),
+        signature_square(gray).tobytes(),
+        measure_quality(gray),
     )

@@ -74,6 +74,14 @@ def read_keys(root: zarr.Group, name: str, rows: int) -> NDArray[np.uint64]:
     return keys
 
 
+def read_slice(root: zarr.Group, name: str, start: int, stop: int) -> dict[str, NDArray[Any]]:
+    """Rows ``start`` to ``stop`` (exclusive) of every array of a group, by the array's name."""
+    with storage_failures("reading rows of", name):
+        group = root.get(name)
+        arrays = dict(group.arrays()) if isinstance(group, zarr.Group) else {}
+        return {column: np.asarray(array[start:stop]) for column, array in arrays.items()}
+
+
 def shards_of(rows: NDArray[np.int64], shard_rows: int, total: int) -> Iterator[tuple[Shard, NDArray[np.int64]]]:
     """Group ascending row numbers, each below ``total``, by the shard that they lie in; O(n) in time and memory."""
     numbers, first = np.unique(rows // shard_rows, return_index=True)

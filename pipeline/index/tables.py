@@ -5,7 +5,7 @@ chunk, and a chunk that did not change is left as it is: it costs no new object 
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -231,15 +231,13 @@ def replace_rows(
     write_table(root, table, new, attributes=attributes)
 
 
-def as_columns(rows: Sequence[dict[str, Any]], columns: dict[str, Any]) -> dict[str, NDArray[Any]]:
-    """Rows as typed columns; ``str`` makes text."""
-    return {
-        name: _text([row[name] for row in rows]) if kind is str else np.array([row[name] for row in rows], kind)
-        for name, kind in columns.items()
-    }
-
-
-def _text(values: Sequence[str]) -> NDArray[Any]:
+def text_array(values: Sequence[str]) -> NDArray[Any]:
+    """Texts as an object array."""
     result = np.empty(len(values), object)
     result[:] = values
     return result
+
+
+def hex_md5(digests: Iterable[NDArray[np.uint8]]) -> list[str]:
+    """Rows of 16 bytes as hexadecimal text; a row of zeros (no digest) is empty text."""
+    return [row.tobytes().hex() if row.any() else "" for row in digests]

@@ -110,7 +110,7 @@ def export(index: Index, out: Path, settings: ExportSettings, *, engines: Engine
     items = list(_items(root, recipe, settings))
     blocks = [tuple(items[start : start + _PICTURES_PER_TASK]) for start in range(0, len(items), _PICTURES_PER_TASK)]
     engine = engines.pick("dask", seconds=len(items) * _SECONDS_PER_PICTURE)
-    listener.stage_started(StageStarted("export", settings.kind, len(items), len(blocks), engine.name))
+    listener.tell(StageStarted("export", settings.kind, len(items), len(blocks), engine.name))
     write = partial(_write_block, contents=Contents(corpus, recipe.walk), out=str(out), settings=settings)
     files, written = 0, 0
     unreadable: list[str] = []
@@ -119,15 +119,13 @@ def export(index: Index, out: Path, settings: ExportSettings, *, engines: Engine
         for found in engine.map(write, blocks, retries=recipe.run.retries):
             files, written = files + found.files, written + found.written
             unreadable += found.unreadable
-            listener.advanced(TaskDone("export", found.pictures, len(found.unreadable)))
+            listener.tell(TaskDone("export", found.pictures, len(found.unreadable)))
     except WorkFailedError as error:
         raise ShardError(
             f"Writing pictures into {out} failed: {error}. What was written stays; run it again."
         ) from error
     _write_manifest(root, recipe, items, out)
-    listener.stage_finished(
-        StageFinished("export", 1, len(items), len(unreadable), time.monotonic() - began, index.commit, {})
-    )
+    listener.tell(StageFinished("export", 1, len(items), len(unreadable), time.monotonic() - began, index.commit, {}))
     return Exported(len(items), files, written, tuple(sorted(unreadable)))
 
 

@@ -1,7 +1,6 @@
 """All that an index knows of one image."""
 
 import json
-import math
 import os
 from typing import Any
 
@@ -11,19 +10,13 @@ import zarr
 from pipeline.config import Recipe
 from pipeline.corpus.names import escape_path
 from pipeline.errors import UsageError
+from pipeline.index.schema import Sources
 from pipeline.index.store import Index
-from pipeline.index.tables import read_table
 from pipeline.operations.remembered import stored_corpus, stored_recipe
-from pipeline.runtime.keys import scale_key
-from pipeline.stages.clustering.stored import stored_clusterings
 from pipeline.stages.files.ledger import hex_md5, read_files, read_images
-from pipeline.stages.neighbours.tables import read_neighbours
-from pipeline.stages.scale.rows import ARRAYS as SCALE_ARRAYS
-from pipeline.stages.selection import done_rows
-from pipeline.stages.vectors.sets import vector_sets
+from pipeline.stages.registry import TABLES
 
 _SHORTEST_PREFIX = 6
-_SHOWN_NEIGHBOURS = 5
 
 
 def image_facts(index: Index, image: str) -> dict[str, Any]:
@@ -126,62 +119,5 @@ def _image_facts(root: zarr.Group, recipe: Recipe, row: int) -> dict[str, Any]:
     }
     if picture < 0:
         return facts
-    return facts | {
-        "labels": _labels(root, recipe, picture),
-        "scale": _scale(root, recipe, picture),
-        "clusters": _clusters(root, recipe, picture),
-        "neighbours": _neighbours(root, recipe, picture, md5),
-    }
-
-
-def _labels(root: zarr.Group, recipe: Recipe, picture: int) -> dict[str, str]:
-    found = {}
-    for name in sorted(recipe.labels.sets):
-        table = read_table(root, f"labels/{name}") if f"labels/{name}" in root else {}
-        for row in np.flatnonzero(table["images"] == picture).tolist() if table else []:
-            note = " (contradictory)" if table["contradictory"][row] else ""
-            found[name] = f"{table['label'][row]}{note}"
-    return found
-
-
-def _scale(root: zarr.Group, recipe: Recipe, picture: int) -> dict[str, Any]:
-    if picture not in done_rows(root, "scale", scale_key(recipe)):
-        return {}
-    values: dict[str, Any] = {}
-    for spec in SCALE_ARRAYS:
-        value: Any = root[f"scale/{spec.name}"][picture]  # type: ignore[index]
-        plain = np.asarray(value).tolist()
-        if isinstance(plain, float):
-            values[spec.name] = None if math.isnan(plain) else plain
-        elif isinstance(plain, list):
-            values[spec.name] = plain if plain[0] >= 0 else None
-        else:
-            values[spec.name] = None if plain == spec.fill_value and spec.dtype != "str" else plain
-    return values
-
-
-def _clusters(root: zarr.Group, recipe: Recipe, picture: int) -> dict[str, dict[str, int]]:
-    """The picture's cluster by set of vectors and method, then by k: ``k10``, or ``own`` without a k."""
-    found: dict[str, dict[str, int]] = {}
-    for stored in stored_clusterings(root, recipe):
-        table = stored.read(root, "images", "labels")
-        for row in np.flatnonzero(table["images"] == picture).tolist():
-            found[stored.part] = {
-                "own" if one.k is None else f"k{one.k}": int(table["labels"][row, one.column])
-                for one in stored.clusterings
-            }
-    return found
-
-
-def _neighbours(root: zarr.Group, recipe: Recipe, picture: int, md5: list[str]) -> dict[str, list[dict[str, Any]]]:
-    found = {}
-    for vectors in vector_sets(root, recipe):
-        table = read_neighbours(root, recipe, vectors)
-        at = np.flatnonzero(vectors.rows == picture)
-        if table is not None and len(at):
-            near = zip(table.indices[at[0]], table.distances[at[0]], strict=True)
-            found[vectors.name] = [
-                {"md5": md5[int(vectors.rows[position])], "distance": float(distance)}
-                for position, distance in list(near)[:_SHOWN_NEIGHBOURS]
-            ]
-    return found
+    sources = Sources(root, recipe)
+    return facts | {table.shown_as: table.show(table, sources, picture) for table in TABLES if table.show is not None}

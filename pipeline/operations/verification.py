@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import icechunk
 import numpy as np
@@ -18,11 +17,13 @@ from pipeline.index.history_check import check_history
 from pipeline.index.reports import check_report_files
 from pipeline.index.rows import KEY
 from pipeline.index.store import Index
+from pipeline.index.table_check import check_tables
 from pipeline.index.tables import EVERY_CHUNK_STORED
 from pipeline.operations.remembered import stored_corpus, stored_recipe
+from pipeline.records import FIRST_PATHS, PICTURES
 from pipeline.stages.files.contents import read_content
 from pipeline.stages.files.ledger import bytes_md5, read_files, read_images
-from pipeline.stages.vectors.sets import group_of
+from pipeline.stages.registry import TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def verify_index(index: Index, *, read_corpus: bool = False, corpus: str = "") -
         yield finding
     if not broken:
         yield from _ledger(root)
-        yield from _rows(root, recipe)
+        yield from _tables(root)
     for problem in check_report_files(index.location):
         yield Finding("reports", 1, problem)
     yield from _annotations(index)
@@ -154,7 +155,7 @@ def _stored_chunks(index: Index, root: zarr.Group) -> Iterator[Finding]:
 def _ledger(root: zarr.Group) -> Iterator[Finding]:
     files, images = read_files(root), read_images(root)
     n = len(images["md5"])
-    ok = np.isin(files["status"].astype(str), ("ok", "duplicate"))
+    ok = np.isin(files["status"].astype(str), PICTURES)
     for row in np.flatnonzero(ok & ((files["image"] < 0) | (files["image"] >= n))).tolist():
         yield Finding("files", 1, f"ledger row {row} ({files['path'][row]}) names image {files['image'][row]} of {n}")
     inside = ok & (files["image"] >= 0) & (files["image"] < n)
@@ -164,7 +165,7 @@ def _ledger(root: zarr.Group) -> Iterator[Finding]:
         yield Finding("files", 1, f"ledger row {row} ({files['path'][row]}) has another MD5 than its image")
     if len(set(files["path"].tolist())) != len(files["path"]):
         yield Finding("files", 1, "a path has two rows in the ledger")
-    first = files["image"][inside & (files["status"] == "ok")]
+    first = files["image"][inside & np.isin(files["status"].astype(str), FIRST_PATHS)]
     if len(np.unique(first)) != len(first):
         yield Finding("files", 1, "two paths of one content are both `ok` in the ledger")
     yield Finding("ledger rows", len(files["path"]))
@@ -180,29 +181,19 @@ def _ledger(root: zarr.Group) -> Iterator[Finding]:
     yield Finding("images", n)
 
 
-def _rows(root: zarr.Group, recipe: Recipe) -> Iterator[Finding]:
-    """Arrays of one group have one length, and vectors that are done are numbers."""
+def _tables(root: zarr.Group) -> Iterator[Finding]:
+    """Every table is as its stage declares it."""
     n = len(read_images(root, "md5")["md5"])
-    for name in ("scale", "pixels", *(group_of(settings) for settings in recipe.networks)):
-        group = root.get(name)
-        if not isinstance(group, zarr.Group):
-            continue
-        lengths = {path: array.shape[0] for path, array in group.arrays()}
-        if len(set(lengths.values())) > 1 or max(lengths.values()) > n:
-            yield Finding(name, 1, f"the arrays of {name} do not fit the {n} images: {lengths}")
-        if "vectors" in lengths:
-            done: Any = np.asarray(group[KEY][:]) != 0  # type: ignore[index]
-            vectors: Any = np.asarray(group["vectors"][:])  # type: ignore[index]
-            bad = np.flatnonzero(done & ~np.isfinite(vectors).all(axis=1))
-            if len(bad):
-                yield Finding(name, 1, f"{len(bad)} vectors of {name} are done but not numbers (first: row {bad[0]})")
-        yield Finding(name, max(lengths.values()))
+    for group, rows, problems in check_tables(root, TABLES, n):
+        for problem in problems:
+            yield Finding(group, 1, problem)
+        yield Finding(group, rows)
 
 
 def _corpus(root: zarr.Group, corpus: Corpus, recipe: Recipe, read: bool) -> Iterator[Finding]:
     """Compare the ledger with the listing; a page is a part of a file, whose own row is compared."""
     files, listed = read_files(root), corpus.listing().files
-    rows = np.flatnonzero(np.isin(files["status"].astype(str), ("ok", "duplicate", "document")))
+    rows = np.flatnonzero(np.isin(files["status"].astype(str), (*PICTURES, "document")))
     split = [split_page(path) for path in files["path"][rows].tolist()]
     there = positions(texts([place for place, _ in split]), listed.path)
     for row, (place, page), at in zip(rows.tolist(), split, there.tolist(), strict=True):

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipeline.records import FIRST_PATHS
 from pipeline.reporting.columns import NO_IMAGE, Tables, filled, flags, integers, numbers, texts, where
 
 REPRESENTATIVES = 12
@@ -113,8 +114,8 @@ def _by_image(tables: Tables, name: str, wanted: pa.Array, column: str) -> dict[
     table = table.filter(pc.is_in(pc.cast(table["image"], pa.int64()), wanted))
     found: dict[int, str] = {}
     rows = zip(texts(table, "status"), texts(table, column), integers(table, "image").tolist(), strict=True)
-    # The path of a copy stands in only where the first path is not there; "ok" before all others.
-    for _, value, image in sorted(rows, key=lambda row: (row[2], row[0] != "ok", row[1])):
+    # The path of a copy stands in only where the first path is not there; the first path before all others.
+    for _, value, image in sorted(rows, key=lambda row: (row[2], row[0] not in FIRST_PATHS, row[1])):
         found.setdefault(image, value)
     return found
 

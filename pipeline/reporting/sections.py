@@ -32,6 +32,7 @@ SCALE_MEANING = {
 }
 STATUS_MEANING = {
     "ok": "the first path of its content",
+    "suspect": "the first path of its content, whose lower end is filled with one value",
     "duplicate": "the same bytes as another path",
     "document": "several pages, each with a row of its own",
     "corrupt": "an image, but damaged",

@@ -5,7 +5,7 @@ import pickle
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,11 +17,11 @@ from pipeline.engine import Engine, Engines, WorkFailedError
 from pipeline.errors import ShardError, StorageError
 from pipeline.index.store import Index
 from pipeline.index.transaction import Transaction
-from pipeline.progress import Listener, StageFinished, StageStarted, TaskDone
-from pipeline.runtime.keys import VERSIONS
-from pipeline.runtime.plan import Block, Context, Plan, Stage
+from pipeline.progress import Checkpoint, Listener, Note, StageFinished, StageStarted, TaskDone
+from pipeline.runtime.plan import Block, Context, Plan, RunOptions, Stage
 from pipeline.runtime.stopping import StopRequest
 from pipeline.runtime.work import Assignment, Outcome, driven_outcome, forget_workers, perform
+from pipeline.stage_list import VERSIONS
 from pipeline.storage.failures import is_disk_full, storage_failures
 
 
@@ -64,25 +64,15 @@ class Runner:
     recipe: Recipe
     engines: Engines
     listener: Listener
-    accept_removals: bool = False
-    rehash: bool = False
+    options: RunOptions = field(default_factory=RunOptions)
     run_id: str = ""
     guard: Callable[[], None] = _unguarded
-    unread_only: bool = False
     stop: StopRequest = field(default_factory=StopRequest)
 
     def context(self, *, first: bool = True) -> Context:
         """What stages plan from, at the newest commit; the files are read again for a stage's first step only."""
-        return Context(
-            self.index.read(),
-            self.recipe,
-            self.corpus,
-            [],
-            self.accept_removals,
-            self.rehash and first,
-            self.index.location,
-            self.unread_only,
-        )
+        options = replace(self.options, rehash=self.options.rehash and first)
+        return Context(self.index.read(), self.recipe, self.corpus, [], options, self.index.location)
 
     def run(self, stage: Stage) -> StageFinished:
         """Do all that is missing of a stage.
@@ -96,6 +86,7 @@ class Runner:
         SemcorpusError
             Whatever a task raised on purpose.
         """
+        assert stage.plan is not None, f"the job itself makes {stage.name}"
         began, steps, items, skipped = time.monotonic(), 0, 0, 0
         previous: tuple[Any, ...] | None = None
         while True:
@@ -103,7 +94,7 @@ class Runner:
                 context = self.context(first=not steps)
                 plan = stage.plan(context)
             for text in context.notes:
-                self.listener.note(text)
+                self.listener.tell(Note(text))
             signature = _signature(plan)
             if plan is None or signature == previous:
                 break  # nothing is missing, or only what could not be done just now
@@ -116,12 +107,12 @@ class Runner:
         forget_workers()
         seconds, statuses = time.monotonic() - began, stage.statuses(self.index.read())
         finished = StageFinished(stage.name, steps, items, skipped, seconds, self.index.commit, statuses)
-        self.listener.stage_finished(finished)
+        self.listener.tell(finished)
         return finished
 
     def _do(self, stage: Stage, plan: Plan) -> _Tally:
         engine = self.engines.pick(plan.engine, seconds=plan.items * plan.seconds_per_item)
-        self.listener.stage_started(StageStarted(stage.name, plan.step, plan.items, len(plan.tasks), engine.name))
+        self.listener.tell(StageStarted(stage.name, plan.step, plan.items, len(plan.tasks), engine.name))
         tally = _Tally()
         transaction = self.index.begin()
         plan.layout(transaction.root)
@@ -147,7 +138,7 @@ class Runner:
             commit = transaction.commit(message, self._metadata(stage, plan, engine, tally, kind, base))
             if done:
                 return tally
-            self.listener.checkpoint(stage.name, commit)
+            self.listener.tell(Checkpoint(stage.name, commit))
             self.stop.check(f"at a checkpoint of {stage.name}, with {number:,} of {len(plan.tasks):,} tasks done")
 
     def _until_checkpoint(
@@ -176,7 +167,7 @@ class Runner:
                         raise outcome.error
                     skipped = tally.add(plan, outcome)
                     outcomes.append(outcome)
-                    self.listener.advanced(TaskDone(stage.name, outcome.items, skipped, outcome.seconds))
+                    self.listener.tell(TaskDone(stage.name, outcome.items, skipped, outcome.seconds))
         except WorkFailedError as error:
             raise self._explain(error) from error
         return sorted(outcomes, key=lambda outcome: outcome.number)
@@ -207,7 +198,7 @@ class Runner:
         except WorkFailedError as error:
             raise self._explain(error) from error
         outcome = driven_outcome(plan.items, value, time.monotonic() - clock, time.process_time() - started)
-        self.listener.advanced(TaskDone(stage.name, outcome.items, tally.add(plan, outcome), outcome.seconds))
+        self.listener.tell(TaskDone(stage.name, outcome.items, tally.add(plan, outcome), outcome.seconds))
         return outcome
 
     def _explain(self, error: WorkFailedError) -> Exception:

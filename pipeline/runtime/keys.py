@@ -9,23 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
-
-# Raise a number when a method changes so that its results do; rows made by an older version are then made again.
-VERSIONS = {
-    "walk": 3,
-    "pair": 5,
-    "labels": 4,
-    "scale": 11,
-    "pixels": 3,
-    "embed": 2,
-    "autoencode": 3,
-    "neighbours": 3,
-    "dimension": 3,
-    "cluster": 1,
-    "assess": 1,
-    "subdivide": 1,
-    "agree": 3,
-}
+from pipeline.stage_list import VERSIONS
 
 
 def stage_key(stage: str, settings: Mapping[str, Any], *upstream: int | str) -> int:
@@ -34,7 +18,7 @@ def stage_key(stage: str, settings: Mapping[str, Any], *upstream: int | str) -> 
     Parameters
     ----------
     stage
-        The stage's name; the version of its method (`VERSIONS`) is part of the key.
+        The stage's name; the version of its method (`pipeline.stage_list`) is part of the key.
     settings
         JSON-like settings; their order does not matter.
     upstream

@@ -8,20 +8,20 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server, write_to_textfile
 
 from pipeline.errors import UsageError
-from pipeline.progress import RunStarted, Silent, StageFinished, StageStarted, TaskDone
-from pipeline.records import SCALE_STATUSES_WITH_VALUE
+from pipeline.progress import Event, RunStarted, StageFinished, StageStarted, TaskDone
+from pipeline.records import PICTURES, SCALE_STATUSES_WITH_VALUE
 
 _SECONDS_BETWEEN_FILES = 15.0
 _BATCH_SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 
 # Statuses that are no failures, by stage; any other status of the stage counts as one.
 _SOUND: Mapping[str, frozenset[str]] = {
-    "walk": frozenset({"ok", "duplicate", "document", "gone"}),
+    "walk": frozenset({*PICTURES, "document", "gone"}),
     "scale": SCALE_STATUSES_WITH_VALUE | {"no_bar"},
 }
 
 
-class Metrics(Silent):
+class Metrics:
     """Counts what a run does, in a registry of its own.
 
     ==============================================  =========  ====================================================
@@ -65,19 +65,33 @@ class Metrics(Silent):
         self._done = 0
         self._tasks_done = 0
 
-    def run_started(self, started: RunStarted) -> None:
+    def tell(self, event: Event) -> None:
+        """Count what the event says."""
+        match event:
+            case RunStarted():
+                self._run_started(event)
+            case StageStarted():
+                self._stage_started(event)
+            case TaskDone():
+                self._advanced(event)
+            case StageFinished():
+                self._stage_finished(event)
+            case _:
+                pass
+
+    def _run_started(self, started: RunStarted) -> None:
         """Name the run."""
         self._run.labels(started.run, started.commit, started.index).set(1)
         self._active.set_to_current_time()
 
-    def stage_started(self, started: StageStarted) -> None:
+    def _stage_started(self, started: StageStarted) -> None:
         """Begin a step."""
         self._step, self._done, self._tasks_done = started, 0, 0
         self._began.setdefault(started.stage, time.monotonic())
         self._queue.labels(started.stage).set(started.tasks)
         self._progress.labels(started.stage).set(0.0)
 
-    def advanced(self, done: TaskDone) -> None:
+    def _advanced(self, done: TaskDone) -> None:
         """Count a piece."""
         self._done += done.items
         self._tasks_done += 1
@@ -89,7 +103,7 @@ class Metrics(Silent):
         self._seconds.labels(done.stage).set(time.monotonic() - self._began.get(done.stage, time.monotonic()))
         self._active.set_to_current_time()
 
-    def stage_finished(self, finished: StageFinished) -> None:
+    def _stage_finished(self, finished: StageFinished) -> None:
         """Take the stage's totals."""
         self._seconds.labels(finished.stage).set(finished.seconds)
         self._progress.labels(finished.stage).set(1.0)
@@ -125,7 +139,7 @@ class Metrics(Silent):
         return Counter(f"semcorpus_{name}", text, ["stage"], registry=self.registry)
 
 
-class MetricsFile(Silent):
+class MetricsFile:
     """Writes metrics into a file every so often, whole and at once, as the node exporter's text collector wants them.
 
     It stands after the `Metrics` among the listeners.
@@ -138,14 +152,11 @@ class MetricsFile(Silent):
         self._path = path
         self._written = 0.0
 
-    def advanced(self, done: TaskDone) -> None:
-        """Write if it is time."""
-        if time.monotonic() - self._written > _SECONDS_BETWEEN_FILES:
+    def tell(self, event: Event) -> None:
+        """Write when a stage is through, and meanwhile every so often."""
+        due = time.monotonic() - self._written > _SECONDS_BETWEEN_FILES
+        if isinstance(event, StageFinished) or (isinstance(event, TaskDone) and due):
             self.write()
-
-    def stage_finished(self, finished: StageFinished) -> None:
-        """Write."""
-        self.write()
 
     def write(self) -> None:
         """Write the file now."""

@@ -1,6 +1,6 @@
 """What a stage is: a function from the index to a plan, and a plan says what to do without doing it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ import zarr
 from pipeline.config import Recipe
 from pipeline.corpus.source import Corpus
 from pipeline.engine.opening import EngineName
+from pipeline.index.schema import Gone, Table
 from pipeline.storage.location import Location
 
 
@@ -125,6 +126,28 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a user asks of one run, which the recipe does not say.
+
+    Attributes
+    ----------
+    accept_removals : bool
+        The user knows that many files are gone.
+    rehash : bool
+        The user does not trust sizes and times: read all files again; those that were no images are judged anew.
+    unread_only : bool
+        Read scales only of pictures that no version of the reader has seen.
+    wait_seconds : float
+        How long to wait while another run writes the index.
+    """
+
+    accept_removals: bool = False
+    rehash: bool = False
+    unread_only: bool = False
+    wait_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What a stage plans from.
 
@@ -138,24 +161,45 @@ class Context:
         Where the files are.
     notes : list of str
         A stage may add sentences for people.
-    accept_removals : bool
-        The user knows that many files are gone.
-    rehash : bool
-        The user does not trust sizes and times: read all files again.
+    options : RunOptions
     location : Location, optional
         Where the index is; what people entered lies there, outside the store. None for an index that does not exist.
-    unread_only : bool
-        The user wants scales read only of pictures that no version of the reader has seen.
     """
 
     root: zarr.Group
     recipe: Recipe
     corpus: Corpus
     notes: list[str] = field(default_factory=list)
-    accept_removals: bool = False
-    rehash: bool = False
+    options: RunOptions = field(default_factory=RunOptions)
     location: Location | None = None
-    unread_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a stage has done under the index' recipe, of one of its kind (an embedding, a label set) or of all.
+
+    Attributes
+    ----------
+    what : str
+        Which one; empty for a stage that has but one.
+    done, missing : int
+        Rows with and without a value.
+    step : str
+        The step that does it, if that is called otherwise.
+    """
+
+    what: str
+    done: int
+    missing: int
+    step: str = ""
+
+    @classmethod
+    def whole(cls, what: str, rows: int, is_current: bool) -> "Done":
+        """Of what is done or missing as a whole."""
+        return cls(what, rows if is_current else 0, 0 if is_current else rows)
+
+
+Status = Callable[[zarr.Group, Recipe], Iterable[Done]]
 
 
 def _no_statuses(root: zarr.Group) -> Mapping[str, int]:
@@ -163,19 +207,37 @@ def _no_statuses(root: zarr.Group) -> Mapping[str, int]:
     return {}
 
 
+def _no_status(root: zarr.Group, recipe: Recipe) -> Iterable[Done]:
+    """The stage has no rows of its own."""
+    return ()
+
+
+def _nothing_outside(location: Location, gone: Gone) -> None:
+    """The stage keeps nothing of an image outside the store."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A named stage.
+    """A stage and all that others need to know of it; `pipeline.stage_list` names the module that defines it.
 
     Attributes
     ----------
     name : str
-    plan : callable
-        Returns the next step, or None when nothing is missing.
+    plan : callable, optional
+        Returns the next step, or None when nothing is missing; None for what the job makes at the end, the report.
+    tables : tuple of Table
+        What it stores and reports: documented, checked and forgotten as they say.
+    status : callable
+        What it has done and what is missing.
     statuses : callable
         Counts by status what became of everything that the stage has ever done; empty where it keeps no such record.
+    forget : callable
+        Removes what it keeps of an image outside the store.
     """
 
     name: str
-    plan: Callable[[Context], Plan | None]
+    plan: Callable[[Context], Plan | None] | None
+    tables: tuple[Table, ...] = ()
+    status: Status = _no_status
     statuses: Callable[[zarr.Group], Mapping[str, int]] = _no_statuses
+    forget: Callable[[Location, Gone], object] = _nothing_outside

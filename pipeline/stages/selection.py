@@ -1,15 +1,17 @@
 """Planning row stages: which representatives lack a value under the expected key, shard by shard."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.config import Recipe
 from pipeline.index.rows import Shard, read_keys, shards_of
 from pipeline.index.tables import table_length
-from pipeline.stages.files.ledger import Source, representatives, sources_of
+from pipeline.runtime.plan import Done, Status
+from pipeline.stages.files.ledger import Source, read_images, representatives, sources_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +67,25 @@ def shard_tasks(
         ShardTask(group, shard, chosen, tuple(sources[row] for row in chosen.tolist() if row in sources))
         for shard, chosen in shards_of(rows, shard_rows(root), image_count(root))
     ]
+
+
+def count_rows(root: zarr.Group, what: str, group: str, key: int | None, *, outdated: int = 0) -> Done:
+    """The status of a stage with a row a picture; ``outdated`` rows count as missing, all where there is no key."""
+    pictures = len(representatives(root))
+    done = 0 if key is None else len(done_rows(root, group, key)) - outdated
+    return Done(what, done, pictures - done)
+
+
+def unpaired_images(root: zarr.Group) -> int:
+    """Present images that no run has paired yet."""
+    images = read_images(root, "picture", "present")
+    return int(np.sum(images["present"] & (images["picture"] < 0)))
+
+
+def once_paired(status: Status) -> Status:
+    """The status of a stage on pictures: nothing while images are unpaired, since pictures are not known yet."""
+
+    def checked(root: zarr.Group, recipe: Recipe) -> Iterable[Done]:
+        return () if unpaired_images(root) else status(root, recipe)
+
+    return checked

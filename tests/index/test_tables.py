@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from pipeline.errors import StorageError
 from pipeline.index import tables
 from pipeline.index.memory import empty_root
+from pipeline.index.schema import Column, Table
 from pipeline.index.store import Index, create_index, open_index
 from pipeline.index.tables import (
-    as_columns,
     read_table,
     read_texts,
     replace_rows,
@@ -221,13 +221,13 @@ def test_a_minus_zero_is_a_change() -> None:
 
 def test_rows_of_some_names_are_replaced() -> None:
     root = empty_root()
-    kinds = {"name": str, "k": np.int64}
-    replace_rows(root, "t", "name", ["a"], as_columns([{"name": "a", "k": 1}, {"name": "a", "k": 2}], kinds))
-    replace_rows(root, "t", "name", ["b"], as_columns([{"name": "b", "k": 3}], kinds))
-    replace_rows(root, "t", "name", ["a"], as_columns([{"name": "a", "k": 9}], kinds))
+    table = Table("t", "A row.", (Column("name", "text", "Its name."), Column("k", "int64", "Its number.")))
+    replace_rows(root, "t", "name", ["a"], table.typed([{"name": "a", "k": 1}, {"name": "a", "k": 2}]))
+    replace_rows(root, "t", "name", ["b"], table.typed([{"name": "b", "k": 3}]))
+    replace_rows(root, "t", "name", ["a"], table.typed([{"name": "a", "k": 9}]))
     found = read_table(root, "t")
     assert (found["name"].tolist(), found["k"].tolist()) == (["b", "a"], [3, 9])
-    replace_rows(root, "t", "name", ["a", "b"], as_columns([], kinds))
+    replace_rows(root, "t", "name", ["a", "b"], table.typed([]))
     assert table_length(root, "t") == 0
 
 

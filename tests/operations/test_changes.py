@@ -16,6 +16,7 @@ from pipeline.errors import UsageError
 from pipeline.index.store import open_index
 from pipeline.job import RunResult, run
 from pipeline.operations.changes import Changes, Growth, _files, _grown, changes_between, find_base, to_markdown
+from pipeline.runtime.plan import RunOptions
 
 CHEAP = (
     "embed.name=cae",
@@ -40,7 +41,9 @@ def draw(path: Path, seed: int) -> None:
 
 def do(corpus: Path, index: Path) -> RunResult:
     recipe = load_recipe(assignments=CHEAP)
-    return run(corpus, index, recipe=recipe, engines=EngineChoice.parse("local"), accept_removals=True)
+    return run(
+        corpus, index, recipe=recipe, engines=EngineChoice.parse("local"), options=RunOptions(accept_removals=True)
+    )
 
 
 @pytest.fixture(scope="module")

@@ -44,9 +44,9 @@ def scrape(port: int) -> dict[tuple[str, tuple[str, ...]], float]:
 
 def test_a_step_on_its_way(tmp_path: Path) -> None:
     metrics = Metrics()
-    metrics.run_started(RunStarted("r1", "INDEX", "CORPUS", "C0"))
-    metrics.stage_started(StageStarted("embed", "", 10, 4, "ray"))
-    metrics.advanced(TaskDone("embed", 3, 1, 0.2))
+    metrics.tell(RunStarted("r1", "INDEX", "CORPUS", "C0"))
+    metrics.tell(StageStarted("embed", "", 10, 4, "ray"))
+    metrics.tell(TaskDone("embed", 3, 1, 0.2))
     with metrics.serve("0") as port:
         found = scrape(port)
     assert found["semcorpus_run_info", ("C0", "INDEX", "r1")] == 1
@@ -55,7 +55,7 @@ def test_a_step_on_its_way(tmp_path: Path) -> None:
     assert found["semcorpus_queue_tasks", ("embed",)] == 3
     assert found["semcorpus_stage_progress_ratio", ("embed",)] == pytest.approx(0.3)
     assert found["semcorpus_batch_seconds_sum", ("embed",)] == pytest.approx(0.2)
-    metrics.stage_finished(StageFinished("embed", 1, 10, 0, 4.5, "C1", {}))
+    metrics.tell(StageFinished("embed", 1, 10, 0, 4.5, "C1", {}))
     with metrics.serve("127.0.0.1:0") as port:
         found = scrape(port)
     assert found["semcorpus_stage_seconds", ("embed",)] == 4.5

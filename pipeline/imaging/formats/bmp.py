@@ -13,7 +13,6 @@ from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.imaging.formats.jpeg import decode_jpeg
 from pipeline.imaging.formats.limits import check_size
 from pipeline.imaging.formats.raster import decode_png, pillow_pixels
-from pipeline.imaging.formats.tiff_layout import is_all_zero
 from pipeline.records import DecodedImage
 
 _RUN_LENGTHS: Final = (1, 2)
@@ -81,8 +80,6 @@ def _check_data(data: bytes, header: _Header) -> None:
         raise CorruptImageError(
             f"truncated: the BMP's pixels should end at byte {end:,} but the file has {len(data):,}"
         )
-    if is_all_zero(data, header.start, end - header.start):
-        raise CorruptImageError("no content: all pixels are zero")
 
 
 def _bit_fields(data: bytes, header: _Header) -> NDArray[Any]:

@@ -162,12 +162,12 @@ def _with_byte_counts(layout: TiffLayout, counts: NDArray[np.int64] | None) -> T
 
 
 def check_segments(layout: TiffLayout, data: bytes) -> None:
-    """Make sure that every strip or tile lies in the file, and that they are not all zeros.
+    """Make sure that every strip or tile lies in the file.
 
     Raises
     ------
     CorruptImageError
-        Data are missing, cut off, or nothing but zero bytes (as left by an interrupted copy).
+        Data are missing or cut off.
     """
     needed = layout.n_segments
     if min(layout.offsets.size, layout.byte_counts.size) < needed:
@@ -183,8 +183,6 @@ def check_segments(layout: TiffLayout, data: bytes) -> None:
         end = max(int(offset) + int(count) for offset, count in zip(offsets, counts, strict=True))
         raise CorruptImageError(f"truncated: the TIFF's picture data reach byte {end:,} but the file has {len(data):,}")
     _check_uncompressed_length(layout, counts)
-    if all(is_all_zero(data, int(o), int(c)) for o, c in zip(offsets, counts, strict=True)):
-        raise CorruptImageError("no content: all pixels are zero")
 
 
 def _check_uncompressed_length(layout: TiffLayout, counts: NDArray[np.int64]) -> None:
@@ -195,9 +193,3 @@ def _check_uncompressed_length(layout: TiffLayout, counts: NDArray[np.int64]) ->
     rows[per_plane - 1 :: per_plane] = layout.strip_rows(per_plane - 1)
     if bool((counts < rows * layout.row_bytes).any()):
         raise CorruptImageError("the TIFF's strips are shorter than its width, height and bits a pixel need")
-
-
-def is_all_zero(data: bytes, start: int, count: int) -> bool:
-    """Whether ``count`` bytes from ``start`` are all zero; looks at few bytes of ordinary data."""
-    head = data[start : start + 4096]
-    return not any(head[:count]) and data.count(0, start, start + count) == count

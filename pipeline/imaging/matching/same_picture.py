@@ -14,12 +14,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.imaging.canonical import signature_square
 from pipeline.imaging.formats.jpeg import jpeg_orientation
 from pipeline.imaging.formats.orientation import UPRIGHT, as_stored
 from pipeline.imaging.matching.reencoding import is_jpeg, is_reencoding, luma_steps
+from pipeline.kernels.signatures.turned_pairs import N_TURNS, turned
 from pipeline.kernels.signatures.unlike_copies import is_thumbnail_shape
 
-Relation = Literal["same_picture", "near", "thumbnail", "crop", "other_bar", ""]
+Relation = Literal["same_picture", "near", "thumbnail", "crop", "other_bar", "turned", "mirrored", ""]
 Evidence = Literal["re_encoded", "quantisation", "levels", "gray_scale", "resampled", ""]
 
 # A near copy differs by so little that no eye and no network sees it: in few pixels, or with its fine detail in common.
@@ -37,6 +39,7 @@ _BLOCK = 8
 
 # A data bar and a margin above it are at most this share of a picture's height.
 _MOST_CUT_OFF = 0.35
+_TURNED_LEVELS = 8  # of the small versions, beside the candidates' 6: JPEGs differ in them
 # Two data bars differ in the lowest part only.
 _OTHER_BAR_BELOW = 0.75
 
@@ -57,11 +60,14 @@ class Copy:
         Canonical.
     deep : bool
         Whether the file has more than 8 bits, so that another program's 8 bits of it are other ones.
+    turn : int
+        How ``gray`` was turned (`turned`) after it was decoded.
     """
 
     data: bytes
     gray: NDArray[np.uint8]
     deep: bool = False
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ class Comparison:
 
     Attributes
     ----------
-    relation : {"same_picture", "near", "thumbnail", "crop", "other_bar", ""}
+    relation : {"same_picture", "near", "thumbnail", "crop", "other_bar", "turned", "mirrored", ""}
     evidence : {"re_encoded", "quantisation", "levels", "gray_scale", "resampled", ""}
         What it rests on: one file's pixels encoded again are the other's bytes; the difference is within what the
         JPEGs' quantisation explains; it is at most 2 gray levels; it is so after a linear change of the gray scale, of
@@ -96,11 +102,17 @@ def compare_pictures(first: Copy, second: Copy) -> Comparison:
     Of one size they are ``same_picture`` (within what the JPEGs among them explain), ``near`` (within 2 gray levels)
     or ``other_bar`` (so in the upper three quarters). Of one width and different heights the lower may be a ``crop`` of
     the higher with its data bar cut off. Of one shape and different sizes the smaller may be a ``thumbnail``: of two
-    scans of one field it looks like both, and the smaller ``mean_difference`` tells whose it is. Anything else is two
+    scans of one field it looks like both, and the smaller ``mean_difference`` tells whose it is. ``turned`` is one
+    picture turned by quarters, ``mirrored`` one that is mirrored, and perhaps turned as well. Anything else is two
     pictures.
 
     Cost: a decoded picture of 1 megapixel a side takes some 30 ms.
     """
+    found = _compare_as_they_are(first, second)
+    return found if found.relation else _compare_turned(first, second) or found
+
+
+def _compare_as_they_are(first: Copy, second: Copy) -> Comparison:
     large, small = sorted((first, second), key=lambda copy: copy.gray.size, reverse=True)
     if large.gray.shape == small.gray.shape:
         return _same_size(large, small)
@@ -115,6 +127,19 @@ def compare_pictures(first: Copy, second: Copy) -> Comparison:
         evidence = "resampled" if _looks_the_same(shrunk, small.gray) else _one_picture(Copy(b"", shrunk), small)
         return _measured("thumbnail" if evidence else "", evidence, shrunk, small.gray)
     return Comparison("", "", 0, 0, 0.0)
+
+
+def _compare_turned(first: Copy, second: Copy) -> Comparison | None:
+    """Whether one is the other turned or mirrored; only turns in which small versions of both agree are looked at."""
+    small = [signature_square(copy.gray).astype(np.int64) for copy in (first, second)]
+    for turn in range(1, N_TURNS):
+        shape = turned(np.empty(first.gray.shape, bool), turn).shape
+        if shape != second.gray.shape or np.abs(turned(small[0], turn) - small[1]).max() > _TURNED_LEVELS:
+            continue
+        moved = replace(first, gray=turned(first.gray, turn), turn=turn)
+        if evidence := _one_picture(moved, second):
+            return _measured("mirrored" if turn >= N_TURNS // 2 else "turned", evidence, moved.gray, second.gray)
+    return None
 
 
 def _same_size(a: Copy, b: Copy) -> Comparison:
@@ -134,11 +159,16 @@ def _upper(copy: Copy, rows: int) -> Copy:
 def _one_picture(a: Copy, b: Copy) -> Evidence:
     """What shows that two pictures of one shape are one; a JPEG's losses are those of its stored pixels."""
     for orientation in (jpeg_orientation(copy.data) for copy in (a, b) if is_jpeg(copy.data)):
-        if orientation != UPRIGHT:
+        if orientation != UPRIGHT and not a.turn:
             a, b = (replace(copy, gray=as_stored(copy.gray, orientation)) for copy in (a, b))
             break
     for source, encoded in ((a, b), (b, a)):
-        if not is_jpeg(source.data) and _has_detail(encoded.gray) and is_reencoding(source.gray, encoded.data):
+        if (
+            not is_jpeg(source.data)
+            and not encoded.turn
+            and _has_detail(encoded.gray)
+            and is_reencoding(source.gray, encoded.data)
+        ):
             return "re_encoded"
     if _jpeg_explains(a, b):
         return "quantisation"
@@ -209,7 +239,7 @@ def _jpeg_explains(a: Copy, b: Copy) -> bool:
     Where a decoder has clipped to black or white the single coefficients say nothing, but clipping only brings a block
     nearer to its original: there the energy of the difference has the same bound.
     """
-    steps = [found for found in (luma_steps(a.data), luma_steps(b.data)) if found is not None]
+    steps = [found for found in (_steps(a), _steps(b)) if found is not None]
     height, width = (length // _BLOCK * _BLOCK for length in a.gray.shape)
     if not steps or not height or not width:
         return False
@@ -220,6 +250,12 @@ def _jpeg_explains(a: Copy, b: Copy) -> bool:
     clipped = np.any((first == 0) | (first == 255) | (second == 0) | (second == 255), axis=(1, 2))
     explained |= clipped & (np.sum(difference**2, axis=(1, 2)) <= float(np.sum(bound**2)))
     return float(np.mean(~explained)) <= _SHARE_UNEXPLAINED and _is_telling(first, bound)
+
+
+def _steps(copy: Copy) -> NDArray[np.float32] | None:
+    """Quantisation steps of a JPEG as they lie in ``copy.gray``."""
+    steps = luma_steps(copy.data)
+    return steps.T if steps is not None and copy.turn % 2 else steps
 
 
 def _is_telling(blocks: NDArray[np.float32], bound: NDArray[np.float32]) -> bool:

@@ -161,17 +161,17 @@ def _cut_out(
     corpus.check()
     blocks = [tuple(views[start : start + _PER_TASK]) for start in range(0, len(views), _PER_TASK)]
     engine = engines.pick("dask", seconds=0.05 * len(views))
-    listener.stage_started(StageStarted("review", "", len(views), len(blocks), engine.name))
+    listener.tell(StageStarted("review", "", len(views), len(blocks), engine.name))
     found: dict[str, _Cut] = {}
     began = time.monotonic()
     try:
         cut = partial(_cut_block, contents=Contents(corpus, recipe.walk))
         for block in engine.map(cut, blocks, retries=recipe.run.retries):
             found |= block
-            listener.advanced(TaskDone("review", len(block)))
+            listener.tell(TaskDone("review", len(block)))
     except WorkFailedError as error:
         raise ShardError(f"Cutting crops out of the pictures failed: {error}. Run it again.") from error
-    listener.stage_finished(
+    listener.tell(
         StageFinished("review", 1, len(found), len(views) - len(found), time.monotonic() - began, index.commit, {})
     )
     return found

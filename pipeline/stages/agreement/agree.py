@@ -10,17 +10,19 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
-from pipeline.index.tables import as_columns, replace_rows
+from pipeline.index.tables import replace_rows
 from pipeline.kernels.agreement.chance import adjusted_mutual_information
 from pipeline.kernels.agreement.scores import agreement_scores, contingency, normalized_mutual_information
-from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
+from pipeline.runtime.plan import Block, Context, Done, Job, Plan, Stage, Worker
+from pipeline.stages.agreement.tables import AGREEMENT, CONFUSION, TABLES
 from pipeline.stages.clustering.stored import NO_COUNT, Clustering, stored_clusterings
 from pipeline.stages.labels.sets import label_sets
 from pipeline.stages.result_keys import REFERENCES, agreement_parts, stored_keys
+from pipeline.stages.selection import once_paired
 
 NAME = "agree"
 
-_TABLE = "agreement"
+_TABLE = AGREEMENT.place
 _PARTS = "parts"
 # Pictures in no cluster count as one cluster more: a method does not score better by leaving the hard ones out.
 NOISE: Final = "cluster"
@@ -155,26 +157,6 @@ def _references(truth: NDArray[np.str_], ks: Sequence[int], fixed: dict[str, Any
             yield fixed | row | {"clustering": f"{method}-k{k}", "vectors": "", "method": method, "k": k, "nmi": nmi}
 
 
-_AGREEMENT = {
-    "part": str,
-    "clustering": str,
-    "vectors": str,
-    "method": str,
-    "k": np.int64,
-    "set": str,
-    "level": np.int64,
-    "n_scored": np.int64,
-    "nmi": np.float64,
-    "ami": np.float64,
-    "ari": np.float64,
-    "homogeneity": np.float64,
-    "completeness": np.float64,
-    "accuracy": np.float64,
-    "hungarian_accuracy": np.float64,
-}
-_CONFUSION = {"part": str, "clustering": str, "set": str, "label": str, "cluster": np.int64, "count": np.int64}
-
-
 def _merge(root: zarr.Group, results: Sequence[Scored], *, wanted: dict[str, int]) -> None:
     """Replace the parts that were scored, and drop those that are no longer wanted."""
     old = stored_keys(root, _TABLE, _PARTS)
@@ -183,8 +165,15 @@ def _merge(root: zarr.Group, results: Sequence[Scored], *, wanted: dict[str, int
     rows = [row for found in results for row in found.agreement]
     cells = [cell for found in results for cell in found.confusion]
     ordered = {part: parts[part] for part in wanted if part in parts}
-    replace_rows(root, _TABLE, "part", replaced, as_columns(rows, _AGREEMENT), attributes={_PARTS: ordered})
-    replace_rows(root, "confusion", "part", replaced, as_columns(cells, _CONFUSION))
+    replace_rows(root, _TABLE, "part", replaced, AGREEMENT.typed(rows), attributes={_PARTS: ordered})
+    replace_rows(root, CONFUSION.place, "part", replaced, CONFUSION.typed(cells))
 
 
-STAGE = Stage(NAME, plan)
+def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
+    sets = label_sets(root, recipe)
+    scored = stored_keys(root, _TABLE, _PARTS)
+    for part, key in agreement_parts(root, recipe, sets).items():
+        yield Done.whole(part, sum(len(found.of_image) for found in sets), scored.get(part) == key)
+
+
+STAGE = Stage(NAME, plan, TABLES, once_paired(_status))

@@ -11,34 +11,21 @@ from numpy.typing import NDArray
 
 from pipeline.clustering_methods.splitting import Dividing, can_be_scored, resampled
 from pipeline.config import Recipe
-from pipeline.index.tables import as_columns, replace_rows
+from pipeline.index.tables import replace_rows, table_length
 from pipeline.kernels.clustering.density_peaks import prominences
 from pipeline.kernels.clustering.scatter_scores import scatter_scores
 from pipeline.kernels.clustering.silhouette import silhouettes_of_all
 from pipeline.kernels.clustering.stability import stability
 from pipeline.runtime.keys import random_seed
-from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
+from pipeline.runtime.plan import Block, Context, Done, Job, Plan, Stage, Worker
 from pipeline.stages.assessment.parts import PARTS, TABLE, assessment_parts, resamples_of
-from pipeline.stages.clustering.stored import NO_COUNT, StoredClusterings, stored_clusterings
+from pipeline.stages.assessment.tables import QUALITY, TABLES
+from pipeline.stages.clustering.stored import NO_COUNT, StoredClusterings, group_of, stored_clusterings
 from pipeline.stages.result_keys import stored_keys
+from pipeline.stages.selection import once_paired
 from pipeline.stages.vectors.sets import find_vectors
 
 NAME = "assess"
-
-_COLUMNS = {
-    "part": str,
-    "clustering": str,
-    "vectors": str,
-    "method": str,
-    "k": np.int64,
-    "n_clusters": np.int64,
-    "n_scored": np.int64,
-    "silhouette": np.float64,
-    "davies_bouldin": np.float64,
-    "calinski_harabasz": np.float64,
-    "stability": np.float64,
-    "decision_gap": np.float64,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +132,15 @@ def _merge(root: zarr.Group, results: Sequence[Assessed], *, wanted: dict[str, i
     old = stored_keys(root, TABLE, PARTS)
     parts = {part: key for part, key in old.items() if part in wanted} | {found.part: found.key for found in results}
     replaced = [found.part for found in results] + [part for part in old if part not in wanted]
-    rows = as_columns([row for found in results for row in found.rows], _COLUMNS)
+    rows = QUALITY.typed([row for found in results for row in found.rows])
     ordered = {part: parts[part] for part in wanted if part in parts}
     replace_rows(root, TABLE, "part", replaced, rows, attributes={PARTS: ordered})
 
 
-STAGE = Stage(NAME, plan)
+def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
+    assessed = stored_keys(root, TABLE, PARTS)
+    for part, key in assessment_parts(root, recipe).items():
+        yield Done.whole(part, table_length(root, group_of(part)), assessed.get(part) == key)
+
+
+STAGE = Stage(NAME, plan, TABLES, once_paired(_status))

@@ -17,10 +17,12 @@ from pipeline.errors import SemcorpusError, UsageError
 from pipeline.index.tables import write_table
 from pipeline.kernels.arrays import InvalidDataError
 from pipeline.runtime.keys import random_seed
-from pipeline.runtime.plan import Block, Context, Job, MapTasks, Plan, Stage, Worker
+from pipeline.runtime.plan import Block, Context, Done, Job, MapTasks, Plan, Stage, Worker
 from pipeline.stages.clustering.blocks import blocks_of, counts_to_find, job_of
 from pipeline.stages.clustering.stored import LEFT_OUT, REFUSED, cluster_key, group_of, is_current, refusals
+from pipeline.stages.clustering.tables import TABLES
 from pipeline.stages.neighbours.tables import is_complete, read_neighbours
+from pipeline.stages.selection import once_paired
 from pipeline.stages.vectors.sets import VectorSet, find_vectors, vector_sets
 
 NAME = "cluster"
@@ -197,4 +199,12 @@ def _write_arrays(root: zarr.Group, part: str, found: Clusterings) -> None:
         group.create_array(key, data=values)
 
 
-STAGE = Stage(NAME, plan)
+def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
+    for vectors in vector_sets(root, recipe):
+        for method in recipe.cluster.methods:
+            if method.takes(vectors.name):
+                current = is_current(root, recipe, vectors, method)
+                yield Done.whole(f"{vectors.name}-{method.label}", len(vectors.rows), current)
+
+
+STAGE = Stage(NAME, plan, TABLES, once_paired(_status))

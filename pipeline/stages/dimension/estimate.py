@@ -5,7 +5,7 @@ label set and, for a code, its neighbourhoods. What the parts find is put togeth
 that the spectrum of a large set needs are made piece by piece (`pipeline.stages.dimension.moments`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from pipeline.config import DimensionSettings, Recipe
 from pipeline.errors import SemcorpusError
-from pipeline.index.tables import as_columns, replace_rows
+from pipeline.index.schema import Kind
+from pipeline.index.tables import replace_rows
 from pipeline.kernels.arrays import InvalidDataError
 from pipeline.kernels.dimension.distance_maps import distance_map
 from pipeline.kernels.dimension.gride import GrideEstimate, gride_curve
@@ -33,11 +34,13 @@ from pipeline.kernels.dimension.two_nn import (
     two_nn,
 )
 from pipeline.runtime.keys import random_seed
-from pipeline.runtime.plan import Context, Job, Plan, Stage, Worker
+from pipeline.runtime.plan import Context, Done, Job, Plan, Stage, Worker
 from pipeline.stages.dimension.moments import all_moments, drop_moments, plan_moments
+from pipeline.stages.dimension.tables import MEASURED, PRESERVATION, TABLES
 from pipeline.stages.labels.sets import LabelSet, label_sets
 from pipeline.stages.neighbours.tables import NeighbourTable, is_complete, read_neighbours
 from pipeline.stages.result_keys import dimension_key, stored_keys
+from pipeline.stages.selection import once_paired
 from pipeline.stages.vectors.sets import VectorSet, find_vectors, vector_sets
 
 NAME = "dimension"
@@ -358,64 +361,6 @@ def _preservation(root: zarr.Group, recipe: Recipe, vectors: VectorSet) -> list[
     ]
 
 
-TABLES: dict[str, dict[str, Any]] = {
-    "dimension": {
-        "vectors": str,
-        "fraction": np.float64,
-        "subsample": np.int64,
-        "n_points": np.int64,
-        "n_dropped": np.int64,
-        "dimension": np.float64,
-        "error": np.float64,
-        "ml_dimension": np.float64,
-        "ml_error": np.float64,
-    },
-    "dimension_scales": {
-        "vectors": str,
-        "n1": np.int64,
-        "n2": np.int64,
-        "scale": np.float64,
-        "n_points": np.int64,
-        "n_dropped": np.int64,
-        "dimension": np.float64,
-        "error": np.float64,
-    },
-    "dimension_findings": {
-        "vectors": str,
-        "plateau": np.float64,
-        "plateau_fewest": np.int64,
-        "plateau_most": np.int64,
-        **{f"components_{share}": np.int64 for share in _SHARES},
-        "statement": str,
-    },
-    "spectrum": {
-        "vectors": str,
-        "component": np.int64,
-        "explained_variance_ratio": np.float64,
-        "cumulative_ratio": np.float64,
-    },
-    "loadings": {"vectors": str, "component": np.int64, "feature": np.int64, "loading": np.float64},
-    "distances": {"vectors": str, "set": str, "n_points": np.int64, "correlation_with_labels": np.float64},
-    "distance_map": {
-        "vectors": str,
-        "set": str,
-        "label": str,
-        "other": str,
-        "n_points": np.int64,
-        "mean_distance": np.float64,
-    },
-    "preservation": {
-        "codes": str,
-        "vectors": str,
-        "n_neighbours": np.int64,
-        "n_points": np.int64,
-        "trustworthiness": np.float64,
-        "continuity": np.float64,
-        "share_kept": np.float64,
-    },
-}
-
-
 def _merge(
     root: zarr.Group, results: Sequence[tuple[str, Rows]], *, name: str, key: int, parts: Sequence[Part]
 ) -> None:
@@ -427,15 +372,16 @@ def _merge(
         attributes = root.require_group("dimension").attrs
         attributes[_UNFINISHED] = {"vectors": name, "key": key, "found": _without_nan(found)}
         return
-    rows: Rows = {table: [] for table in TABLES}
+    rows: Rows = {table.name: [] for table in MEASURED}
     for part in parts:
         for table, new in found[part.label].items():
             rows[table] += new
     rows["dimension"] = _with_spread(rows["dimension"])
     rows["dimension_findings"] = [_findings(name, rows)]
-    for table, columns in TABLES.items():
-        typed = [{column: _value(row.get(column), kind) for column, kind in columns.items()} for row in rows[table]]
-        replace_rows(root, table, "codes" if table == "preservation" else "vectors", [name], as_columns(typed, columns))
+    for measured in MEASURED:
+        typed = [{c.name: _value(row.get(c.name), c.kind) for c in measured.stored} for row in rows[measured.name]]
+        named = "codes" if measured is PRESERVATION else "vectors"
+        replace_rows(root, measured.place, named, [name], measured.typed(typed))
     drop_moments(root)
     root["dimension"].attrs.update({"keys": {**keys, name: key}, _UNFINISHED: None})
 
@@ -454,8 +400,8 @@ def _without_nan(found: dict[str, Rows]) -> Any:
     }
 
 
-def _value(value: Any, kind: type) -> Any:
-    missing = {str: "", np.int64: 0, np.float64: np.nan}
+def _value(value: Any, kind: Kind) -> Any:
+    missing = {"text": "", "int64": 0, "float64": np.nan}
     return missing[kind] if value is None else value
 
 
@@ -491,9 +437,16 @@ def _curve(rows: list[dict[str, Any]]) -> tuple[list[int], list[float], list[flo
     whole = [row for row in rows if row["subsample"] < 0 and row["fraction"] == _DECIMATION_FRACTION]
     if whole and whole[0]["n_points"] not in sizes:
         sizes.append(whole[0]["n_points"])
-        means.append(float(_value(whole[0].get("dimension"), np.float64)))
-        errors.append(float(_value(whole[0].get("error"), np.float64)))
+        means.append(float(_value(whole[0].get("dimension"), "float64")))
+        errors.append(float(_value(whole[0].get("error"), "float64")))
     return sizes, means, errors
 
 
-STAGE = Stage(NAME, plan)
+def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
+    measured, sets = stored_keys(root, "dimension", "keys"), label_sets(root, recipe)
+    for vectors in vector_sets(root, recipe):
+        current = measured.get(vectors.name) == dimension_key(recipe, vectors, sets)
+        yield Done.whole(vectors.name, len(vectors.rows), current)
+
+
+STAGE = Stage(NAME, plan, TABLES, once_paired(_status))

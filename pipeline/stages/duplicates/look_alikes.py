@@ -17,22 +17,25 @@ from numpy.typing import NDArray
 
 from pipeline.config.recipe import PairSettings
 from pipeline.errors import ImageError
+from pipeline.imaging.canonical import SQUARE_PX
 from pipeline.imaging.matching.fingerprint import fingerprints
 from pipeline.imaging.matching.same_picture import Comparison, Copy, compare_pictures
 from pipeline.index.tables import read_table, write_table
 from pipeline.kernels.signatures.candidate_pairs import near_signature_pairs, shared_value_pairs
+from pipeline.kernels.signatures.turned_pairs import turned_pairs
 from pipeline.kernels.signatures.unlike_copies import other_gray_pairs, thumbnail_pairs
-from pipeline.runtime.keys import VERSIONS
 from pipeline.runtime.plan import Block, Context, Job, Plan, Worker
+from pipeline.stage_list import VERSIONS
+from pipeline.stages.duplicates import tables
 from pipeline.stages.files.contents import Contents
 from pipeline.stages.files.ledger import Source, sources_of, text_array
 
 NAME = "pair"
 
-COMPARISONS = "comparisons"
-FINGERPRINTS = "fingerprints"
-SEARCHED = "searched"
-UNAVAILABLE = "unavailable"
+COMPARISONS = tables.COMPARISONS.place
+FINGERPRINTS = tables.FINGERPRINTS.place
+SEARCHED = tables.SEARCHED.place
+UNAVAILABLE = tables.UNAVAILABLE.place
 
 CROWD = 64
 """An image with so many look-alikes is told from them by its fields; a field that so many share says nothing."""
@@ -82,9 +85,11 @@ def find_candidates(
     if known:
         pairs |= _pairs_by_fields(known, set(rows[new].tolist()), set(rows.tolist()))
     shape = np.stack([images["height_px"][rows], images["width_px"][rows]], axis=1).astype(np.int64)
+    squares = images["square"][rows].reshape(-1, SQUARE_PX, SQUARE_PX)
     unlike = (
         thumbnail_pairs(signatures, shape, crowd=CROWD, new=new),
         other_gray_pairs(signatures, images["bit_depth"][rows] > _GRAY_BITS, crowd=CROWD, new=new),
+        turned_pairs(squares, tolerance=tolerance, crowd=CROWD, new=new),
     )
     pairs |= {(int(a), int(b)) for a, b in rows[np.concatenate(unlike)].tolist()}
     done = _pairs(root, COMPARISONS) | unavailable(root, key)

@@ -13,9 +13,12 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.config import Recipe
+from pipeline.imaging.quality import SUSPECT_SHARE
 from pipeline.index.tables import write_table
 from pipeline.runtime.keys import content_key, stage_key
-from pipeline.runtime.plan import Context, Job, Plan, Stage, Worker
+from pipeline.runtime.plan import Context, Done, Job, Plan, Stage, Worker
+from pipeline.stages.duplicates import tables
 from pipeline.stages.duplicates.look_alikes import (
     COMPARISONS,
     NAME,
@@ -26,10 +29,13 @@ from pipeline.stages.duplicates.look_alikes import (
     write_searched,
 )
 from pipeline.stages.files.ledger import IMAGES, read_images, text_array
+from pipeline.stages.selection import unpaired_images
 
-DUPLICATES = "duplicates"
+DUPLICATES = tables.DUPLICATES.place
 
 _FORMAT_RANK = {"tiff": 0, "dm4": 1, "dm3": 2, "png": 3, "bmp": 4, "gif": 5, "pdf": 6, "jpeg": 7, "djvu": 8}
+
+_STRENGTH = ("same_pixels", "near", "same_picture", "other_bar", "turned", "mirrored", "crop", "thumbnail")
 
 
 def plan(context: Context) -> Plan | None:
@@ -135,13 +141,14 @@ def _components(n: int, edges: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
 
 
 def _choose(images: dict[str, NDArray[Any]], group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The representative of every image: one chosen before is kept; else TIFF first, then larger, then smaller MD5."""
+    """The representative of every image: one chosen before is kept; else a whole one, TIFF, larger, of smaller MD5."""
     old, present = images["picture"], images["present"]
 
-    def rank(row: int) -> tuple[bool, bool, int, int, bytes]:
+    def rank(row: int) -> tuple[bool, bool, bool, int, int, bytes]:
         area = int(images["width_px"][row]) * int(images["height_px"][row])
         format_rank = _FORMAT_RANK.get(str(images["format"][row]), 9)
-        return not present[row], old[row] != row, format_rank, -area, images["md5"][row].tobytes()
+        suspect = bool(images["filled_share"][row] >= SUSPECT_SHARE)
+        return not present[row], old[row] != row, suspect, format_rank, -area, images["md5"][row].tobytes()
 
     picture = np.arange(len(group), dtype=np.int64)
     shared = np.flatnonzero(np.bincount(group, minlength=len(group))[group] > 1)
@@ -155,9 +162,8 @@ def _choose(images: dict[str, NDArray[Any]], group: NDArray[np.int64]) -> NDArra
 
 def _duplicate_rows(links: Sequence[Link], images: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """A row a member of a group: the representative first with no relation, then each other with its strongest tie."""
-    strength = {"same_pixels": 0, "near": 1, "same_picture": 2, "other_bar": 3, "crop": 4, "thumbnail": 5}
     tie: dict[int, Link] = {}
-    for link in sorted(links, key=lambda link: strength[link[2]]):
+    for link in sorted(links, key=lambda link: _STRENGTH.index(link[2])):
         for row in link[:2]:
             tie.setdefault(row, link)
     picture = images["picture"]
@@ -172,4 +178,10 @@ def _duplicate_rows(links: Sequence[Link], images: dict[str, NDArray[Any]]) -> d
     }
 
 
-STAGE = Stage(NAME, plan)
+def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
+    present = int(np.sum(read_images(root, "present")["present"]))
+    unpaired = unpaired_images(root)
+    yield Done("", present - unpaired, unpaired, step="representatives")
+
+
+STAGE = Stage(NAME, plan, tables.TABLES, _status)

@@ -12,19 +12,18 @@ from numpy.typing import NDArray
 
 from pipeline.corpus.listing import FileEntry, positions, texts
 from pipeline.corpus.names import split_page
+from pipeline.imaging.quality import MEASURES, SUSPECT_SHARE
 from pipeline.imaging.summary import PictureSummary
 from pipeline.index.tables import read_table, read_texts, table_length, update_rows
 from pipeline.stages.files.known_contents import IMAGE, NO_MD5, Md5Rows
 from pipeline.stages.files.ledger import (
-    FILE_COLUMNS,
     FILES,
-    IMAGE_COLUMNS,
     IMAGES,
-    empty_columns,
     path_ranks,
     read_images,
     text_array,
 )
+from pipeline.stages.files.tables import CONTENTS, LEDGER
 
 _NEW = "new"  # in a merge only: decoded, and neither `ok` nor `duplicate` yet
 
@@ -84,7 +83,7 @@ def _append_images(root: zarr.Group, digests: Sequence[Digest]) -> dict[bytes, i
         if digest.picture is not None and digest.md5 not in image_of:
             image_of[digest.md5] = len(before) + len(new)
             new.append(digest)
-    added = empty_columns(IMAGE_COLUMNS, len(new))
+    added = CONTENTS.empty(len(new))
     for number, digest in enumerate(new):
         _fill_image(added, number, digest)
     total = len(before) + len(new)
@@ -100,8 +99,11 @@ def _fill_image(columns: dict[str, NDArray[Any]], row: int, digest: Digest) -> N
     columns["signature"][row] = np.frombuffer(picture.signature, np.uint8)
     columns["picture"][row] = -1
     columns["format"][row] = digest.format
+    columns["square"][row] = np.frombuffer(picture.square, np.uint8)
     for name in ("width_px", "height_px", "bit_depth", "pages", "metadata_nm_per_px", "metadata"):
         columns[name][row] = getattr(picture, name)
+    for name in MEASURES:
+        columns[name][row] = getattr(picture.quality, name)
 
 
 class _Ledger:
@@ -110,14 +112,12 @@ class _Ledger:
     def __init__(self, root: zarr.Group) -> None:
         self._root = root
         self.before = table_length(root, FILES)
-        kept = read_table(root, FILES, "status", "image") or empty_columns(
-            {name: FILE_COLUMNS[name] for name in ("status", "image")}
-        )
+        kept = read_table(root, FILES, "status", "image") or LEDGER.empty(0, "status", "image")
         self.path = read_texts(root, FILES, "path")
         self.status, self.image = kept["status"], kept["image"]
         self._old_status = kept["status"].copy()
         self._rows = self._gone = np.empty(0, np.int64)
-        self._changed = empty_columns(FILE_COLUMNS)
+        self._changed = LEDGER.empty()
 
     def put(self, digests: dict[str, Digest], image_of: dict[bytes, int]) -> None:
         """Set the rows of these paths; new ones follow in the order of the listing."""
@@ -150,7 +150,10 @@ class _Ledger:
         return pages
 
     def choose_first(self, kept: NDArray[np.int64]) -> None:
-        """One present path of each content is ``ok``, one of ``kept`` where it can be; the others are ``duplicate``."""
+        """One present path of each content is ``ok`` or ``suspect``, one of ``kept`` where it can be.
+
+        The others are ``duplicate``.
+        """
         rows = np.flatnonzero((self.image >= 0) & (self.status != "gone"))
         shared = np.bincount(self.image[rows], minlength=1)[self.image[rows]] > 1
         self.status[rows[~shared]] = "ok"
@@ -159,6 +162,9 @@ class _Ledger:
         rows = rows[np.lexsort((rank, ~np.isin(rows, kept), self.image[rows]))]
         self.status[rows] = "duplicate"
         self.status[rows[np.unique(self.image[rows], return_index=True)[1]]] = "ok"
+        first = np.flatnonzero(self.status == "ok")
+        filled = read_images(self._root, "filled_share")["filled_share"]
+        self.status[first[filled[self.image[first]] >= SUSPECT_SHARE]] = "suspect"
 
     def write(self) -> None:
         """Write what has changed."""
@@ -169,6 +175,10 @@ class _Ledger:
         update_rows(self._root, FILES, others, {"status": self.status[others]}, total=total)
         why = text_array(["no longer in the corpus"] * len(self._gone))
         update_rows(self._root, FILES, self._gone, {"reason": why}, total=total)
+        suspect = np.flatnonzero(self.status == "suspect")
+        filled = read_images(self._root, "filled_share")["filled_share"][self.image[suspect]]
+        why = text_array([f"{share:.0%} of its rows are filled with one value: cut off?" for share in filled.tolist()])
+        update_rows(self._root, FILES, suspect, {"reason": why}, total=total)
 
 
 def _first(pair: tuple[int, Digest]) -> int:

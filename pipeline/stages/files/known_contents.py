@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from pipeline.config.recipe import WalkSettings
 from pipeline.index.tables import read_table
 from pipeline.runtime.keys import content_key
-from pipeline.stages.files.ledger import FILE_COLUMNS, FILES, empty_columns, read_images
+from pipeline.stages.files.ledger import FILES, read_images
 from pipeline.stages.files.refusals import COLUMN, read_limits, refused_by_less
+from pipeline.stages.files.tables import LEDGER
 
 NO_MD5 = bytes(16)
 
@@ -102,7 +103,7 @@ def contents_key(root: zarr.Group) -> int:
 
 def _judged_files(root: zarr.Group) -> dict[str, NDArray[Any]]:
     """The ledger without its paths, which are most of its bytes."""
-    files = read_table(root, FILES, "md5", "status", "reason") or empty_columns(FILE_COLUMNS)
+    files = read_table(root, FILES, "md5", "status", "reason") or LEDGER.empty()
     return files | {COLUMN: read_limits(root)}
 
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from pipeline.corpus.listing import texts
 from pipeline.index.tables import read_table, read_texts
-from pipeline.stages.files.ledger import FILE_COLUMNS, FILES, empty_columns
+from pipeline.stages.files.ledger import FILES
 from pipeline.stages.files.refusals import read_limits
+from pipeline.stages.files.tables import LEDGER
 
 LEFT_OUT: Final = "left_out"
 """Status of a link out of the corpus that is not followed."""
@@ -39,7 +40,7 @@ class KnownFiles:
     def read(cls, root: zarr.Group) -> "KnownFiles":
         """Of an index; without rows where nothing was walked."""
         names = ("status", "size_bytes", "modified_ns")
-        numbers = read_table(root, FILES, *names) or empty_columns({name: FILE_COLUMNS[name] for name in names})
+        numbers = read_table(root, FILES, *names) or LEDGER.empty(0, *names)
         path, etag = read_texts(root, FILES, "path"), read_texts(root, FILES, "etag")
         if len(etag) < len(path):  # a ledger from before there were etags
             etag = pa.concat_arrays([etag, texts([""] * (len(path) - len(etag)))])

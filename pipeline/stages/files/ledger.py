@@ -5,7 +5,7 @@ New rows of ``files`` follow in `path_ranks`, those of ``images`` in the order o
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,61 +16,32 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.errors import StageError
-from pipeline.index.tables import read_table
+from pipeline.index.tables import hex_md5 as hex_md5
+from pipeline.index.tables import read_table, table_length
+from pipeline.index.tables import text_array as text_array
+from pipeline.records import PICTURES
+from pipeline.stages.files.tables import CONTENTS, LEDGER
 
-FILES = "files"
-IMAGES = "images"
-
-SIGNATURE_SHAPE = (24, 32)
-
-FILE_COLUMNS: dict[str, Any] = {
-    "path": object,
-    "size_bytes": np.int64,
-    "modified_ns": np.int64,
-    "etag": object,
-    "format": object,
-    "md5": (np.uint8, 16),
-    "status": object,
-    "reason": object,
-    "limit": object,
-    "image": np.int64,
-}
-
-IMAGE_COLUMNS: dict[str, Any] = {
-    "md5": (np.uint8, 16),
-    "pixel_md5": (np.uint8, 16),
-    "picture": np.int64,
-    "format": object,
-    "width_px": np.int32,
-    "height_px": np.int32,
-    "bit_depth": np.int32,
-    "pages": np.int32,
-    "present": np.bool_,
-    "metadata_nm_per_px": np.float64,
-    "metadata": object,
-    "signature": (np.uint8, SIGNATURE_SHAPE[0] * SIGNATURE_SHAPE[1]),
-}
-
-
-def empty_columns(columns: dict[str, Any], rows: int = 0) -> dict[str, NDArray[Any]]:
-    """Arrays of ``rows`` zeros (or empty texts) for a table's columns."""
-    result: dict[str, NDArray[Any]] = {}
-    for name, kind in columns.items():
-        dtype, width = kind if isinstance(kind, tuple) else (kind, None)
-        shape = (rows,) if width is None else (rows, width)
-        result[name] = np.full(shape, "", object) if dtype is object else np.zeros(shape, dtype)
-    return result
+FILES = LEDGER.place
+IMAGES = CONTENTS.place
 
 
 def read_files(root: zarr.Group) -> dict[str, NDArray[Any]]:
     """The ledger; empty columns where nothing has been walked yet."""
-    return read_table(root, FILES) or empty_columns(FILE_COLUMNS)
+    return read_table(root, FILES) or LEDGER.empty()
 
 
 def read_images(root: zarr.Group, *columns: str) -> dict[str, NDArray[Any]]:
-    """The images (all columns or those named); empty columns where there are none."""
-    found = read_table(root, IMAGES, *columns)
-    return found or {k: v for k, v in empty_columns(IMAGE_COLUMNS).items() if not columns or k in columns}
+    """The images (all columns or those named); empty columns where there are none.
+
+    A column that an older version has not kept is of zeros or empty texts.
+    """
+    group = root.get(IMAGES)
+    kept = [name for name in columns if isinstance(group, zarr.Group) and name in group]
+    found = read_table(root, IMAGES, *kept) if kept or not columns else {}
+    if not found:
+        return CONTENTS.empty(table_length(root, IMAGES), *columns)
+    return CONTENTS.empty(len(next(iter(found.values()))), *columns) | found
 
 
 def count_values(column: NDArray[Any]) -> dict[str, int]:
@@ -99,11 +70,6 @@ def picture_ids(root: zarr.Group, rows: NDArray[np.int64]) -> NDArray[np.uint64]
     return digests.view(">u8").reshape(-1).astype(np.uint64)
 
 
-def hex_md5(digests: NDArray[np.uint8]) -> list[str]:
-    """Rows of 16 bytes as hexadecimal text; a row of zeros (no digest) is empty text."""
-    return [row.tobytes().hex() if row.any() else "" for row in digests]
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where the bytes of an image are: any present path of it, and the MD5 that they must have."""
@@ -119,7 +85,7 @@ def sources_of(root: zarr.Group, rows: Iterable[int]) -> list[Source]:
     files = read_files(root)
     images = read_images(root, "md5", "metadata_nm_per_px")
     paths: dict[int, str] = {}
-    for wanted in ("duplicate", "ok"):
+    for wanted in reversed(PICTURES):
         chosen = files["status"] == wanted
         paths.update(zip(files["image"][chosen].tolist(), files["path"][chosen].tolist(), strict=True))
     return [
@@ -150,10 +116,3 @@ def path_ranks(paths: pa.LargeStringArray) -> NDArray[np.int64]:
     order = pc.sort_indices(table, sort_keys=[("file", "ascending"), ("page", "ascending")])
     ranks[order.to_numpy()] = np.arange(len(paths))
     return ranks
-
-
-def text_array(values: Sequence[str]) -> NDArray[Any]:
-    """Texts as an object array."""
-    result = np.empty(len(values), object)
-    result[:] = values
-    return result

@@ -36,7 +36,7 @@ def check_removals(known: KnownFiles, gone: NDArray[np.int64], listing: Listing,
     present = int(np.count_nonzero(files & (known.status != "gone")))
     settings = context.recipe.walk
     allowed = max(settings.removals_limit * present, min(settings.removals_floor, present - 1))
-    if context.accept_removals or len(gone) <= allowed:
+    if context.options.accept_removals or len(gone) <= allowed:
         return
     moved = _moved(known, gone, listing.files, context)
     if len(gone) - moved <= allowed:

@@ -4,7 +4,7 @@ Every path that was ever walked has a row in ``files``; every unique content tha
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import overload
@@ -15,15 +15,17 @@ import pyarrow.compute as pc
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.config import Recipe
 from pipeline.config.recipe import WalkSettings
 from pipeline.corpus.listing import FileEntry, Files, Listing, positions, texts
 from pipeline.corpus.names import split_page
 from pipeline.errors import NotJudgedError
 from pipeline.imaging.formats.pdf import page_picture
 from pipeline.imaging.summary import summarise_picture
-from pipeline.index.tables import read_table, read_texts
+from pipeline.index.tables import read_table, read_texts, table_length
+from pipeline.records import FIRST_PATHS
 from pipeline.runtime.keys import stage_key
-from pipeline.runtime.plan import Context, Job, Plan, Stage, Worker
+from pipeline.runtime.plan import Context, Done, Job, Plan, Stage, Worker
 from pipeline.stages.files.digester import Digester
 from pipeline.stages.files.digests import Digest, merge_digests
 from pipeline.stages.files.known_contents import NO_MD5, contents_key, known_contents
@@ -31,6 +33,7 @@ from pipeline.stages.files.known_files import LEFT_OUT, KnownFiles
 from pipeline.stages.files.ledger import FILES, count_values
 from pipeline.stages.files.refusals import refused_by_less
 from pipeline.stages.files.removals import check_removals
+from pipeline.stages.files.tables import TABLES
 
 NAME = "walk"
 
@@ -46,12 +49,14 @@ def plan(context: Context) -> Plan | None:
     gone = _gone(known, listing)
     check_removals(known, gone, listing, context)
     todo = listing.files
-    if not context.rehash:
+    if not context.options.rehash:
         todo = todo.take(np.flatnonzero(~_unchanged(known, todo, settings)))
     unlisted = _unlisted(context.root, known, listing)
     if not todo and not unlisted and not len(gone):
         return None
-    alone = len(todo) > 0 and not unlisted and not len(gone) and not context.rehash and _are_not_judged(known, todo)
+    alone = (
+        len(todo) > 0 and not unlisted and not len(gone) and not context.options.rehash and _are_not_judged(known, todo)
+    )
     return Plan(
         step="once more" if alone else "",
         tasks=FileBlocks(todo, 1 if alone else settings.files_per_task, unlisted),
@@ -170,7 +175,7 @@ def _are_not_judged(known: KnownFiles, files: Files) -> bool:
 
 def _kept(known: KnownFiles, todo: Files) -> NDArray[np.int64]:
     """Rows that are the first of their content, and of files that are not to be digested."""
-    rows = np.flatnonzero(known.status == "ok")
+    rows = np.flatnonzero(np.isin(known.status, FIRST_PATHS))
     places = pc.replace_substring_regex(known.path.take(rows), r"#page=[1-9][0-9]*$", "")
     return rows[positions(places, todo.path) < 0].astype(np.int64)
 
@@ -214,7 +219,7 @@ def _unlisted(root: zarr.Group, known: KnownFiles, listing: Listing) -> tuple[Di
 def _job(context: Context) -> Job:
     """The worker knows the contents of the index at this moment, so they are part of its key."""
     settings = context.recipe.walk
-    key = stage_key(NAME, settings.model_dump(), contents_key(context.root), int(context.rehash))
+    key = stage_key(NAME, settings.model_dump(), contents_key(context.root), int(context.options.rehash))
     digester = Digester(
         context.corpus,
         settings,
@@ -222,7 +227,8 @@ def _job(context: Context) -> Job:
         extract=partial(page_picture, max_pixels=settings.max_pixels),
     )
     return Job(
-        f"{NAME} {context.corpus.url} {key}", partial(_digesting_worker, digester=digester, judge_again=context.rehash)
+        f"{NAME} {context.corpus.url} {key}",
+        partial(_digesting_worker, digester=digester, judge_again=context.options.rehash),
     )
 
 
@@ -240,4 +246,8 @@ def statuses(root: zarr.Group) -> Mapping[str, int]:
     return count_values(read_table(root, FILES, "status").get("status", np.empty(0, object)))
 
 
-STAGE = Stage(NAME, plan, statuses)
+def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
+    yield Done("", table_length(root, FILES), 0)
+
+
+STAGE = Stage(NAME, plan, TABLES, _status, statuses)

@@ -20,7 +20,9 @@ from pipeline.corpus.names import escape_path
 from pipeline.corpus.source import Corpus
 from pipeline.errors import ImageError, UsageError
 from pipeline.index.tables import read_table, read_texts
-from pipeline.stages.files.ledger import FILE_COLUMNS, FILES, empty_columns, hex_md5
+from pipeline.records import PICTURES
+from pipeline.stages.files.ledger import FILES, hex_md5
+from pipeline.stages.files.tables import LEDGER
 
 _FILE_COLUMNS: Final = ("file", "path", "filename", "image", "name")
 _LABEL_COLUMNS: Final = ("label", "category", "class")
@@ -58,9 +60,9 @@ class Walked:
     def md5s(self, names: Sequence[str]) -> dict[str, str]:
         """The MD5s, hexadecimal, of those among the names that are paths of present images."""
         rows = positions(texts(names), self.paths)
-        files = read_table(self._root, FILES, "md5", "status") or empty_columns(FILE_COLUMNS)
+        files = read_table(self._root, FILES, "md5", "status") or LEDGER.empty()
         found = np.flatnonzero(rows >= 0)
-        found = found[np.isin(files["status"][rows[found]].astype(str), ("ok", "duplicate"))]
+        found = found[np.isin(files["status"][rows[found]].astype(str), PICTURES)]
         return dict(zip([names[i] for i in found.tolist()], hex_md5(files["md5"][rows[found]]), strict=True))
 
 

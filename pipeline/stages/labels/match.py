@@ -5,7 +5,7 @@ for the file and one for the label. Files are matched by their MD5, then by the 
 re-encodings (`pipeline.stages.labels.matches`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,16 +14,19 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.config import Recipe
 from pipeline.config.recipe import WalkSettings
 from pipeline.corpus.source import Corpus
 from pipeline.errors import ImageError, NotJudgedError
+from pipeline.imaging.canonical import SIGNATURE_SHAPE
 from pipeline.imaging.isolation.decoding import run_isolated
 from pipeline.imaging.summary import PictureSummary, summarise_picture
-from pipeline.index.tables import read_table, write_table
-from pipeline.runtime.keys import VERSIONS, content_key, stage_key
-from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
+from pipeline.index.tables import read_table, table_length, write_table
+from pipeline.runtime.keys import content_key, stage_key
+from pipeline.runtime.plan import Block, Context, Done, Job, Plan, Stage, Worker
+from pipeline.stage_list import VERSIONS
 from pipeline.stages.files.contents import walk_limits
-from pipeline.stages.files.ledger import SIGNATURE_SHAPE, bytes_md5, read_images, text_array
+from pipeline.stages.files.ledger import bytes_md5, read_images, text_array
 from pipeline.stages.labels.listing import LabelledFile, Walked, few_matches, list_label_set
 from pipeline.stages.labels.matches import (
     content_lookup,
@@ -33,6 +36,7 @@ from pipeline.stages.labels.matches import (
     matches_key,
     plan_matches,
 )
+from pipeline.stages.labels.tables import TABLES
 
 NAME = "labels"
 
@@ -263,4 +267,9 @@ def _match(root: zarr.Group, results: Sequence[Any], *, name: str, key: int) -> 
     )
 
 
-STAGE = Stage(NAME, plan)
+def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
+    for name in sorted(recipe.labels.sets):
+        yield Done(name, table_length(root, set_table(name)), 0, step=f"match {name}")
+
+
+STAGE = Stage(NAME, plan, TABLES, _status)

@@ -19,16 +19,17 @@ from pipeline.errors import ImageError
 from pipeline.imaging.matching.same_picture import Copy, compare_pictures
 from pipeline.index.tables import read_table, write_table
 from pipeline.kernels.signatures.candidate_pairs import near_signature_pairs
-from pipeline.runtime.keys import VERSIONS, content_key
+from pipeline.runtime.keys import content_key
 from pipeline.runtime.plan import Block, Context, Job, Plan, Worker
+from pipeline.stage_list import VERSIONS
 from pipeline.stages.duplicates.look_alikes import CROWD
 from pipeline.stages.files.contents import Contents
 from pipeline.stages.files.ledger import Source, bytes_md5, read_images, sources_of, text_array
+from pipeline.stages.labels.tables import RE_ENCODINGS
 
 NAME = "labels"
 
 _PAIRS_PER_TASK = 32
-_SAME = ("same_picture", "near")
 _PIXELS = b"pixels"
 _UNREADABLE = "unreadable"
 
@@ -112,17 +113,12 @@ def _compared(root: zarr.Group, name: str) -> dict[str, NDArray[Any]]:
     return read_table(root, table)
 
 
-def is_match(relations: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which relations make a label file one of an image, bool [n]."""
-    return np.isin(relations.astype(str), _SAME)
-
-
 def known_matches(root: zarr.Group, name: str, present: NDArray[np.bool_]) -> dict[bytes, int]:
     """The present image that each content is a re-encoding of: the first, where there are several."""
     compared, found = _compared(root, name), dict[bytes, int]()
     if compared:
         for md5, image, relation in zip(compared["md5"], compared["image"].tolist(), compared["relation"], strict=True):
-            if relation in _SAME and present[image]:
+            if relation in RE_ENCODINGS and present[image]:
                 found[md5.tobytes()] = min(image, found.get(md5.tobytes(), image))
     return found
 

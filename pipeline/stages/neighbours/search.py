@@ -7,7 +7,7 @@ that follow. So each pair is looked at once, m new vectors cost m x N, a worker 
 of 8 tasks. Above `neighbours.approximate_above` vectors one task searches all of them approximately instead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from pipeline.config import Recipe
 from pipeline.kernels.neighbours.directions import unit_rows
 from pipeline.kernels.neighbours.lists import NeighbourLists, Search, lists_between, lists_within, search_exactly
-from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
+from pipeline.runtime.plan import Block, Context, Done, Job, Plan, Stage, Worker
 from pipeline.search_backends.faiss_graph import ApproximateNeighbours, approximate_neighbours, require_faiss
 from pipeline.stages.neighbours.tables import (
     COMPLETE,
+    TABLES,
     is_complete,
     neighbours_group,
     neighbours_key,
@@ -38,6 +39,7 @@ from pipeline.stages.neighbours.updates import (
     settle,
     settled_and_new,
 )
+from pipeline.stages.selection import once_paired
 from pipeline.stages.vectors.sets import VectorSet, find_vectors, vector_sets
 
 NAME = "neighbours"
@@ -251,4 +253,9 @@ def _merge(
     attributes.update({_DONE: None, COMPLETE: search.key})
 
 
-STAGE = Stage(NAME, plan)
+def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
+    for vectors in vector_sets(root, recipe):
+        yield Done.whole(vectors.name, len(vectors.rows), is_complete(root, recipe, vectors))
+
+
+STAGE = Stage(NAME, plan, TABLES, once_paired(_status))

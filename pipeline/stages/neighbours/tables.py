@@ -9,11 +9,16 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
+from pipeline.index.schema import Column, Reported, Sources, Table, made_anew
+from pipeline.index.tables import read_table
 from pipeline.runtime.keys import stage_key
-from pipeline.stages.vectors.sets import VectorSet
+from pipeline.stages.vectors.sets import VectorSet, vector_sets
 
 COMPLETE = "complete"
 """Attribute of a finished table: the key of the neighbours of exactly the vectors that it was made for."""
+
+
+_SHOWN_NEIGHBOURS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +87,71 @@ def read_neighbours(root: zarr.Group, recipe: Recipe, vectors: VectorSet) -> Nei
     images = np.asarray(group["indices"][:])
     positions = np.searchsorted(vectors.rows, images).astype(np.int64)
     return NeighbourTable(positions, np.asarray(group["distances"][:]), recipe.neighbours.metric)
+
+
+def _neighbours(table: Table, sources: Sources) -> Reported:
+    """How the neighbours of each set of vectors were found, as their stage has noted it."""
+    rows: list[Mapping[str, Any]] = []
+    for name in sources.recipe.vector_sets:
+        group = sources.root.get(neighbours_group(name))
+        if isinstance(group, zarr.Group) and group.attrs.get(COMPLETE):
+            n, k = dict(group.arrays())["indices"].shape
+            rows.append({**group.attrs, "vectors": name, "n_points": n, "k": k})
+    return {column.name: [row[column.name] for row in rows] for column in table.reported}
+
+
+def _shown(table: Table, sources: Sources, picture: int) -> dict[str, list[dict[str, Any]]]:
+    """The MD5s of the picture's nearest neighbours in each set of vectors, and their distances."""
+    root, recipe, found = sources.root, sources.recipe, {}
+    md5 = read_table(root, "images", "md5")["md5"]
+    for vectors in vector_sets(root, recipe):
+        table_of = read_neighbours(root, recipe, vectors)
+        at = np.flatnonzero(vectors.rows == picture)
+        if table_of is not None and len(at):
+            near = zip(table_of.indices[at[0]], table_of.distances[at[0]], strict=True)
+            found[vectors.name] = [
+                {"md5": md5[vectors.rows[position]].tobytes().hex(), "distance": float(distance)}
+                for position, distance in list(near)[:_SHOWN_NEIGHBOURS]
+            ]
+    return found
+
+
+SEARCHES = Table(
+    "neighbours",
+    "A row is a set of vectors: how the neighbours of its points were found.",
+    (
+        Column("vectors", "text", "Name of the set of vectors."),
+        Column("n_points", "int64", "Points searched."),
+        Column("k", "int64", "Neighbours a point."),
+        Column("metric", "text", "`euclidean` or `cosine`."),
+        Column("method", "text", "`exact`, or the library, its version and parameters."),
+        Column("recall", "float64", "Share of the true neighbours that were found; 1 where exact."),
+        Column("recall_rows", "int64", "Points that the recall was measured on; 0 where exact."),
+    ),
+    layout="computed",
+    report=_neighbours,
+    show=_shown,
+)
+
+STORED = Table(
+    "stored_neighbours",
+    "A row is a picture with a vector: its nearest neighbours.",
+    (
+        Column("images", "int64", "image row of the point", fill=-1, of="image"),
+        Column("indices", "int64", "image rows, nearest first", shape=None, fill=-1, of="image"),
+        Column("distances", "float32", "in the metric", shape=None, fill=float("nan")),
+        Column(
+            "distances_sq",
+            "float64",
+            "squared distances (cosine: of vectors of length 1), by which later rows are merged",
+            shape=None,
+            fill=float("inf"),
+        ),
+    ),
+    layout="points",
+    group="neighbours/*",
+    report=None,
+    forget=made_anew,
+)
+
+TABLES = (SEARCHES, STORED)

@@ -13,8 +13,9 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.index.rows import KEY, RowArray, read_rows, require_rows, row_pieces, write_rows
+from pipeline.index.rows import KEY, read_rows, require_rows, row_pieces, write_rows
 from pipeline.kernels.neighbours.lists import NeighbourLists, merge_lists
+from pipeline.stages.neighbours.tables import STORED
 
 TABLE_SHARD_ROWS = 1024
 
@@ -76,7 +77,8 @@ def lay_out(root: zarr.Group, *, old: zarr.Group, name: str, images: NDArray[np.
     """
     before: Any = old.get(name)
     known = np.asarray(before["images"][:]) if _matches(old, name, k) else np.empty(0, np.int64)
-    require_rows(root, name, _arrays(k), len(images), TABLE_SHARD_ROWS)
+    arrays = STORED.row_arrays(indices=(k,), distances=(k,), distances_sq=(k,))
+    require_rows(root, name, arrays, len(images), TABLE_SHARD_ROWS)
     group: Any = root[name]
     for piece in _pieces(len(images)):
         inside = rows.settled[(rows.settled >= piece.start) & (rows.settled < piece.stop)]
@@ -93,16 +95,6 @@ def lay_out(root: zarr.Group, *, old: zarr.Group, name: str, images: NDArray[np.
         group["images"][piece] = images[piece]
         group[KEY][piece] = keys
         _write(group, piece, lists)
-
-
-def _arrays(k: int) -> tuple[RowArray, ...]:
-    squares = {"description": "squared distances (cosine: of vectors of length 1), by which later rows are merged"}
-    return (
-        RowArray("images", "int64", fill_value=-1, attributes={"description": "image row of the point"}),
-        RowArray("indices", "int64", (k,), fill_value=-1, attributes={"description": "image rows, nearest first"}),
-        RowArray("distances", "float32", (k,), fill_value=float("nan"), attributes={"description": "in the metric"}),
-        RowArray("distances_sq", "float64", (k,), fill_value=float("inf"), attributes=squares),
-    )
 
 
 def _pieces(n: int) -> Iterator[slice]:

@@ -1,5 +1,6 @@
 """pixels: every picture once more as a small square, so that networks never decode a file."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -7,20 +8,28 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.config import PixelsSettings
+from pipeline.config import PixelsSettings, Recipe
 from pipeline.errors import ImageError
 from pipeline.imaging.canonical import resize_square
 from pipeline.imaging.specimen_rows import NO_PRINT, Print, specimen_rows
-from pipeline.index.rows import RowArray, require_rows, write_shard
+from pipeline.index.rows import require_rows, write_shard
 from pipeline.runtime.keys import crops_bar, pixels_key, scale_key
-from pipeline.runtime.plan import Context, Job, Plan, Stage, Worker
+from pipeline.runtime.plan import Context, Done, Job, Plan, Stage, Worker
 from pipeline.stages.files.contents import Contents
-from pipeline.stages.selection import ShardTask, done_rows, image_count, missing_rows, shard_rows, shard_tasks
+from pipeline.stages.pictures.tables import PIXELS, TABLES
+from pipeline.stages.selection import (
+    ShardTask,
+    count_rows,
+    done_rows,
+    image_count,
+    missing_rows,
+    once_paired,
+    shard_rows,
+    shard_tasks,
+)
 
 NAME = "pixels"
-GROUP = "pixels"
-
-_CHUNK_ROWS = 16
+GROUP = PIXELS.place
 
 
 def plan(context: Context) -> Plan | None:
@@ -49,22 +58,7 @@ def plan(context: Context) -> Plan | None:
 
 
 def _layout(root: zarr.Group, *, rows: int, per_shard: int, size: int) -> None:
-    arrays = (
-        RowArray(
-            "gray",
-            "uint8",
-            (size, size),
-            chunk_rows=_CHUNK_ROWS,
-            attributes={"description": "8-bit gray, data bar left out"},
-        ),
-        RowArray(
-            "shown_px",
-            "int32",
-            (2,),
-            attributes={"description": "width and height of what the square shows, before it was made smaller"},
-        ),
-    )
-    require_rows(root, GROUP, arrays, rows, per_shard)
+    require_rows(root, GROUP, PIXELS.row_arrays(gray=(size, size)), rows, per_shard)
 
 
 def _shrinker(contents: Contents, settings: PixelsSettings, crop: bool, key: int, _: zarr.Group) -> Worker:
@@ -104,4 +98,8 @@ def _print(root: zarr.Group, task: ShardTask) -> dict[int, Print]:
     return {task.shard.start + i: Print(top, span) for i, (top, span) in enumerate(zip(tops, spans, strict=True))}
 
 
-STAGE = Stage(NAME, plan)
+def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
+    yield count_rows(root, "", GROUP, pixels_key(recipe))
+
+
+STAGE = Stage(NAME, plan, TABLES, once_paired(_status))

@@ -1,6 +1,6 @@
 """report: tables, figures and the page of the index as it stands."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 from pipeline.config import Recipe, recipe_to_toml
 from pipeline.imaging.canonical import shrink
 from pipeline.index.past_runs import read_runs
+from pipeline.index.report_tables import report_tables
 from pipeline.index.reports import check_report_files, publish_report, read_manifest
 from pipeline.index.rows import read_keys, read_rows
+from pipeline.index.schema import Sources, Table
 from pipeline.index.store import Index
 from pipeline.index.transaction import software_version
 from pipeline.runtime.keys import content_key, pixels_key
+from pipeline.runtime.plan import Stage
 from pipeline.stages.files.ledger import text_array
-from pipeline.stages.report.tables import report_tables
+from pipeline.stages.report.tables import TABLES
 
 
 def report_key(recipe: Recipe) -> int:
@@ -36,16 +39,16 @@ def needs_writing(index: Index, recipe: Recipe) -> bool:
     return bool(check_report_files(index.location)) or not is_current(index, recipe)
 
 
-def write_report(index: Index, recipe: Recipe) -> Mapping[str, pa.Table]:
-    """Build and publish the report of the newest commit; returns its tables."""
+def write_report(index: Index, recipe: Recipe, tables: Iterable[Table]) -> Mapping[str, pa.Table]:
+    """Build and publish the report of the newest commit; returns its tables, those of all stages."""
     from pipeline.reporting.figures import build_figures
     from pipeline.reporting.page import ReportData, render_page
 
     commit = index.work_commit
     runs = read_runs(index)
     root = index.read()
-    tables = report_tables(root, recipe, runs)
-    figures = build_figures(tables)
+    made = report_tables(tables, Sources(root, recipe, runs))
+    figures = build_figures(made)
     page = render_page(
         ReportData(
             title=recipe.report.title,
@@ -54,7 +57,7 @@ def write_report(index: Index, recipe: Recipe) -> Mapping[str, pa.Table]:
             created=runs[0].written,
             software_version=software_version(),
             recipe=recipe_to_toml(recipe),
-            tables=tables,
+            tables=made,
             thumbnails=thumbnails(root, recipe),
         ),
         figures,
@@ -63,11 +66,11 @@ def write_report(index: Index, recipe: Recipe) -> Mapping[str, pa.Table]:
         index.location,
         commit=commit,
         key=report_key(recipe),
-        tables=tables,
+        tables=made,
         files={"report.html": page.encode(), **{f"figures/{name}.svg": data for name, data in figures.items()}},
         stamp={"software": software_version(), "recipe": recipe.name},
     )
-    return tables
+    return made
 
 
 def thumbnails(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], dict[int, NDArray[np.uint8]]]:
@@ -97,3 +100,6 @@ def _widths(root: zarr.Group) -> NDArray[np.float64]:
     """Width over height of what each square shows."""
     shown: Any = np.asarray(root["pixels/shown_px"][:])  # type: ignore[index]
     return np.asarray(shown[:, 0] / np.maximum(1, shown[:, 1]), np.float64)
+
+
+STAGE = Stage("report", None, TABLES)

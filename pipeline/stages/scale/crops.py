@@ -13,8 +13,9 @@ from pipeline.imaging.scale.evidence.label import LabelReading
 from pipeline.imaging.scale.recognition.memory import reading_from_text, reading_to_text
 from pipeline.index.tables import read_table, write_table
 from pipeline.stages.files.ledger import text_array
+from pipeline.stages.scale.tables import LABEL_CROPS
 
-CROPS = "label_crops"
+CROPS = LABEL_CROPS.place
 
 
 def read_crops(root: zarr.Group, key: int) -> dict[str, LabelReading]:

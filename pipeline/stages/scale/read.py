@@ -5,7 +5,7 @@ so that an answer can be taken back without the picture.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,30 +14,43 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.config import Recipe
 from pipeline.errors import ImageError
 from pipeline.imaging.scale.evidence.consistency import remarks
 from pipeline.imaging.scale.evidence.label import LabelReading
 from pipeline.imaging.scale.reading import read_scale
 from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.index.rows import Shard, require_rows, shards_of, write_shard
+from pipeline.index.schema import Gone
 from pipeline.records import ScaleReading
 from pipeline.runtime.keys import scale_key
-from pipeline.runtime.plan import Context, Job, Plan, Stage, Worker
+from pipeline.runtime.plan import Context, Done, Job, Plan, Stage, Worker
 from pipeline.stages.files.contents import Contents
 from pipeline.stages.files.ledger import Source, count_values, hex_md5, read_images
-from pipeline.stages.scale.answers import Answer, Answers, answer_id, read_answers
+from pipeline.stages.scale.answers import Answer, Answers, answer_id, forget_answers, read_answers
 from pipeline.stages.scale.crops import add_crops, read_crops
 from pipeline.stages.scale.rows import (
     ARRAYS,
     GROUP,
     ScaleRow,
     read_columns,
+    rows_beside_another_text,
     rows_to_read,
     scale_columns,
     stored_reading,
 )
 from pipeline.stages.scale.sidecars import SidecarFile, read_sidecar
-from pipeline.stages.selection import ShardTask, done_rows, image_count, shard_rows, shard_tasks
+from pipeline.stages.scale.tables import TABLES
+from pipeline.stages.selection import (
+    ShardTask,
+    count_rows,
+    done_rows,
+    image_count,
+    once_paired,
+    shard_rows,
+    shard_tasks,
+)
+from pipeline.storage.location import Location
 
 NAME = "scale"
 
@@ -256,4 +269,15 @@ def statuses(root: zarr.Group) -> Mapping[str, int]:
     return count_values(np.asarray(root[f"{GROUP}/status"][:])) if GROUP in root else {}  # type: ignore[index]
 
 
-STAGE = Stage(NAME, plan, statuses)
+def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
+    if recipe.scale.enabled:
+        key = scale_key(recipe)
+        yield count_rows(root, "", GROUP, key, outdated=len(rows_beside_another_text(root, key)))
+
+
+def _forget(location: Location, gone: Gone) -> None:
+    """Take the image out of what people entered."""
+    forget_answers(location, gone.md5.hex())
+
+
+STAGE = Stage(NAME, plan, TABLES, once_paired(_status), statuses, _forget)

@@ -9,44 +9,20 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.index.rows import RowArray, read_keys
+from pipeline.index.rows import RowArray, read_keys, read_slice
 from pipeline.records import ScaleReading
 from pipeline.runtime.keys import scale_key
 from pipeline.runtime.plan import Context
 from pipeline.stages.files.ledger import read_files, text_array
 from pipeline.stages.scale.answers import Answer, answer_id, machine_fields, machine_part, resolved
 from pipeline.stages.scale.sidecars import SidecarFile, sidecar_files
+from pipeline.stages.scale.tables import READING, SCALES
 from pipeline.stages.selection import done_rows, image_count, missing_rows
 
-GROUP = "scale"
-
-_NM = {"units": "nm"}
-_PX = {"units": "px"}
-_NM_PER_PX = {"units": "nm/px"}
-_NAN = float("nan")
-
-READING_ARRAYS = (
-    RowArray("status", "str", attributes={"description": "see the table `scales`"}),
-    RowArray("source", "str"),
-    RowArray("text", "str", attributes={"description": "the bar's label, cleaned"}),
-    RowArray("reason", "str"),
-    RowArray("scale_nm", "float64", fill_value=_NAN, attributes=_NM),
-    RowArray("bar_length_px", "float64", fill_value=_NAN, attributes=_PX),
-    RowArray("nm_per_px", "float64", fill_value=_NAN, attributes=_NM_PER_PX),
-    RowArray("metadata_nm_per_px", "float64", fill_value=_NAN, attributes=_NM_PER_PX),
-    RowArray("confidence", "float64"),
-    RowArray("bar_top_px", "int64", fill_value=-1, attributes=_PX),
-    RowArray("segment_box", "int64", (4,), fill_value=-1, attributes=_PX),
-    RowArray("text_box", "int64", (4,), fill_value=-1, attributes=_PX),
-    RowArray("crop", "str", attributes={"description": "digest of the text's crop; equal crops have one reading"}),
-    RowArray("field_box", "int64", (4,), fill_value=-1, attributes=_PX),
-)
-ARRAYS = (
-    *READING_ARRAYS,
-    RowArray("sidecar", "str", attributes={"description": "MD5 of the text file beside the picture"}),
-    RowArray("answer", "str", attributes={"description": "which person's answer was applied; empty for none"}),
-    RowArray("machine", "str", attributes={"description": "what the answer replaced, as JSON"}),
-)
+GROUP = SCALES.place
+ARRAYS = SCALES.row_arrays()
+_READ = {column.name for column in READING}
+READING_ARRAYS = tuple(spec for spec in ARRAYS if spec.name in _READ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +54,10 @@ def scale_columns(rows: Sequence[ScaleRow]) -> dict[str, NDArray[Any]]:
 
 def read_columns(root: zarr.Group, start: int, stop: int) -> dict[str, NDArray[Any]]:
     """The stored values of rows ``start`` to ``stop`` (exclusive); what an older version did not store is empty."""
-    first: Any = root[f"{GROUP}/{ARRAYS[0].name}"]
-    rows = len(first[start:stop])
-    found: dict[str, NDArray[Any]] = {}
-    for spec in ARRAYS:
-        array: Any = root.get(f"{GROUP}/{spec.name}")
-        empty = np.full((rows, *spec.row_shape), spec.fill_value) if array is None else array[start:stop]
-        found[spec.name] = np.asarray(empty)
-    return found
+    found = read_slice(root, GROUP, start, stop)
+    rows = len(found[ARRAYS[0].name])
+    empty = {spec.name: np.full((rows, *spec.row_shape), spec.fill_value) for spec in ARRAYS if spec.name not in found}
+    return found | empty
 
 
 def stored_reading(columns: dict[str, NDArray[Any]], position: int, *, by_machine: bool = False) -> ScaleReading:
@@ -110,12 +82,12 @@ def rows_to_read(context: Context) -> tuple[NDArray[np.int64], dict[int, Sidecar
     """Pictures whose scale is to be read, ascending, and the text files beside pictures.
 
     These are the pictures without a reading by this version and settings, and those whose text file is another than
-    when they were read; with ``context.unread_only`` only those that no version has read.
+    when they were read; with ``unread_only`` only those that no version has read.
     """
     root, key = context.root, scale_key(context.recipe)
     sidecars = sidecar_files(read_files(root))
     missing = missing_rows(root, GROUP, key)
-    if context.unread_only:
+    if context.options.unread_only:
         return missing[read_keys(root, GROUP, image_count(root))[missing] == 0], sidecars
     return np.union1d(missing, rows_beside_another_text(root, key, sidecars)), sidecars
 

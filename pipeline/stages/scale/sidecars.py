@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from pipeline.corpus.source import Corpus
 from pipeline.errors import UnreadableFileError
 from pipeline.imaging.metadata.sidecar import MAX_SIDECAR_BYTES, Sidecar, decode_text, parse_sidecar
+from pipeline.records import PICTURES
 from pipeline.stages.files.ledger import bytes_md5
 
 _TEXT: Final = ".txt"  # JEOL, Hitachi: picture.tif and picture.txt
 _HEADER: Final = ".hdr"  # Tescan: picture.tif and picture-tif.hdr
-_PRESENT: Final = ("ok", "duplicate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def sidecar_files(files: dict[str, NDArray[Any]]) -> dict[int, SidecarFile]:
     texts = _text_files(files)
     if not texts:
         return {}
-    present = np.flatnonzero(np.isin(files["status"].astype(str), _PRESENT))
+    present = np.flatnonzero(np.isin(files["status"].astype(str), PICTURES))
     paths, images = files["path"][present].tolist(), files["image"][present].tolist()
     found: dict[int, SidecarFile] = {}
     for path, image in sorted(zip(paths, images, strict=True), key=lambda pair: str(pair[0]).encode(), reverse=True):

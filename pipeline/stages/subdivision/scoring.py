@@ -13,22 +13,6 @@ from pipeline.kernels.clustering.category_tree import Node, deepest_nodes, paren
 from pipeline.stages.labels.sets import LabelSet
 from pipeline.stages.subdivision.groups import Tree
 
-SCORE_COLUMNS = {
-    "tree": str,
-    "level": np.int64,
-    "set": str,
-    "label_level": np.int64,
-    "n_scored": np.int64,
-    "n_categories": np.int64,
-    "n_labels": np.int64,
-    "nmi": np.float64,
-    "ami": np.float64,
-    "ari": np.float64,
-    "homogeneity": np.float64,
-    "completeness": np.float64,
-    "dendrogram_purity": np.float64,
-}
-
 
 def tree_scores(nodes: Sequence[Node], tree: Tree, sets: Sequence[LabelSet]) -> Iterator[dict[str, Any]]:
     """A row for each level of the tree and each level of each label set.

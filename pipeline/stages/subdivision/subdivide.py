@@ -3,7 +3,7 @@
 A tree is grown in the driver's turn (`Plan.drive`): a task is one category, of which a worker reads the vectors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from pipeline.clustering_methods.splitting import Dividing, divide
 from pipeline.config import Recipe, SubdivideSettings
-from pipeline.index.tables import as_columns, replace_rows, write_table
+from pipeline.index.tables import replace_rows, write_table
 from pipeline.kernels.clustering.category_tree import Node, Path, Split, deepest_nodes, grow_tree
 from pipeline.runtime.keys import random_seed
-from pipeline.runtime.plan import Block, Context, Job, MapTasks, Plan, Stage
+from pipeline.runtime.plan import Block, Context, Done, Job, MapTasks, Plan, Stage
 from pipeline.stages.clustering.blocks import StoredRows, job_of, reading
 from pipeline.stages.labels.sets import label_sets
 from pipeline.stages.result_keys import stored_keys
+from pipeline.stages.selection import once_paired
 from pipeline.stages.subdivision.groups import (
     KEYS,
     NODES,
@@ -31,25 +32,10 @@ from pipeline.stages.subdivision.groups import (
     missing_categories,
     wanted_trees,
 )
-from pipeline.stages.subdivision.scoring import SCORE_COLUMNS, node_labels, tree_scores
+from pipeline.stages.subdivision.scoring import node_labels, tree_scores
+from pipeline.stages.subdivision.tables import CATEGORY_SCORES, CATEGORY_TREE, TABLES
 
 NAME = "subdivide"
-
-_NODE_COLUMNS = {
-    "tree": str,
-    "node": np.int64,
-    "parent": np.int64,
-    "level": np.int64,
-    "category": str,
-    "n_images": np.int64,
-    "n_children": np.int64,
-    "silhouette": np.float64,
-    "stability": np.float64,
-    "label": str,
-    "n_labelled": np.int64,
-    "purity": np.float64,
-    "reason": str,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +138,8 @@ def _merge(root: zarr.Group, results: Sequence[Grown], *, keys: dict[str, int]) 
     kept = {name: key for name, key in old.items() if keys.get(name) == key}
     kept |= {found.tree.name: found.tree.key for found in results}
     replaced = [name for name in old if name not in kept] + [found.tree.name for found in results]
-    nodes = as_columns([row for found in results for row in found.nodes], _NODE_COLUMNS)
-    scores = as_columns([row for found in results for row in found.scores], SCORE_COLUMNS)
+    nodes = CATEGORY_TREE.typed([row for found in results for row in found.nodes])
+    scores = CATEGORY_SCORES.typed([row for found in results for row in found.scores])
     replace_rows(root, NODES, "tree", replaced, nodes, attributes={KEYS: kept})
     replace_rows(root, SCORES, "tree", replaced, scores)
     for name in set(old) - set(kept):
@@ -164,4 +150,10 @@ def _merge(root: zarr.Group, results: Sequence[Grown], *, keys: dict[str, int]) 
         write_table(root, members_group(found.tree.name), columns)
 
 
-STAGE = Stage(NAME, plan)
+def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
+    grown = stored_keys(root, NODES, KEYS)
+    for tree in wanted_trees(root, recipe):
+        yield Done.whole(tree.name, len(tree.vectors.rows), grown.get(tree.name) == tree.key)
+
+
+STAGE = Stage(NAME, plan, TABLES, once_paired(_status))

@@ -1,14 +1,19 @@
 """autoencode: shorter codes of embeddings, by networks that are trained once and then kept."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import zarr
 
+from pipeline.config import Recipe
 from pipeline.index.tables import read_table
 from pipeline.networks.base import CodeNetworkSettings
 from pipeline.reporting.code_quality import CodeQuality, code_quality
-from pipeline.runtime.plan import Context, Plan, Stage
+from pipeline.runtime.plan import Context, Done, Plan, Stage
+from pipeline.stages.selection import once_paired
 from pipeline.stages.vectors.making import next_plan
-from pipeline.stages.vectors.sets import row_key
+from pipeline.stages.vectors.sets import row_key, rows_made
+from pipeline.stages.vectors.tables import CODES, NETWORKS, TRAINING, UNFINISHED
 
 NAME = "autoencode"
 
@@ -38,4 +43,8 @@ def _quality(root: zarr.Group, codes: str) -> CodeQuality | None:
     return code_quality(codes, *(table[name][rows].tolist() for name in columns)) if len(rows) else None
 
 
-STAGE = Stage(NAME, plan)
+def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
+    return rows_made(root, recipe, recipe.autoencode)
+
+
+STAGE = Stage(NAME, plan, (CODES, NETWORKS, UNFINISHED, TRAINING), once_paired(_status))

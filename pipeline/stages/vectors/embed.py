@@ -1,7 +1,15 @@
 """embed: a vector for every picture, by networks that see pictures."""
 
-from pipeline.runtime.plan import Context, Plan, Stage
+from collections.abc import Iterator
+
+import zarr
+
+from pipeline.config import Recipe
+from pipeline.runtime.plan import Context, Done, Plan, Stage
+from pipeline.stages.selection import once_paired
 from pipeline.stages.vectors.making import next_plan
+from pipeline.stages.vectors.sets import rows_made
+from pipeline.stages.vectors.tables import EMBEDDINGS
 
 NAME = "embed"
 
@@ -11,4 +19,8 @@ def plan(context: Context) -> Plan | None:
     return next((found for settings in context.recipe.embed if (found := next_plan(context, settings))), None)
 
 
-STAGE = Stage(NAME, plan)
+def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
+    return rows_made(root, recipe, recipe.embed)
+
+
+STAGE = Stage(NAME, plan, (EMBEDDINGS,), once_paired(_status))

@@ -1,5 +1,6 @@
 """Sets of vectors (embeddings and codes): where they are, which rows are done, and their keys."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -8,15 +9,17 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
-from pipeline.index.rows import RowArray, read_rows, require_rows
+from pipeline.index.rows import read_rows, require_rows
 from pipeline.networks.base import CodeNetworkSettings, NetworkSettings, PictureNetworkSettings
 from pipeline.networks.registry import network_of
 from pipeline.runtime.keys import content_key, pixels_key, stage_key
-from pipeline.stages.files.ledger import read_images
+from pipeline.runtime.plan import Done
+from pipeline.stages.files.ledger import read_images, representatives
 from pipeline.stages.labels.sets import label_sets
 from pipeline.stages.selection import done_rows
 from pipeline.stages.vectors.selected import selected
 from pipeline.stages.vectors.stored_networks import current_network
+from pipeline.stages.vectors.tables import EMBEDDINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,15 @@ def wanted_rows(
     )
 
 
+def rows_made(root: zarr.Group, recipe: Recipe, networks: Iterable[NetworkSettings]) -> Iterator[Done]:
+    """What each network has made of the rows that it is to have vectors of."""
+    for settings in networks:
+        made = row_key(root, recipe, settings)
+        wanted = wanted_rows(root, recipe, settings, representatives(root))
+        done = 0 if made is None else len(np.intersect1d(done_rows(root, group_of(settings), made), wanted))
+        yield Done(settings.name, done, len(wanted) - done)
+
+
 def row_key(root: zarr.Group, recipe: Recipe, settings: NetworkSettings) -> int | None:
     """Key of the rows that a network makes; None while it has still to be trained."""
     entry, upstream = network_of(settings), _upstream(settings, recipe)
@@ -132,5 +144,4 @@ def fit_key(root: zarr.Group, recipe: Recipe, settings: NetworkSettings) -> int 
 
 def require_vectors(root: zarr.Group, group: str, dimension: int, rows: int, per_shard: int) -> None:
     """Create or grow ``GROUP/vectors``."""
-    spec = RowArray("vectors", "float32", (dimension,), fill_value=float("nan"))
-    require_rows(root, group, (spec,), rows, per_shard)
+    require_rows(root, group, EMBEDDINGS.row_arrays(vectors=(dimension,)), rows, per_shard)

@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 import zarr
-from numpy.typing import NDArray
 
 from pipeline.index.tables import replace_rows
 from pipeline.networks.base import NetworkSettings, Trained, Unfinished
-from pipeline.stages.files.ledger import text_array
+from pipeline.stages.vectors.tables import TRAINING
 
 
 def current_network(root: zarr.Group, name: str, fit_key: int) -> str | None:
@@ -76,21 +75,26 @@ def training_sentence(name: str, result: Trained | Unfinished) -> str:
 
 def store_training(root: zarr.Group, settings: NetworkSettings, source: str, result: Trained) -> None:
     """Keep a training's loss curve in the table ``training``, in place of an older one of that name."""
-    history, n = result.history, len(result.history)
     layers, tied, activation = settings.training
-    columns: dict[str, NDArray[Any]] = {
-        "codes": text_array([settings.name] * n),
-        "vectors": text_array([source] * n),
-        "layers": text_array([layers] * n),
-        "tied": np.full(n, tied),
-        "activation": text_array([activation] * n),
-        "phase": text_array([entry.phase for entry in history]),
-        "epoch": np.array([entry.epoch for entry in history], np.int64),
-        "train_loss": np.array([entry.train_loss for entry in history], np.float64),
-        "test_loss": np.array([entry.test_loss for entry in history], np.float64),
-        "kept": text_array([result.kept] * n),
+    fixed = {
+        "codes": settings.name,
+        "vectors": source,
+        "layers": layers,
+        "tied": tied,
+        "activation": activation,
+        "kept": result.kept,
     }
-    replace_rows(root, "training", "codes", [settings.name], columns)
+    rows = [
+        {
+            **fixed,
+            "phase": entry.phase,
+            "epoch": entry.epoch,
+            "train_loss": entry.train_loss,
+            "test_loss": entry.test_loss,
+        }
+        for entry in result.history
+    ]
+    replace_rows(root, TRAINING.place, "codes", [settings.name], TRAINING.typed(rows))
 
 
 def _read_bytes(root: zarr.Group, path: str) -> bytes:

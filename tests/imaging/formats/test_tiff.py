@@ -204,12 +204,9 @@ def test_a_forged_size_is_refused_before_decoding() -> None:
         decode_image(tiff(np.zeros((8, 8), np.float64)), max_pixels=100)
 
 
-def test_a_body_of_zeros_is_no_picture() -> None:
-    for options in ({}, {"tile": (16, 16)}):
-        with pytest.raises(CorruptImageError, match="no content: all pixels are zero"):
-            decode_image(tiff(np.zeros_like(GRAY), **options))
-    # A black picture whose compressed data are there is a picture.
-    assert not decode_image(tiff(np.zeros_like(GRAY), compression="zlib")).pixels.any()
+def test_a_body_of_zeros_is_a_black_picture() -> None:
+    for options in ({}, {"tile": (16, 16)}, {"compression": "zlib"}):
+        assert not decode_image(tiff(np.zeros_like(GRAY), **options)).pixels.any()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.imaging.matching.same_picture import Comparison, Copy, compare_pictures
+from pipeline.kernels.signatures.turned_pairs import turned
 
 Gray = NDArray[np.uint8]
 
@@ -125,6 +126,27 @@ def test_a_deep_picture_and_its_8_bits_are_one(gain: float, quality: int) -> Non
     assert compare_pictures(_tiff(first), copy).relation == "", "of 8 bits, somebody has changed it"
     inverted = _tiff(np.asarray(255 - made[0], np.uint8))
     assert compare_pictures(deep, inverted).relation == ""
+
+
+@pytest.mark.parametrize("turn", range(1, 8))
+@pytest.mark.parametrize("qualities", [(0, 0), (0, 85), (85, 0), (90, 80)], ids=str)
+def test_turned_and_mirrored_copies(turn: int, qualities: tuple[int, int]) -> None:
+    """Quality 0 stands for no loss."""
+    gray = _specimen(8)
+    first, second = (
+        _jpeg(pixels, quality) if quality else _tiff(pixels)
+        for pixels, quality in zip((gray, turned(gray, turn)), qualities, strict=True)
+    )
+    relation = "mirrored" if turn >= 4 else "turned"
+    for a, b in ((first, second), (second, first)):
+        assert compare_pictures(a, b).relation == relation
+
+
+@pytest.mark.parametrize("turn", [2, 3, 4, 5])
+def test_another_scan_turned_is_another_picture(turn: int) -> None:
+    first, second = _two_frames(8.0)
+    assert compare_pictures(_tiff(first), _tiff(turned(second, turn))).relation == ""
+    assert compare_pictures(_tiff(first), _jpeg(turned(second, turn))).relation == ""
 
 
 def test_a_deep_empty_frame_is_no_copy_of_another() -> None:

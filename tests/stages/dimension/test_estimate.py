@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from pipeline.config import Recipe
 from pipeline.corpus.source import Corpus
 from pipeline.engine import EngineChoice, Engines
+from pipeline.index.report_tables import report_tables
+from pipeline.index.schema import Sources
 from pipeline.index.store import Index, create_index, open_index
 from pipeline.index.tables import read_table
 from pipeline.kernels.dimension.gride import gride_curve
@@ -23,6 +25,7 @@ from pipeline.runtime.keys import random_seed
 from pipeline.stages.dimension import estimate as dimension
 from pipeline.stages.dimension import moments
 from pipeline.stages.neighbours import search as neighbours
+from pipeline.stages.neighbours.tables import SEARCHES
 from tests.stages.conftest import OneEngine
 from tests.stages.neighbours.test_search import ALL, WIDTH, _recipe, _store
 
@@ -60,7 +63,7 @@ def _go(index: Index, recipe: Recipe, tmp_path: Path, engines: Engines | None = 
 
 def _tables(index: Index) -> dict[str, dict[str, NDArray[Any]]]:
     root = index.read()
-    return {name: read_table(root, name) for name in dimension.TABLES}
+    return {name: read_table(root, name) for name in [table.place for table in dimension.MEASURED]}
 
 
 def test_equals_the_kernels(run: Callable[..., Index], swiss: NDArray[np.float32]) -> None:
@@ -194,9 +197,8 @@ def test_dask_workers_measure_the_same(run: Callable[..., Index], swiss: NDArray
 def test_the_report_says_how_neighbours_were_found(run: Callable[..., Index], swiss: NDArray[np.float32]) -> None:
     recipe = _recipe()
     index = run(swiss, recipe)
-    from pipeline.stages.report.tables import _neighbours
-
-    assert _neighbours(index.read(), recipe).to_pylist() == [
+    found = report_tables([SEARCHES], Sources(index.read(), recipe))["neighbours"]
+    assert found.to_pylist() == [
         {
             "vectors": "made",
             "n_points": ALL,

@@ -73,6 +73,37 @@ def test_deep_files_and_small_thumbnails_meet_their_copies(tmp_path: Path) -> No
     assert groups_of(_run(corpus, tmp_path / "index")) == expected
 
 
+def test_turned_mirrored_and_cut_off_copies(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    rng = np.random.default_rng(60)
+    for number in range(3):
+        relief = cv2.resize(rng.normal(size=(12, 16)).astype(np.float32), (320, 240), interpolation=cv2.INTER_CUBIC)
+        frame = np.clip(np.rint(120 + 35 * relief + rng.normal(0, 6, relief.shape)), 0, 255).astype(np.uint8)
+        cut = frame.copy()
+        cut[200:] = 0
+        for name, pixels in (
+            ("a.tif", frame),
+            ("b mirrored.png", frame[:, ::-1]),
+            ("c turned.png", np.rot90(frame)),
+            ("d cut off.tif", cut),
+        ):
+            assert cv2.imwrite(str(corpus / f"{number} {name}"), np.ascontiguousarray(pixels))
+    index = _run(corpus, tmp_path / "index")
+    names = ("a.tif", "b mirrored.png", "c turned.png", "d cut off.tif")
+    assert groups_of(index) == {frozenset(f"{number} {name}" for name in names) for number in range(3)}
+    found = read_table(index.read(), "duplicates")
+    members = found["group"] != found["image"]
+    assert sorted(found["relation"][members].tolist()) == sorted(["mirrored", "turned", "other_bar"] * 3)
+    files = read_table(index.read(), "files")
+    first = files["path"][np.isin(files["image"], found["group"])]
+    assert not [path for path in first.tolist() if "cut" in path], "a whole picture stands for its group"
+    for path, status, reason in zip(*(files[name].tolist() for name in ("path", "status", "reason")), strict=True):
+        assert (status, reason) == (
+            ("suspect", "17% of its rows are filled with one value: cut off?") if "cut" in path else ("ok", "")
+        )
+
+
 @pytest.fixture(scope="module")
 def real_pairs(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Index, set[frozenset[str]]]:
     """The real pictures, and the pairs of them that are known."""

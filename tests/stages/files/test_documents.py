@@ -17,6 +17,7 @@ from pipeline.index.store import Index, open_index
 from pipeline.job import run
 from pipeline.operations.forgetting import forget
 from pipeline.operations.verification import verify_index
+from pipeline.runtime.plan import RunOptions
 from pipeline.stages.files import digester
 from pipeline.stages.files.ledger import read_files, read_images, representatives
 from tests.imaging.formats.documents import joined
@@ -55,7 +56,7 @@ def _run(corpus: Path, until: str = "pixels") -> Index:
     recipe = load_recipe(assignments=["pixels.size=16"])
     place = corpus.parent / "index"
     local = EngineChoice.parse("local")
-    run(corpus, place, recipe=recipe, engines=local, until=until, accept_removals=True)
+    run(corpus, place, recipe=recipe, engines=local, until=until, options=RunOptions(accept_removals=True))
     return open_index(place)
 
 

@@ -24,6 +24,7 @@ from pipeline.imaging.summary import summarise_picture
 from pipeline.index.store import Index, open_index
 from pipeline.job import open_runner, run_stages
 from pipeline.progress import Silent, StageFinished
+from pipeline.runtime.plan import RunOptions
 from pipeline.stages.files import walk
 from pipeline.stages.files.ledger import read_files, read_images
 from tests.imaging.formats.documents import joined
@@ -68,7 +69,9 @@ def _run(corpus: Path, place: Path, *assignments: str, engines: Engines | None =
     recipe = load_recipe(assignments=["walk.files_per_task=5", *assignments])
     source = Corpus(str(corpus), recipe.corpus)
     choice = EngineChoice.parse("local")
-    with open_runner(source, place, recipe, engines=choice, listener=Silent(), rehash=rehash) as runner:
+    with open_runner(
+        source, place, recipe, engines=choice, listener=Silent(), options=RunOptions(rehash=rehash)
+    ) as runner:
         if engines is not None:
             runner = type(runner)(runner.index, source, recipe, engines, runner.listener)
         run_stages(runner, ("walk",))

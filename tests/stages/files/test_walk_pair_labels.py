@@ -19,7 +19,7 @@ from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table
 from pipeline.job import open_runner, run_stages
 from pipeline.progress import Silent
-from pipeline.runtime.plan import Context
+from pipeline.runtime.plan import Context, RunOptions
 from pipeline.stages.files.ledger import read_files, read_images
 from pipeline.stages.labels import match as labels
 from tests.imaging.isolation.misbehaving import FULL, summarise_or_misbehave
@@ -61,7 +61,7 @@ def _run(corpus: Path, place: Path, recipe: Recipe | None = None, *, accept_remo
         recipe,
         engines=EngineChoice.parse("local"),
         listener=Silent(),
-        accept_removals=accept_removals,
+        options=RunOptions(accept_removals=accept_removals),
     ) as runner:
         run_stages(runner, FIRST_STAGES)
     return open_index(place)

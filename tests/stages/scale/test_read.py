@@ -20,6 +20,7 @@ from pipeline.job import open_runner, run_stages
 from pipeline.operations.status import index_status
 from pipeline.progress import Silent
 from pipeline.runtime.keys import scale_key
+from pipeline.runtime.plan import RunOptions
 from pipeline.stages.files.ledger import hex_md5, read_images
 from pipeline.stages.scale.answers import Answer, enter_answers
 from pipeline.stages.scale.crops import CROPS, read_crops
@@ -37,7 +38,12 @@ RECIPE = load_recipe()
 def _run(corpus: Path, index: Path, *, unread_only: bool = False, stages: tuple[str, ...] = STAGES) -> Index:
     place = Corpus(str(corpus), RECIPE.corpus)
     with open_runner(
-        place, index, RECIPE, engines=EngineChoice.parse("local"), listener=Silent(), unread_only=unread_only
+        place,
+        index,
+        RECIPE,
+        engines=EngineChoice.parse("local"),
+        listener=Silent(),
+        options=RunOptions(unread_only=unread_only),
     ) as runner:
         run_stages(runner, stages)
     return open_index(index)

@@ -14,7 +14,7 @@ from pipeline.errors import UsageError, WeightsError
 from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table
 from pipeline.job import open_runner, run_stages
-from pipeline.progress import Listener, Silent
+from pipeline.progress import Event, Listener, Note, Silent
 
 STAGES = ("walk", "pair", "scale", "pixels", "embed", "autoencode")
 
@@ -91,8 +91,9 @@ def test_a_code_worse_than_principal_components_is_said_and_replaced(index: Path
     class Notes(Silent):
         texts: ClassVar[list[str]] = []
 
-        def note(self, text: str) -> None:
-            self.texts.append(text)
+        def tell(self, event: Event) -> None:
+            if isinstance(event, Note):
+                self.texts.append(event.text)
 
     changes = ("autoencode.short.start=random", "autoencode.short.layers=[9, 3]")
     after = _run(demo, index, TWO_SETS, *changes, listener=Notes()).read()

@@ -15,7 +15,7 @@ from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table, write_table
 from pipeline.job import open_runner, run_stages
 from pipeline.networks.selection import Selection
-from pipeline.progress import Listener, Silent
+from pipeline.progress import Event, Listener, Note, Silent
 from pipeline.runtime.stopping import StopRequest
 from pipeline.stages.files.ledger import representatives, text_array
 from pipeline.stages.labels.sets import LabelSet
@@ -58,10 +58,11 @@ class Notes(Silent):
         self.texts: list[str] = []
         self.stop = stop
 
-    def note(self, text: str) -> None:
-        self.texts.append(text)
-        if self.stop is not None and "epoch" in text:
-            self.stop.request()
+    def tell(self, event: Event) -> None:
+        if isinstance(event, Note):
+            self.texts.append(event.text)
+            if self.stop is not None and "epoch" in event.text:
+                self.stop.request()
 
 
 def run(

@@ -1,0 +1,59 @@
+"""The tables of `embed` and `autoencode`: vectors, networks, and the losses of their training."""
+
+from pipeline.index.schema import Column, Table
+
+VECTORS = Column("vectors", "float32", "", shape=None, fill=float("nan"), finite=True)
+
+EMBEDDINGS = Table(
+    "embeddings",
+    "A row is a picture's vector.",
+    (VECTORS,),
+    layout="images",
+    group="embeddings/*",
+    report=None,
+)
+
+CODES = Table("codes", "A row is a picture's code.", (VECTORS,), layout="images", group="codes/*", report=None)
+
+NETWORKS = Table(
+    "networks", "Trained networks, each an array of bytes.", layout="arrays", group="networks/*", report=None
+)
+
+UNFINISHED = Table(
+    "unfinished",
+    "Trainings that were broken off, each an array of bytes.",
+    layout="arrays",
+    group="unfinished/*",
+    report=None,
+)
+
+TRAINING = Table(
+    "autoencoders",
+    "A row is an epoch of training.",
+    (
+        Column("codes", "text", "Name of the set of vectors that it makes."),
+        Column("vectors", "text", "Name of the set of vectors."),
+        Column("layers", "text", "Sizes of its layers."),
+        Column("tied", "bool", "Whether the outer decoder's weight is the transpose of the encoder's."),
+        Column("activation", "text", "Activation between layers."),
+        Column(
+            "phase",
+            "text",
+            "Which training: of some layers, or of the whole (`g`); `pca` is no training but the loss of principal "
+            "components of the code's length on the same pictures.",
+        ),
+        Column("epoch", "int64", "From 1 within the phase; 0 is before the first step."),
+        Column(
+            "train_loss",
+            "float64",
+            "Mean squared error of a value on what it was trained on; 1 is what the mean alone loses.",
+        ),
+        Column("test_loss", "float64", "The same on what was held out."),
+        Column(
+            "kept",
+            "text",
+            "What makes the codes: the `network` (at its best epoch of the last phase), or `pca` where that lost less.",
+        ),
+    ),
+    group="training",
+)
