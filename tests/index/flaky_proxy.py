@@ -32,11 +32,6 @@ class FlakyProxy:
         """
         self._faults.append(_Asked(fault, method, path, times, skip))
 
-    def calm(self) -> None:
-        """Let nothing more go wrong."""
-        with self._lock:
-            self._faults.clear()
-
     def next_fault(self, method: str, path: str, *, answered: bool) -> Fault | None:
         """What is to happen to a request that has been ``answered``, or that comes now."""
         with self._lock:
