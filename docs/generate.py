@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,14 @@ from pydantic.fields import FieldInfo
 from jobs.catalogue import OWN_COMMAND, STAGES, SUMMARIES
 from jobs.main import cli
 from jobs.recipes import builtin_recipes
-from pipeline.clustering_methods.base import MethodSettings
+from pipeline.clustering_methods.base import ClusteringMethod, MethodSettings
 from pipeline.clustering_methods.registry import METHODS
 from pipeline.config import ClusterSettings, Recipe
 from pipeline.config.loading import load_recipe
 from pipeline.deployment.settings import KubernetesSettings, SlurmSettings
 from pipeline.index.report_tables import arrow_type
+from pipeline.map_methods.base import MapMethod
+from pipeline.map_methods.registry import METHODS as MAP_METHODS
 from pipeline.networks.base import CodeNetworkSettings, NetworkSettings, PictureNetworkSettings
 from pipeline.networks.registry import networks_of
 from pipeline.networks.selection import Selection
@@ -39,6 +41,8 @@ def recipes() -> str:
             lines += _networks(stage)
             continue
         model = _settings_of(field)
+        if stage == "map":
+            lines += ["", "## `[[map]]`", "", _MAPS_INTRODUCTION, *_methods(MAP_METHODS, "[[map]]")]
         if model is None:
             continue
         listed = field.annotation is not model
@@ -47,7 +51,7 @@ def recipes() -> str:
         lines += ["", f"## `{heading}`", "", about + (" There may be several, told apart by `name`." if listed else "")]
         lines += _settings_table(model)
         if model is ClusterSettings:
-            lines += _methods()
+            lines += _methods(METHODS, "cluster.methods")
     return "\n".join(lines) + "\n"
 
 
@@ -70,10 +74,10 @@ def _networks(stage: str) -> Iterator[str]:
         yield from _settings_table(Selection)
 
 
-def _methods() -> Iterator[str]:
-    """The settings of every clustering method."""
-    for entry in METHODS:
-        yield from ("", f'### `{{method = "{entry.name}"}}` in `cluster.methods`', "")
+def _methods(methods: Iterable[ClusteringMethod | MapMethod], place: str) -> Iterator[str]:
+    """The settings of every method of a table."""
+    for entry in methods:
+        yield from ("", f'### `{{method = "{entry.name}"}}` in `{place}`', "")
         yield " ".join((entry.settings.__doc__ or "").split())
         yield from _settings_table(entry.settings, without=("method",))
 
@@ -88,11 +92,16 @@ def _settings_table(model: type[BaseModel], *, without: Sequence[str] = ()) -> I
             yield f"| `{name}` | {default} | {allowed} | {_sentence(setting.description)} |"
 
 
+_MAPS_INTRODUCTION = (
+    "Layouts of a set of vectors in few dimensions, told apart by `name`; without any, `tsne` of the first set. A "
+    "clustering method takes a map's coordinates where its `vectors` name the map."
+)
+
 _RECIPES_INTRODUCTION = [
     "A recipe is a TOML file that says how the stages work. `semcorpus run CORPUS INDEX --recipe FILE.toml` takes it,",
     "`--set stage.key=value` changes one setting. What a recipe does not name keeps its default; an unknown key or a",
-    "wrong type ends the run before it begins, and the message names the nearest right key. `[embed]` and",
-    "`[autoencode]` may be written `[[embed]]` and repeated; then `--set embed.NAME.key=value` changes one of them.",
+    "wrong type ends the run before it begins, and the message names the nearest right key. `[embed]`, `[autoencode]`",
+    "and `[map]` may be written `[[embed]]` and repeated; then `--set embed.NAME.key=value` changes one of them.",
     "",
     "Built in:",
     "",

@@ -33,11 +33,17 @@ from pipeline.kernels.clustering.point_adaptive_density import FEWEST_NEIGHBOURS
 from pipeline.kernels.clustering.radius_density import radius_log_density, radius_of_mean_neighbours
 from pipeline.kernels.dimension.two_nn import COLUMNS, TwoNNEstimate, distinct_distances, two_nn
 from pipeline.kernels.neighbours.nearest import nearest_neighbours
-from pipeline.network_estimators import DeepEmbeddedClustering, StackedAutoencoder, VectorAutoencoder
+from pipeline.network_estimators import (
+    ContrastiveEmbedding,
+    DeepEmbeddedClustering,
+    StackedAutoencoder,
+    VectorAutoencoder,
+)
 
 __all__ = [
     "AdvancedDensityPeaks",
     "Agglomerative",
+    "ContrastiveEmbedding",
     "DeepEmbeddedClustering",
     "DensityPeaks",
     "MiniBatchKMeans",

@@ -15,9 +15,11 @@ from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pipeline.errors import UsageError
+from pipeline.models.contrastive_settings import ContrastiveSettings
 from pipeline.models.settings import DeepClusteringSettings, StackedSettings, Start
 
 if TYPE_CHECKING:
+    from pipeline.models.contrastive import ContrastiveNetwork
     from pipeline.models.deep_clustering import DeepClusterer, DeepClustering
     from pipeline.models.stacked import StackedEncoder
     from pipeline.models.training import TrainedNetwork
@@ -481,6 +483,69 @@ class DeepEmbeddedClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         from pipeline.models.deep_clustering import DeepClusterer
 
         return DeepClusterer(self.clustering_)
+
+
+class ContrastiveEmbedding(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Codes of small pictures that are learnt by contrast (SimCLR, arXiv:2002.05709), without labels.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        Height and width of the pictures; a row is its pixels, row by row, on a dark background.
+    settings : mapping or None, default=None
+        Settings that differ from the defaults of `pipeline.models.contrastive_settings.ContrastiveSettings`, such as
+        ``{"epochs": 10}``.
+    random_state : int, default=0
+        The same seed and rows give the same bits.
+
+    Attributes
+    ----------
+    network_ : ContrastiveNetwork
+    history_ : tuple of EpochLoss
+    n_features_in_ : int
+
+    Examples
+    --------
+    >>> pictures = np.random.default_rng(0).random((40, 64))
+    >>> ContrastiveEmbedding((8, 8), settings={"epochs": 1, "code_size": 16}).fit_transform(pictures).shape
+    (40, 16)
+    """
+
+    def __init__(
+        self, image_shape: tuple[int, int], *, settings: Mapping[str, Any] | None = None, random_state: int = 0
+    ) -> None:
+        self.image_shape = image_shape
+        self.settings = settings
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: None = None) -> "ContrastiveEmbedding":
+        """Train on ``X`` [N, height x width].
+
+        Raises
+        ------
+        UsageError
+            If a setting makes no sense, or the rows are no pictures of that shape.
+        StageError
+            If the loss is no longer finite.
+        """
+        from pipeline.models.contrastive import train_contrastive_network
+
+        rows = _float_rows(self, X, reset=True)
+        changes, known = dict(self.settings or {}), {field.name for field in fields(ContrastiveSettings)}
+        if unknown := sorted(set(changes) - known):
+            raise UsageError(f"There is no setting {unknown[0]!r}; there are {', '.join(sorted(known))}.")
+        shape = (int(self.image_shape[0]), int(self.image_shape[1]))
+        settings = ContrastiveSettings(image_shape=shape, **changes)
+        self.network_: ContrastiveNetwork = train_contrastive_network(rows, settings=settings, seed=self.random_state)
+        self.history_ = self.network_.history
+        return self
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Codes of length 1, float32 [N, code_size]."""
+        from pipeline.models.contrastive import ContrastiveEncoder
+
+        check_is_fitted(self)
+        return ContrastiveEncoder(self.network_).encode(_float_rows(self, X, reset=False))
 
 
 def _float_rows(estimator: BaseEstimator, X: ArrayLike, *, reset: bool) -> NDArray[np.float32]:

@@ -48,6 +48,7 @@ STAGE_LIST: Final = (
         "autoencode", _AT + "vectors.autoencode", 3, "Train autoencoders on the vectors and make shorter codes."
     ),
     StageEntry("neighbours", _AT + "neighbours.search", 3, "Find the exact nearest neighbours of every vector."),
+    StageEntry("map", _AT + "maps.lay_out", 1, "Lay the vectors out in few dimensions, by t-SNE or UMAP."),
     StageEntry("dimension", _AT + "dimension.estimate", 3, "Estimate the intrinsic dimension."),
     StageEntry("cluster", _AT + "clustering.cluster", 1, "Cluster every set of vectors."),
     StageEntry(

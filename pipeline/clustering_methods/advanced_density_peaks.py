@@ -9,6 +9,7 @@ from pydantic import Field
 
 from pipeline.clustering_methods.base import ClusteringMethod, Clusterings, MethodSettings, Points
 from pipeline.clustering_methods.density_peaks import dimension_of
+from pipeline.clustering_methods.fitting import ranks_of
 
 
 class AdvancedDensityPeaksSettings(MethodSettings):
@@ -36,8 +37,6 @@ def fit(points: Points, settings: AdvancedDensityPeaksSettings, ks: Sequence[int
         table.indices[:, columns], table.distances[:, columns], dimension=dimension_of(table), z=settings.z
     )
     labels = np.where(found.halo, -1, found.labels) if settings.halo else found.labels
-    rank = np.full(len(labels), -1, np.int64)
-    rank[found.centers] = np.arange(len(found.centers))
     return Clusterings(
         labels=labels.astype(np.int32)[:, None],
         k=(None,),
@@ -45,7 +44,7 @@ def fit(points: Points, settings: AdvancedDensityPeaksSettings, ks: Sequence[int
         columns={
             "density": found.density.log_density,
             "density_error": found.density.error,
-            "peak_rank": rank,
+            "peak_rank": ranks_of(found.centers, len(labels)),
         },
         arrays={"saddles": found.saddles},
     )

@@ -27,7 +27,7 @@ class MethodSettings(Settings):
     name: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.]*)?$", max_length=64)] = Field(
         "", description="what its clusterings are called, where a recipe has a method twice; empty: the method's name"
     )
-    vectors: tuple[Name, ...] = Field((), description="sets of vectors to cluster; none named: all")
+    vectors: tuple[Name, ...] = Field((), description="sets of vectors, or maps, to cluster; none named: all sets")
     transform: tuple[Annotated[str, Field(pattern=TRANSFORM)], ...] = Field(
         (), description="steps before: `l2`, `pca:50` (components), `pca:0.95` (share of the variance), `whiten`"
     )
@@ -48,9 +48,10 @@ class MethodSettings(Settings):
         """Those that it takes from the shared table; none of transformed vectors, whose neighbours are others."""
         return 0 if self.transform else self.neighbours_needed
 
-    def takes(self, vectors: str) -> bool:
-        """Whether it is to cluster the set of vectors of this name."""
-        return not self.vectors or vectors in self.vectors
+    @property
+    def starts_from_stored(self) -> bool:
+        """Whether it begins from the centres ``centers_K`` that the index holds of this line."""
+        return False
 
     def counts(self, shared: Sequence[int]) -> tuple[int, ...]:
         """Numbers of clusters it is asked for, ascending; ``shared`` is ``cluster.k``. Empty: it finds its own."""
@@ -134,12 +135,15 @@ class Blocks:
         Rows that a task should read; no result may depend on it.
     map_tasks : callable
         Like `map`, over the workers.
+    starts : mapping of int to array
+        Centres [k, D] to begin from, by k, there where the settings say `starts_from_stored`; it may lack some.
     """
 
     read: RowReader
     n_rows: int
     block_rows: int
     map_tasks: MapTasks
+    starts: Mapping[int, NDArray[np.floating[Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from pipeline.clustering_methods.base import ClusteringMethod, Clusterings, CountedMethodSettings, Neighbours, Points
+from pipeline.clustering_methods.fitting import ranks_of
 from pipeline.errors import SemcorpusError
 
 
@@ -38,18 +39,17 @@ def fit(points: Points, settings: DensityPeaksSettings, ks: Sequence[int]) -> Cl
     )
     shared = time.perf_counter() - began
     labels, seconds = [], []
-    rank = np.full(len(points.vectors), -1, np.int64)
+    centers = np.empty(0, np.int64)
     for k in ks:
         began = time.perf_counter()
         found, centers = cut_at_peaks(graph, k)
         seconds.append(shared + time.perf_counter() - began)
         labels.append(found)
-        rank[centers] = np.arange(len(centers))
     return Clusterings(
         labels=np.stack(labels, axis=1),
         k=tuple(ks),
         seconds=tuple(seconds),
-        columns={"density": graph.density, "delta": graph.delta, "peak_rank": rank},
+        columns={"density": graph.density, "delta": graph.delta, "peak_rank": ranks_of(centers, len(points.vectors))},
         positions={"nearest_denser": graph.nearest_denser},
     )
 

@@ -59,6 +59,13 @@ def _is_a_value_a_point(values: NDArray[Any], n: int) -> bool:
     return values.ndim == 1 and len(values) == n
 
 
+def ranks_of(centers: NDArray[np.int64], n_points: int) -> NDArray[np.int64]:
+    """The place of each point among the centres, which are in order: int64 [n_points]; -1 for any other point."""
+    rank = np.full(n_points, -1, np.int64)
+    rank[centers] = np.arange(len(centers))
+    return rank
+
+
 def cut_for_each(grow: Callable[[], NDArray[np.float64]], ks: Sequence[int]) -> Clusterings:
     """Grow a tree in SciPy's format once and cut it for each k."""
     from pipeline.kernels.clustering.cuts import cut_tree_at

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from pipeline.clustering_methods.base import Blocks, ClusteringMethod, Clusterings, CountedMethodSettings, Points
 
@@ -13,6 +14,27 @@ class KMeansSettings(CountedMethodSettings):
     """Clusters around means: the best of several starts, then sweeps over all vectors, block by block."""
 
     method: Literal["kmeans"] = "kmeans"
+    start: Literal["new", "stored"] = Field(
+        "new",
+        description="where it begins when the vectors have changed; `stored`: at the centres that the index holds of "
+        "the same k and the same kind of vectors, which become part of the key; `new`: afresh, whatever was there",
+    )
+
+    @model_validator(mode="after")
+    def _stored_centers_fit(self) -> "KMeansSettings":
+        if self.start == "stored" and self.transform:
+            raise ValueError('start = "stored" needs vectors that no transform changes: leave one of them out')
+        return self
+
+    @property
+    def starts_from_stored(self) -> bool:
+        """As the settings say."""
+        return self.start == "stored"
+
+    def relevant(self) -> dict[str, Any]:
+        """Settings that decide a result; beginning afresh is not among them, as it always was so."""
+        found = super().relevant()
+        return found if self.starts_from_stored else {name: found[name] for name in found if name != "start"}
 
 
 def fit(points: Points, settings: KMeansSettings, ks: Sequence[int]) -> Clusterings:
@@ -28,7 +50,15 @@ def fit_blocks(blocks: Blocks, settings: KMeansSettings, ks: Sequence[int], seed
     from pipeline.kernels.clustering.blockwise_kmeans import k_means
 
     began = time.perf_counter()
-    found = k_means(blocks.read, blocks.n_rows, ks, seed=seed, block_rows=blocks.block_rows, map_tasks=blocks.map_tasks)
+    found = k_means(
+        blocks.read,
+        blocks.n_rows,
+        ks,
+        seed=seed,
+        centers=[blocks.starts.get(k) for k in ks],
+        block_rows=blocks.block_rows,
+        map_tasks=blocks.map_tasks,
+    )
     seconds = time.perf_counter() - began
     return Clusterings(
         labels=np.stack([one.labels for one in found], axis=1),
@@ -36,6 +66,7 @@ def fit_blocks(blocks: Blocks, settings: KMeansSettings, ks: Sequence[int], seed
         seconds=(seconds,) * len(ks),
         inertia=tuple(one.inertia for one in found),
         arrays={f"centers_{k}": one.centers for k, one in zip(ks, found, strict=True)}
+        | {f"start_centers_{k}": blocks.starts[k] for k in ks if k in blocks.starts}
         | {f"start_inertias_{k}": np.array(one.start_inertias) for k, one in zip(ks, found, strict=True)},
     )
 

@@ -26,8 +26,12 @@ def fit(points: Points, settings: SpectralSettings, ks: Sequence[int]) -> Cluste
     """Fit for each k by itself."""
     from pipeline.kernels.clustering.spectral import spectral
 
+    table = points.table()
     return fit_each(
-        ks, lambda k: spectral(points.table().indices, k, n_neighbors=settings.graph_neighbours, seed=points.seed(k))
+        ks,
+        lambda k: spectral(
+            table.indices, k, distances=table.distances, n_neighbors=settings.graph_neighbours, seed=points.seed(k)
+        ),
     )
 
 

@@ -184,7 +184,7 @@ def _default_network(stage: str) -> NetworkSettings:
 _FORMER_CAE = "autoencoder"
 _FORMER_EMBED = {*TimmSettings.model_fields, *CaeSettings.model_fields}
 _WITH_NETWORKS = ("embed", "autoencode")
-_LISTED = ("embed", "autoencode", "subdivide")  # stages that a recipe may hold several of, told apart by their names
+_LISTED = ("embed", "autoencode", "map", "subdivide")  # of which a recipe may hold several, told apart by names
 
 
 def _toml_lines(table: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,9 @@ from pipeline.clustering_methods.density_peaks import DensityPeaksSettings
 from pipeline.clustering_methods.kmeans import KMeansSettings
 from pipeline.clustering_methods.registry import AnyMethod
 from pipeline.clustering_methods.ward import WardSettings
+from pipeline.map_methods.base import MapSettings
+from pipeline.map_methods.registry import AnyMap
+from pipeline.map_methods.tsne import TSNESettings
 from pipeline.networks.base import NetworkSettings
 from pipeline.networks.registry import AnyCodeNetwork, AnyPictureNetwork
 from pipeline.networks.sae import SaeSettings
@@ -243,6 +246,7 @@ class _Recipe(Settings):
     embed: tuple[AnyPictureNetwork, ...] = Field((TimmSettings(),), description="networks that see pictures")
     autoencode: tuple[AnyCodeNetwork, ...] = Field((SaeSettings(),), description="networks that code vectors")
     neighbours: NeighboursSettings = NeighboursSettings()
+    map: tuple[AnyMap, ...] = Field((TSNESettings(),), description="layouts of vectors")
     dimension: DimensionSettings = DimensionSettings()
     cluster: ClusterSettings = ClusterSettings()
     assess: AssessSettings = AssessSettings()
@@ -252,14 +256,16 @@ class _Recipe(Settings):
 
     @model_validator(mode="after")
     def _names_fit(self) -> "_Recipe":
-        names = list(self.vector_sets)
+        names = [*self.vector_sets, *(settings.name for settings in self.map)]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(
-                f"two sets of vectors share the name {twice[0]!r}; every embed and autoencode needs its own"
+                f"two sets of vectors share the name {twice[0]!r}; every embed, autoencode and map needs its own"
             )
         for method in self.cluster.methods:
             self._check_method(method)
+        for layout in self.map:
+            self._check_map(layout)
         trees = [settings.name for settings in self.subdivide]
         if twice := sorted({name for name in trees if trees.count(name) > 1}):
             raise ValueError(f"two trees of sub-categories share the name {twice[0]!r}; every subdivide needs its own")
@@ -281,11 +287,12 @@ class _Recipe(Settings):
             )
 
     def _check_method(self, method: MethodSettings) -> None:
-        unknown = sorted(set(method.vectors) - set(self.vector_sets))
+        known = (*self.vector_sets, *(settings.name for settings in self.map))
+        unknown = sorted(set(method.vectors) - set(known))
         if unknown:
             raise ValueError(
                 f"cluster.methods: {method.label} is to cluster {unknown[0]!r}, which is none of the sets of vectors "
-                f"({', '.join(self.vector_sets)})"
+                f"and maps ({', '.join(known)})"
             )
         if method.table_neighbours and self.neighbours.metric != "euclidean":
             raise ValueError(
@@ -297,6 +304,20 @@ class _Recipe(Settings):
                 f"neighbours.k is {self.neighbours.k}, fewer than the {method.table_neighbours} that {method.label} "
                 "rests on; raise the one or lower the other"
             )
+
+    def _check_map(self, layout: MapSettings) -> None:
+        if layout.vectors and layout.vectors not in self.vector_sets:
+            raise ValueError(
+                f"map.vectors: {layout.vectors!r} is none of the sets of vectors ({', '.join(self.vector_sets)})"
+            )
+
+    def mapped_vectors(self, layout: MapSettings) -> str:
+        """Name of the set of vectors that a map lays out; empty where the recipe has none."""
+        return layout.vectors or next(iter(self.vector_sets), "")
+
+    def clustered_vectors(self, method: MethodSettings) -> tuple[str, ...]:
+        """Names of what a method is to cluster: what it names, maps too, else all sets of vectors."""
+        return method.vectors or self.vector_sets
 
     @property
     def networks(self) -> tuple[NetworkSettings, ...]:

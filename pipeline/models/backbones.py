@@ -82,7 +82,7 @@ class BackboneEncoder:
         self.any_size = any_size
         self.weights_fingerprint = weights_fingerprint(model)
         self._device = device
-        self._module = _Normalised(model, mean, std, output).to(device).eval()
+        self._module = NormalisedModel(model, mean, std, output).to(device).eval()
         self.dimension = self._width()
         self._onnx = None
         if runtime == "onnx":
@@ -116,7 +116,7 @@ class BackboneEncoder:
         )
 
 
-class _Normalised(nn.Module):
+class NormalisedModel(nn.Module):
     """Gray pictures uint8 [B, H, W] as the network wants them, and its features [B, D]."""
 
     mean: torch.Tensor
@@ -129,9 +129,13 @@ class _Normalised(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+    def normalise(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Pictures as the network wants them, [B, 3, H, W]."""
         values = (pictures[:, None].float() / 255.0 - self.mean) / self.std
-        values = values.contiguous(memory_format=torch.channels_last)
+        return values.contiguous(memory_format=torch.channels_last)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        values = self.normalise(pictures)
         if self.output == "mean_maps":
             maps: torch.Tensor = cast(Any, self.model).forward_features(values)
             return maps.mean(dim=(2, 3))
@@ -193,19 +197,46 @@ def load_backbone(
     if output == "features":
         cast(Any, model).reset_classifier(0)
     config = _config(model)
-    packaged = PACKAGED_WEIGHTS[name] if weights == "package" else None
+    mean, std = _input_range(name, model, packaged=weights == "package")
     return BackboneEncoder(
         model,
         name=name,
         device=device,
         image_size=side,
         any_size=not config.get("fixed_input_size"),
-        mean=config["mean"] if packaged is None else (packaged.mean,) * 3,
-        std=config["std"] if packaged is None else (packaged.std,) * 3,
+        mean=mean,
+        std=std,
         batch_size=batch_size,
         runtime="torch" if device != "cpu" else runtime,
         output=output,
     )
+
+
+def normalised_model(
+    name: str, *, weights: str, seed: int, image_size: int, packaged: str | None = None
+) -> NormalisedModel:
+    """A network with its classifier, for further training.
+
+    Parameters
+    ----------
+    name, weights, seed, image_size
+        As in `load_backbone`.
+    packaged : str, optional
+        What ``weights`` were when the network was first made, where they are loaded afterwards: a package has pictures
+        of its own mean and deviation.
+    """
+    model = _create_model(name, seed=seed, image_size=image_size)
+    if weights != "random":
+        load_weights(name, model, _weights_file(name, model, weights), with_classifier=True)
+    mean, std = _input_range(name, model, packaged=(packaged or weights) == "package")
+    return NormalisedModel(model, mean, std, "logits")
+
+
+def _input_range(name: str, model: nn.Module, *, packaged: bool) -> tuple[Sequence[float], Sequence[float]]:
+    """Mean and deviation of the pictures that the network was trained on."""
+    if packaged:
+        return (PACKAGED_WEIGHTS[name].mean,) * 3, (PACKAGED_WEIGHTS[name].std,) * 3
+    return _config(model)["mean"], _config(model)["std"]
 
 
 def _weights_file(name: str, model: nn.Module, weights: str) -> Path:

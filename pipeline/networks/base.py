@@ -65,6 +65,11 @@ class PictureNetworkSettings(NetworkSettings):
         return "none"
 
     @property
+    def learns(self) -> str:
+        """The label set that it is trained on; empty: it needs none."""
+        return ""
+
+    @property
     def training_side(self) -> int:
         """Side in pixels of the squares that it is trained on."""
         raise NotImplementedError
@@ -109,6 +114,8 @@ class TrainingRows:
     rows : ndarray
         Pictures, uint8 [n, S, S] with S the settings' ``training_side``, or vectors, float32 [n, D].
     ids : uint64 [n]
+    labels : text [n] or None
+        Of a network that learns a label set.
     over : callable
         True breaks the training off after an epoch.
     state : bytes
@@ -117,6 +124,7 @@ class TrainingRows:
 
     rows: NDArray[Any]
     ids: NDArray[np.uint64]
+    labels: NDArray[Any] | None = None
     over: Callable[[], bool] = lambda: False
     state: bytes = b""
 
@@ -160,7 +168,7 @@ class Network:
         Subclass of `PictureNetworkSettings` or `CodeNetworkSettings`; its field ``network`` has the network's name as
         the only value and default.
     width : callable
-        Settings to the length of the vector of one view.
+        (settings, bytes of the trained network) to the length of the vector of one view.
     load : callable
         (settings, bytes of the trained network) to a `PictureEncoder` or `RowEncoder`; the bytes are empty where
         nothing is trained. It imports its model itself: every command loads the recipe's model, and with it this table.
@@ -180,7 +188,7 @@ class Network:
     """
 
     settings: type[NetworkSettings]
-    width: Callable[[Any], int]
+    width: Callable[[Any, bytes], int]
     load: Callable[[Any, bytes], Any]
     seconds_per_row: float
     train: Callable[[Any, TrainingRows], Trained] | None = None

@@ -82,7 +82,7 @@ def load(settings: CaeSettings, data: bytes) -> PictureEncoder:
     return ConvolutionalEncoder(network_from_bytes(data), device=pick_device(settings.device))
 
 
-def width(settings: CaeSettings) -> int:
+def width(settings: CaeSettings, _: bytes) -> int:
     """Length of a vector."""
     return settings.code_size
 

@@ -9,7 +9,9 @@ from pipeline.networks import (
     convolutional_1d,
     convolutional_2d,
     dense,
+    finetuned,
     sae,
+    textures,
     timm_backbone,
     variational,
 )
@@ -17,6 +19,8 @@ from pipeline.networks.base import CodeNetworkSettings, Network, NetworkSettings
 
 NETWORKS: tuple[Network, ...] = (
     timm_backbone.NETWORK,
+    textures.NETWORK,
+    finetuned.NETWORK,
     cae.NETWORK,
     sae.NETWORK,
     dense.NETWORK,

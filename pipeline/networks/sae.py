@@ -155,7 +155,7 @@ def load(settings: CodeNetworkSettings, data: bytes) -> RowEncoder:
     return build_encoder(data, device=pick_device(settings.device))
 
 
-def width(settings: SaeSettings) -> int:
+def width(settings: SaeSettings, _: bytes) -> int:
     """Length of a code."""
     return settings.layers[-1]
 

@@ -12,11 +12,9 @@ from pipeline.networks.base import Network, PictureEncoder, PictureNetworkSettin
 from pipeline.settings import Name
 
 
-class TimmSettings(PictureNetworkSettings):
-    """A network of timm as it was trained elsewhere."""
+class BackboneSettings(PictureNetworkSettings):
+    """What a network of timm needs, whether it is used as it comes or learns more."""
 
-    network: Literal["timm"] = "timm"
-    name: Name = "lite0"
     model: str = Field("tf_efficientnet_lite0", description="a model's name in timm")
     weights: str = Field(
         "",
@@ -41,7 +39,7 @@ class TimmSettings(PictureNetworkSettings):
     batch_size: PositiveInt = 16
 
     @model_validator(mode="after")
-    def _weights_fit_model(self) -> "TimmSettings":
+    def _weights_fit_model(self) -> "BackboneSettings":
         if not self.weights_from:
             raise ValueError(f'weights: the model {self.model!r} needs weights = "hub", a local file, or "random"')
         if self.weights == "package" and self.model not in PACKAGED_WEIGHTS:
@@ -73,7 +71,14 @@ class TimmSettings(PictureNetworkSettings):
         return self.transform
 
 
-def weights(settings: TimmSettings) -> str:
+class TimmSettings(BackboneSettings):
+    """A network of timm as it was trained elsewhere."""
+
+    network: Literal["timm"] = "timm"
+    name: Name = "lite0"
+
+
+def weights(settings: BackboneSettings) -> str:
     """What the weights are: a file, or that of a package, by its MD5; the others by their name."""
     source = settings.weights_from
     if source == "package":
@@ -81,7 +86,7 @@ def weights(settings: TimmSettings) -> str:
     return source if source in ("hub", "random") else file_md5(Path(source).expanduser())
 
 
-def check(settings: TimmSettings) -> None:
+def check(settings: BackboneSettings) -> None:
     """Say at once, and not after hours of other stages, that weights cannot be had."""
     source = settings.weights_from
     if source == "package":
@@ -94,13 +99,13 @@ def check(settings: TimmSettings) -> None:
         )
 
 
-def fetch(settings: TimmSettings) -> None:
+def fetch(settings: BackboneSettings) -> None:
     """Load weights of the hub, so that a new index ends before its first stage where they cannot be had."""
     if settings.weights_from == "hub":
-        width(settings)
+        width(settings, b"")
 
 
-def width(settings: TimmSettings) -> int:
+def width(settings: BackboneSettings, _: bytes) -> int:
     """Length of the vector of one view."""
     return int(_loaded(settings, device="cpu", runtime="torch").dimension)
 
@@ -112,7 +117,7 @@ def load(settings: TimmSettings, _: bytes) -> PictureEncoder:
     return _loaded(settings, device=pick_device(settings.device), runtime=settings.runtime)
 
 
-def _loaded(settings: TimmSettings, *, device: str, runtime: Literal["onnx", "torch"]) -> PictureEncoder:
+def _loaded(settings: BackboneSettings, *, device: str, runtime: Literal["onnx", "torch"]) -> PictureEncoder:
     from pipeline.models.backbones import load_backbone
 
     return load_backbone(

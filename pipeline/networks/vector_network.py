@@ -82,7 +82,7 @@ def load(settings: VectorNetworkSettings, data: bytes) -> RowEncoder:
     return build_encoder(data, device=pick_device(settings.device))
 
 
-def width(settings: VectorNetworkSettings) -> int:
+def width(settings: VectorNetworkSettings, _: bytes) -> int:
     """Length of a code."""
     return settings.model_settings().code_size
 

@@ -33,11 +33,9 @@ _NEEDED = (
 )
 _OPTIONAL_PACKAGES = {
     "s3fs": "pip install 'semcorpus[s3]' for buckets",
-    "pytesseract": "pip install 'semcorpus[tesseract]'",
 }
 _OPTIONAL_PROGRAMS = {
     "ddjvu": "install djvulibre-bin to read DJVU files; without it they are `unsupported`",
-    "tesseract": "install tesseract-ocr for a second reader of labels",
 }
 
 

@@ -3,7 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.reporting import figures_categories, figures_clusters, figures_corpus, figures_scales, figures_vectors
+from pipeline.reporting import (
+    figures_categories,
+    figures_clusters,
+    figures_corpus,
+    figures_maps,
+    figures_scales,
+    figures_vectors,
+)
 from pipeline.reporting.columns import Tables
 
 
@@ -54,6 +61,10 @@ FIGURES: dict[str, FigureKind] = {
     "scree": FigureKind(
         figures_vectors.scree,
         "Left, the share of the variance that each principal component explains. Right, the running sum.",
+    ),
+    "map": FigureKind(
+        figures_maps.scatter,
+        "Points: each picture in the map of its vectors, coloured by its label and by its cluster.",
     ),
     "nmi": FigureKind(
         figures_clusters.nmi,

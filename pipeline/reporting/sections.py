@@ -219,8 +219,8 @@ def distance_table(tables: Tables) -> TableView | None:
 
 def clustering_table(tables: Tables) -> TableView | None:
     """Return the clusterings."""
-    headers = ("clustering", "vectors", "method", "k", "n_images", "n_clusters", "seconds", "settings")
-    return _plain(tables, "clusterings", "All clusterings", headers, numeric=headers[3:7])
+    headers = ("clustering", "vectors", "method", "k", "n_images", "n_clusters", "start_spread", "seconds", "settings")
+    return _plain(tables, "clusterings", "All clusterings", headers, numeric=headers[3:8])
 
 
 def agreement_table(tables: Tables) -> TableView | None:

@@ -15,6 +15,7 @@ from pipeline.config import Recipe
 from pipeline.corpus.source import Corpus
 from pipeline.engine import Engine, Engines, WorkFailedError
 from pipeline.errors import ShardError, StorageError
+from pipeline.imaging.isolation.decoding import spent_cpu_seconds
 from pipeline.index.store import Index
 from pipeline.index.transaction import Transaction
 from pipeline.progress import Checkpoint, Listener, Note, StageFinished, StageStarted, TaskDone
@@ -178,9 +179,11 @@ class Runner:
         """Let the plan itself send work to the workers, round after round; asked to stop, it ends between two."""
         assert plan.drive is not None
         session = pickle.dumps(transaction.reader())
-        clock, started = time.monotonic(), time.process_time()
+        clock, started = time.monotonic(), spent_cpu_seconds()
+        counted = 0.0  # processor time of this process that the tasks' outcomes tell of as well
 
         def send(function: Callable[[Any], Any], tasks: Sequence[Any]) -> list[Any]:
+            nonlocal counted
             self.stop.check(f"within {stage.name} of {plan.step}, which begins anew")
             blocks = [Block(0, f"block {number}", (function, task)) for number, task in enumerate(tasks)]
             assignments = [Assignment(plan_id, i, block, plan.job, session) for i, block in enumerate(blocks)]
@@ -190,6 +193,8 @@ class Runner:
                     raise outcome.error
                 tally.add(plan, outcome)
                 values[outcome.number] = outcome.value
+                if engine.name == "local":
+                    counted += outcome.cpu_seconds
             return [values[number] for number in range(len(tasks))]
 
         try:
@@ -197,7 +202,7 @@ class Runner:
                 value = plan.drive(self.index.read(), send)
         except WorkFailedError as error:
             raise self._explain(error) from error
-        outcome = driven_outcome(plan.items, value, time.monotonic() - clock, time.process_time() - started)
+        outcome = driven_outcome(plan.items, value, time.monotonic() - clock, spent_cpu_seconds() - started - counted)
         self.listener.tell(TaskDone(stage.name, outcome.items, tally.add(plan, outcome), outcome.seconds))
         return outcome
 

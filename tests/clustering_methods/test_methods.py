@@ -1,11 +1,15 @@
 """Every method of the table, on points whose clusters are plain to see, and on what it must refuse."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from pipeline.clustering_methods.base import Blocks, ClusteringMethod, Clusterings, Neighbours, Points
 from pipeline.clustering_methods.fitting import fit_each
+from pipeline.clustering_methods.points import make_points
 from pipeline.clustering_methods.registry import METHODS, method_of
 from pipeline.config import load_recipe
 from pipeline.errors import SemcorpusError, UsageError
@@ -101,3 +105,40 @@ def test_a_number_of_clusters_that_a_method_refuses_is_left_out_with_its_reason(
     assert set(found.arrays) == {"centers_3"}
     with pytest.raises(UsageError, match="two is not to be had"):
         fit_each((2,), fit)
+
+
+@pytest.mark.parametrize("unit", [2.0**511, 2.0**1000, 2.0**-540])
+@pytest.mark.parametrize("entry", METHODS, ids=lambda entry: entry.name)
+def test_near_the_float_limits_the_partition_is_right_or_refused(entry: ClusteringMethod, unit: float) -> None:
+    """Squares overflow or vanish there: 2^511 is about 1e154. Powers of two, so that not even rounding differs."""
+    vectors, _ = _blobs()
+    settings = entry.settings()
+    counts = settings.counts((2, 3))
+    expected = _fit(entry, vectors.astype(np.float64), counts)
+    assert isinstance(expected, Clusterings)
+    found = _fit(entry, vectors.astype(np.float64) * unit, counts)
+    if isinstance(found, Clusterings):
+        assert adjusted_rand_index(expected.labels[:, -1], found.labels[:, -1], noise="cluster") == 1
+    else:
+        assert "rescale" in str(found) or "distinct" in str(found)
+
+
+@pytest.mark.parametrize("entry", METHODS, ids=lambda entry: entry.name)
+def test_more_clusters_than_distinct_rows_are_refused(entry: ClusteringMethod) -> None:
+    """By each method itself; the stage asks for no more than there can be."""
+    vectors = np.repeat(np.arange(6, dtype=np.float32).reshape(3, 2), 40, axis=0)
+    counts = entry.settings().counts((4, 5))
+    if not counts:
+        return
+    found = _fit(entry, vectors, counts)
+    if isinstance(found, Clusterings):
+        assert {*found.left_out} == set(counts)
+    else:
+        assert "distinct" in str(found) or "copies" in str(found)
+
+
+def _fit(entry: ClusteringMethod, vectors: NDArray[Any], counts: Sequence[int]) -> Clusterings | SemcorpusError:
+    try:
+        return entry.fit(make_points(vectors, entry.settings(), lambda k: 7 + k), entry.settings(), counts)
+    except SemcorpusError as error:
+        return error

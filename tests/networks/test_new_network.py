@@ -51,7 +51,7 @@ def load(settings, data):
     return SimpleNamespace(dimension=2, image_size=16, encode=rows)
 
 
-NETWORK = Network(BrightnessSettings, lambda settings: 2, load, seconds_per_row=0.0, train=train)
+NETWORK = Network(BrightnessSettings, lambda settings, data: 2, load, seconds_per_row=0.0, train=train)
 '''
 
 _RECIPE = """

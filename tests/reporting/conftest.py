@@ -153,6 +153,11 @@ def _vectors(rng: np.random.Generator, n: int) -> dict[str, dict[str, object]]:
             "other": list(CATEGORIES[:3]) * 3, "n_points": [100] * 9,
             "mean_distance": [1.0, 2, 3, 2, 1.5, 2.5, 3, 2.5, 1.2],
         },
+        "maps": {
+            "map": ["tsne"] * n, "vectors": [names[0]] * n, "method": ["tsne"] * n, "image": list(range(n)),
+            "md5": [f"{i:032x}" for i in range(n)], "x": np.cos(np.arange(n) * 0.7) + np.arange(n) % 6,
+            "y": np.sin(np.arange(n) * 0.7), "components": [2] * n, "placed": [False] * n,
+        },
         "spectrum": {
             "vectors": [names[0]] * 64 + [names[1]] * 16,
             "component": [*range(64), *range(16)],

@@ -1,5 +1,6 @@
 """The loop of plan, work, merge and commit, on stages made for the test."""
 
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -195,6 +196,24 @@ def test_a_plan_that_drives_itself_sends_round_after_round(index: Index, tmp_pat
     metadata = index.history()[0].metadata
     assert (metadata["kind"], metadata["items"], metadata["step"]) == ("stage", 3, "rounds")
     assert sum(metadata["hosts"].values()) == 10  # nine tasks, and the driver's own part
+
+
+def _burn(seconds: float) -> int:
+    began = time.process_time()
+    while time.process_time() - began < seconds:
+        pass
+    return 1
+
+
+def test_processor_time_of_a_round_in_this_process_counts_once(index: Index, tmp_path: Path) -> None:
+    def drive(root: zarr.Group, map_tasks: MapTasks) -> int:
+        return sum(map_tasks(_burn, [0.3, 0.3]))
+
+    began = time.process_time()
+    with Engines(EngineChoice.parse("local"), Silent()) as local:
+        _runner(index, tmp_path, local).run(Stage("walk", partial(_driven, drive=drive)))
+    spent = time.process_time() - began
+    assert 0.6 <= index.history()[0].metadata["cpu_seconds"] <= spent
 
 
 def test_a_task_of_a_round_that_fails_stops_the_run(index: Index, tmp_path: Path, engines: Engines) -> None:

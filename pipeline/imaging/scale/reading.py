@@ -70,8 +70,7 @@ def read_scale(
     reader : TextReader, optional
         What recognises text; default the network that comes with RapidOCR, one for each process.
     further_reader : TextReader, optional
-        Asked where the first one is not enough, e.g. `pipeline.imaging.scale.recognition.text.tesseract_reader()`.
-        Default: none, so that the result does not depend on what is installed on a machine.
+        Asked where the first one is not enough. Default: none.
     labels : LabelMemory, optional
         What reads the labels, remembering each distinct crop; with its own readers, so that ``reader`` and
         ``further_reader`` must be left out.

@@ -205,15 +205,23 @@ def cut_at_peaks(graph: DecisionGraph, n_clusters: int) -> tuple[NDArray[np.int3
     ----------
     graph : DecisionGraph
     n_clusters : int
-        1 to N.
+        1 to the number of distinct points.
 
     Returns
     -------
     labels : int32 [N]
     centers : int64 [n_clusters]
+
+    Raises
+    ------
+    UsageError
+        More clusters than distinct points.
     """
     require_count(n_clusters, len(graph.density), "n_clusters")
     centers = rank_peaks(graph)[:n_clusters]
+    if graph.delta[centers[-1]] == 0 and n_clusters > 1:  # it lies on a denser point, as do all that follow
+        distinct = max(int(np.count_nonzero(graph.delta > 0)), 1)
+        raise UsageError(f"n_clusters is {n_clusters}; there are only {distinct} distinct points")
     return label_by_centers(graph, centers), centers
 
 

@@ -39,6 +39,7 @@ MOST_FEATURES = 1 << 20
 _FRAME_BLOCK_ROWS = 4096
 _UNIT_ROUNDOFF = 2.0**-24
 _LARGEST_DISTANCE = 3e38  # distances are handed out as float32
+_SMALLEST_EXTENT = 2.0**-126  # below it all distances would be subnormal in float32
 _SPARE_CANDIDATES = 128
 _SCAN_CHUNK = 64
 _LANES = 32
@@ -71,7 +72,7 @@ def find_frame(vectors: Vectors, queries: Vectors | None = None) -> Frame:
     Raises
     ------
     InvalidDataError
-        A NaN or an infinity, or distances that would not fit into float32.
+        A NaN or an infinity, or distances that would not fit into float32, or all vanish there.
     """
     total, low, high = _column_extents(vectors, "vectors")
     origin = total / max(len(vectors), 1)
@@ -82,6 +83,10 @@ def find_frame(vectors: Vectors, queries: Vectors | None = None) -> Frame:
     if not 2 * extent * math.sqrt(vectors.shape[1]) < _LARGEST_DISTANCE:
         raise InvalidDataError(
             f"values reach {extent:.3g} from their mean, so that distances do not fit into float32; rescale the vectors"
+        )
+    if 0 < extent < _SMALLEST_EXTENT:
+        raise InvalidDataError(
+            f"values reach only {extent:.3g} from their mean, so that distances vanish in float32; rescale the vectors"
         )
     exponent = max(math.frexp(extent)[1], -500)
     return Frame(origin=origin, scale=math.ldexp(1.0, -exponent) if extent > 0 else 1.0)

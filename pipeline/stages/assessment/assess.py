@@ -21,9 +21,9 @@ from pipeline.runtime.plan import Block, Context, Done, Job, Plan, Stage, Worker
 from pipeline.stages.assessment.parts import PARTS, TABLE, assessment_parts, resamples_of
 from pipeline.stages.assessment.tables import QUALITY, TABLES
 from pipeline.stages.clustering.stored import NO_COUNT, StoredClusterings, group_of, stored_clusterings
+from pipeline.stages.maps.stored import find_clustered
 from pipeline.stages.result_keys import stored_keys
 from pipeline.stages.selection import once_paired
-from pipeline.stages.vectors.sets import find_vectors
 
 NAME = "assess"
 
@@ -69,7 +69,7 @@ def _assessor(recipe: Recipe, _: zarr.Group) -> Worker:
     def worker(root: zarr.Group, task: Block) -> Assessed:
         part, key = task.data
         stored = next(found for found in stored_clusterings(root, recipe) if found.part == part)
-        table, vectors = stored.read(root), find_vectors(root, recipe, stored.vectors).read(root)
+        table, vectors = stored.read(root), find_clustered(root, recipe, stored.vectors).read(root)
         stable = _stabilities(recipe, stored, vectors, table["labels"])
         gaps = _decision_gaps(table)
         rows = []

@@ -4,7 +4,7 @@ The method runs in the driver (`Plan.drive`) and sends functions of ranges of ro
 travels carries `StoredRows`, which is empty-handed: it reads from the store that its worker has open.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -19,7 +19,8 @@ from pipeline.clustering_methods.base import Blocks, MapTasks, MethodSettings
 from pipeline.clustering_methods.points import counts_that_exist
 from pipeline.config import Recipe
 from pipeline.runtime.plan import Block, Job, Worker
-from pipeline.stages.vectors.sets import VectorSet, find_vectors
+from pipeline.stages.maps.stored import find_clustered
+from pipeline.stages.vectors.sets import VectorSet
 
 BLOCK_ROWS = 16_384
 """Rows that a task reads; no result depends on it."""
@@ -57,7 +58,7 @@ def job_of(recipe: Recipe, settings: MethodSettings, name: str) -> Job:
 
 
 def _reader(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
-    vectors = find_vectors(root, recipe, name)
+    vectors = find_clustered(root, recipe, name)
 
     def worker(root: zarr.Group, task: Block) -> Any:
         function, argument = task.data
@@ -68,10 +69,12 @@ def _reader(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
 
 
 @contextmanager
-def blocks_of(vectors: VectorSet, root: zarr.Group, map_tasks: MapTasks) -> Iterator[Blocks]:
+def blocks_of(
+    vectors: VectorSet, root: zarr.Group, map_tasks: MapTasks, starts: Mapping[int, NDArray[np.floating[Any]]]
+) -> Iterator[Blocks]:
     """The set of vectors as a method that works on blocks is given it, while the driver works on it."""
     with reading(vectors, root):
-        yield Blocks(StoredRows(), len(vectors.rows), BLOCK_ROWS, map_tasks)
+        yield Blocks(StoredRows(), len(vectors.rows), BLOCK_ROWS, map_tasks, starts)
 
 
 def counts_to_find(blocks: Blocks, counts: Sequence[int]) -> list[int]:

@@ -19,11 +19,23 @@ from pipeline.kernels.arrays import InvalidDataError
 from pipeline.runtime.keys import random_seed
 from pipeline.runtime.plan import Block, Context, Done, Job, MapTasks, Plan, Stage, Worker
 from pipeline.stages.clustering.blocks import blocks_of, counts_to_find, job_of
-from pipeline.stages.clustering.stored import LEFT_OUT, REFUSED, cluster_key, group_of, is_current, refusals
+from pipeline.stages.clustering.stored import (
+    AFRESH,
+    LEFT_OUT,
+    MADE_BY,
+    REFUSED,
+    START,
+    cluster_key,
+    group_of,
+    is_current,
+    refusals,
+    stored_start,
+)
 from pipeline.stages.clustering.tables import TABLES
+from pipeline.stages.maps.stored import clustered_sets, find_clustered
 from pipeline.stages.neighbours.tables import is_complete, read_neighbours
 from pipeline.stages.selection import once_paired
-from pipeline.stages.vectors.sets import VectorSet, find_vectors, vector_sets
+from pipeline.stages.vectors.sets import VectorSet
 
 NAME = "cluster"
 FEWEST_VECTORS = 3
@@ -78,9 +90,9 @@ def plan(context: Context) -> Plan | None:
 def _missing(context: Context) -> Iterator[tuple[VectorSet, MethodSettings]]:
     """What the recipe asks for, the index lacks and can be made now; what cannot, or could not, is noted."""
     recipe = context.recipe
-    for vectors in vector_sets(context.root, recipe):
+    for vectors in clustered_sets(context.root, recipe):
         for settings in recipe.cluster.methods:
-            if not settings.takes(vectors.name):
+            if vectors.name not in recipe.clustered_vectors(settings):
                 continue
             if is_current(context.root, recipe, vectors, settings):
                 context.notes.extend(f"cluster: {text}." for text in refusals(context.root, vectors, settings))
@@ -88,8 +100,13 @@ def _missing(context: Context) -> Iterator[tuple[VectorSet, MethodSettings]]:
             obstacle = _obstacle(vectors, settings)
             if obstacle:
                 context.notes.append(f"cluster: {settings.label} of {vectors.name} is left out: {obstacle}.")
-            elif not settings.table_neighbours or is_complete(context.root, recipe, vectors):
+            elif not _from_table(recipe, vectors, settings) or is_complete(context.root, recipe, vectors):
                 yield vectors, settings
+
+
+def _from_table(recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> bool:
+    """Whether the method takes its neighbours from the shared table, which maps have none in."""
+    return bool(settings.table_neighbours) and vectors.name in recipe.vector_sets
 
 
 def _blockwise(recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> Plan:
@@ -107,15 +124,16 @@ def _blockwise(recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> 
 
 
 def _drive(recipe: Recipe, name: str, settings: MethodSettings, root: zarr.Group, map_tasks: MapTasks) -> Clustered:
-    vectors, entry = find_vectors(root, recipe, name), method_of(settings)
+    vectors, entry = find_clustered(root, recipe, name), method_of(settings)
     assert entry.fit_blocks is not None
+    start = stored_start(root, recipe, vectors, settings)
     try:
-        with blocks_of(vectors, root, map_tasks) as blocks:
+        with blocks_of(vectors, root, map_tasks, start.centers) as blocks:
             ks = counts_to_find(blocks, settings.counts(recipe.cluster.k))
             found = entry.fit_blocks(blocks, settings, ks, random_seed(recipe.cluster.seed, NAME, name, 0))
     except (UsageError, InvalidDataError) as error:
-        return _clustered(recipe, vectors, settings, error)
-    return _clustered(recipe, vectors, settings, found)
+        return _clustered(recipe, vectors, settings, error, start.key)
+    return _clustered(recipe, vectors, settings, found, start.key)
 
 
 def _obstacle(vectors: VectorSet, settings: MethodSettings) -> str:
@@ -132,7 +150,7 @@ def _clusterer(recipe: Recipe, _: zarr.Group) -> Worker:
 
     def worker(root: zarr.Group, task: Block) -> Clustered:
         name, label = task.data
-        settings, vectors = by_label[label], find_vectors(root, recipe, name)
+        settings, vectors = by_label[label], find_clustered(root, recipe, name)
         counts = settings.counts(recipe.cluster.k)
         try:
             found = fit_points(_points(root, recipe, vectors, settings), settings, counts)
@@ -144,16 +162,22 @@ def _clusterer(recipe: Recipe, _: zarr.Group) -> Worker:
 
 
 def _clustered(
-    recipe: Recipe, vectors: VectorSet, settings: MethodSettings, found: Clusterings | SemcorpusError
+    recipe: Recipe,
+    vectors: VectorSet,
+    settings: MethodSettings,
+    found: Clusterings | SemcorpusError,
+    start: int = AFRESH,
 ) -> Clustered:
     """With what a method refused, a table without labels: it is not asked again."""
     about = {
         "vectors": vectors.name,
         "method": settings.method,
         "label": settings.label,
-        "key": cluster_key(recipe, vectors, settings),
+        "key": cluster_key(recipe, vectors, settings, start),
         "settings": settings.relevant(),
     }
+    if settings.starts_from_stored:
+        about |= {START: start, MADE_BY: vectors.key}
     part = f"{vectors.name}-{settings.label}"
     if isinstance(found, SemcorpusError):
         nothing = Clusterings(np.empty((len(vectors.rows), 0), np.int32), (), ())
@@ -162,8 +186,8 @@ def _clustered(
 
 
 def _points(root: zarr.Group, recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> Points:
-    """The vectors with their neighbours; of transformed vectors these are found here, exactly."""
-    neighbours = _neighbours(root, recipe, vectors) if settings.table_neighbours else None
+    """The vectors with their neighbours; of transformed vectors and of maps these are found here, exactly."""
+    neighbours = _neighbours(root, recipe, vectors) if _from_table(recipe, vectors, settings) else None
     seed = partial(random_seed, recipe.cluster.seed, NAME, vectors.name)
     return make_points(vectors.read(root), settings, seed, neighbours)
 
@@ -200,9 +224,9 @@ def _write_arrays(root: zarr.Group, part: str, found: Clusterings) -> None:
 
 
 def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
-    for vectors in vector_sets(root, recipe):
+    for vectors in clustered_sets(root, recipe):
         for method in recipe.cluster.methods:
-            if method.takes(vectors.name):
+            if vectors.name in recipe.clustered_vectors(method):
                 current = is_current(root, recipe, vectors, method)
                 yield Done.whole(f"{vectors.name}-{method.label}", len(vectors.rows), current)
 

@@ -16,7 +16,7 @@ from pipeline.clustering_methods.base import MethodSettings
 from pipeline.clustering_methods.registry import method_of
 from pipeline.config import Recipe
 from pipeline.index.tables import read_table
-from pipeline.runtime.keys import stage_key
+from pipeline.runtime.keys import content_key, stage_key
 from pipeline.stages.vectors.sets import VectorSet
 
 REFUSED = "refused"
@@ -24,6 +24,12 @@ REFUSED = "refused"
 
 LEFT_OUT = "left_out"
 """Attribute: the numbers of clusters that a method could not find, with the reasons."""
+
+START, AFRESH = "start", 0
+"""Attribute: the key of the centres that a clustering began from; the value where it began from none."""
+
+MADE_BY = "vectors_key"
+"""Attribute: what made the vectors, of a clustering whose centres another may begin from."""
 
 NO_COUNT = -1
 """Stands for k in a column of integers where the method finds its own number of clusters."""
@@ -99,16 +105,49 @@ def group_of(part: str) -> str:
     return f"clusters/{part}"
 
 
-def cluster_key(recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> int:
-    """Key of the clusterings of a set of vectors by a method."""
+def cluster_key(recipe: Recipe, vectors: VectorSet, settings: MethodSettings, start: int = AFRESH) -> int:
+    """Key of the clusterings of a set of vectors by a method; ``start`` is that of the centres it began from."""
     about = settings.relevant() | {"k": settings.counts(recipe.cluster.k), "seed": recipe.cluster.seed}
-    return stage_key("cluster", about, settings.method, method_of(settings).version, vectors.content)
+    begun = () if start == AFRESH else (start,)
+    return stage_key("cluster", about, settings.method, method_of(settings).version, vectors.content, *begun)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStart:
+    """Centres that a clustering may begin from.
+
+    Attributes
+    ----------
+    key : int
+        Of their contents; `AFRESH` without any.
+    centers : mapping of int to array
+        By k: [k, D].
+    """
+
+    key: int
+    centers: Mapping[int, NDArray[np.floating[Any]]]
+
+
+def stored_start(root: zarr.Group, recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> StoredStart:
+    """The centres of this line that the index holds, of vectors made in the same way; none where it begins afresh."""
+    part = f"{vectors.name}-{settings.label}"
+    group, models = root.get(group_of(part)), root.get(f"cluster_models/{part}")
+    if not settings.starts_from_stored or not isinstance(group, zarr.Group) or not isinstance(models, zarr.Group):
+        return StoredStart(AFRESH, {})
+    if group.attrs.get(MADE_BY) != vectors.key:
+        return StoredStart(AFRESH, {})
+    names = {k: f"centers_{k}" for k in settings.counts(recipe.cluster.k)}
+    found: dict[int, Any] = {k: models[name][:] for k, name in names.items() if name in models}  # type: ignore[index]
+    return StoredStart(content_key(*found.values()) if found else AFRESH, found)
 
 
 def is_current(root: zarr.Group, recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> bool:
     """Whether the stored clusterings are those of exactly these vectors and settings."""
     group = root.get(group_of(f"{vectors.name}-{settings.label}"))
-    return isinstance(group, zarr.Group) and group.attrs.get("key") == cluster_key(recipe, vectors, settings)
+    if not isinstance(group, zarr.Group):
+        return False
+    start: Any = group.attrs.get(START, AFRESH)
+    return group.attrs.get("key") == cluster_key(recipe, vectors, settings, int(start))
 
 
 def refusals(root: zarr.Group, vectors: VectorSet, settings: MethodSettings) -> Iterator[str]:
@@ -122,10 +161,10 @@ def refusals(root: zarr.Group, vectors: VectorSet, settings: MethodSettings) -> 
 
 def stored_clusterings(root: zarr.Group, recipe: Recipe) -> Iterator[StoredClusterings]:
     """All clusterings that the recipe asks for and the index holds, by set of vectors, then by method."""
-    for vectors in recipe.vector_sets:
+    for vectors in (*recipe.vector_sets, *(settings.name for settings in recipe.map)):
         for settings in recipe.cluster.methods:
             group = root.get(group_of(f"{vectors}-{settings.label}"))
-            if settings.takes(vectors) and isinstance(group, zarr.Group) and group.attrs["k"]:
+            if vectors in recipe.clustered_vectors(settings) and isinstance(group, zarr.Group) and group.attrs["k"]:
                 yield _stored(vectors, settings, dict(group.attrs))
 
 

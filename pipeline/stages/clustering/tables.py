@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import zarr
 from numpy.typing import NDArray
 
 from pipeline.index.schema import Column, Reported, Sources, Table, made_anew
@@ -14,7 +15,7 @@ from pipeline.stages.clustering.stored import Clustering, StoredClusterings, sto
 
 def _clusterings(table: Table, sources: Sources) -> Reported:
     rows = [
-        _about(labels, stored, clustering)
+        _about(labels, stored, clustering) | _starts(sources.root, clustering)
         for stored in stored_clusterings(sources.root, sources.recipe)
         for labels in (stored.read(sources.root, "labels")["labels"],)
         for clustering in stored.clusterings
@@ -34,6 +35,16 @@ def _about(labels: NDArray[np.int32], stored: StoredClusterings, clustering: Clu
         "inertia": None if stored.inertia is None else stored.inertia[clustering.column],
         "seconds": stored.seconds[clustering.column],
     }
+
+
+def _starts(root: zarr.Group, clustering: Clustering) -> dict[str, Any]:
+    """How many starts a clustering is the best of, and how far the worst of them was from it."""
+    array = root.get(f"cluster_models/{clustering.part}/start_inertias_{clustering.k}")
+    if not isinstance(array, zarr.Array):
+        return {"starts": None, "start_spread": None}
+    inertias: Any = array[:]
+    spread = float(inertias[-1] / inertias[0] - 1) if len(inertias) and inertias[0] > 0 else None
+    return {"starts": len(inertias), "start_spread": spread}
 
 
 def _clusters(table: Table, sources: Sources) -> Reported:
@@ -101,6 +112,16 @@ CLUSTERINGS = Table(
         Column("n_images", "int64", "Pictures clustered."),
         Column("n_clusters", "int64", "Clusters that have pictures."),
         Column("inertia", "float64", "Sum of squared distances to the centres; k-means only."),
+        Column(
+            "starts",
+            "int64",
+            "Starts that it is the best of, on a sample; 0 where it began from stored centres; k-means only.",
+        ),
+        Column(
+            "start_spread",
+            "float64",
+            "How much more inertia the worst of these starts had on the sample than the best: 0.02 is 2%.",
+        ),
         Column("seconds", "float64", "Seconds that it took."),
     ),
     layout="computed",

@@ -54,7 +54,7 @@ def wanted_trees(root: zarr.Group, recipe: Recipe) -> Iterator[Tree]:
     for settings in recipe.subdivide:
         given = _given(root, recipe, settings, sets)
         for vectors in ready:
-            if given is not None and settings.method.takes(vectors.name):
+            if given is not None and vectors.name in recipe.clustered_vectors(settings.method):
                 yield Tree(f"{vectors.name}-{settings.name}", vectors, settings, _key(vectors, settings, given, sets))
 
 

@@ -33,6 +33,7 @@ from pipeline.stages.vectors.sets import (
     find_vectors,
     fit_key,
     group_of,
+    learnt_labels,
     require_vectors,
     row_key,
     source_of,
@@ -48,6 +49,7 @@ from pipeline.stages.vectors.stored_networks import (
     unfinished_training,
 )
 
+_WHOLE_LABELS = 1 << 16  # parts of a label's path: all
 _LOADING_SHARE = 9  # a part of a training takes at least so many times as long as reading its rows
 
 
@@ -75,6 +77,8 @@ def _ready_rows(root: zarr.Group, recipe: Recipe, settings: NetworkSettings) -> 
 def training_rows(root: zarr.Group, recipe: Recipe, settings: NetworkSettings) -> NDArray[np.int64]:
     """Rows that a network is trained on: all, or so many of the smallest MD5."""
     rows = _ready_rows(root, recipe, settings)
+    if isinstance(settings, PictureNetworkSettings) and settings.learns:
+        rows = rows[learnt_labels(root, recipe, settings).at_level(_WHOLE_LABELS, rows)[0]]
     if not isinstance(settings, PictureNetworkSettings) or len(rows) <= settings.training_limit:
         return rows
     digests = read_images(root, "md5")["md5"][rows]
@@ -117,6 +121,7 @@ def _trainer(settings: NetworkSettings, recipe: Recipe, fit: int, _: zarr.Group)
             rows,
             picture_ids(root, task.data),
             over=lambda: time.monotonic() >= ends,
+            labels=_labels(root, recipe, settings, task.data),
             state=read_unfinished(root, settings.name, fit),
         )
         return train_network(network_of(settings), settings, given)
@@ -131,6 +136,14 @@ def _read_rows(root: zarr.Group, recipe: Recipe, settings: NetworkSettings, rows
     return find_vectors(root, recipe, settings.vectors).read(root)
 
 
+def _labels(
+    root: zarr.Group, recipe: Recipe, settings: NetworkSettings, rows: NDArray[np.int64]
+) -> NDArray[np.str_] | None:
+    if not isinstance(settings, PictureNetworkSettings) or not settings.learns:
+        return None
+    return learnt_labels(root, recipe, settings).at_level(_WHOLE_LABELS, rows)[1]
+
+
 def _encoding(context: Context, settings: NetworkSettings, rows: NDArray[np.int64], key: int) -> Plan:
     root, recipe, entry, group = context.root, context.recipe, network_of(settings), group_of(settings)
     network = None
@@ -139,7 +152,12 @@ def _encoding(context: Context, settings: NetworkSettings, rows: NDArray[np.int6
         assert fit is not None, "its key is known"
         network = current_network(root, settings.name, fit)
     layout = partial(
-        _layout, settings=settings, group=group, rows=image_count(context.root), per_shard=shard_rows(context.root)
+        _layout,
+        settings=settings,
+        network=network,
+        group=group,
+        rows=image_count(context.root),
+        per_shard=shard_rows(context.root),
     )
     recorded = settings.model_dump(mode="json")
     if isinstance(settings, PictureNetworkSettings):
@@ -157,17 +175,22 @@ def _encoding(context: Context, settings: NetworkSettings, rows: NDArray[np.int6
     )
 
 
-def _layout(root: zarr.Group, *, settings: NetworkSettings, group: str, rows: int, per_shard: int) -> None:
-    width = network_of(settings).width(settings)
+def _layout(
+    root: zarr.Group, *, settings: NetworkSettings, network: str | None, group: str, rows: int, per_shard: int
+) -> None:
+    width = network_of(settings).width(settings, _network_bytes(root, settings, network))
     views = view_count(settings) if isinstance(settings, PictureNetworkSettings) else 1
     require_vectors(root, group, width * views, rows, per_shard)
     if isinstance(settings, PictureNetworkSettings):
         root[group].attrs["select"] = settings.select.model_dump(mode="json")
 
 
+def _network_bytes(root: zarr.Group, settings: NetworkSettings, network: str | None) -> bytes:
+    return b"" if network is None else read_network(root, settings.name, network)
+
+
 def _encoder(settings: NetworkSettings, recipe: Recipe, network: str | None, key: int, root: zarr.Group) -> Worker:
-    data = b"" if network is None else read_network(root, settings.name, network)
-    encoder = network_of(settings).load(settings, data)
+    encoder = network_of(settings).load(settings, _network_bytes(root, settings, network))
     group = group_of(settings)
 
     def worker(root: zarr.Group, task: ShardTask) -> None:

@@ -9,13 +9,14 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
+from pipeline.errors import UsageError
 from pipeline.index.rows import read_rows, require_rows
 from pipeline.networks.base import CodeNetworkSettings, NetworkSettings, PictureNetworkSettings
 from pipeline.networks.registry import network_of
 from pipeline.runtime.keys import content_key, pixels_key, stage_key
 from pipeline.runtime.plan import Done
 from pipeline.stages.files.ledger import read_images, representatives
-from pipeline.stages.labels.sets import label_sets
+from pipeline.stages.labels.sets import LabelSet, label_sets
 from pipeline.stages.selection import done_rows
 from pipeline.stages.vectors.selected import selected
 from pipeline.stages.vectors.stored_networks import current_network
@@ -51,6 +52,10 @@ class VectorSet:
     def read_some(self, root: zarr.Group, positions: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors at some ascending positions among the n, float32 [len(positions), D]."""
         return read_rows(self._array(root), self.rows[positions])
+
+    def width(self, root: zarr.Group) -> int:
+        """Length of a vector, D."""
+        return int(self._array(root).shape[1])
 
     def _array(self, root: zarr.Group) -> zarr.Array[Any]:
         array: Any = root[f"{self.group}/vectors"]
@@ -130,16 +135,37 @@ def _upstream(settings: NetworkSettings, recipe: Recipe) -> tuple[int, ...]:
     return (pixels_key(recipe),) if isinstance(settings, PictureNetworkSettings) else ()
 
 
+def learnt_labels(root: zarr.Group, recipe: Recipe, settings: PictureNetworkSettings) -> LabelSet:
+    """The label set that a network learns.
+
+    Raises
+    ------
+    UsageError
+        The index has none of that name.
+    """
+    found = label_sets(root, recipe)
+    for one in found:
+        if one.name == settings.learns:
+            return one
+    raise UsageError(
+        f"The network {settings.name!r} learns the label set {settings.learns!r}, which the index does not have (it "
+        f"has {', '.join(one.name for one in found) or 'none'}). Give it with --labels {settings.learns}=PATH to "
+        "`semcorpus run`, or name another as embed.labels."
+    )
+
+
 def fit_key(root: zarr.Group, recipe: Recipe, settings: NetworkSettings) -> int | None:
     """Key of a training: settings, not the rows that happen to be there; None while what it reads has no key."""
     if isinstance(settings, PictureNetworkSettings):
-        chosen = () if settings.select.is_all else (settings.select.model_dump_json(),)
+        chosen: tuple[int | str, ...] = () if settings.select.is_all else (settings.select.model_dump_json(),)
+        if settings.learns:
+            chosen = (*chosen, learnt_labels(root, recipe, settings).key)
         return stage_key("embed", settings.fit_settings(), pixels_key(recipe), *chosen)
     assert isinstance(settings, CodeNetworkSettings), "there are these two kinds"
     source = source_of(recipe, settings)
     upstream = row_key(root, recipe, source)
-    chosen = () if source.select.is_all else (source.select.model_dump_json(),)
-    return None if upstream is None else stage_key("autoencode", settings.fit_settings(), upstream, *chosen)
+    selection = () if source.select.is_all else (source.select.model_dump_json(),)
+    return None if upstream is None else stage_key("autoencode", settings.fit_settings(), upstream, *selection)
 
 
 def require_vectors(root: zarr.Group, group: str, dimension: int, rows: int, per_shard: int) -> None:

@@ -87,12 +87,20 @@ def test_equals_dadapys_decision_graph(name: str, shared_data: Path) -> None:
 
 def test_constant_points() -> None:
     vectors = np.ones((7, 2))
-    result = density_peaks(vectors, *nearest_neighbours(vectors, 3), n_clusters=2, dimension=2.0, k_density=3)
+    result = density_peaks(vectors, *nearest_neighbours(vectors, 3), n_clusters=1, dimension=2.0, k_density=3)
     assert not result.density.any()
     assert not result.delta.any()
     np.testing.assert_array_equal(result.nearest_denser, [-1, 0, 0, 0, 0, 0, 0])
-    np.testing.assert_array_equal(result.centers, [0, 1])
-    np.testing.assert_array_equal(result.labels, [0, 1, 0, 0, 0, 0, 0])
+    np.testing.assert_array_equal(result.centers, [0])
+    np.testing.assert_array_equal(result.labels, np.zeros(7))
+
+
+def test_copies_are_no_centres() -> None:
+    vectors = np.array([[0.0], [0.0], [1.0], [1.0], [5.0]])
+    table = nearest_neighbours(vectors, 3)
+    assert sorted(density_peaks(vectors, *table, n_clusters=3, dimension=1.0, k_density=2).labels) == [0, 0, 1, 1, 2]
+    with pytest.raises(UsageError, match="only 3 distinct points"):
+        density_peaks(vectors, *table, n_clusters=4, dimension=1.0, k_density=2)
 
 
 def test_one_point() -> None:

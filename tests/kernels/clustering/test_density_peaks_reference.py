@@ -68,7 +68,7 @@ def test_every_cut_of_the_tree_is_the_direct_one() -> None:
         graph, _ = graph_of(seed, vectors, "neighbours", 0)
         most = len(vectors)
         tree = peak_hierarchy(graph, most)
-        for k in range(1, most + 1):
+        for k in range(1, max(np.count_nonzero(graph.delta), 1) + 1):  # beyond, centres would be copies
             direct, centers = cut_at_peaks(graph, k)
             np.testing.assert_array_equal(tree.labels(k), direct, err_msg=f"set {seed}, k {k}")
             np.testing.assert_array_equal(tree.centers[:k], centers)

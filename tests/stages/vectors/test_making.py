@@ -1,12 +1,15 @@
 """What all networks have in common in the stages: they are one file and one entry, and trainings can be broken off."""
 
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import zarr
+from click.testing import CliRunner
 
+from jobs.main import cli
 from pipeline.config import Recipe, load_recipe
 from pipeline.corpus.source import Corpus
 from pipeline.engine import EngineChoice
@@ -212,3 +215,44 @@ def test_a_selection_by_hand(select: Selection, count: int) -> None:
 def test_a_range_is_two_numbers() -> None:
     with pytest.raises(ValueError, match=r"\[low, high\]"):
         Selection(nm_per_px=(3.0,))
+
+
+FINETUNED = """
+[pixels]
+size = 32
+[labels.sets]
+classes = "{labels}"
+[[embed]]
+network = "cae"
+name = "own"
+epochs = 1
+input_size = 32
+"""
+
+
+def test_finetune_teaches_a_network_labels_and_embeds_with_it(demo: Path, pictures: Path, tmp_path: Path) -> None:
+    """The command adds the network to the recipe of the index, reports by class, and does nothing when asked again."""
+    shutil.copytree(pictures, tmp_path / "index")
+    text = FINETUNED.format(labels=demo / "labels") + '[[autoencode]]\nvectors = "own"\n'
+    run(demo, tmp_path / "index", recipe_of(text), stages=("labels",))
+    options = ["--labels", "classes", "--layers", "all", "--engines", "local", "--format", "json", "--quiet"]
+    for setting in ("model=test_resnet", "weights=random", "side=32", "epochs=2", "runtime=torch"):
+        options += ["--set", f"embed.finetuned.{setting}"]
+    done = CliRunner().invoke(cli, ["finetune", str(tmp_path / "index"), *options], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.output)
+    confusion = np.array(report["confusion"])
+    table = read_table(open_index(tmp_path / "index").read(), "labels/classes")
+    labels = table["label"][~table["contradictory"]].tolist()
+    assert [row["class"] for row in report["classes"]] == sorted(set(labels))
+    assert 0 < confusion.sum() < len(labels)
+    assert report["accuracy"] == np.trace(confusion) / confusion.sum()
+    root = open_index(tmp_path / "index").read()
+    rows = np.isfinite(np.asarray(root["embeddings/finetuned/vectors"][:])).all(axis=1)
+    assert rows.sum() == len(representatives(root)), "pictures without labels have vectors too"
+    before = open_index(tmp_path / "index").commit
+    assert CliRunner().invoke(cli, ["finetune", str(tmp_path / "index"), *options]).exit_code == 0
+    assert open_index(tmp_path / "index").commit == before
+    wrong = CliRunner().invoke(cli, ["finetune", str(tmp_path / "index"), "--labels", "kinds", "--engines", "local"])
+    assert wrong.exit_code != 0
+    assert "has classes" in wrong.output + str(wrong.exception)

@@ -1,4 +1,4 @@
-"""Reading the text of a label's crop: the recognition network of RapidOCR, and Tesseract as a second opinion.
+"""Reading the text of a label's crop: the recognition network of RapidOCR.
 
 Only recognition runs here; where the text is has been decided by geometry (`pipeline.imaging.scale.bars.segment`),
 which costs a hundredth of a detection network. The network's weights come inside the ``rapidocr`` wheel and are run by
@@ -8,8 +8,6 @@ download what it misses.
 
 import hashlib
 import importlib.util
-import os
-import shutil
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -159,60 +157,10 @@ class NetworkReader(RememberingReader):
         return [TextCandidate(text, confidence)] if text else []
 
 
-class TesseractReader(RememberingReader):
-    """The ``tesseract`` program on the PATH: a process a crop, 150 to 200 ms. A second opinion at best.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such program; ask `tesseract_is_installed` first.
-    """
-
-    def __init__(self) -> None:
-        if not tesseract_is_installed():
-            raise FileNotFoundError(
-                "no program 'tesseract' on the PATH, or no module pytesseract; expected both. "
-                "Install them (apt install tesseract-ocr, pip install pytesseract) or do without this reader."
-            )
-        # Inherited by the program: with a thread a core it spends its time waiting for its own threads.
-        os.environ.setdefault("OMP_THREAD_LIMIT", "1")
-        super().__init__()
-
-    def _recognise(self, crop: NDArray[np.uint8]) -> list[TextCandidate]:
-        import pytesseract
-
-        if crop.size == 0:
-            return []
-        # Tesseract wants letters of about 30 px and a wider margin than the network.
-        factor = max(1.0, 48.0 / crop.shape[0])
-        large = cv2.resize(crop, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-        page = np.pad(large, 12, constant_values=255)
-        data = pytesseract.image_to_data(page, config="--psm 7", output_type=pytesseract.Output.DICT)
-        words = [
-            (word, float(sure))
-            for word, sure in zip(data["text"], data["conf"], strict=True)
-            if word.strip() and float(sure) >= 0
-        ]
-        if not words:
-            return []
-        return [TextCandidate(" ".join(word for word, _ in words), min(sure for _, sure in words) / 100.0)]
-
-
 @cache
 def network_reader() -> NetworkReader:
     """The one `NetworkReader` of this process, built when first asked for."""
     return NetworkReader()
-
-
-@cache
-def tesseract_reader() -> TesseractReader | None:
-    """The one `TesseractReader` of this process; None where the program is not installed."""
-    return TesseractReader() if tesseract_is_installed() else None
-
-
-def tesseract_is_installed() -> bool:
-    """Tell whether both the program and its Python module are here."""
-    return shutil.which("tesseract") is not None and importlib.util.find_spec("pytesseract") is not None
 
 
 def recognition_weights() -> Path:

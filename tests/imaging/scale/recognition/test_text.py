@@ -10,12 +10,9 @@ import pipeline.imaging.scale.recognition.text as label_text
 from pipeline.errors import WeightsError
 from pipeline.imaging.scale.recognition.text import (
     PAD_PX,
-    TesseractReader,
     decode_ctc,
     network_input,
     network_reader,
-    tesseract_is_installed,
-    tesseract_reader,
     text_crop,
 )
 from tests.imaging.scale.scale_drawings import font
@@ -110,19 +107,3 @@ def test_missing_weights_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setattr(label_text.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(WeightsError, match="rapidocr"):
         label_text.recognition_weights()
-
-
-@pytest.mark.skipif(not tesseract_is_installed(), reason="no program tesseract; apt install tesseract-ocr")
-def test_tesseract_reads_a_clean_label() -> None:
-    reader = tesseract_reader()
-    assert reader is not None
-    assert reader.read(drawn("200 nm", 32))[0].text.replace(" ", "") == "200nm"
-
-
-def test_without_tesseract_there_is_no_such_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(label_text.shutil, "which", lambda name: None)
-    tesseract_reader.cache_clear()
-    assert tesseract_reader() is None
-    with pytest.raises(FileNotFoundError, match="tesseract"):
-        TesseractReader()
-    tesseract_reader.cache_clear()

@@ -1,0 +1,345 @@
+"""A backbone that learns the labels of the corpus: its last layer alone, or all of it.
+
+Statistics of batch normalisation stay as they are: batches are small, and a picture's features must not depend on its
+company. Dropout is left out.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+
+from pipeline.errors import StageError, UsageError, WeightsError
+from pipeline.models.adam import Adam
+from pipeline.models.backbones import BackboneEncoder, NormalisedModel, Output, Runtime, normalised_model
+from pipeline.models.course import Course
+from pipeline.models.losses import EpochLoss
+from pipeline.models.runtime import deterministic, seeded
+from pipeline.models.training import (
+    STREAM_AUGMENT,
+    STREAM_SPLIT,
+    Rules,
+    Split,
+    hash_ids,
+    order_by_id,
+    state_to_bytes,
+    train_epochs,
+)
+
+Layers = Literal["last", "all"]
+Balance = Literal["weights", "none"]
+Augment = Literal["none", "shift", "turn"]
+_KEY = "semcorpus"
+_SHIFT = 0.1  # of the side
+_CONTRAST = 0.2
+_ENCODED_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FineTuning:
+    """How a backbone learns labels; defaults and meanings are those of `pipeline.networks.finetuned`."""
+
+    model: str
+    weights: str
+    layers: Layers
+    keep_head: bool
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    patience: int
+    plateau: int
+    balance: Balance
+    augment: Augment
+    test_fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClassReport:
+    """How held-out pictures were judged.
+
+    Attributes
+    ----------
+    classes : tuple of str
+        Ascending.
+    confusion : int64 [C, C]
+        Pictures by true class (rows) and by the class they were given.
+    """
+
+    classes: tuple[str, ...]
+    confusion: NDArray[np.int64]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the held-out pictures that were given their class; NaN without any."""
+        total = int(self.confusion.sum())
+        return float(np.trace(self.confusion) / total) if total else float("nan")
+
+    def rows(self) -> list[tuple[str, int, float, float, float]]:
+        """Class, pictures, precision, recall and F1; 0 where nothing was given or there is nothing."""
+        found = []
+        for place, name in enumerate(self.classes):
+            right = int(self.confusion[place, place])
+            true, given = int(self.confusion[place].sum()), int(self.confusion[:, place].sum())
+            precision, recall = right / max(1, given), right / max(1, true)
+            f1 = 2 * right / max(1, true + given)
+            found.append((name, true, precision, recall, f1))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuned:
+    """A fine-tuned network as bytes, how it learnt, and how it judges pictures that it has not learnt from."""
+
+    data: bytes
+    history: tuple[EpochLoss, ...]
+    report: ClassReport
+
+
+def stratified_split(ids: NDArray[np.uint64], classes: NDArray[np.int64], test_fraction: float) -> Split:
+    """Hold out a share of every class, chosen by the hash of the ids; at least one picture of a class trains.
+
+    Parameters
+    ----------
+    ids : uint64 [N], ascending
+        Of representatives: copies of one picture stand behind one id, and are all on one side.
+    classes : int64 [N]
+    """
+    numbers, test = hash_ids(ids, STREAM_SPLIT), np.zeros(len(ids), bool)
+    for label in np.unique(classes).tolist():
+        members = np.flatnonzero(classes == label)
+        held_out = min(round(test_fraction * len(members)), len(members) - 1)
+        test[members[np.argsort(numbers[members], kind="stable")[:held_out]]] = True
+    return Split(ids, np.flatnonzero(~test), np.flatnonzero(test))
+
+
+def fine_tune(
+    pictures: NDArray[np.uint8],
+    ids: NDArray[np.uint64],
+    labels: NDArray[Any],
+    *,
+    settings: FineTuning,
+    seed: int,
+    device: str = "cpu",
+    course: Course | None = None,
+) -> FineTuned:
+    """Teach a backbone labels.
+
+    Parameters
+    ----------
+    pictures : uint8 [N, S, S]
+    ids : uint64 [N]
+        Unique. Splits, shuffles and augmentation follow from them.
+    labels : text [N]
+    settings : FineTuning
+    seed : int
+    device : str
+    course : Course, optional
+        Where an earlier part of the training was, and when to break off.
+
+    Raises
+    ------
+    StageError
+        There are no two classes, or training diverges.
+    UsageError
+        The head that is to be kept has fewer outputs than there are classes.
+    TrainingPausedError
+        The course says that it is over for now.
+    """
+    order = order_by_id(ids, len(pictures))
+    names, classes = np.unique(labels[order].astype(str), return_inverse=True)
+    if len(names) < 2:
+        raise StageError(f"A network cannot learn to tell classes apart: there is only {str(names[0])!r}.")
+    split = stratified_split(ids[order], classes, settings.test_fraction)
+    course = Course() if course is None else course
+    with deterministic():
+        module = _with_head(settings, len(names), pictures.shape[1], seed).to(device).eval()
+        learning = _Learning(module, pictures, order, split, torch.from_numpy(classes), settings, seed, device)
+        parameters = learning.parameters()
+        optimiser = Adam(parameters, learning_rate=settings.learning_rate)
+        course.begin(module)
+        course.register("train", optimiser)
+        history = train_epochs(
+            parameters,
+            learning.loss,
+            split,
+            phase="train",
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            seed=seed,
+            rows_per_epoch=None,
+            on_epoch=None,
+            rules=Rules(patience=settings.patience, plateau=settings.plateau),
+            optimiser=optimiser,
+            course=course,
+        )
+        report = learning.report(tuple(names.tolist()))
+    return FineTuned(_to_bytes(module, settings, pictures.shape[1], report), tuple(history), report)
+
+
+def _with_head(settings: FineTuning, n_classes: int, side: int, seed: int) -> NormalisedModel:
+    """The backbone with a new head, or with its own."""
+    module = normalised_model(settings.model, weights=settings.weights, seed=seed, image_size=side)
+    model = cast(Any, module.model)
+    if settings.keep_head:
+        if model.num_classes < n_classes:
+            raise UsageError(
+                f"The head of {settings.model} has {model.num_classes} outputs, fewer than the {n_classes} classes; "
+                "leave keep_head out."
+            )
+        return module
+    with seeded(seed):
+        model.reset_classifier(n_classes)
+    return module
+
+
+@dataclass(slots=True)
+class _Learning:
+    """The task of telling classes apart; row r is the picture ``pictures[order[r]]``."""
+
+    module: NormalisedModel
+    pictures: NDArray[np.uint8]
+    order: NDArray[np.int64]
+    split: Split
+    classes: torch.Tensor
+    settings: FineTuning
+    seed: int
+    device: str
+    _features: torch.Tensor | None = None
+
+    def parameters(self) -> list[nn.Parameter]:
+        model = cast(Any, self.module.model)
+        chosen = self.module if self.settings.layers == "all" else model.get_classifier()
+        return list(chosen.parameters())
+
+    def loss(self, rows: NDArray[np.int64], epoch: int | None) -> torch.Tensor:
+        return functional.cross_entropy(self._scores(rows, epoch), self.classes[rows].to(self.device), self._weights())
+
+    def _scores(self, rows: NDArray[np.int64], epoch: int | None) -> torch.Tensor:
+        model = cast(Any, self.module.model)
+        if self.settings.layers == "last":  # nothing before the head moves: its inputs are calculated once
+            scores: torch.Tensor = model.get_classifier()(self._frozen()[rows])
+            return scores
+        images = torch.from_numpy(self.pictures[self.order[rows]])
+        if epoch is not None and self.settings.augment != "none":
+            numbers = hash_ids(self.split.ids[rows], STREAM_AUGMENT, self.seed, epoch)
+            images = augmented(images, numbers, turn=self.settings.augment == "turn")
+        scored: torch.Tensor = self.module(images.to(self.device))
+        return scored
+
+    @torch.no_grad()
+    def _frozen(self) -> torch.Tensor:
+        if self._features is None:
+            model, found = cast(Any, self.module.model), []
+            for start in range(0, len(self.order), _ENCODED_AT_ONCE):
+                images = torch.from_numpy(self.pictures[self.order[start : start + _ENCODED_AT_ONCE]]).to(self.device)
+                maps = model.forward_features(self.module.normalise(images))
+                found.append(model.forward_head(maps, pre_logits=True))
+            self._features = torch.cat(found)
+        return self._features
+
+    def _weights(self) -> torch.Tensor | None:
+        """Of the classes: inverse to how many training pictures they have."""
+        if self.settings.balance == "none":
+            return None
+        outputs = int(cast(Any, self.module.model).get_classifier().weight.shape[0])
+        counts = torch.bincount(self.classes[self.split.train], minlength=outputs).float()
+        filled = counts > 0
+        weights = torch.where(filled, counts.sum() / counts.clamp(min=1) / filled.sum(), torch.zeros(()))
+        return weights.to(self.device)
+
+    @torch.no_grad()
+    def report(self, names: tuple[str, ...]) -> ClassReport:
+        """Judge the held-out pictures; outputs of a kept head that stand for no class here are no answers."""
+        confusion = np.zeros((len(names), len(names)), np.int64)
+        for start in range(0, len(self.split.test), _ENCODED_AT_ONCE):
+            rows = self.split.test[start : start + _ENCODED_AT_ONCE]
+            given = self._scores(rows, None)[:, : len(names)].argmax(dim=1).cpu().numpy()
+            np.add.at(confusion, (self.classes[rows].numpy(), given), 1)
+        return ClassReport(names, confusion)
+
+
+def augmented(images: torch.Tensor, numbers: NDArray[np.uint64], *, turn: bool) -> torch.Tensor:
+    """Pictures uint8 [B, S, S], shifted and changed in contrast by their numbers; with ``turn`` turned and mirrored."""
+    side = images.shape[-1]
+    most = max(1, round(_SHIFT * side))
+    padded = functional.pad(images[:, None].float(), (most,) * 4, mode="replicate")[:, 0]
+    found = []
+    for picture, number in zip(padded, numbers.tolist(), strict=True):
+        down, right = number % (2 * most + 1), number // 64 % (2 * most + 1)
+        part = picture[down : down + side, right : right + side]
+        if turn:
+            part = torch.rot90(part, number // 4096 % 4, dims=(0, 1))
+            part = part.flip(1) if number // 16384 % 2 else part
+        factor = 1 + _CONTRAST * ((number // 65536 % 1001) / 500 - 1)
+        found.append((part - part.mean()) * factor + part.mean())
+    return torch.stack(found).round().clamp(0, 255).to(torch.uint8)
+
+
+def _to_bytes(module: nn.Module, settings: FineTuning, side: int, report: ClassReport) -> bytes:
+    facts = {
+        "kind": "fine-tuned",
+        "settings": dataclasses.asdict(settings),
+        "side": side,
+        "classes": report.classes,
+        "confusion": report.confusion.tolist(),
+    }
+    state = safetensors.torch.load(state_to_bytes(module))
+    return safetensors.torch.save(state, {_KEY: json.dumps(facts, sort_keys=True)})
+
+
+def read_facts(data: bytes) -> dict[str, Any]:
+    """What is kept beside the weights of a fine-tuned network.
+
+    Raises
+    ------
+    WeightsError
+        The bytes are not those of one.
+    """
+    try:
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        facts: dict[str, Any] = json.loads(header["__metadata__"][_KEY])
+    except (ValueError, KeyError) as error:
+        raise WeightsError(f"These {len(data)} bytes are no fine-tuned network: {error}.") from error
+    return facts
+
+
+def read_report(data: bytes) -> ClassReport:
+    """How a stored network judged its held-out pictures."""
+    facts = read_facts(data)
+    return ClassReport(tuple(facts["classes"]), np.array(facts["confusion"], np.int64))
+
+
+def load_fine_tuned(data: bytes, *, device: str, batch_size: int, runtime: Runtime, output: Output) -> BackboneEncoder:
+    """A stored network as an encoder of features, or of the scores of its classes."""
+    facts = read_facts(data)
+    settings = FineTuning(**facts["settings"])
+    module = normalised_model(
+        settings.model, weights="random", seed=0, image_size=facts["side"], packaged=settings.weights
+    )
+    model = cast(Any, module.model)
+    if not settings.keep_head:
+        model.reset_classifier(len(facts["classes"]))
+    module.load_state_dict(safetensors.torch.load(data))
+    if output == "features":
+        model.reset_classifier(0)
+    return BackboneEncoder(
+        model,
+        name=settings.model,
+        device=device,
+        image_size=facts["side"],
+        any_size=not model.pretrained_cfg.get("fixed_input_size"),
+        mean=module.mean.flatten().tolist(),
+        std=module.std.flatten().tolist(),
+        batch_size=batch_size,
+        runtime="torch" if device != "cpu" else runtime,
+        output=output,
+    )

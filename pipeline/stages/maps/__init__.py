@@ -1,0 +1,1 @@
+"""map: layouts of the vectors in few dimensions."""

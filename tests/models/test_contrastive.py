@@ -1,0 +1,78 @@
+"""Contrastive learning: the loss by hand, changes that depend on the id alone, repeatability, what is refused."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.errors import UsageError
+from pipeline.estimators import ContrastiveEmbedding
+from pipeline.models.contrastive import contrastive_loss
+from pipeline.models.contrastive_settings import ContrastiveSettings
+from pipeline.models.picture_changes import changed
+
+SETTINGS = ContrastiveSettings(image_shape=(12, 12))
+SMALL = {"channels": (4, 8), "code_size": 8, "projection_size": 8, "batch_size": 32, "epochs": 6}
+
+
+def bars(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures of 12 x 12 with a long bar, upright or lying, somewhere."""
+    rng = np.random.default_rng(0)
+    pictures, kinds = np.zeros((n, 12, 12), np.float32), np.arange(n) % 2
+    for picture, kind in zip(pictures, kinds, strict=True):
+        at = rng.integers(3, 8)
+        (picture if kind else picture.T)[1:11, at : at + 2] = 1
+    return pictures.reshape(n, -1), kinds
+
+
+def test_the_loss_by_hand() -> None:
+    one, other = torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([[3.0, 0.0], [1.0, 0.0]])
+    # Rows of length 1: e1, e2 and e1, e1. Of row 0: partner 1, others 0 and 1; of row 1: partner 0, others 0, 0; ...
+    e = math.exp(1 / 0.5)
+    shares = [e / (1 + 2 * e), 1 / 3, e / (1 + 2 * e), 1 / (1 + 2 * e)]
+    expected = -np.mean(np.log(shares))
+    assert contrastive_loss(one, other, 0.5).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_change_depends_on_id_and_stream_and_not_on_the_batch() -> None:
+    pictures = torch.from_numpy(bars(6)[0].reshape(6, 1, 12, 12))
+    ids = np.arange(6, dtype=np.uint64)
+    found = changed(pictures, ids, SETTINGS, 0, 1, 0)
+    assert torch.equal(found[3:5], changed(pictures[3:5], ids[3:5], SETTINGS, 0, 1, 0))
+    assert not torch.equal(found, changed(pictures, ids, SETTINGS, 0, 1, 1))
+
+
+def test_without_changes_a_picture_stays() -> None:
+    none = dict.fromkeys(("turn_degrees", "shift", "scale", "shear", "bend", "weight"), 0.0)
+    pictures = torch.from_numpy(bars(4)[0].reshape(4, 1, 12, 12))
+    still = ContrastiveSettings(image_shape=(12, 12), **none)  # type: ignore[arg-type]
+    assert torch.allclose(changed(pictures, np.arange(4, dtype=np.uint64), still, 0), pictures, atol=1e-5)
+
+
+def test_it_learns_what_the_changes_leave_and_repeats_its_bits() -> None:
+    pictures, kinds = bars(128)
+    model = ContrastiveEmbedding((12, 12), settings=SMALL).fit(pictures)
+    assert all(before.train_loss > after.train_loss for before, after in pairwise(model.history_[::3]))
+    codes = model.transform(pictures)
+    np.testing.assert_allclose(np.linalg.norm(codes, axis=1), 1, rtol=1e-5)
+    centers = np.stack([codes[kinds == kind].mean(axis=0) for kind in range(2)])
+    assert np.mean((codes @ centers.T).argmax(axis=1) == kinds) > 0.9
+    again = ContrastiveEmbedding((12, 12), settings=SMALL).fit(pictures)
+    np.testing.assert_array_equal(codes, again.transform(pictures))
+    np.testing.assert_array_equal(codes[5:9], model.transform(pictures[5:9]))
+
+
+@pytest.mark.parametrize(
+    ("shape", "settings", "n", "words"),
+    [
+        ((12, 11), {}, 8, "no pictures of 12 x 11"),
+        ((12, 12), {"epoch": 3}, 8, "no setting 'epoch'"),
+        ((12, 12), {"temperature": 0}, 8, "temperature is 0"),
+        ((12, 12), {}, 1, "at least 2"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(shape: tuple[int, int], settings: dict[str, float], n: int, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        ContrastiveEmbedding(shape, settings=settings).fit(bars(n)[0])
