@@ -8,7 +8,7 @@ INSTALLED := .venv/.installed
 help:
 	@echo "make demo    set up, write a sample corpus, run the whole job on it, print where the page is"
 	@echo "make test    set up, run the tests (TESTS='tests/kernels -k nmi' runs some)"
-	@echo "make faults  set up, damage a small index in N=500 ways, one at a time: nothing may be lost or read wrong"
+	@echo "make faults  set up, let N=500 faults happen, one at a time: nothing may be lost, wrong or hang; a table"
 	@echo "make check   set up, run ruff, mypy and the import rules"
 	@echo "make format  set up, format the code"
 	@echo "make docs    set up, write docs/*.md anew from the code"

@@ -18,6 +18,7 @@ from pipeline.errors import SemcorpusError
 
 INTERRUPTED = 130
 TERMINATED = 128 + signal.SIGTERM
+_NO_THREAD = "can't start new thread"  # Python's RuntimeError where there is no room for its stack
 
 
 class _Commands(click.Group):
@@ -122,7 +123,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
         return "Interrupted. What was committed is kept; run the same command again to go on.", INTERRUPTED
     if isinstance(error, SemcorpusError):
         return str(error), error.exit_status
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _NO_THREAD in str(error):
         return "There is not enough memory for this. The index is as it was after its last commit.", 1
     from pipeline.storage.failures import storage_error  # takes long to import, and is seldom needed
 

@@ -11,6 +11,7 @@ from pipeline.errors import IndexLockedError, SemcorpusError, StorageError
 _FULL = ("no space left", "disk quota exceeded", "os error 28", "os error 122")
 _DENIED = ("permission denied", "os error 13", "accessdenied", "access denied", "read-only file system")
 _SERVICES = frozenset({"adlfs", "aiobotocore", "aiohttp", "azure", "botocore", "ftplib", "gcsfs", "google", "paramiko"})
+_CLOCK = "invalid snapshot timestamp ordering"
 _DAMAGED = ("zstd decompression error", "checksum do not match", "checksums do not match")
 # What Icechunk says of its own files; a missing one is damage too, since it deletes none that is needed.
 _STORE_DAMAGED = (
@@ -85,6 +86,12 @@ def _explain(error: BaseException, doing: str, place: str) -> str:
         )
     if any(word in text.lower() for word in _DENIED):
         return f"No permission for {doing} {place}: {_first_line(text)}."
+    if _CLOCK in text:
+        return (
+            f"{doing[:1].upper()}{doing[1:]} {place} failed: the clock of this machine stands before the newest commit "
+            "was written. Set the clock and run the same command again; if the commit's clock was ahead, return to an "
+            "older one by `semcorpus rollback`."
+        )
     if is_damage(error):
         return (
             f"{doing[:1].upper()}{doing[1:]} {place} failed: what is stored is damaged ({_first_line(text)}). "

@@ -1,14 +1,19 @@
-"""A proxy before an S3 server that loses answers and cuts bodies when it is told to."""
+"""A proxy before an S3 server that loses and delays answers, cuts bodies and has errors when it is told to."""
 
 import http.client
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-Fault = Literal["lose answer", "cut body"]
+Fault = Literal["lose answer", "cut body", "stall", "500", "503"]
+
+_ERRORS = ("500", "503")
+_STALL_SECONDS = 1.5
 
 
 class FlakyProxy:
@@ -17,22 +22,40 @@ class FlakyProxy:
     def __init__(self, target: str) -> None:
         self.target = urlsplit(target).netloc
         self.happened: list[str] = []
-        self._faults: list[tuple[Fault, str, str, int]] = []
+        self._faults: list[_Asked] = []
         self._lock = threading.Lock()
 
-    def ask(self, fault: Fault, method: str, path: str, *, times: int = 1) -> None:
-        """Let the next requests of a kind go wrong, after the server has done what they ask for."""
-        self._faults.append((fault, method, path, times))
+    def ask(self, fault: Fault, method: str, path: str, *, times: int = 1, skip: int = 0) -> None:
+        """Let requests of a kind go wrong, the next ones or those after ``skip`` more.
 
-    def next_fault(self, method: str, path: str) -> Fault | None:
-        """What is to happen to a request."""
+        An error comes instead of doing what is asked for, everything else after it has been done.
+        """
+        self._faults.append(_Asked(fault, method, path, times, skip))
+
+    def next_fault(self, method: str, path: str, *, answered: bool) -> Fault | None:
+        """What is to happen to a request that has been ``answered``, or that comes now."""
         with self._lock:
-            for n, (fault, of_method, part, times) in enumerate(self._faults):
-                if method == of_method and part in path and times:
-                    self._faults[n] = (fault, of_method, part, times - 1)
-                    self.happened.append(f"{fault}: {method} {path.partition('?')[0]}")
-                    return fault
+            for asked in self._faults:
+                if method != asked.method or asked.path not in path or not asked.times:
+                    continue
+                if answered == (asked.fault in _ERRORS):
+                    continue
+                if asked.skip:
+                    asked.skip -= 1
+                    continue
+                asked.times -= 1
+                self.happened.append(f"{asked.fault}: {method} {path.partition('?')[0]}")
+                return asked.fault
         return None
+
+
+@dataclass
+class _Asked:
+    fault: Fault
+    method: str
+    path: str
+    times: int
+    skip: int
 
 
 @contextmanager
@@ -60,6 +83,10 @@ def _handler(proxy: FlakyProxy) -> type[BaseHTTPRequestHandler]:
 
         def _pass_on(self) -> None:
             body = self._body()
+            if fault := proxy.next_fault(self.command, self.path, answered=False):
+                self.close_connection = True
+                self.wfile.write(f"HTTP/1.1 {fault} Fault\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+                return
             server = http.client.HTTPConnection(proxy.target, timeout=60)
             headers = {name: value for name, value in self.headers.items() if name.lower() != "transfer-encoding"}
             if body or self.command in ("PUT", "POST"):
@@ -67,7 +94,9 @@ def _handler(proxy: FlakyProxy) -> type[BaseHTTPRequestHandler]:
             server.request(self.command, self.path, body, headers)
             answer = server.getresponse()
             data = answer.read()
-            fault = proxy.next_fault(self.command, self.path) if answer.status < 300 else None
+            fault = proxy.next_fault(self.command, self.path, answered=True) if answer.status < 300 else None
+            if fault == "stall":
+                time.sleep(_STALL_SECONDS)
             self.close_connection = fault is not None
             if fault == "lose answer":
                 return

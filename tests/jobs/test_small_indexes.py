@@ -139,6 +139,7 @@ def test_a_corpus_that_cannot_be_opened_is_no_defect_of_ours(
         (ValueError("Stored and computed checksum do not match"), "damaged"),
         (OSError(errno.ENOSPC, "No space left on device"), "The disk is full"),
         (MemoryError(), "not enough memory"),
+        (RuntimeError("can't start new thread"), "not enough memory"),
     ],
 )
 def test_what_the_machine_does_to_any_command_is_no_defect_of_ours(

@@ -32,6 +32,7 @@ from pipeline.storage.location import Location
             icechunk.IcechunkError("  x snapshot not found\n  | \n  | context:"),
             "damaged (snapshot not found). `semcorpus verify",
         ),
+        (icechunk.IcechunkError("  x session error: invalid snapshot timestamp ordering"), "the clock of this machine"),
         (ConnectionRefusedError(111, "Connection refused"), "Writing X failed"),
     ],
 )

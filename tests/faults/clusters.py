@@ -1,0 +1,66 @@
+"""What happens to the engines of a run: actors end in mid-work."""
+
+import contextlib
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+import psutil
+
+from pipeline.config import load_recipe
+from pipeline.corpus.source import Corpus
+from pipeline.engine import EngineChoice, Engines
+from pipeline.engine.opening import EngineName
+from pipeline.job import open_runner, run_stages
+from pipeline.progress import Silent
+from tests.faults.world import SETTINGS, World
+from tests.stages.conftest import OneEngine
+
+_ONE_FILE_A_TASK = "walk.files_per_task=1"
+_STAGES = ("walk", "pair", "pixels")
+
+
+def ray_actors_killed(world: World, chance: random.Random, cluster: Engines) -> None:
+    """Actors of the session's Ray; what they had goes to others."""
+    _while_killing(world, chance, cluster, "ray", lambda: _below(os.getpid(), "ray::_Worker"))
+
+
+def _while_killing(
+    world: World, chance: random.Random, cluster: Engines, kind: EngineName, victims: Callable[[], list[int]]
+) -> None:
+    engine = cluster.pick(kind, seconds=1e9)
+    list(engine.map(abs, [-1, -2], retries=0))
+    killer = threading.Thread(target=_kill_by_and_by, args=(victims, chance.randint(1, 3), chance.random()))
+    killer.start()
+    try:
+        recipe = load_recipe(assignments=[*SETTINGS, _ONE_FILE_A_TASK])
+        source = Corpus(str(world.corpus), recipe.corpus)
+        with open_runner(source, world.index, recipe, engines=EngineChoice.parse("local"), listener=Silent()) as runner:
+            on_one = type(runner)(runner.index, source, recipe, OneEngine(engine), runner.listener)
+            run_stages(on_one, _STAGES)
+    finally:
+        killer.join()
+
+
+def _kill_by_and_by(victims: Callable[[], list[int]], times: int, pause: float) -> None:
+    for _ in range(times):
+        time.sleep(pause)
+        for pid in victims()[:1]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _below(pid: int, name: str) -> list[int]:
+    """Processes below one whose command line has this in it."""
+    found = []
+    for process in psutil.Process(pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if name in " ".join(process.cmdline()):
+                found.append(process.pid)
+    return found
+
+
+ON_THE_SESSIONS_ENGINES = {"Ray actors killed": ray_actors_killed}
