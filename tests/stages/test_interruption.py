@@ -13,7 +13,9 @@ from typing import Any
 
 import psutil
 
+from pipeline.config import STAGE_NAMES
 from pipeline.index.store import open_index
+from pipeline.job import REPORT
 from pipeline.operations.verification import verify_index
 from tests.stages.conftest import CHEAP
 from tests.stages.forked import ForkedCommand, forked_command
@@ -22,19 +24,7 @@ from tests.stored import differing_arrays
 # Small shards and checkpoints after every task: a kill finds the index in as many states as possible.
 RESTLESS = ("index.shard_rows=8", "run.checkpoint_seconds=0.001")
 
-STAGES = (
-    "walk",
-    "pair",
-    "labels",
-    "scale",
-    "pixels",
-    "embed",
-    "autoencode",
-    "neighbours",
-    "dimension",
-    "cluster",
-    "agree",
-)
+STAGES = tuple(name for name in STAGE_NAMES if name != REPORT)
 
 Event = dict[str, Any]
 Driver = subprocess.Popen[str] | ForkedCommand

@@ -33,7 +33,8 @@ def turned_pairs(
     """Pairs (a < b) of which one looks like the other turned by quarters or mirrored, and not only as it is.
 
     Every picture is brought to the turns in which its brightest quadrant is the upper left one and the upper right one
-    is brighter than the lower left one; several turns where that is not clear. Then look-alikes are searched once.
+    is brighter than the lower left one; several turns where that is not clear. Then look-alikes are searched once. A
+    picture whose values span at most twice the tolerance has no turn that could be told: it is in no pair.
 
     Parameters
     ----------
@@ -48,7 +49,9 @@ def turned_pairs(
     """
     if len(squares) < 2:
         return np.empty((0, 2), np.int64)
+    telling = np.ptp(squares.reshape(len(squares), -1), axis=1) > 2 * tolerance
     owner, turn = _standing(squares)
+    owner, turn = owner[telling[owner]], turn[telling[owner]]
     variants = np.empty((len(owner), squares[0].size), np.uint8)
     for number in range(N_TURNS):
         chosen = turn == number

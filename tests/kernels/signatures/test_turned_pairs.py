@@ -46,6 +46,12 @@ def test_turns_are_all_different_and_make_a_group() -> None:
     assert {turned(turned(square, a), b).tobytes() for a in range(N_TURNS) for b in range(N_TURNS)} == all_turns
 
 
+def test_an_empty_frame_has_no_turn() -> None:
+    frames = np.random.default_rng(9).integers(100, 107, (40, 16, 16), dtype=np.uint8)
+    assert len(brute_force(frames, 6)) == 40 * 39 // 2
+    assert not len(turned_pairs(frames, tolerance=6, crowd=64))
+
+
 @pytest.mark.parametrize("n", [0, 1, 3])
 def test_few_or_flat_pictures(n: int) -> None:
     assert turned_pairs(np.full((n, 16, 16), 90, np.uint8), tolerance=6, crowd=64).shape == (0, 2)
