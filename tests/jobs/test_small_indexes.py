@@ -148,8 +148,7 @@ def test_what_the_machine_does_to_any_command_is_no_defect_of_ours(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("pipeline.operations.status.representatives", fail)
-    monkeypatch.setattr("pipeline.operations.status.read_images", fail)
+    monkeypatch.setattr("pipeline.operations.status.read_runs", fail)
     assert call(["status", str(walked)]) == 1
     text = capsys.readouterr().err
     assert words in text
