@@ -104,8 +104,9 @@ def test_weights_of_a_hub_that_cannot_be_reached_say_what_to_do(
     demo: Path, copied: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    more = ["--set", "embed.model=resnet18", "--set", "embed.weights=hub", "--until", "embed", "-q"]
-    assert call(run_arguments(demo / "corpus", copied, *more)) == 1
+    words = ["run", str(demo / "corpus"), str(copied), "--engines", "local", "--until", "embed", "-q"]
+    chosen = ("embed.model=resnet18", "embed.weights=hub", "pixels.size=64")
+    assert call([*words, *(word for setting in chosen for word in ("--set", setting))]) == 1
     text = told(capsys)
     assert "resnet18" in text
     assert "which needs none" in text
