@@ -23,8 +23,15 @@ class Door:
 
 
 def processes_below(root: psutil.Process) -> list[psutil.Process]:
-    """The process itself and all that it has started, directly or not."""
-    return [root, *root.children(recursive=True)]
+    """The process itself and all that it has started, directly or not, and that has not ended."""
+    return [root, *(child for child in root.children(recursive=True) if _lives(child))]
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def doors(root: psutil.Process) -> list[Door]:
