@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-import numpy as np
-
 from pipeline.demo.dm_file import TagWriter, image_tags
 from pipeline.demo.encode import bmp_bytes, bomb_png_bytes, png_bytes
 from pipeline.demo.heap.containers import DJVU_BYTES, jpeg
@@ -155,11 +153,6 @@ def _flipped_png(gray: Gray) -> bytes:
     return bytes(data)
 
 
-def _zeroed_tiff(gray: Gray) -> bytes:
-    """As an interrupted copy leaves it: the directory, and nothing but zeros where the pixels should be."""
-    return written(np.zeros((gray.shape[0], gray.shape[1]), np.uint8)) + gray[:2].tobytes()
-
-
 def _note(gray: Gray) -> bytes:
     return f"Campione {int(gray[0, 0])}-{int(gray[1, 1])}-{gray[2].tobytes().hex()}: da ripetere\n".encode()
 
@@ -175,7 +168,6 @@ HOSTILE: Final[Mapping[str, Hostile]] = MappingProxyType(
         "scratched jpeg": Hostile("jpeg", ".jpg", "corrupt", "damaged", lambda g: _scratched(jpeg(g, quality=85))),
         "scratched lzw": Hostile("tiff", ".tif", "corrupt", "", lambda g: _scratched(written(g, compression="lzw"))),
         "flipped png": Hostile("png", ".png", "corrupt", "checksum", _flipped_png),
-        "zeroed tiff": Hostile("tiff", ".tif", "corrupt", "zero", _zeroed_tiff),
         "cyclic tiff": Hostile("tiff", ".tif", "corrupt", "cyclic", _cyclic),
         "huge tiff": Hostile("tiff", ".tif", "too_large", "60000 x 60000", _huge_tiff),
         "huge jpeg": Hostile("jpeg", ".jpg", "too_large", "65500 x 65500", _huge_jpeg),
