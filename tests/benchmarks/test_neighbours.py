@@ -8,6 +8,7 @@ import pytest
 from benchmarks.neighbours import SEARCHES, SETS, installed, main, measure
 
 EXACT = ["ours", "ours-torch", "scikit-learn", "torch"]
+SLOW = ["workers-2", "pynndescent"]  # processes; a minute of compiling
 
 
 def test_measures_every_exact_search_that_is_installed() -> None:
@@ -31,7 +32,7 @@ def test_parts_are_kept_in_one_table(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "torch" in printed[-1]
 
 
-@pytest.mark.parametrize("search", [name for name in SEARCHES if name not in EXACT and name != "workers-2"])
+@pytest.mark.parametrize("search", [name for name in SEARCHES if name not in EXACT + SLOW])
 def test_the_peers_where_they_are_installed(search: str) -> None:
     if not installed(search):
         pytest.skip(f"{search} is not installed")

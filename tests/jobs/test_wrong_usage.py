@@ -10,7 +10,6 @@ import zarr
 from jobs.main import call
 from pipeline.index.lock.writer import writer_lock
 from pipeline.storage.location import Location
-from tests.jobs.conftest import run_arguments
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> str:
