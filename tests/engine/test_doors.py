@@ -1,5 +1,6 @@
 """Nobody but the run itself can use what it starts: every socket on loopback, every order with the run's secret."""
 
+import gc
 import os
 import stat
 import subprocess
@@ -112,3 +113,4 @@ def test_dask_is_not_joined_without_the_certificate(on_dask: str) -> None:
     for address in (on_dask, plain):
         with pytest.raises((OSError, TypeError, ValueError)):
             Client(address, timeout=3, set_as_default=False)
+        gc.collect()  # a client that failed closes as it goes, which hangs if that is while the next one begins
