@@ -12,6 +12,9 @@ from pipeline.records import DecodedImage
 SIGNATURE_SHAPE: Final = (24, 32)
 """Rows and columns of `signature`."""
 
+GRAY_BITS: Final = 8
+"""Bits a sample of the canonical picture; a file of more is not told by it alone."""
+
 SQUARE_PX: Final = 16
 """Rows and columns of `signature_square`."""
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.recipe import PairSettings
 from pipeline.errors import ImageError
-from pipeline.imaging.canonical import SQUARE_PX
+from pipeline.imaging.canonical import GRAY_BITS, SQUARE_PX
 from pipeline.imaging.matching.fingerprint import fingerprints
 from pipeline.imaging.matching.same_picture import Comparison, Copy, compare_pictures
 from pipeline.index.tables import read_table, write_table
@@ -40,7 +40,6 @@ UNAVAILABLE = tables.UNAVAILABLE.place
 CROWD = 64
 """An image with so many look-alikes is told from them by its fields; a field that so many share says nothing."""
 
-_GRAY_BITS = 8
 _FIELDS_IN_COMMON = 8  # of 64: 33 pixels that differ leave some 38 as they are
 _PAIRS_PER_TASK = 32
 _IMAGES_PER_TASK = 32
@@ -88,7 +87,7 @@ def find_candidates(
     squares = images["square"][rows].reshape(-1, SQUARE_PX, SQUARE_PX)
     unlike = (
         thumbnail_pairs(signatures, shape, crowd=CROWD, new=new),
-        other_gray_pairs(signatures, images["bit_depth"][rows] > _GRAY_BITS, crowd=CROWD, new=new),
+        other_gray_pairs(signatures, images["bit_depth"][rows] > GRAY_BITS, crowd=CROWD, new=new),
         turned_pairs(squares, tolerance=tolerance, crowd=CROWD, new=new),
     )
     pairs |= {(int(a), int(b)) for a, b in rows[np.concatenate(unlike)].tolist()}

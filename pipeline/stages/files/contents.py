@@ -14,13 +14,12 @@ from pipeline.config.recipe import WalkSettings
 from pipeline.corpus.names import split_page
 from pipeline.corpus.source import Corpus
 from pipeline.errors import UnreadableFileError
+from pipeline.imaging.canonical import GRAY_BITS
 from pipeline.imaging.formats.pdf import page_picture
 from pipeline.imaging.gray_file import decode_gray, decode_gray_and_bits, decode_gray_and_colours
 from pipeline.imaging.isolation.decoding import Limits, run_isolated
 from pipeline.imaging.matching.same_picture import Copy
 from pipeline.stages.files.ledger import Source, bytes_md5
-
-_GRAY_BITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Contents:
         """What a comparison of pictures needs of bytes that `read` gave."""
         decode = partial(decode_gray_and_bits, max_pixels=self.settings.max_pixels)
         gray, bits = run_isolated(decode, data, limits=walk_limits(self.settings))
-        return Copy(data, gray, deep=bits > _GRAY_BITS)
+        return Copy(data, gray, deep=bits > GRAY_BITS)
 
     def decode_with_colours(self, data: bytes) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
         """`decode`, and the coloured print on the picture where there is some."""

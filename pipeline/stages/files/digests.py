@@ -116,6 +116,7 @@ class _Ledger:
         self.path = read_texts(root, FILES, "path")
         self.status, self.image = kept["status"], kept["image"]
         self._old_status = kept["status"].copy()
+        self._suspect: dict[int, float] = {}
         self._rows = self._gone = np.empty(0, np.int64)
         self._changed = LEDGER.empty()
 
@@ -163,8 +164,10 @@ class _Ledger:
         self.status[rows] = "duplicate"
         self.status[rows[np.unique(self.image[rows], return_index=True)[1]]] = "ok"
         first = np.flatnonzero(self.status == "ok")
-        filled = read_images(self._root, "filled_share")["filled_share"]
-        self.status[first[filled[self.image[first]] >= SUSPECT_SHARE]] = "suspect"
+        filled = read_images(self._root, "filled_share")["filled_share"][self.image[first]]
+        suspect = filled >= SUSPECT_SHARE
+        self.status[first[suspect]] = "suspect"
+        self._suspect = dict(zip(first[suspect].tolist(), filled[suspect].tolist(), strict=True))
 
     def write(self) -> None:
         """Write what has changed."""
@@ -175,9 +178,10 @@ class _Ledger:
         update_rows(self._root, FILES, others, {"status": self.status[others]}, total=total)
         why = text_array(["no longer in the corpus"] * len(self._gone))
         update_rows(self._root, FILES, self._gone, {"reason": why}, total=total)
-        suspect = np.flatnonzero(self.status == "suspect")
-        filled = read_images(self._root, "filled_share")["filled_share"][self.image[suspect]]
-        why = text_array([f"{share:.0%} of its rows are filled with one value: cut off?" for share in filled.tolist()])
+        told = np.union1d(self._rows, others)
+        suspect = told[self.status[told] == "suspect"].astype(np.int64)
+        shares = [self._suspect[row] for row in suspect.tolist()]
+        why = text_array([f"{share:.0%} of its rows are filled with one value: cut off?" for share in shares])
         update_rows(self._root, FILES, suspect, {"reason": why}, total=total)
 
 
