@@ -1,6 +1,6 @@
 """The page of a report: one HTML file that holds all it shows and asks nothing from the network."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.reporting import gallery, scale_sections, sections
+from pipeline.reporting import comparison, gallery, scale_sections, sections
 from pipeline.reporting.agreement import best
 from pipeline.reporting.album import Album, Thumbnails, choose, encode
 from pipeline.reporting.facts import image_facts, label_column, length
@@ -34,6 +34,8 @@ class ReportData:
     thumbnails : callable
         Takes image rows, returns small gray uint8 pictures [height, width] of those it has. Asked for at most
         `album.MAX_PICTURES` images, in batches.
+    drawings : sequence of (name, caption, SVG)
+        Figures of a study, shown under its comparison.
     """
 
     title: str
@@ -44,6 +46,7 @@ class ReportData:
     recipe: str
     tables: Mapping[str, pa.Table]
     thumbnails: Thumbnails
+    drawings: Sequence[tuple[str, str, bytes]] = ()
 
 
 def render_page(data: ReportData, figures: Mapping[str, bytes]) -> str:
@@ -94,6 +97,18 @@ def _figures(figures: Mapping[str, bytes]) -> dict[str, Markup]:
     }
 
 
+def _drawings(data: ReportData) -> list[tuple[Markup, str]]:
+    return [
+        (
+            Markup('<figure class="figure" style="--points: {}">{}</figure>').format(
+                round(width_points(svg)), Markup(inline_svg(svg, name=f"drawing_{name}", description=caption))
+            ),
+            caption,
+        )
+        for name, caption, svg in data.drawings
+    ]
+
+
 def _context(data: ReportData) -> dict[str, object]:
     tables = data.tables
     clusterings = gallery.clusterings(tables)
@@ -118,6 +133,7 @@ def _context(data: ReportData) -> dict[str, object]:
         "more_contradictions": more_contradictions,
         "left_out": sections.left_out_of_scores(tables),
         "album": _album(data, wanted),
+        "drawings": _drawings(data),
         "table": _tables(tables),
         "commands": sections.reproduce_commands(data.corpus, data.commit),
     }
@@ -136,6 +152,7 @@ def _album(data: ReportData, wanted: list[list[int]]) -> Album:
 
 def _tables(tables: Mapping[str, pa.Table]) -> dict[str, sections.TableView | None]:
     return {
+        "comparison": comparison.comparison_table(tables),
         "status": sections.status_table(tables),
         "damaged": sections.damaged_table(tables),
         "relations": sections.relation_table(tables),

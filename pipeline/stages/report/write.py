@@ -16,11 +16,12 @@ from pipeline.index.reports import check_report_files, publish_report, read_mani
 from pipeline.index.rows import read_keys, read_rows
 from pipeline.index.schema import Sources, Table
 from pipeline.index.store import Index
+from pipeline.index.tables import read_table
 from pipeline.index.transaction import software_version
 from pipeline.runtime.keys import content_key, pixels_key
 from pipeline.runtime.plan import Stage
 from pipeline.stages.files.ledger import text_array
-from pipeline.stages.report.tables import TABLES
+from pipeline.stages.report.tables import DRAWINGS, TABLES
 
 
 def report_key(recipe: Recipe) -> int:
@@ -49,6 +50,7 @@ def write_report(index: Index, recipe: Recipe, tables: Iterable[Table]) -> Mappi
     root = index.read()
     made = report_tables(tables, Sources(root, recipe, runs))
     figures = build_figures(made)
+    drawings = _drawings(root)
     page = render_page(
         ReportData(
             title=recipe.report.title,
@@ -59,6 +61,7 @@ def write_report(index: Index, recipe: Recipe, tables: Iterable[Table]) -> Mappi
             recipe=recipe_to_toml(recipe),
             tables=made,
             thumbnails=thumbnails(root, recipe),
+            drawings=drawings,
         ),
         figures,
     )
@@ -67,10 +70,20 @@ def write_report(index: Index, recipe: Recipe, tables: Iterable[Table]) -> Mappi
         commit=commit,
         key=report_key(recipe),
         tables=made,
-        files={"report.html": page.encode(), **{f"figures/{name}.svg": data for name, data in figures.items()}},
+        files={
+            "report.html": page.encode(),
+            **{f"figures/{name}.svg": data for name, data in figures.items()},
+            **{f"figures/{name}.svg": data for name, _, data in drawings},
+        },
         stamp={"software": software_version(), "recipe": recipe.name},
     )
     return made
+
+
+def _drawings(root: zarr.Group) -> list[tuple[str, str, bytes]]:
+    stored = read_table(root, DRAWINGS.place)
+    columns = (stored["name"], stored["caption"], stored["svg"]) if stored else ((), (), ())
+    return [(str(name), str(caption), str(svg).encode()) for name, caption, svg in zip(*columns, strict=True)]
 
 
 def thumbnails(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], dict[int, NDArray[np.uint8]]]:
