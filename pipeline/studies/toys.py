@@ -15,7 +15,12 @@ LAYOUT: Final = "The toys are files NAME.npz with the arrays points, float [n, 2
 SETS: Final = {"circles": 2, "moons": 2, "varied": 3, "aniso": 3, "blobs": 3, "uniform": 3}
 PUBLISHED: Final = ("single", "complete", "centroid", "ward", "density_peaks")
 BESIDE: Final = ("advanced_density_peaks", "hdbscan", "spectral", "kmeans")
-_TITLES: Final = {"kmeans": "k-means", "density_peaks": "Density Peaks", "advanced_density_peaks": "ADP", "hdbscan": "HDBSCAN"}
+_TITLES: Final = {
+    "density_peaks": "Density Peaks",
+    "advanced_density_peaks": "ADP",
+    "hdbscan": "HDBSCAN",
+    "kmeans": "k-means",
+}
 _OWN_COUNT: Final = ("advanced_density_peaks", "hdbscan")
 
 
@@ -57,7 +62,7 @@ def prepare(material: Material) -> Prepared:
 def compare(results: Results) -> Findings:
     """Mean agreement of each method over the five sets with a truth, and the figure."""
     figures = []
-    for method in (*PUBLISHED, *BESIDE):
+    for method in _methods(results):
         scores = [results.score(_clustering(name, method)) for name in SETS if name != "uniform"]
         found = [score for score in scores if score is not None]
         seconds = [results.seconds.get(_clustering(name, method), 0.0) for name in SETS]
@@ -71,6 +76,12 @@ def compare(results: Results) -> Findings:
     return Findings(figures, [_drawing(results)])
 
 
+def _methods(results: Results) -> list[str]:
+    """Those of the figure and those beside it, as far as the recipe has them."""
+    asked = {method.label for method in results.recipe.cluster.methods}
+    return [method for method in (*PUBLISHED, *BESIDE) if method in asked]
+
+
 def _clustering(name: str, method: str) -> str:
     return f"{name}-{method}" if method in _OWN_COUNT else f"{name}-{method}-k{SETS[name]}"
 
@@ -80,7 +91,7 @@ def _title(method: str) -> str:
 
 
 def _drawing(results: Results) -> Drawing:
-    methods = (*PUBLISHED, *BESIDE)
+    methods = _methods(results)
 
     def paint(figure: Any) -> None:
         grid = figure.subplots(len(methods), len(SETS))
