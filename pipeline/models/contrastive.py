@@ -75,12 +75,12 @@ def train_contrastive_network(
     TrainingPausedError
         The course says that it is over for now.
     """
-    _check(rows, settings)
+    check_pictures(rows, settings)
     order = order_by_id(ids, len(rows))
     course = Course() if course is None else course
     with deterministic():
         with seeded(seed):
-            module = _Module(settings)
+            module = ContrastiveModule(settings)
         module.scale.fill_(1.0 if settings.normalised else max(float(np.abs(rows).max()), 1e-30))
         module.to(device).train()
         task = _Contrast(module, rows, order, ids[order], settings, seed, device)
@@ -97,7 +97,7 @@ class ContrastiveEncoder:
         if not isinstance(network.settings, ContrastiveSettings):
             raise UsageError(f"Not a contrastive network: it has {type(network.settings).__name__}.")
         self._settings, self._device = network.settings, device
-        self._module = _Module(network.settings)
+        self._module = ContrastiveModule(network.settings)
         self._module.load_state_dict(safetensors.torch.load(network.state))
         self._module.to(device).eval()
         self.dimension = network.settings.code_size
@@ -106,7 +106,7 @@ class ContrastiveEncoder:
     def encode(self, rows: Rows) -> NDArray[np.float32]:
         """Codes of length 1, float32 [N, code_size], of rows [N, H W] or pictures [N, H, W], float32 or uint8."""
         rows = rows.reshape(len(rows), math.prod(rows.shape[1:]))
-        _check(rows, self._settings, fewest=0)
+        check_pictures(rows, self._settings, fewest=0)
         return encode_in_fixed_batches(
             self._module.encode, rows, dimension=self.dimension, batch_size=_ENCODED_AT_ONCE, device=self._device
         )
@@ -127,7 +127,8 @@ def contrastive_loss(one: torch.Tensor, other: torch.Tensor, temperature: float)
     return functional.cross_entropy(alike, partners)
 
 
-def _check(rows: Rows, settings: ContrastiveSettings, *, fewest: int = 2) -> None:
+def check_pictures(rows: Rows, settings: ContrastiveSettings, *, fewest: int = 2) -> None:
+    """Refuse rows that are no pictures of the settings' shape, or are too few (`UsageError`), or not finite."""
     if rows.dtype != np.uint8 or rows.ndim != 2:
         check_vectors(rows)
     if rows.shape[1] != math.prod(settings.image_shape):
@@ -137,11 +138,14 @@ def _check(rows: Rows, settings: ContrastiveSettings, *, fewest: int = 2) -> Non
         raise UsageError(f"There are {len(rows)} pictures; contrast needs at least {fewest}.")
 
 
-class _Module(nn.Module):
+class ContrastiveModule(nn.Module):
+    """Convolutional stages, the code, and the projection that the loss is taken of; ``scale`` divides pixels."""
+
     scale: torch.Tensor
 
     def __init__(self, settings: ContrastiveSettings) -> None:
         super().__init__()
+        self.settings = settings
         self._shape = settings.image_shape
         widths = (1, *settings.channels)
         stages: list[nn.Module] = []
@@ -162,18 +166,22 @@ class _Module(nn.Module):
         self.register_buffer("scale", torch.ones(()))
 
     def pictures(self, rows: torch.Tensor) -> torch.Tensor:
+        """Pictures [B, 1, H, W] as the network sees them, of rows [B, H W]."""
         found = (rows / self.scale).reshape(-1, 1, *self._shape)
         return normalised(found) if self._normalised else found
 
     def codes(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Codes [B, code_size], not of length 1 yet."""
         maps = self.stages(pictures)
         found: torch.Tensor = self.to_code(maps.mean(dim=(2, 3)) if self._averaged else maps.flatten(1))
         return found
 
     def encode(self, rows: torch.Tensor) -> torch.Tensor:
+        """Codes [B, code_size] of length 1, of rows [B, H W]."""
         return functional.normalize(self.codes(self.pictures(rows)), dim=1)
 
     def projections(self, pictures: torch.Tensor) -> torch.Tensor:
+        """What the loss is taken of [B, projection_size]."""
         found: torch.Tensor = self.project(self.codes(pictures))
         return found
 
@@ -182,7 +190,7 @@ class _Module(nn.Module):
 class _Contrast:
     """What a training works on: row r is the picture ``rows[order[r]]``, and its id ``ids[r]``."""
 
-    module: _Module
+    module: ContrastiveModule
     rows: Rows
     order: NDArray[np.int64]
     ids: NDArray[np.uint64]

@@ -12,6 +12,7 @@ from pipeline.estimators import ContrastiveEmbedding
 from pipeline.models.contrastive import ContrastiveEncoder, contrastive_loss, train_contrastive_network
 from pipeline.models.contrastive_settings import ContrastiveSettings
 from pipeline.models.picture_changes import changed
+from pipeline.models.self_labelling import ClusterSayer, learn_own_clusters
 
 SETTINGS = ContrastiveSettings(image_shape=(12, 12))
 STILL = dict.fromkeys(("turn_degrees", "shift", "scale", "shear", "bend", "weight"), 0.0)
@@ -133,3 +134,28 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=words):
         ContrastiveEmbedding(shape, settings=settings).fit(bars(n)[0])
+
+
+def test_it_learns_its_clusters_in_spite_of_wrong_ones_and_says_them() -> None:
+    """One picture in eight is in the wrong cluster; the network outvotes them, and repeats its bits."""
+    pictures, kinds = bars(256)
+    wrong = np.where(np.arange(256) % 8 == 3, 1 - kinds, kinds).astype(np.int64)
+    network = ContrastiveEmbedding((12, 12), settings=SMALL).fit(pictures).network_
+    learnt = learn_own_clusters(network, pictures, wrong, epochs=6, learning_rate=5e-3)
+    sayer = ClusterSayer(learnt)
+    assert np.mean(wrong == kinds) < 0.9
+    assert np.mean(sayer.labels(pictures) == kinds) > 0.97
+    np.testing.assert_allclose(sayer.shares(pictures[:5]).sum(axis=1), 1, rtol=1e-5)
+    assert [loss.epoch for loss in learnt.history] == [1, 2, 3, 4, 5, 6]
+    assert learn_own_clusters(network, pictures, wrong, epochs=6, learning_rate=5e-3) == learnt
+
+
+@pytest.mark.parametrize("labels", [np.zeros(7, np.int64), np.array([0, 2] * 16), np.array([-1, 0] * 16)])
+def test_clusters_that_do_not_fit_are_refused(labels: np.ndarray) -> None:
+    settings = ContrastiveSettings(
+        image_shape=(12, 12), channels=(4, 4), code_size=4, projection_size=4, batch_size=32, epochs=1
+    )
+    pictures = bars(32)[0]
+    network = train_contrastive_network(pictures, np.arange(32, dtype=np.uint64), settings=settings, seed=0)
+    with pytest.raises(UsageError, match="a cluster a picture"):
+        learn_own_clusters(network, pictures, labels)
