@@ -122,7 +122,7 @@ class ClusterSayer:
 
     def labels(self, rows: Rows) -> NDArray[np.int64]:
         """The surest cluster of each picture, int64 [N]; of equally sure ones the first."""
-        return self.shares(rows).argmax(axis=1)
+        return np.asarray(self.shares(rows).argmax(axis=1), np.int64)
 
 
 class _Module(nn.Module):
@@ -152,7 +152,8 @@ def _learn(
     size = min(settings.batch_size, len(rows))
     steps = len(rows) // size
     # A cluster counts the same, however many pictures it has: else small ones are swallowed.
-    weights = torch.from_numpy((len(labels) / (module.head[2].out_features * np.bincount(labels))).astype(np.float32))
+    counts = np.bincount(labels)
+    weights = torch.from_numpy((len(labels) / (len(counts) * counts)).astype(np.float32))
     history: list[EpochLoss] = []
     for epoch in range(1, epochs + 1):
         order = np.argsort(hash_ids(ids, STREAM_ORDER, _STREAM_LABELS, seed, epoch), kind="stable")

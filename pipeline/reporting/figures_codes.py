@@ -91,9 +91,9 @@ def error_histogram(name: str, errors: NDArray[np.float64], of_components: NDArr
         positive = positive[positive > 0]
         low, high = (positive.min(), positive.max()) if positive.size else (0.1, 1.0)
         edges = np.geomspace(low, max(high, low * 1.01), 41)
-        axes.hist(np.clip(errors, low, None), bins=edges, color=PALETTE[0], alpha=0.7, label="network")
+        axes.hist(np.clip(errors, low, None), bins=edges.tolist(), color=PALETTE[0], alpha=0.7, label="network")
         axes.hist(
-            np.clip(of_components, low, None), bins=edges, histtype="step", color=PALETTE[1], linewidth=1.6,
+            np.clip(of_components, low, None), bins=edges.tolist(), histtype="step", color=PALETTE[1], linewidth=1.6,
             label="principal components",
         )  # fmt: skip
         log_axis(axes, "x", lambda value: f"{value:g}")
