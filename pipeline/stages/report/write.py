@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +25,7 @@ from pipeline.runtime.keys import content_key, pixels_key
 from pipeline.runtime.plan import Stage
 from pipeline.stages.files.contents import Contents
 from pipeline.stages.files.ledger import Source, sources_of, text_array
+from pipeline.stages.pictures.squares import stored_squares, width_over_height
 from pipeline.stages.report.tables import TABLES
 from pipeline.stages.scale.rows import read_columns, stored_reading
 from pipeline.stages.selection import image_count
@@ -85,14 +85,12 @@ def write_report(index: Index, recipe: Recipe, tables: Iterable[Table]) -> Mappi
 
 def thumbnails(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], dict[int, NDArray[np.uint8]]]:
     """A function from image rows to small gray pictures, for the rows that have pixels."""
-    array: Any = root.get("pixels/gray")
-    if array is None:
+    if "pixels/gray" not in root or "pixels/shown_px" not in root:
         return lambda rows: {}
-    if "pixels/shown_px" not in root:
-        return lambda rows: {}
+    array = stored_squares(root)
     done = read_keys(root, "pixels", array.shape[0]) == np.uint64(pixels_key(recipe))
     size = min(recipe.report.thumbnail_px, array.shape[1])
-    widths = _widths(root)
+    widths = width_over_height(root)
 
     def pictures(rows: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
         chosen = sorted({row for row in rows if row < len(done) and done[row]})
@@ -131,12 +129,6 @@ def _readings(root: zarr.Group, rows: Sequence[int]) -> dict[int, ScaleReading]:
         return {}
     columns = read_columns(root, 0, max(rows) + 1)
     return {row: stored_reading(columns, row) for row in rows}
-
-
-def _widths(root: zarr.Group) -> NDArray[np.float64]:
-    """Width over height of what each square shows."""
-    shown: Any = np.asarray(root["pixels/shown_px"][:])  # type: ignore[index]
-    return np.asarray(shown[:, 0] / np.maximum(1, shown[:, 1]), np.float64)
 
 
 STAGE = Stage("report", None, TABLES)
