@@ -62,7 +62,7 @@ def _turns(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
 
 def _same_shape(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:
     ratio = (first.shape[1] * second.shape[0]) / (first.shape[0] * second.shape[1])
-    return abs(ratio - 1) <= _SAME_SHAPE
+    return bool(abs(ratio - 1) <= _SAME_SHAPE)
 
 
 def _cost(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:

@@ -121,7 +121,8 @@ def _context(data: ReportData) -> dict[str, Any]:
     worst = quality_gallery.worst_pictures(tables)
     members = gallery.clustered_pictures(tables)
     wanted = [
-        *([shown.image] for shown in (*readings, *contradictions)),
+        *([shown.image] for shown in readings),
+        *([shown.image] for shown in contradictions),
         *([member.image] for group in groups for member in group.members),
         *(part.images for part in worst),
         *(cluster.images for item in clusterings[:1] for cluster in item.clusters),

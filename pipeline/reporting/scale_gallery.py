@@ -114,9 +114,10 @@ def draw_foot(gray: NDArray[np.uint8], reading: ScaleReading) -> Foot:
     there = {name: box for name, box in boxes.items() if box is not None}
     tops = [box[1] for box in there.values()]
     air = 8 + max((box[3] for box in there.values()), default=0)
-    top = min([reading.bar_top_px] * (reading.bar_top_px is not None) + [max(0, y - air) for y in tops], default=0)
+    stripe = [] if reading.bar_top_px is None else [reading.bar_top_px]
+    top = min([*stripe, *(max(0, y - air) for y in tops)], default=0)
     bottom = height
-    if reading.bar_top_px is None and there:  # print in the picture itself, which may stand far from its lower end
+    if not stripe and there:  # print in the picture itself, which may stand far from its lower end
         bottom = min(height, max(box[1] + box[3] for box in there.values()) + air)
     if not 0 <= top < bottom:
         top, bottom = 0, height
