@@ -14,6 +14,7 @@ _BEFORE = {
 _AFTER = {
     "study": "Run one published study, and put its figures beside ours.",
     "finetune": "Teach a network a label set and embed all pictures with it.",
+    "tune": "Search the grid of stacked autoencoders on Ray Tune, keep the best, and encode with it.",
     "codes": "Draw how well codes can be turned back, and list the worst pictures.",
     "status": "Say of every stage what is done and what is missing.",
     "history": "List the commits of an index.",

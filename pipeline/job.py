@@ -187,7 +187,7 @@ def open_runner(
         index.history()  # what is damaged there ends the run now, and not when its report looks back
         run_id, listener = new_run_id(), Several(listener, Telling(lease.tell))
         listener.tell(RunStarted(run_id, index.url, corpus.url, index.commit))
-        _remember(index, corpus, recipe)
+        remember(index, corpus, recipe)
         report = ReportPlace(
             partial(write_run_file, index.location, run_id), f"Run {run_id} of semcorpus on {index.url}", note
         )
@@ -256,7 +256,7 @@ def _open_or_create(corpus: Corpus, location: str | os.PathLike[str], recipe: Re
     return create_index(location, attributes={"shard_rows": shard_rows})
 
 
-def _remember(index: Index, corpus: Corpus, recipe: Recipe) -> None:
+def remember(index: Index, corpus: Corpus, recipe: Recipe) -> None:
     """Keep corpus and recipe in the index, so that stage commands need neither; no commit without a change."""
     wanted = {"corpus": corpus.url, "recipe": recipe_to_toml(recipe)}
     root = index.read()

@@ -13,7 +13,7 @@ from pipeline.runtime.plan import Context, Done, Plan, Stage
 from pipeline.stages.selection import once_paired
 from pipeline.stages.vectors.making import next_plan
 from pipeline.stages.vectors.sets import row_key, rows_made
-from pipeline.stages.vectors.tables import CODES, NETWORKS, TRAINING, UNFINISHED
+from pipeline.stages.vectors.tables import CODES, NETWORKS, TRAINING, TRIALS, UNFINISHED
 
 NAME = "autoencode"
 
@@ -47,4 +47,4 @@ def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
     return rows_made(root, recipe, recipe.autoencode)
 
 
-STAGE = Stage(NAME, plan, (CODES, NETWORKS, UNFINISHED, TRAINING), once_paired(_status))
+STAGE = Stage(NAME, plan, (CODES, NETWORKS, UNFINISHED, TRAINING, TRIALS), once_paired(_status))

@@ -57,3 +57,19 @@ TRAINING = Table(
     ),
     group="training",
 )
+
+TRIALS = Table(
+    "trials",
+    "A row is an autoencoder that a search has tried.",
+    (
+        Column("codes", "text", "Name of the set of vectors that the best of them makes."),
+        Column("vectors", "text", "Name of the set of vectors."),
+        Column("layers", "text", "Sizes of its layers."),
+        Column("tied", "bool", "Whether the outer decoder's weight is the transpose of the encoder's."),
+        Column("loss", "float64", "Lowest held-out loss; 1 is what the mean alone loses."),
+        Column("epochs", "int64", "Epochs that it was trained."),
+        Column("finished", "bool", "Whether it was trained to its end; else it fell behind and was ended early."),
+        Column("best", "bool", "Whether it is the one that was kept."),
+    ),
+    group="trials",
+)
