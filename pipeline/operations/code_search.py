@@ -112,7 +112,9 @@ def _plan(
     context: Context, *, base: SaeSettings, points: Sequence[Mapping[str, Any]], folder: Path, grace: int, factor: int
 ) -> Plan | None:
     source = find_vectors(context.root, context.recipe, base.vectors)
-    key = content_key(text_array([base.model_dump_json(), repr(points), str(source.content), f"{grace} {factor}"]))
+    key = content_key(
+        text_array([base.model_dump_json(exclude=_VARIED), repr(points), str(source.content), f"{grace} {factor}"])
+    )
     if TRIALS.place in context.root and context.root[TRIALS.place].attrs.get("key") == key:
         return None
 
@@ -137,6 +139,7 @@ def _plan(
 
 
 _SECONDS_PER_TRIAL = 600.0
+_VARIED = {"layers", "tied", "batch_size"}  # by the grid: the best ones take their place in the recipe
 
 
 def _nothing(root: zarr.Group) -> Worker:
