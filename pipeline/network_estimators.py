@@ -183,7 +183,7 @@ class StackedAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """What is left of ``X`` after its code, float32 [N, D] in the units of ``X``."""
         return self.decode(self.transform(X))
 
-    def info(self) -> dict[str, Any]:
+    def info(self) -> dict[str, object]:
         """Shape, settings and losses in plain values, as JSON takes them."""
         check_is_fitted(self)
         layers = [self.n_features_in_, *self.n_hidden]

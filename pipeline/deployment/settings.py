@@ -125,7 +125,7 @@ def load_values(model: type[Settings], table: str, source: str, assignments: Seq
         raise UsageError(_explain(error, model, table)) from error
 
 
-def _table(source: str, table: str) -> Mapping[str, Any]:
+def _table(source: str, table: str) -> Mapping[str, object]:
     if not source:
         return {}
     try:
@@ -171,7 +171,7 @@ def values_to_toml(values: _Values, table: str) -> str:
     return "\n".join([f"[{table}]", *lines]) + "\n"
 
 
-def _toml(value: Any) -> str:
+def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping):

@@ -7,7 +7,6 @@ prove is searched in full.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -119,7 +118,7 @@ def _joined(one: Candidates, other: Candidates) -> Candidates:
     """Lists of two sides, the narrower ones filled up."""
     width = max(one.rows.shape[1], other.rows.shape[1])
 
-    def wide(array: NDArray[Any]) -> NDArray[Any]:
+    def wide(array: NDArray[np.generic]) -> NDArray[np.generic]:
         return np.pad(array, ((0, 0), (0, width - array.shape[1])))
 
     return Candidates(
