@@ -262,7 +262,7 @@ class StackedAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         return StackedEncoder(self.network_)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> object:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
@@ -352,7 +352,7 @@ class VectorAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         return VectorEncoder(self.network_)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> object:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags

@@ -112,7 +112,7 @@ class Points:
         return self.neighbours
 
 
-MapTasks = Callable[[Callable[[Any], Any], Sequence[object]], Iterable[Any]]
+MapTasks = Callable[[Callable[[object], object], Sequence[object]], Iterable[Any]]
 """Apply a function to every task, wherever; the results in the tasks' order."""
 
 

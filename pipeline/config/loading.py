@@ -128,7 +128,7 @@ def _with_methods(tables: dict[str, Any]) -> dict[str, Any]:
     return {**tables, "cluster": kept}
 
 
-def _method_table(entry: Any, former: Sequence[tuple[str, str, Any]]) -> Any:
+def _method_table(entry: Any, former: Sequence[tuple[str, str, Any]]) -> object:
     if not isinstance(entry, str):
         return entry
     return {"method": entry} | {name: value for method, name, value in former if method == entry}
@@ -148,7 +148,7 @@ def _with_networks(tables: dict[str, Any]) -> dict[str, Any]:
     return tables | {stage: _network_tables(stage, tables[stage]) for stage in _WITH_NETWORKS if stage in tables}
 
 
-def _network_tables(stage: str, entries: Any) -> Any:
+def _network_tables(stage: str, entries: Any) -> object:
     if not isinstance(entries, list):
         return entries
     return [_network_table(stage, entry) if isinstance(entry, dict) else entry for entry in entries]

@@ -4,7 +4,7 @@ import difflib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -143,7 +143,7 @@ def _table(source: str, table: str) -> Mapping[str, object]:
     return found
 
 
-def _value(text: str, *, is_text: bool) -> Any:
+def _value(text: str, *, is_text: bool) -> object:
     """TOML, or else a string; what is to be a text needs no quotes even where it reads as a number (``time=60``)."""
     try:
         value = parse_toml(f"value = {text}")["value"]

@@ -1,7 +1,5 @@
 """Checks and conversions of the arrays that kernels are given."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

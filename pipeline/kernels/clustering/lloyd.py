@@ -41,7 +41,7 @@ from pipeline.kernels.clustering.order_free_sums import (
     total_value,
 )
 
-Map = Callable[[Callable[[Any], Any], Sequence[object]], Iterable[Any]]
+Map = Callable[[Callable[[object], object], Sequence[object]], Iterable[Any]]
 """Apply a function to every task and give the results in the tasks' order: the builtin `map`, or an engine's."""
 
 _MOST_RELOCATED = 64
