@@ -10,6 +10,7 @@ library that multiplies.
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +68,15 @@ class PreparedCenters:
     margin: float
     underflow: float
     frame: ProductFrame
+
+
+class NearestCenters(Protocol):
+    """Finds the nearest centre of every row, wherever it multiplies; picklable where tasks go to other processes."""
+
+    def __call__(
+        self, rows: Vectors, centers: PreparedCenters
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+        """As `nearest_centers`: the same labels, and bounds that hold."""
 
 
 def choose_frame(
@@ -149,6 +159,45 @@ def nearest_centers(
             upper[part],
             lower[part],
         )
+    return labels, upper, lower
+
+
+def settle(
+    rows: Vectors,
+    centers: PreparedCenters,
+    norms: NDArray[np.float64],
+    best: NDArray[np.int64],
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+    """Decide from each row's two least lower bounds, made elsewhere; what they do not prove is multiplied again here.
+
+    Parameters
+    ----------
+    rows : float32 or float64 [N, D]
+    centers : PreparedCenters
+    norms : float64 [N]
+        Squared norms of the framed rows.
+    best : int64 [N]
+        Centre of the least bound.
+    first, second : float64 [N]
+        The least bounds ``low_norms - 2 x.c`` of float32 products; infinite where there is no second centre.
+
+    Returns
+    -------
+    labels, upper, lower
+        As `nearest_centers`.
+    """
+    own = 2 * centers.margin * norms
+    limit = first + centers.slack[best] + own
+    base = norms * (1 - centers.margin)
+    unit = 1 / centers.frame.scale
+    labels = best.astype(np.int32)
+    upper = _above(unit * np.sqrt(np.maximum(base + limit, 0.0)))
+    lower = _below(unit * np.sqrt(np.maximum(base + second, 0.0)))
+    left_open = np.flatnonzero(~(second > limit))
+    if len(left_open):
+        labels[left_open], upper[left_open], lower[left_open] = nearest_centers(rows[left_open], centers)
     return labels, upper, lower
 
 
