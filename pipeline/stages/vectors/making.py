@@ -13,6 +13,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
+from pipeline.index.arrays import open_array, set_attributes
 from pipeline.index.rows import write_shard
 from pipeline.networks.base import (
     CodeNetworkSettings,
@@ -182,7 +183,7 @@ def _layout(
     views = view_count(settings) if isinstance(settings, PictureNetworkSettings) else 1
     require_vectors(root, group, width * views, rows, per_shard)
     if isinstance(settings, PictureNetworkSettings):
-        root[group].attrs["select"] = settings.select.model_dump(mode="json")
+        set_attributes(root, group, {"select": settings.select.model_dump(mode="json")})
 
 
 def _network_bytes(root: zarr.Group, settings: NetworkSettings, network: str | None) -> bytes:
@@ -198,7 +199,7 @@ def _encoder(settings: NetworkSettings, recipe: Recipe, network: str | None, key
             vectors = picture_vectors(encoder, root, task.rows, settings)
         else:
             assert isinstance(settings, CodeNetworkSettings), "there are these two kinds"
-            source: Any = root[f"{group_of(source_of(recipe, settings))}/vectors"]
+            source = open_array(root, f"{group_of(source_of(recipe, settings))}/vectors", np.float32)
             vectors = encoder.encode(source[task.shard.start : task.shard.stop][task.rows - task.shard.start])
         write_shard(root, group, task.shard, task.rows, {"vectors": vectors}, key)
 
