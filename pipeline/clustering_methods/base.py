@@ -53,9 +53,9 @@ class MethodSettings(Settings):
         return 0 if self.transform else self.neighbours_needed
 
     @property
-    def gpus(self) -> float:
-        """That each worker needs."""
-        return 0.0
+    def products_on(self) -> str:
+        """The device that multiplies."""
+        return "cpu"
 
     @property
     def starts_from_stored(self) -> bool:
@@ -95,24 +95,14 @@ class CenterMethodSettings(CountedMethodSettings):
         return self
 
     @property
-    def gpus(self) -> float:
-        """That each worker needs."""
-        return 1.0 if self.device == "cuda" else 0.0
+    def products_on(self) -> str:
+        """As the settings say."""
+        return self.device
 
     def relevant(self) -> dict[str, Any]:
         """Settings that decide a result; where products are made is not among them."""
         found = super().relevant()
         return {name: found[name] for name in found if name != "device"}
-
-    def nearest(self) -> "NearestCenters":
-        """How nearest centres are found."""
-        if self.device == "cpu":
-            from pipeline.kernels.clustering.nearest_center import nearest_centers
-
-            return nearest_centers
-        from pipeline.search_backends.torch_centers import TorchCenters
-
-        return TorchCenters(self.device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +170,8 @@ class Blocks:
         Like `map`, over the workers.
     starts : mapping of int to array
         Centres [k, D] to begin from, by k, there where the settings say `starts_from_stored`; it may lack some.
+    nearest : callable, optional
+        Finds nearest centres on the settings' device; None: on the CPU.
     """
 
     read: RowReader
@@ -187,6 +179,7 @@ class Blocks:
     block_rows: int
     map_tasks: MapTasks
     starts: Mapping[int, Vectors] = field(default_factory=dict)
+    nearest: "NearestCenters | None" = None
 
 
 @dataclass(frozen=True, slots=True)

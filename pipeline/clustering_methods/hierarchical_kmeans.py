@@ -45,7 +45,7 @@ def fit_blocks(blocks: Blocks, settings: HierarchicalKMeansSettings, ks: Sequenc
         share=settings.share,
         block_rows=blocks.block_rows,
         map_tasks=blocks.map_tasks,
-        nearest=settings.nearest(),
+        nearest=blocks.nearest,
     )[::-1]
     seconds = time.perf_counter() - began
     return Clusterings(

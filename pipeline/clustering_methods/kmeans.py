@@ -58,7 +58,7 @@ def fit_blocks(blocks: Blocks, settings: KMeansSettings, ks: Sequence[int], seed
         centers=[blocks.starts.get(k) for k in ks],
         block_rows=blocks.block_rows,
         map_tasks=blocks.map_tasks,
-        nearest=settings.nearest(),
+        nearest=blocks.nearest,
     )
     seconds = time.perf_counter() - began
     return Clusterings(

@@ -69,7 +69,7 @@ def k_means(
     tolerance: float | None = None,
     block_rows: int = BLOCK_ROWS,
     map_tasks: Map = map,
-    nearest: NearestCenters = nearest_centers,
+    nearest: NearestCenters | None = None,
 ) -> list[KMeansResult]:
     """Cluster rows into each of some numbers of clusters, all over the same readings of the rows.
 
@@ -97,7 +97,7 @@ def k_means(
         Rows that a task reads; changes no result.
     map_tasks : callable
         The builtin ``map``, or an engine's: ``map_tasks(function, tasks)``, results in the tasks' order.
-    nearest : callable
+    nearest : callable, optional
         Finds nearest centres in the sweeps over all rows, on a GPU perhaps
         (`pipeline.search_backends.torch_centers.TorchCenters`); changes no result.
 
@@ -142,7 +142,7 @@ def k_means(
         max_sweeps=max_sweeps,
         tolerance=tolerance,
         map_tasks=map_tasks,
-        nearest=nearest,
+        nearest=nearest or nearest_centers,
     )
     return [
         KMeansResult(end.labels, end.centers, end.inertia, end.sweeps, inertias)

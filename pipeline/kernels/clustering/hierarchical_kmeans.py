@@ -16,16 +16,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
 from pipeline.kernels.arrays import Vectors
-from pipeline.kernels.clustering.blockwise_kmeans import BLOCK_ROWS, KMeansResult, k_means
+from pipeline.kernels.clustering.blockwise_kmeans import BLOCK_ROWS, MAX_SWEEPS, KMeansResult, k_means
 from pipeline.kernels.clustering.lloyd import ArrayReader, Map, RowReader
-from pipeline.kernels.clustering.nearest_center import NearestCenters, nearest_centers, own_distances_sq
+from pipeline.kernels.clustering.nearest_center import NearestCenters, own_distances_sq
 
 _SAMPLE_BYTES = 1 << 30
 
@@ -61,7 +60,7 @@ def hierarchical_k_means(
     share: float = 0.5,
     block_rows: int = BLOCK_ROWS,
     map_tasks: Map = map,
-    nearest: NearestCenters = nearest_centers,
+    nearest: NearestCenters | None = None,
 ) -> list[Level]:
     """Cluster rows into the largest of some numbers of clusters, these into the next smaller one, and so on.
 
@@ -120,12 +119,21 @@ class _Rows:
     n_rows: int
     block_rows: int
     map_tasks: Map = map
-    nearest: NearestCenters = nearest_centers
+    nearest: NearestCenters | None = None
 
-    def cluster(self, k: int, seed: int, **options: Any) -> KMeansResult:
-        """k-means of them."""
-        how = {"block_rows": self.block_rows, "map_tasks": self.map_tasks, "nearest": self.nearest}
-        return k_means(self.read, self.n_rows, [k], seed=seed, **how, **options)[0]
+    def cluster(self, k: int, seed: int, begin: Vectors | None = None) -> KMeansResult:
+        """k-means of them; with centres given these are kept."""
+        return k_means(
+            self.read,
+            self.n_rows,
+            [k],
+            seed=seed,
+            centers=[begin],
+            max_sweeps=MAX_SWEEPS if begin is None else 0,
+            block_rows=self.block_rows,
+            map_tasks=self.map_tasks,
+            nearest=self.nearest,
+        )[0]
 
 
 def _cluster(rows: _Rows, k: int, seed: int, resamples: int, share: float) -> KMeansResult:
@@ -136,7 +144,7 @@ def _cluster(rows: _Rows, k: int, seed: int, resamples: int, share: float) -> KM
     for turn in range(resamples):
         members = _nearest_members(rows, found, nearest)
         again = k_means(ArrayReader(members), len(members), [k], seed=(seed + turn + 1) % 2**32)[0]
-        found = rows.cluster(k, seed, centers=[again.centers], max_sweeps=0)
+        found = rows.cluster(k, seed, again.centers)
     return found
 
 

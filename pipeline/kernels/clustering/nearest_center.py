@@ -23,6 +23,7 @@ TILE_ROWS = 2048
 
 _UNIT_ROUNDOFF = 2.0**-24
 _PLAIN_RANGE = 2.0**30
+_ABOVE, _BELOW = 1 + 2.0**-40, 1 - 2.0**-40  # for the rounding of bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +194,8 @@ def settle(
     base = norms * (1 - centers.margin)
     unit = 1 / centers.frame.scale
     labels = best.astype(np.int32)
-    upper = _above(unit * np.sqrt(np.maximum(base + limit, 0.0)))
-    lower = _below(unit * np.sqrt(np.maximum(base + second, 0.0)))
+    upper = unit * np.sqrt(np.maximum(base + limit, 0.0)) * _ABOVE
+    lower = unit * np.sqrt(np.maximum(base + second, 0.0)) * _BELOW
     left_open = np.flatnonzero(~(second > limit))
     if len(left_open):
         labels[left_open], upper[left_open], lower[left_open] = nearest_centers(rows[left_open], centers)
@@ -253,12 +254,12 @@ def _decide(
 
 @compiled
 def _above(value: float) -> float:
-    return value * (1 + 2.0**-40)
+    return value * _ABOVE
 
 
 @compiled
 def _below(value: float) -> float:
-    return value * (1 - 2.0**-40)
+    return value * _BELOW
 
 
 @compiled
