@@ -13,7 +13,7 @@ __all__ = ["open_index", "run"]
 telemetry.turn_off()
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     """Import on first use: `run` brings Dask, and reading an index does not need it."""
     if name == "run":
         from pipeline.job import run

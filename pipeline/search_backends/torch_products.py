@@ -5,13 +5,6 @@ A `TorchSearch` is a plain object: an actor holds one, and so does a loop. What 
 prove is searched in full.
 """
 
-<<<<<<< HEAD
-from collections.abc import Iterator
-from contextlib import contextmanager
-=======
-from typing import Any
->>>>>>> main
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
