@@ -4,7 +4,8 @@ The steps, each in a file of its own: the region (`databar`), the segment (`segm
 (`label_box`), the text (`label_text`), the value (`label_value`), the evidence (`label_shape`, `label_evidence`),
 strung together in `scale_candidates`. Here the candidates are held against each other (`scale_disputes`), against
 coloured print (`coloured_scale`), where they are thin or in doubt against the settings printed beside them
-(`settings_evidence`), and against the metadata, and `scale_verdict` makes a status of it. A value is given only with
+(`settings_evidence`), and against the metadata; where none of that gives a value, texts and bars are looked for all
+over the picture (`decision.rules`), and `scale_verdict` makes a status of it. A value is given only with
 enough evidence: one wrong scale is worse than ten missing.
 """
 
@@ -124,7 +125,8 @@ def read_scale(
     word = Word("silent")
     if metadata is None:
         accepted, word = held_against_settings(accepted, seen, gray, bar, memory, key)
-        if accepted is None and thoroughly and word.verdict != "against" and not is_drawing(gray, bar):
+        is_open = accepted is None and word.verdict != "against" and not any(one.is_ruled_out for one in seen)
+        if is_open and thoroughly and not is_drawing(gray, bar):
             accepted, doubtful = decide(gray, seen, memory)
             seen = [*doubtful, *seen]
             if accepted is not None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.scale.bars.segment import Segment, half_way_after
-from pipeline.imaging.scale.gray_levels import median_level
+from pipeline.imaging.scale.gray_levels import median_level, near_level, share_near
 from pipeline.imaging.scale.ink_pieces import long_pieces, piece_boxes
 from pipeline.imaging.scale.loops.strokes import tick_at_end
 
@@ -38,6 +38,7 @@ _SAME_SHARE: Final = 0.85
 _SAME_LEVEL: Final = 30
 _HALF_INK: Final = 0.4
 _SAME_PAPER: Final = 12
+_PAPER_SHARE: Final = 0.3
 _EVERY: Final = 3
 
 
@@ -97,8 +98,8 @@ def marks_near(gray: NDArray[np.uint8], text: Box, *, ink: int, paper: int) -> l
 
 
 def _rows_of_stripe(gray: NDArray[np.uint8], label: Box, paper: int) -> slice:
-    """The rows around a label in which most of the picture has the label's ground; all where the label's have not."""
-    levels = np.array([abs(median_level(row) - paper) <= _SAME_PAPER for row in gray[:, ::_EVERY]])
+    """The rows around a label with the label's ground in a good part of them; all where the label's own have not."""
+    levels = np.array([share_near(row, paper, _SAME_PAPER) >= _PAPER_SHARE for row in gray[:, ::_EVERY]])
     if not levels[label[1] : label[1] + label[3]].all():
         return slice(0, len(gray))
     other = np.flatnonzero(~levels)
@@ -114,7 +115,7 @@ def _masks(gray: NDArray[np.uint8], ink: int, paper: int) -> Iterator[NDArray[np
             levels.append(level)
     for level in levels:
         for tolerance in _TOLERANCES:
-            yield np.asarray(cv2.inRange(gray, max(0, level - tolerance), min(255, level + tolerance)) & 1, np.uint8)
+            yield np.asarray(near_level(gray, level, tolerance) & 1, np.uint8)
     apart = cv2.absdiff(gray, np.full_like(gray, paper))
     yield np.asarray(apart > _HALF_INK * abs(ink - paper), dtype=np.uint8)
 

@@ -129,7 +129,7 @@ def _pair_is_alone(evidence: Evidence) -> str:
             continue
         is_rival = best.score - other.score <= _RIVAL or other.text is not best.text
         if is_rival and _may_be_label(other.text) and not agree(other.nm_per_px, best.nm_per_px):
-            return f"{_text(other)!r} with another mark gives {other.nm_per_px:.4g} nm a pixel"
+            return f"another bar, {_text(other)!r}, gives {other.nm_per_px:.4g} nm a pixel"
     return ""
 
 
@@ -138,12 +138,10 @@ def _may_be_label(text: PrintedText) -> bool:
 
 
 def _nothing_seen_contradicts(evidence: Evidence) -> str:
-    """What the quicker steps read of the same print must not be another length, nor ruled out for a reason."""
+    """What the quicker steps read of the same print must not be another length."""
     best = evidence.pairs[0]
     assert best.text.value is not None
     for one in evidence.seen:
-        if one.is_ruled_out and one.reading is not None:
-            return one.reading.reason
         if one.reading is None or one.reading.value is None or one.label is None:
             continue
         is_same = _overlap(one.label.box, best.text.box)

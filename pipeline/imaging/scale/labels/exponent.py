@@ -36,7 +36,7 @@ def has_exponent(gray: NDArray[np.uint8], box: tuple[int, int, int, int], level:
     window = gray[top : y + height, left : left + round(_REACH * height)]
     if not window.size:
         return False
-    pieces = sorted(piece_boxes(near_level(window, level, _TOLERANCE) & 1).tolist())
+    pieces = sorted(piece_boxes(np.asarray(near_level(window, level, _TOLERANCE) & 1, np.uint8)).tolist())
     raised = y + 0.75 * height - top
     for dash_x, dash_y, dash_width, dash_height, _ in pieces:
         is_dash = dash_width >= 2 * dash_height and _DASH[0] * height <= dash_width <= _DASH[1] * height
@@ -46,5 +46,5 @@ def has_exponent(gray: NDArray[np.uint8], box: tuple[int, int, int, int], level:
             apart = digit_x - dash_x - dash_width
             is_digit = _DIGIT[0] * height <= digit_height <= _DIGIT[1] * height and digit_width <= digit_height
             if is_digit and -1 <= apart <= _GAP * height and digit_y + digit_height <= raised:
-                return digit_y <= dash_y + dash_height
+                return bool(digit_y <= dash_y + dash_height)
     return False
