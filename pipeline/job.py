@@ -20,7 +20,9 @@ from pipeline.index.run_folders import write_run_file
 from pipeline.index.store import Index, create_index, index_exists, open_index
 from pipeline.index.tables import table_length
 from pipeline.networks.registry import network_of
-from pipeline.operations.changes import Changes, changes_between, find_base, to_markdown
+from pipeline.operations.change_summary import to_markdown
+from pipeline.operations.changes import Changes, changes_between, find_base
+from pipeline.operations.last_summary import LastSummary, keep_summary
 from pipeline.operations.remembered import stored_label_sets
 from pipeline.progress import (
     Listener,
@@ -42,7 +44,7 @@ from pipeline.stages.registry import STAGES, TABLES
 from pipeline.stages.report.write import needs_writing, write_report
 from pipeline.storage.location import Location
 
-WALK, PAIR, REPORT = "walk", "pair", "report"
+WALK, PAIR, ARRAYS, REPORT = "walk", "pair", "arrays", "report"
 
 # Rows a shard by the number of files when the index is made: many small shards keep all workers busy on a small
 # corpus, few large ones keep the store light on a large one.
@@ -209,7 +211,7 @@ def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:
     for stage in STAGES:
         if stage.name in names:
             finished.append(runner.run(stage))
-            if stage.name == WALK:
+            if stage.name == (ARRAYS if runner.recipe.arrays.asked else WALK):
                 _check_images(runner)
     written = False
     if REPORT in names:
@@ -232,12 +234,13 @@ def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:
 
 
 def _write_changes(runner: Runner) -> Changes | None:
-    """Leave the summary of what this run has changed in ``reports/runs/``."""
+    """Leave the summary of what changed since the last one in ``reports/runs/``; None where this run did nothing."""
     if not any(commit.metadata.get("run") == runner.run_id for commit in runner.index.history()):
         return None
     found = changes_between(runner.index, find_base(runner.index, None))
     page = to_markdown(found, title=runner.recipe.report.title)
     write_run_file(runner.index.location, runner.run_id, "changes.md", page.encode())
+    keep_summary(runner.index.location, LastSummary(found.since, runner.index.work_commit, runner.run_id))
     return found
 
 

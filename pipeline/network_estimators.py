@@ -19,7 +19,6 @@ from pipeline.models.contrastive_settings import ContrastiveSettings
 from pipeline.models.settings import DeepClusteringSettings, StackedSettings, Start
 
 if TYPE_CHECKING:
-    from pipeline.models.contrastive import ContrastiveNetwork
     from pipeline.models.deep_clustering import DeepClusterer, DeepClustering
     from pipeline.models.stacked import StackedEncoder
     from pipeline.models.training import TrainedNetwork
@@ -183,7 +182,7 @@ class StackedAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """What is left of ``X`` after its code, float32 [N, D] in the units of ``X``."""
         return self.decode(self.transform(X))
 
-    def info(self) -> dict[str, Any]:
+    def info(self) -> dict[str, object]:
         """Shape, settings and losses in plain values, as JSON takes them."""
         check_is_fitted(self)
         layers = [self.n_features_in_, *self.n_hidden]
@@ -262,7 +261,7 @@ class StackedAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         return StackedEncoder(self.network_)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> object:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
@@ -352,7 +351,7 @@ class VectorAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         return VectorEncoder(self.network_)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> object:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
@@ -500,7 +499,7 @@ class ContrastiveEmbedding(TransformerMixin, BaseEstimator):  # type: ignore[mis
 
     Attributes
     ----------
-    network_ : ContrastiveNetwork
+    network_ : TrainedNetwork
     history_ : tuple of EpochLoss
     n_features_in_ : int
 
@@ -536,7 +535,8 @@ class ContrastiveEmbedding(TransformerMixin, BaseEstimator):  # type: ignore[mis
             raise UsageError(f"There is no setting {unknown[0]!r}; there are {', '.join(sorted(known))}.")
         shape = (int(self.image_shape[0]), int(self.image_shape[1]))
         settings = ContrastiveSettings(image_shape=shape, **changes)
-        self.network_: ContrastiveNetwork = train_contrastive_network(rows, settings=settings, seed=self.random_state)
+        ids = np.arange(len(rows), dtype=np.uint64)
+        self.network_: TrainedNetwork = train_contrastive_network(rows, ids, settings=settings, seed=self.random_state)
         self.history_ = self.network_.history
         return self
 

@@ -9,8 +9,6 @@ A. Damle, V. Minden, L. Ying, "Simple, direct and efficient multi-way spectral c
 181 (2019), doi 10.1093/imaiai/iay008 (labels by pivoted QR).
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr, svd
@@ -19,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 
 from pipeline.errors import StageError, UsageError
-from pipeline.kernels.arrays import require_count
+from pipeline.kernels.arrays import Vectors, require_count
 from pipeline.kernels.clustering.result import Clustering, by_appearance, neighbour_graph_rows, require_rows
 
 MOST_ROWS = 200_000
@@ -85,7 +83,7 @@ def spectral(
     return Clustering(by_appearance(_labels(vectors)), {"eigenvalues": values})
 
 
-def _require_distinct(table: NDArray[np.int64], distances: NDArray[np.floating[Any]], k: int) -> None:
+def _require_distinct(table: NDArray[np.int64], distances: Vectors, k: int) -> None:
     if distances.ndim != 2 or len(distances) != len(table) or distances.shape[1] < table.shape[1]:
         raise UsageError(f"distances have the shape {distances.shape}; expected [{len(table)}, {table.shape[1]}]")
     # Equal rows list the lowest of them first, so that these links join them all.
@@ -126,8 +124,8 @@ def _leading(graph: csr_array, k: int, seed: int) -> tuple[NDArray[np.float64], 
     return values[order], vectors[:, order]
 
 
-def _labels(vectors: NDArray[np.float64]) -> NDArray[Any]:
+def _labels(vectors: NDArray[np.float64]) -> NDArray[np.generic]:
     pivots = qr(vectors.T, pivoting=True, mode="r")[-1][: vectors.shape[1]]
     left, _, right = svd(vectors[pivots].T)
-    labels: NDArray[Any] = np.abs(vectors @ (left @ right.conj())).argmax(axis=1)
+    labels: NDArray[np.generic] = np.abs(vectors @ (left @ right.conj())).argmax(axis=1)
     return labels

@@ -5,9 +5,9 @@ What a CSV calls a file is looked for beside the CSV, and then in the corpus: pe
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,9 @@ from pipeline.corpus.listing import FileEntry, positions, texts
 from pipeline.corpus.names import escape_path
 from pipeline.corpus.source import Corpus
 from pipeline.errors import ImageError, UsageError
+from pipeline.index.arrays import whole_number
 from pipeline.index.tables import read_table, read_texts
+from pipeline.json_values import JsonObject
 from pipeline.records import PICTURES
 from pipeline.stages.files.ledger import FILES, hex_md5
 from pipeline.stages.files.tables import LEDGER
@@ -84,14 +86,13 @@ def list_label_set(place: str, walked: Walked) -> tuple[Corpus, list[LabelledFil
     return corpus, files
 
 
-def few_matches(
-    name: str, place: str, counts: Mapping[str, Any], listed: Sequence[LabelledFile], walked: Walked
-) -> str:
+def few_matches(name: str, place: str, counts: JsonObject, listed: Sequence[LabelledFile], walked: Walked) -> str:
     """A warning with an example of each side where hardly a file of the set is a picture; empty otherwise."""
-    wanted = int(counts["matched"]) + int(counts["unmatched"])
-    if int(counts["matched"]) > _FEW * wanted:
+    matched = whole_number(counts, "matched")
+    wanted = matched + whole_number(counts, "unmatched")
+    if matched > _FEW * wanted:
         return ""
-    found = f"only {counts['matched']:,} of {wanted:,} files" if counts["matched"] else "nothing"
+    found = f"only {matched:,} of {wanted:,} files" if matched else "nothing"
     ours = next((file.entry.path or file.md5 for file in listed), "")
     theirs = walked.paths[0].as_py() if len(walked.paths) else ""
     return (
@@ -135,9 +136,9 @@ def _in_corpus(files: Sequence[LabelledFile], beside: Corpus, walked: Walked) ->
     """The files; one that does not stand beside the CSV, but in the corpus, with the MD5 that it has there."""
     absent = {file.entry.path for file in files if file.entry.modified_ns < 0 and file.entry.path and not file.md5}
     escaped = {path: escape_path(path.removeprefix("./")) for path in absent}
-    known = walked.md5s(sorted(set(escaped.values()))) if absent else {}
+    known = walked.md5s(sorted({*escaped.values(), *absent})) if absent else {}  # the latter: pages of documents
     return [
-        replace(file, md5=known.get(escaped[file.entry.path], ""))
+        replace(file, md5=known.get(escaped[file.entry.path]) or known.get(file.entry.path, ""))
         if file.entry.path in escaped and not file.md5
         else file
         for file in files

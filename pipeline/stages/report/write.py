@@ -1,7 +1,8 @@
 """report: tables, figures and the page of the index as it stands."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from functools import cache, partial
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,8 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe, recipe_to_toml
+from pipeline.corpus.source import Corpus
+from pipeline.errors import CorpusNotFoundError, ImageError, StorageError
 from pipeline.imaging.canonical import shrink
 from pipeline.index.past_runs import read_runs
 from pipeline.index.report_tables import report_tables
@@ -16,11 +19,17 @@ from pipeline.index.reports import check_report_files, publish_report, read_mani
 from pipeline.index.rows import read_keys, read_rows
 from pipeline.index.schema import Sources, Table
 from pipeline.index.store import Index
+from pipeline.index.tables import read_table
 from pipeline.index.transaction import software_version
+from pipeline.records import ScaleReading
 from pipeline.runtime.keys import content_key, pixels_key
 from pipeline.runtime.plan import Stage
-from pipeline.stages.files.ledger import text_array
-from pipeline.stages.report.tables import TABLES
+from pipeline.stages.files.contents import Contents
+from pipeline.stages.files.ledger import Source, sources_of, text_array
+from pipeline.stages.pictures.squares import stored_squares, width_over_height
+from pipeline.stages.report.tables import DRAWINGS, TABLES
+from pipeline.stages.scale.rows import read_columns, stored_reading
+from pipeline.stages.selection import image_count
 
 
 def report_key(recipe: Recipe) -> int:
@@ -49,6 +58,7 @@ def write_report(index: Index, recipe: Recipe, tables: Iterable[Table]) -> Mappi
     root = index.read()
     made = report_tables(tables, Sources(root, recipe, runs))
     figures = build_figures(made)
+    drawings = _drawings(root)
     page = render_page(
         ReportData(
             title=recipe.report.title,
@@ -59,6 +69,9 @@ def write_report(index: Index, recipe: Recipe, tables: Iterable[Table]) -> Mappi
             recipe=recipe_to_toml(recipe),
             tables=made,
             thumbnails=thumbnails(root, recipe),
+            originals=originals(root, recipe),
+            readings=partial(_readings, root),
+            drawings=drawings,
         ),
         figures,
     )
@@ -67,22 +80,30 @@ def write_report(index: Index, recipe: Recipe, tables: Iterable[Table]) -> Mappi
         commit=commit,
         key=report_key(recipe),
         tables=made,
-        files={"report.html": page.encode(), **{f"figures/{name}.svg": data for name, data in figures.items()}},
+        files={
+            "report.html": page.encode(),
+            **{f"figures/{name}.svg": data for name, data in figures.items()},
+            **{f"figures/{name}.svg": data for name, _, data in drawings},
+        },
         stamp={"software": software_version(), "recipe": recipe.name},
     )
     return made
 
 
+def _drawings(root: zarr.Group) -> list[tuple[str, str, bytes]]:
+    stored = read_table(root, DRAWINGS.place)
+    columns = (stored["name"], stored["caption"], stored["svg"]) if stored else ((), (), ())
+    return [(str(name), str(caption), str(svg).encode()) for name, caption, svg in zip(*columns, strict=True)]
+
+
 def thumbnails(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], dict[int, NDArray[np.uint8]]]:
     """A function from image rows to small gray pictures, for the rows that have pixels."""
-    array: Any = root.get("pixels/gray")
-    if array is None:
+    if "pixels/gray" not in root or "pixels/shown_px" not in root:
         return lambda rows: {}
-    if "pixels/shown_px" not in root:
-        return lambda rows: {}
+    array = stored_squares(root)
     done = read_keys(root, "pixels", array.shape[0]) == np.uint64(pixels_key(recipe))
     size = min(recipe.report.thumbnail_px, array.shape[1])
-    widths = _widths(root)
+    widths = width_over_height(root)
 
     def pictures(rows: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
         chosen = sorted({row for row in rows if row < len(done) and done[row]})
@@ -96,10 +117,31 @@ def thumbnails(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], di
     return pictures
 
 
-def _widths(root: zarr.Group) -> NDArray[np.float64]:
-    """Width over height of what each square shows."""
-    shown: Any = np.asarray(root["pixels/shown_px"][:])  # type: ignore[index]
-    return np.asarray(shown[:, 0] / np.maximum(1, shown[:, 1]), np.float64)
+def originals(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], dict[int, NDArray[np.uint8]]]:
+    """A function from image rows to whole gray pictures, for the rows whose files can be read now."""
+    place = str(root.attrs.get("corpus", ""))
+
+    @cache
+    def known() -> dict[int, Source]:
+        return {source.image: source for source in sources_of(root, range(image_count(root)))} if place else {}
+
+    def pictures(rows: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
+        contents = Contents(Corpus(place, recipe.corpus), recipe.walk)
+        found = {}
+        for row in known().keys() & set(rows):
+            with suppress(ImageError, StorageError, CorpusNotFoundError):  # the page says that there is no picture
+                found[row] = contents.gray(known()[row])
+        return found
+
+    return pictures
+
+
+def _readings(root: zarr.Group, rows: Sequence[int]) -> dict[int, ScaleReading]:
+    """The stored scale readings of these rows."""
+    if "scale" not in root or not rows:
+        return {}
+    columns = read_columns(root, 0, max(rows) + 1)
+    return {row: stored_reading(columns, row) for row in rows}
 
 
 STAGE = Stage("report", None, TABLES)

@@ -9,6 +9,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.index.arrays import read_strings
 from pipeline.index.rows import RowArray, read_keys, read_slice
 from pipeline.records import ScaleReading
 from pipeline.runtime.keys import scale_key
@@ -35,10 +36,10 @@ class ScaleRow:
     inherited: bool = False
 
 
-def scale_columns(rows: Sequence[ScaleRow]) -> dict[str, NDArray[Any]]:
+def scale_columns(rows: Sequence[ScaleRow]) -> dict[str, NDArray[np.generic]]:
     """The values of `ARRAYS` for these rows."""
     shown = [resolved(row.reading, row.answer, row.inherited) for row in rows]
-    columns: dict[str, NDArray[Any]] = {}
+    columns: dict[str, NDArray[np.generic]] = {}
     for spec in READING_ARRAYS:
         values = [getattr(reading, spec.name) for reading in shown]
         if spec.dtype == "str":
@@ -52,7 +53,7 @@ def scale_columns(rows: Sequence[ScaleRow]) -> dict[str, NDArray[Any]]:
     return columns
 
 
-def read_columns(root: zarr.Group, start: int, stop: int) -> dict[str, NDArray[Any]]:
+def read_columns(root: zarr.Group, start: int, stop: int) -> dict[str, NDArray[np.generic]]:
     """The stored values of rows ``start`` to ``stop`` (exclusive); what an older version did not store is empty."""
     found = read_slice(root, GROUP, start, stop)
     rows = len(found[ARRAYS[0].name])
@@ -60,7 +61,7 @@ def read_columns(root: zarr.Group, start: int, stop: int) -> dict[str, NDArray[A
     return found | empty
 
 
-def stored_reading(columns: dict[str, NDArray[Any]], position: int, *, by_machine: bool = False) -> ScaleReading:
+def stored_reading(columns: dict[str, NDArray[np.generic]], position: int, *, by_machine: bool = False) -> ScaleReading:
     """The reading at a position of `read_columns`; ``by_machine`` as it was before a person's answer."""
     reading = ScaleReading(**{spec.name: _plain(columns[spec.name][position], spec) for spec in READING_ARRAYS})
     machine = str(columns["machine"][position])
@@ -96,12 +97,11 @@ def rows_beside_another_text(
     root: zarr.Group, key: int, sidecars: Mapping[int, SidecarFile] | None = None
 ) -> NDArray[np.int64]:
     """Pictures read by ``key`` beside another text file than the ledger's, or without one; ascending."""
-    stored: Any = root.get(f"{GROUP}/sidecar")
     done = done_rows(root, GROUP, key)
-    if not isinstance(stored, zarr.Array) or not len(done):
+    if not len(done) or f"{GROUP}/sidecar" not in root:
         return np.empty(0, np.int64)
     found = sidecar_files(read_files(root)) if sidecars is None else sidecars
-    before = np.asarray(stored[:])[done].tolist()
+    before = read_strings(root, f"{GROUP}/sidecar")[done].tolist()
     now = [found[row].md5 if row in found else "" for row in done.tolist()]
     other = np.array([old != new for old, new in zip(before, now, strict=True)], bool)
     return np.asarray(done[other], np.int64)

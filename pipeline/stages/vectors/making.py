@@ -6,13 +6,13 @@ loses no more than that, and somebody who watches or wants to stop it need not w
 
 import time
 from functools import partial
-from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
+from pipeline.index.arrays import open_array, set_attributes
 from pipeline.index.rows import write_shard
 from pipeline.networks.base import (
     CodeNetworkSettings,
@@ -129,7 +129,9 @@ def _trainer(settings: NetworkSettings, recipe: Recipe, fit: int, _: zarr.Group)
     return worker
 
 
-def _read_rows(root: zarr.Group, recipe: Recipe, settings: NetworkSettings, rows: NDArray[np.int64]) -> NDArray[Any]:
+def _read_rows(
+    root: zarr.Group, recipe: Recipe, settings: NetworkSettings, rows: NDArray[np.int64]
+) -> NDArray[np.generic]:
     if isinstance(settings, PictureNetworkSettings):
         return training_pictures(root, rows, settings.training_side)
     assert isinstance(settings, CodeNetworkSettings), "there are these two kinds"
@@ -182,7 +184,7 @@ def _layout(
     views = view_count(settings) if isinstance(settings, PictureNetworkSettings) else 1
     require_vectors(root, group, width * views, rows, per_shard)
     if isinstance(settings, PictureNetworkSettings):
-        root[group].attrs["select"] = settings.select.model_dump(mode="json")
+        set_attributes(root, group, {"select": settings.select.model_dump(mode="json")})
 
 
 def _network_bytes(root: zarr.Group, settings: NetworkSettings, network: str | None) -> bytes:
@@ -198,7 +200,7 @@ def _encoder(settings: NetworkSettings, recipe: Recipe, network: str | None, key
             vectors = picture_vectors(encoder, root, task.rows, settings)
         else:
             assert isinstance(settings, CodeNetworkSettings), "there are these two kinds"
-            source: Any = root[f"{group_of(source_of(recipe, settings))}/vectors"]
+            source = open_array(root, f"{group_of(source_of(recipe, settings))}/vectors", np.float32)
             vectors = encoder.encode(source[task.shard.start : task.shard.stop][task.rows - task.shard.start])
         write_shard(root, group, task.shard, task.rows, {"vectors": vectors}, key)
 
