@@ -21,7 +21,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  { echo "This Python comes without venv and pip: install them first, on Debian and Ubuntu with 'apt install python3-venv'."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing semcorpus and what it needs into .venv (about 2 GB; some minutes the first time) ..."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[s3,kubernetes,approximate,dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[full,s3,kubernetes,approximate,xarray,dev]'
 	@touch $@
 
 demo: $(INSTALLED)

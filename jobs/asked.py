@@ -97,5 +97,6 @@ def _remembered(index: str) -> Asked | None:
     text = open_index(index).read().attrs.get("asked") if index_exists(index) else None
     if text is None:
         return None
-    found = json.loads(str(text))
-    return Asked(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
+    found: dict[str, Any] = json.loads(str(text))
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+    return Asked(**values)

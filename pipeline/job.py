@@ -25,6 +25,7 @@ from pipeline.operations.changes import Changes, changes_between, find_base
 from pipeline.operations.last_summary import LastSummary, keep_summary
 from pipeline.operations.moving import check_same_corpus
 from pipeline.operations.remembered import changed_settings, stored_label_sets, stored_recipe
+from pipeline.parts import check_stages
 from pipeline.progress import (
     Listener,
     Note,
@@ -144,11 +145,19 @@ def with_label_sets(recipe: Recipe, label_sets: Mapping[str, str], location: str
 def stages_to_run(recipe: Recipe, until: str | None = None) -> tuple[str, ...]:
     """The recipe's stages in the order of the pipeline, up to one of them; once pictures are paired, what is there is
     reported in any case.
+
+    Raises
+    ------
+    UsageError
+        There is no such stage.
+    MissingPartError
+        One of them needs what is not installed.
     """
     last = STAGE_NAMES.index(check_stage(until)) if until else len(STAGE_NAMES)
     names = [name for at, name in enumerate(STAGE_NAMES) if name in recipe.run.stages and at <= last]
     if REPORT in recipe.run.stages and REPORT not in names and PAIR in names:
         names.append(REPORT)
+    check_stages(names)
     return tuple(names)
 
 
