@@ -115,7 +115,7 @@ def _write(place: Location, page: str) -> None:
         place.filesystem().pipe_file(place.url, page.encode())
 
 
-def _groups(columns: Mapping[str, NDArray[Any]], md5: Sequence[str]) -> list[_Group]:
+def _groups(columns: Mapping[str, NDArray[np.generic]], md5: Sequence[str]) -> list[_Group]:
     """Crops with their pictures, and single pictures that need a look of their own; the most doubtful first.
 
     A crop whose text is no length (a number without its unit, a mode, a detector's name) stands beside whatever each
@@ -151,14 +151,16 @@ def _is_length(text: str) -> bool:
         return False
 
 
-def _field_contradicts(columns: Mapping[str, NDArray[Any]], position: int) -> bool:
+def _field_contradicts(columns: Mapping[str, NDArray[np.generic]], position: int) -> bool:
     """Whether a printed field width kept a reading from having a value."""
-    there = columns["field_box"][position][0] >= 0
-    without_value = columns["status"][position] not in SCALE_STATUSES_WITH_VALUE
+    there = int(columns["field_box"][position][0]) >= 0
+    without_value = str(columns["status"][position]) not in SCALE_STATUSES_WITH_VALUE
     return bool(there and without_value and _BEARS_OUT not in str(columns["reason"][position]))
 
 
-def _view(root: zarr.Group, group: _Group, rows: NDArray[np.int64], columns: Mapping[str, NDArray[Any]]) -> _View:
+def _view(
+    root: zarr.Group, group: _Group, rows: NDArray[np.int64], columns: Mapping[str, NDArray[np.generic]]
+) -> _View:
     positions = group.rows[:_EXAMPLES]
     sources = {source.image: source for source in sources_of(root, [int(rows[p]) for p in positions])}
     there = [position for position in positions if int(rows[position]) in sources]
@@ -270,7 +272,7 @@ def _frame(
     return max(0, left - air), max(0, upper - air), min(width, right + air), min(height, lower + air)
 
 
-def _item(group: _Group, columns: Mapping[str, NDArray[Any]], answers: Answers, cut: _Cut) -> ReviewItem:
+def _item(group: _Group, columns: Mapping[str, NDArray[np.generic]], answers: Answers, cut: _Cut) -> ReviewItem:
     positions = list(group.rows)
     statuses = columns["status"][positions].tolist()
     worst = min(positions, key=lambda position: DOUBT.index(str(columns["status"][position])))
