@@ -33,6 +33,17 @@ def skip_unless(part: str, available: bool, reason: str) -> None:
         pytest.skip(reason)
 
 
+# One machine has one SLURM, and the tests of engines look at each other's processes: their folders stay together.
+TOGETHER = ("deploy", "engine", "faults")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side (``pytest -n 2 --dist loadgroup``), those of a file or such a folder do not."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real images with known answers, which lies beside the checkout."""

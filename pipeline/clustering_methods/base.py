@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
+from pipeline.kernels.arrays import Vectors
 from pipeline.settings import Name, Settings
 
 TRANSFORM = r"^(l2|pca:(0?\.\d+|[1-9]\d*)|whiten(:(0?\.\d+|[1-9]\d*))?)$"
@@ -118,7 +119,7 @@ MapTasks = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 class RowReader(Protocol):
     """Reads rows of a set of vectors."""
 
-    def __call__(self, start: int, stop: int) -> NDArray[np.floating[Any]]:
+    def __call__(self, start: int, stop: int) -> Vectors:
         """Rows ``start`` to ``stop`` (exclusive), float32 or float64 [stop - start, D]."""
 
 
@@ -143,7 +144,7 @@ class Blocks:
     n_rows: int
     block_rows: int
     map_tasks: MapTasks
-    starts: Mapping[int, NDArray[np.floating[Any]]] = field(default_factory=dict)
+    starts: Mapping[int, Vectors] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

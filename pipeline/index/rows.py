@@ -8,12 +8,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.index.arrays import Scalar, StoredArray, arrays_of, find_array, open_values
 from pipeline.index.tables import EVERY_CHUNK_STORED, checked_compressor
 from pipeline.storage.failures import storage_failures
 
@@ -29,7 +29,7 @@ class RowArray:
     name: str
     dtype: str
     row_shape: tuple[int, ...] = ()
-    fill_value: Any = 0
+    fill_value: float | str = 0
     chunk_rows: int | None = None  # rows a chunk inside a shard; None: the shard is one chunk
     attributes: Mapping[str, str] = field(default_factory=dict)
 
@@ -56,9 +56,9 @@ def require_rows(root: zarr.Group, name: str, arrays: Sequence[RowArray], rows: 
             _create(group, spec, rows, shard_rows)
         changed = True
     for spec in (*arrays, _key_array()):
-        array = group[spec.name]
-        if array.shape[0] != rows:  # type: ignore[union-attr]
-            array.resize((rows, *spec.row_shape))  # type: ignore[union-attr]
+        array = open_values(group, spec.name)
+        if array.shape[0] != rows:
+            array.resize((rows, *spec.row_shape))
             changed = True
     return changed
 
@@ -67,19 +67,17 @@ def read_keys(root: zarr.Group, name: str, rows: int) -> NDArray[np.uint64]:
     """The key of every row, padded with 0 to ``rows``; all 0 where the group does not exist."""
     keys = np.zeros(rows, np.uint64)
     with storage_failures("reading the keys of", name):
-        array = root.get(f"{name}/{KEY}")
-        if isinstance(array, zarr.Array):
-            known = np.asarray(array[:])[:rows]
+        array = find_array(root, f"{name}/{KEY}", np.uint64)
+        if array is not None:
+            known = array[:][:rows]
             keys[: len(known)] = known
     return keys
 
 
-def read_slice(root: zarr.Group, name: str, start: int, stop: int) -> dict[str, NDArray[Any]]:
+def read_slice(root: zarr.Group, name: str, start: int, stop: int) -> dict[str, NDArray[np.generic]]:
     """Rows ``start`` to ``stop`` (exclusive) of every array of a group, by the array's name."""
     with storage_failures("reading rows of", name):
-        group = root.get(name)
-        arrays = dict(group.arrays()) if isinstance(group, zarr.Group) else {}
-        return {column: np.asarray(array[start:stop]) for column, array in arrays.items()}
+        return {column: array[start:stop] for column, array in arrays_of(root, name).items()}
 
 
 def shards_of(rows: NDArray[np.int64], shard_rows: int, total: int) -> Iterator[tuple[Shard, NDArray[np.int64]]]:
@@ -91,7 +89,12 @@ def shards_of(rows: NDArray[np.int64], shard_rows: int, total: int) -> Iterator[
 
 
 def write_shard(
-    root: zarr.Group, name: str, shard: Shard, rows: NDArray[np.int64], values: Mapping[str, NDArray[Any]], key: int
+    root: zarr.Group,
+    name: str,
+    shard: Shard,
+    rows: NDArray[np.int64],
+    values: Mapping[str, NDArray[np.generic]],
+    key: int,
 ) -> None:
     """Put ``values`` (one entry a row of ``rows``) into the shard and write the shard as a whole.
 
@@ -103,27 +106,25 @@ def write_shard(
         ``shard`` is not aligned to the array's shards, or a row lies outside it: such a write would race with the
         writer of the neighbouring shard and lose rows (zarr-python issue 3682).
     """
-    group = root[name]
     inside = rows - shard.start
     if len(rows) and (inside.min() < 0 or rows.max() >= shard.stop):
         raise ValueError(f"rows {rows.min()}..{rows.max()} lie outside shard {shard.number} of {name}")
     for column, new in {**values, KEY: np.full(len(rows), key, np.uint64)}.items():
-        array: Any = group[column]  # type: ignore[index]
+        array = open_values(root, f"{name}/{column}")
         _check_aligned(array, shard, name)
-        block = array[shard.start : shard.stop]
-        block = block.astype(object) if block.dtype.kind == "T" else block
+        block = _changeable(array[shard.start : shard.stop])
         block[inside] = new
         array[shard.start : shard.stop] = block
 
 
-def row_pieces(array: zarr.Array[Any], rows: NDArray[np.int64]) -> Iterator[tuple[slice, NDArray[Any]]]:
+def row_pieces(array: StoredArray[Scalar], rows: NDArray[np.int64]) -> Iterator[tuple[slice, NDArray[Scalar]]]:
     """Read some rows of an array piece by piece: chunks that lie side by side, rows picked in memory.
 
     An index of rows handed to Zarr (``array.oindex[rows]``) costs some 3 MB a row in sharded arrays.
 
     Parameters
     ----------
-    array : zarr.Array
+    array : StoredArray
     rows : int64 [n]
         Distinct, ascending; n may be 0.
 
@@ -150,17 +151,17 @@ def row_pieces(array: zarr.Array[Any], rows: NDArray[np.int64]) -> Iterator[tupl
     for first, last in pairwise(cuts):
         if last > first:
             start, stop = int(rows[first]), int(rows[last - 1]) + 1
-            block: Any = array[start:stop]
+            block = array[start:stop]
             yield slice(first, last), block[rows[first:last] - start]
 
 
-def _piece_rows(array: zarr.Array[Any]) -> int:
+def _piece_rows(array: StoredArray[Scalar]) -> int:
     chunk, shard = array.chunks[0], (array.shards or array.chunks)[0]
     row_bytes = array.dtype.itemsize * math.prod(array.shape[1:])
     return int(min(shard, chunk * max(1, _PIECE_BYTES // max(1, chunk * row_bytes))))
 
 
-def read_rows(array: zarr.Array[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+def read_rows(array: StoredArray[Scalar], rows: NDArray[np.int64]) -> NDArray[Scalar]:
     """Some rows of an array, in memory that `row_pieces` bounds beyond the result; ``rows`` as there."""
     values = np.empty((len(rows), *array.shape[1:]), array.dtype)
     for where, block in row_pieces(array, rows):
@@ -168,7 +169,7 @@ def read_rows(array: zarr.Array[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
     return values
 
 
-def write_rows(array: zarr.Array[Any], rows: NDArray[np.int64], values: NDArray[Any]) -> None:
+def write_rows(array: StoredArray[Scalar], rows: NDArray[np.int64], values: NDArray[Scalar]) -> None:
     """Put ``values`` (one entry a row of ``rows``) into an array that nobody else is writing, whole chunks at a time.
 
     Raises
@@ -180,13 +181,13 @@ def write_rows(array: zarr.Array[Any], rows: NDArray[np.int64], values: NDArray[
         raise ValueError(f"rows of {array.basename} must be distinct and ascend")
     unit = (array.shards or array.chunks)[0]
     for shard, part in shards_of(rows, unit, array.shape[0]):
-        block: Any = array[shard.start : shard.stop]
+        block = array[shard.start : shard.stop]
         first = int(np.searchsorted(rows, part[0]))
         block[part - shard.start] = values[first : first + len(part)]
         array[shard.start : shard.stop] = block
 
 
-def _check_aligned(array: Any, shard: Shard, name: str) -> None:
+def _check_aligned(array: StoredArray[np.generic], shard: Shard, name: str) -> None:
     unit = (array.shards or array.chunks)[0]
     if shard.start % unit or (shard.stop % unit and shard.stop != array.shape[0]):
         raise ValueError(
@@ -195,14 +196,19 @@ def _check_aligned(array: Any, shard: Shard, name: str) -> None:
         )
 
 
+def _changeable(block: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The values, texts as objects: NumPy's own texts take no object arrays."""
+    return block.astype(object) if block.dtype.kind == "T" else block
+
+
 def _key_array() -> RowArray:
     return RowArray(KEY, "uint64", attributes={"description": "key of the settings and version that made the row"})
 
 
-def _fits(array: Any, spec: RowArray) -> bool:
+def _fits(array: object, spec: RowArray) -> bool:
     if not isinstance(array, zarr.Array) or array.shape[1:] != spec.row_shape:
         return False
-    return array.dtype.kind == "T" if spec.dtype == "str" else array.dtype == np.dtype(spec.dtype)
+    return bool(array.dtype.kind == "T" if spec.dtype == "str" else array.dtype == np.dtype(spec.dtype))
 
 
 def _create(group: zarr.Group, spec: RowArray, rows: int, shard_rows: int) -> None:
@@ -225,11 +231,10 @@ def _create(group: zarr.Group, spec: RowArray, rows: int, shard_rows: int) -> No
 
 def clear_row(root: zarr.Group, name: str, row: int) -> None:
     """Set one row of every array of a group to its fill value, which also marks it as missing."""
-    for _, array in root[name].arrays():  # type: ignore[union-attr]
+    for array in arrays_of(root, name).values():
         if row < array.shape[0]:
             unit = (array.shards or array.chunks)[0]
             start = row // unit * unit
-            block: Any = array[start : start + unit]
-            block = block.astype(object) if block.dtype.kind == "T" else block
+            block = _changeable(array[start : start + unit])
             block[row - start] = array.fill_value
             array[start : start + unit] = block

@@ -1,12 +1,12 @@
 """Checking the tables of the store against their declarations."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.index.arrays import StoredArray, arrays_of
 from pipeline.index.rows import KEY
 from pipeline.index.schema import Column, Table
 
@@ -24,13 +24,12 @@ def check_tables(root: zarr.Group, tables: Iterable[Table], images: int) -> Iter
     for table in tables:
         if table.layout not in ("arrays", "computed"):
             for group in table.groups(root):
-                stored = root[group]
-                arrays = dict(stored.arrays()) if isinstance(stored, zarr.Group) else {}
+                arrays = arrays_of(root, group)
                 if arrays:
                     yield group, max(a.shape[0] for a in arrays.values()), list(_problems(table, group, arrays, images))
 
 
-def _problems(table: Table, group: str, arrays: dict[str, zarr.Array[Any]], images: int) -> Iterator[str]:
+def _problems(table: Table, group: str, arrays: dict[str, StoredArray[np.generic]], images: int) -> Iterator[str]:
     lengths = {name: array.shape[0] for name, array in arrays.items()}
     if len(set(lengths.values())) > 1 or (table.layout == "images" and max(lengths.values()) > images):
         yield f"the arrays of {group} do not fit the {images} images: {lengths}"
@@ -42,7 +41,7 @@ def _problems(table: Table, group: str, arrays: dict[str, zarr.Array[Any]], imag
 
 
 def _column_problems(
-    column: Column, group: str, array: zarr.Array[Any], images: int, done: NDArray[np.bool_] | None
+    column: Column, group: str, array: StoredArray[np.generic], images: int, done: NDArray[np.bool_] | None
 ) -> Iterator[str]:
     is_text = array.dtype.kind in "UTO"
     if is_text != (column.kind == "text") or (not is_text and array.dtype != column.dtype):

@@ -14,6 +14,8 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
+from pipeline.index.arrays import StoredArray, attributes_of, find_values, open_values, whole_number
+from pipeline.json_values import JsonObject
 from pipeline.storage.failures import storage_failures
 
 CHUNK_ROWS = 65_536
@@ -23,13 +25,12 @@ EVERY_CHUNK_STORED = "every_chunk_stored"
 _CHUNK_BYTES = 1 << 20  # of wider rows a chunk holds fewer: a chunk is filled up in memory whenever it is touched
 _TEXT_BYTES = 64  # what a text is reckoned at
 
-Columns = Mapping[str, NDArray[Any]]
+Columns = Mapping[str, NDArray[np.generic]]
 
 
 def table_length(root: zarr.Group, name: str) -> int:
     """Rows of the table ``name``; 0 if it does not exist."""
-    group = root.get(name)
-    return int(group.attrs.get("rows", 0)) if isinstance(group, zarr.Group) else 0  # type: ignore[arg-type]
+    return whole_number(attributes_of(root, name), "rows", 0)
 
 
 def read_table(root: zarr.Group, name: str, *columns: str) -> dict[str, NDArray[Any]]:
@@ -47,7 +48,7 @@ def read_table(root: zarr.Group, name: str, *columns: str) -> dict[str, NDArray[
         if not isinstance(group, zarr.Group):
             return {}
         names = columns or tuple(sorted(str(key) for key in group.array_keys()))
-        return {column: _read_slice(group[column], 0, None) for column in names}
+        return {column: _read_slice(open_values(group, column), 0, None) for column in names}
 
 
 def read_texts(root: zarr.Group, name: str, column: str) -> pa.LargeStringArray:
@@ -59,8 +60,8 @@ def read_texts(root: zarr.Group, name: str, column: str) -> pa.LargeStringArray:
         A chunk is missing or damaged.
     """
     with storage_failures("reading the table", name):
-        array: Any = root.get(f"{name}/{column}")
-        if not isinstance(array, zarr.Array):
+        array = find_values(root, f"{name}/{column}")
+        if array is None:
             return pa.array([], pa.large_string())
         unit, rows = array.chunks[0], array.shape[0]
         chunks = (_read_slice(array, start, start + unit) for start in range(0, rows, unit))
@@ -119,7 +120,9 @@ def _touched(rows: NDArray[np.int64], unit: int) -> Iterator[tuple[int, slice]]:
         yield chunk * unit, slice(start, stop)
 
 
-def _set_rows(array: Any, start: int, inside: NDArray[np.int64], values: NDArray[Any]) -> None:
+def _set_rows(
+    array: StoredArray[np.generic], start: int, inside: NDArray[np.int64], values: NDArray[np.generic]
+) -> None:
     stop = min(start + array.chunks[0], array.shape[0])
     if len(inside) == stop - start:
         array[start:stop] = values
@@ -130,7 +133,7 @@ def _set_rows(array: Any, start: int, inside: NDArray[np.int64], values: NDArray
         array[start:stop] = block
 
 
-def write_table(root: zarr.Group, name: str, columns: Columns, *, attributes: Mapping[str, Any] | None = None) -> None:
+def write_table(root: zarr.Group, name: str, columns: Columns, *, attributes: JsonObject | None = None) -> None:
     """Make the table hold exactly ``columns``; only chunks that differ are written.
 
     Raises
@@ -153,11 +156,11 @@ def write_table(root: zarr.Group, name: str, columns: Columns, *, attributes: Ma
         group.attrs.update({"rows": rows, **(attributes or {})})
 
 
-def _is_text(values: NDArray[Any]) -> bool:
+def _is_text(values: NDArray[np.generic]) -> bool:
     return values.dtype.kind in "UTO"
 
 
-def _write_column(group: zarr.Group, column: str, values: NDArray[Any]) -> None:
+def _write_column(group: zarr.Group, column: str, values: NDArray[np.generic]) -> None:
     array = _column_array(group, column, values)
     old_rows = array.shape[0]
     if old_rows != len(values):
@@ -171,37 +174,37 @@ def _write_column(group: zarr.Group, column: str, values: NDArray[Any]) -> None:
 
 
 def _read_slice(array: Any, start: int, stop: int | None) -> NDArray[Any]:
-    values: NDArray[Any] = array[start:stop]
+    values: NDArray[np.generic] = array[start:stop]
     return values.astype(object) if _is_text(values) else values
 
 
-def _same_bits(old: NDArray[Any], new: NDArray[Any]) -> bool:
+def _same_bits(old: NDArray[np.generic], new: NDArray[np.generic]) -> bool:
     """Equal to the last bit: NaN equals itself, and 0.0 differs from -0.0."""
     return np.array_equal(old, new) if _is_text(new) else old.tobytes() == new.tobytes()
 
 
-def _column_array(group: zarr.Group, column: str, values: NDArray[Any]) -> Any:
-    dtype: Any = str if _is_text(values) else values.dtype
-    array = group.get(column)
-    if isinstance(array, zarr.Array) and array.shape[1:] == values.shape[1:] and _same_kind(array, values):
+def _column_array(group: zarr.Group, column: str, values: NDArray[np.generic]) -> StoredArray[np.generic]:
+    array = find_values(group, column)
+    if array is not None and array.shape[1:] == values.shape[1:] and _same_kind(array, values):
         return array
-    return group.create_array(
+    group.create_array(
         column,
         shape=(0, *values.shape[1:]),
         chunks=(_chunk_rows(values), *values.shape[1:]),
-        dtype=dtype,
+        dtype=str if _is_text(values) else values.dtype,
         overwrite=True,
         compressors=checked_compressor(),
         attributes={EVERY_CHUNK_STORED: True},
     )
+    return open_values(group, column)
 
 
-def _chunk_rows(values: NDArray[Any]) -> int:
+def _chunk_rows(values: NDArray[np.generic]) -> int:
     row_bytes = _TEXT_BYTES if _is_text(values) else values.dtype.itemsize * math.prod(values.shape[1:])
     return min(CHUNK_ROWS, 1 << max(0, (_CHUNK_BYTES // max(1, row_bytes)).bit_length() - 1))
 
 
-def _same_kind(array: zarr.Array[Any], values: NDArray[Any]) -> bool:
+def _same_kind(array: StoredArray[np.generic], values: NDArray[np.generic]) -> bool:
     text = array.dtype.kind in "UTO"
     return text if _is_text(values) else (not text and array.dtype == values.dtype)
 
@@ -216,9 +219,9 @@ def replace_rows(
     table: str,
     column: str,
     names: Sequence[str],
-    new: dict[str, NDArray[Any]],
+    new: dict[str, NDArray[np.generic]],
     *,
-    attributes: dict[str, Any] | None = None,
+    attributes: JsonObject | None = None,
 ) -> None:
     """Replace the rows of a table whose ``column`` is one of ``names``.
 
@@ -231,7 +234,7 @@ def replace_rows(
     write_table(root, table, new, attributes=attributes)
 
 
-def text_array(values: Sequence[str]) -> NDArray[Any]:
+def text_array(values: Sequence[str]) -> NDArray[np.object_]:
     """Texts as an object array."""
     result = np.empty(len(values), object)
     result[:] = values

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Recipe
 from pipeline.errors import UsageError
+from pipeline.index.arrays import read_strings
 from pipeline.index.history import Commit
 from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table
@@ -257,11 +258,11 @@ def _duplicates(
 
 
 def _scales(root: zarr.Group, pictures: NDArray[np.int64]) -> dict[str, int]:
-    status: Any = root.get("scale/status")
-    if status is None:
+    if "scale/status" not in root:
         return {}
-    known = pictures[pictures < status.shape[0]]
-    return dict(Counter(str(text) for text in np.asarray(status[:])[known].tolist() if text).most_common())
+    status = read_strings(root, "scale/status")
+    known = pictures[pictures < len(status)]
+    return dict(Counter(str(text) for text in status[known].tolist() if text).most_common())
 
 
 def _growth(before: zarr.Group, after: zarr.Group, recipe: Recipe) -> tuple[Growth, ...]:

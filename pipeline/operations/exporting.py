@@ -30,7 +30,9 @@ from pipeline.corpus.csv_text import cell_text
 from pipeline.corpus.source import Corpus
 from pipeline.engine import Engines, WorkFailedError
 from pipeline.errors import ImageError, ShardError, StageError, UsageError
+from pipeline.index.arrays import open_array
 from pipeline.index.reports import read_manifest, read_report_tables
+from pipeline.index.rows import read_rows
 from pipeline.index.store import Index
 from pipeline.index.tables import read_table
 from pipeline.operations.remembered import stored_corpus, stored_recipe
@@ -211,7 +213,7 @@ def _bar_tops(root: zarr.Group, recipe: Recipe) -> dict[int, int]:
     rows = done_rows(root, "scale", scale_key(recipe))
     if not len(rows):
         raise StageError("The data bars have not been looked for; run `semcorpus scale INDEX` before --crop-bar.")
-    tops: Any = np.asarray(root["scale/bar_top_px"][:])[rows]  # type: ignore[index]
+    tops = read_rows(open_array(root, "scale/bar_top_px", np.int64), rows)
     return dict(zip(rows.tolist(), tops.tolist(), strict=True))
 
 
@@ -263,7 +265,7 @@ def _write_manifest(root: zarr.Group, recipe: Recipe, items: Sequence[_Item], ou
     scaled = done_rows(root, "scale", scale_key(recipe)) if "scale" in root else np.empty(0, np.int64)
     nm_per_px: dict[int, float] = {}
     if len(scaled):
-        values: Any = np.asarray(root["scale/nm_per_px"][:])[scaled]  # type: ignore[index]
+        values = read_rows(open_array(root, "scale/nm_per_px", np.float64), scaled)
         nm_per_px = dict(zip(scaled.tolist(), values.tolist(), strict=True))
     with open(out / _MANIFEST_FILE, "w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)

@@ -8,6 +8,7 @@ import zarr
 
 from pipeline.errors import IndexFormatError, StorageError, UsageError
 from pipeline.index.annotations import mend_annotations
+from pipeline.index.arrays import read_array, whole_number
 from pipeline.index.branch import Branch
 from pipeline.index.commit_records import (
     CommitRecord,
@@ -183,9 +184,9 @@ def _done_rows(root: zarr.Group) -> dict[str, int]:
     for path, group in root.members(max_depth=None):
         if isinstance(group, zarr.Group):
             if KEY in group:
-                found[path] = int(np.count_nonzero(np.asarray(group[KEY][:])))  # type: ignore[index]
+                found[path] = int(np.count_nonzero(read_array(group, KEY, np.uint64)))
             elif "rows" in group.attrs:
-                found[path] = int(group.attrs["rows"])  # type: ignore[arg-type]
+                found[path] = whole_number(dict(group.attrs), "rows")
     return found
 
 

@@ -1,11 +1,11 @@
 """Keys of results on whole sets of vectors: for the stages that make them, and to ask whether they are current."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import zarr
 
 from pipeline.config import Recipe
+from pipeline.index.arrays import attributes_of, numbers_by_name
 from pipeline.runtime.keys import stage_key
 from pipeline.stages.clustering.stored import stored_clusterings
 from pipeline.stages.labels.sets import LabelSet
@@ -41,6 +41,4 @@ def agreement_parts(root: zarr.Group, recipe: Recipe, sets: Sequence[LabelSet]) 
 
 def stored_keys(root: zarr.Group, table: str, attribute: str) -> dict[str, int]:
     """The keys that a table's attribute holds, by name; empty where there is no such table."""
-    group = root.get(table)
-    found: Any = group.attrs.get(attribute, {}) if isinstance(group, zarr.Group) else {}
-    return dict(found)
+    return numbers_by_name(attributes_of(root, table), attribute)

@@ -8,6 +8,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
+from pipeline.index.arrays import whole_number
 from pipeline.index.rows import Shard, read_keys, shards_of
 from pipeline.index.tables import table_length
 from pipeline.runtime.plan import Done, Status
@@ -36,7 +37,7 @@ class ShardTask:
 
 def shard_rows(root: zarr.Group) -> int:
     """Rows a shard of this index, fixed when the first pictures were stored."""
-    return int(root.attrs["shard_rows"])  # type: ignore[arg-type]
+    return whole_number(dict(root.attrs), "shard_rows")
 
 
 def image_count(root: zarr.Group) -> int:

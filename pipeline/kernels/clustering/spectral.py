@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 
 from pipeline.errors import StageError, UsageError
-from pipeline.kernels.arrays import require_count
+from pipeline.kernels.arrays import Vectors, require_count
 from pipeline.kernels.clustering.result import Clustering, by_appearance, neighbour_graph_rows, require_rows
 
 MOST_ROWS = 200_000
@@ -85,7 +85,7 @@ def spectral(
     return Clustering(by_appearance(_labels(vectors)), {"eigenvalues": values})
 
 
-def _require_distinct(table: NDArray[np.int64], distances: NDArray[np.floating[Any]], k: int) -> None:
+def _require_distinct(table: NDArray[np.int64], distances: Vectors, k: int) -> None:
     if distances.ndim != 2 or len(distances) != len(table) or distances.shape[1] < table.shape[1]:
         raise UsageError(f"distances have the shape {distances.shape}; expected [{len(table)}, {table.shape[1]}]")
     # Equal rows list the lowest of them first, so that these links join them all.

@@ -12,6 +12,8 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from pipeline.errors import StageError, UsageError
+from pipeline.index.arrays import open_array
+from pipeline.index.rows import read_rows
 from pipeline.index.store import Index
 from pipeline.operations.remembered import stored_recipe
 from pipeline.records import SCALE_AGREEMENT
@@ -190,10 +192,10 @@ def _scale_nm(table: pa.Table) -> list[float | None] | None:
     return [None if v is None or str(u) not in _NM_PER_UNIT else v * _NM_PER_UNIT[str(u)] for v, u in pairs]
 
 
-def _number(value: Any) -> float | None:
+def _number(value: str | float | None) -> float | None:
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        number = math.nan if value is None else float(value)
+    except ValueError:
         return None
     return number if math.isfinite(number) and number > 0 else None
 
@@ -204,7 +206,7 @@ def _values(index: Index) -> dict[str, float]:
     rows = done_rows(root, "scale", scale_key(stored_recipe(index)))
     if not len(rows):
         raise StageError(f"No scale has been read in {index.url}; run `semcorpus scale {index.url}` first.")
-    sizes: Any = np.asarray(root["scale/nm_per_px"][:])[rows]  # type: ignore[index]
+    sizes = read_rows(open_array(root, "scale/nm_per_px", np.float64), rows)
     md5 = hex_md5(read_images(root, "md5")["md5"][rows])
     return dict(zip(md5, sizes.tolist(), strict=True))
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pipeline.clustering_methods.base import Blocks, MapTasks, MethodSettings
 from pipeline.clustering_methods.points import counts_that_exist
 from pipeline.config import Recipe
+from pipeline.kernels.arrays import Vectors
 from pipeline.runtime.plan import Block, Job, Worker
 from pipeline.stages.maps.stored import find_clustered
 from pipeline.stages.vectors.sets import VectorSet
@@ -70,7 +71,7 @@ def _reader(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
 
 @contextmanager
 def blocks_of(
-    vectors: VectorSet, root: zarr.Group, map_tasks: MapTasks, starts: Mapping[int, NDArray[np.floating[Any]]]
+    vectors: VectorSet, root: zarr.Group, map_tasks: MapTasks, starts: Mapping[int, Vectors]
 ) -> Iterator[Blocks]:
     """The set of vectors as a method that works on blocks is given it, while the driver works on it."""
     with reading(vectors, root):

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from pipeline.clustering_methods.base import MethodSettings
 from pipeline.clustering_methods.registry import method_of
 from pipeline.config import Recipe
+from pipeline.index.arrays import attributes_of, read_floats, texts_by_name, whole_number
 from pipeline.index.tables import read_table
+from pipeline.kernels.arrays import Vectors
 from pipeline.runtime.keys import content_key, stage_key
 from pipeline.stages.vectors.sets import VectorSet
 
@@ -125,37 +127,34 @@ class StoredStart:
     """
 
     key: int
-    centers: Mapping[int, NDArray[np.floating[Any]]]
+    centers: Mapping[int, Vectors]
 
 
 def stored_start(root: zarr.Group, recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> StoredStart:
     """The centres of this line that the index holds, of vectors made in the same way; none where it begins afresh."""
     part = f"{vectors.name}-{settings.label}"
-    group, models = root.get(group_of(part)), root.get(f"cluster_models/{part}")
-    if not settings.starts_from_stored or not isinstance(group, zarr.Group) or not isinstance(models, zarr.Group):
+    if not settings.starts_from_stored or attributes_of(root, group_of(part)).get(MADE_BY) != vectors.key:
         return StoredStart(AFRESH, {})
-    if group.attrs.get(MADE_BY) != vectors.key:
-        return StoredStart(AFRESH, {})
+    models = f"cluster_models/{part}"
     names = {k: f"centers_{k}" for k in settings.counts(recipe.cluster.k)}
-    found: dict[int, Any] = {k: models[name][:] for k, name in names.items() if name in models}  # type: ignore[index]
+    found = {k: read_floats(root, f"{models}/{name}") for k, name in names.items() if f"{models}/{name}" in root}
     return StoredStart(content_key(*found.values()) if found else AFRESH, found)
 
 
 def is_current(root: zarr.Group, recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> bool:
     """Whether the stored clusterings are those of exactly these vectors and settings."""
-    group = root.get(group_of(f"{vectors.name}-{settings.label}"))
-    if not isinstance(group, zarr.Group):
+    about = attributes_of(root, group_of(f"{vectors.name}-{settings.label}"))
+    if not about:
         return False
-    start: Any = group.attrs.get(START, AFRESH)
-    return group.attrs.get("key") == cluster_key(recipe, vectors, settings, int(start))
+    return about.get("key") == cluster_key(recipe, vectors, settings, whole_number(about, START, AFRESH))
 
 
 def refusals(root: zarr.Group, vectors: VectorSet, settings: MethodSettings) -> Iterator[str]:
     """Sentences on what the method of these settings could not do with these vectors."""
-    attributes: Any = root[group_of(f"{vectors.name}-{settings.label}")].attrs
+    attributes = attributes_of(root, group_of(f"{vectors.name}-{settings.label}"))
     if REFUSED in attributes:
         yield f"{settings.label} could not cluster {vectors.name}: {attributes[REFUSED]}"
-    for k, reason in attributes.get(LEFT_OUT, {}).items():
+    for k, reason in texts_by_name(attributes, LEFT_OUT).items():
         yield f"{settings.label} could not find {k} clusters in {vectors.name}: {reason}"
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.index.arrays import find_array
 from pipeline.index.schema import Column, Reported, Sources, Table, made_anew
 from pipeline.index.tables import hex_md5, read_table
 from pipeline.stages.clustering.stored import Clustering, StoredClusterings, stored_clusterings
@@ -39,10 +40,10 @@ def _about(labels: NDArray[np.int32], stored: StoredClusterings, clustering: Clu
 
 def _starts(root: zarr.Group, clustering: Clustering) -> dict[str, Any]:
     """How many starts a clustering is the best of, and how far the worst of them was from it."""
-    array = root.get(f"cluster_models/{clustering.part}/start_inertias_{clustering.k}")
-    if not isinstance(array, zarr.Array):
+    array = find_array(root, f"cluster_models/{clustering.part}/start_inertias_{clustering.k}", np.float64)
+    if array is None:
         return {"starts": None, "start_spread": None}
-    inertias: Any = array[:]
+    inertias = array[:]
     spread = float(inertias[-1] / inertias[0] - 1) if len(inertias) and inertias[0] > 0 else None
     return {"starts": len(inertias), "start_spread": spread}
 

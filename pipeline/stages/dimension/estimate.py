@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import DimensionSettings, Recipe
 from pipeline.errors import SemcorpusError
+from pipeline.index.arrays import attributes_of, set_attributes
 from pipeline.index.schema import Kind
 from pipeline.index.tables import replace_rows
 from pipeline.kernels.arrays import InvalidDataError
@@ -144,9 +145,10 @@ def _sizes(n: int, settings: DimensionSettings) -> list[int]:
 
 def _found(root: zarr.Group, name: str, key: int) -> dict[str, Rows]:
     """What parts of this measurement have found before an interruption, by their labels."""
-    group = root.get("dimension")
-    kept: Any = group.attrs.get(_UNFINISHED) if isinstance(group, zarr.Group) else None
-    return dict(kept["found"]) if kept and (kept["vectors"], kept["key"]) == (name, key) else {}
+    kept = attributes_of(root, "dimension").get(_UNFINISHED)
+    if not isinstance(kept, dict) or (kept["vectors"], kept["key"]) != (name, key):
+        return {}
+    return dict(kept["found"])
 
 
 def _measurer(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
@@ -369,8 +371,7 @@ def _merge(
     keys = stored_keys(root, "dimension", "keys")
     missing = any(part.label not in found for part in parts)
     if missing:
-        attributes = root.require_group("dimension").attrs
-        attributes[_UNFINISHED] = {"vectors": name, "key": key, "found": _without_nan(found)}
+        set_attributes(root, "dimension", {_UNFINISHED: {"vectors": name, "key": key, "found": _without_nan(found)}})
         return
     rows: Rows = {table.name: [] for table in MEASURED}
     for part in parts:
@@ -383,7 +384,7 @@ def _merge(
         named = "codes" if measured is PRESERVATION else "vectors"
         replace_rows(root, measured.place, named, [name], measured.typed(typed))
     drop_moments(root)
-    root["dimension"].attrs.update({"keys": {**keys, name: key}, _UNFINISHED: None})
+    set_attributes(root, "dimension", {"keys": {**keys, name: key}, _UNFINISHED: None})
 
 
 def _without_nan(found: dict[str, Rows]) -> Any:

@@ -7,12 +7,12 @@ made them. They stay in the index until the set's measurement is written.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
-from typing import Any
 
 import numpy as np
 import zarr
 
 from pipeline.config import Recipe
+from pipeline.index.arrays import attributes_of, read_array, whole_number
 from pipeline.kernels.dimension.principal_components import BLOCK_ROWS, Moments, block_moments, merge_moments
 from pipeline.runtime.plan import Job, Plan, Worker
 from pipeline.stages.vectors.sets import VectorSet, find_vectors
@@ -77,12 +77,11 @@ def _pieces(vectors: VectorSet) -> list[Piece]:
     return [Piece(vectors.name, number, start, min(start + rows, n)) for number, start in enumerate(starts)]
 
 
-def _stored(root: zarr.Group, name: str, key: int) -> dict[str, Any]:
+def _stored(root: zarr.Group, name: str, key: int) -> dict[str, zarr.Group]:
     """The groups of the pieces of this measurement, by their numbers."""
-    group = root.get(_GROUP)
-    if not isinstance(group, zarr.Group) or group.attrs.get("of") != [name, str(key)]:
+    if attributes_of(root, _GROUP).get("of") != [name, str(key)]:
         return {}
-    return dict(group.groups())
+    return dict(root.require_group(_GROUP).groups())
 
 
 def _summer(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
@@ -99,9 +98,8 @@ def _sum(root: zarr.Group, vectors: VectorSet, piece: Piece) -> Moments:
 
 
 def _read(group: zarr.Group) -> Moments:
-    count: Any = group.attrs["count"]
-    mean, scatter = (np.asarray(group[name][:]) for name in ("mean", "scatter"))  # type: ignore[index]
-    return Moments(int(count), mean, scatter)
+    mean, scatter = (read_array(group, name, np.float64) for name in ("mean", "scatter"))
+    return Moments(whole_number(dict(group.attrs), "count"), mean, scatter)
 
 
 def _merge(root: zarr.Group, results: Sequence[tuple[int, Moments]], *, name: str, key: int) -> None:

@@ -6,7 +6,7 @@ of its fields instead, so that the pairs stay in proportion to the images. What 
 so that a few new images cost a search for these few.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -20,6 +20,7 @@ from pipeline.errors import ImageError
 from pipeline.imaging.canonical import GRAY_BITS, SQUARE_PX
 from pipeline.imaging.matching.fingerprint import fingerprints
 from pipeline.imaging.matching.same_picture import Comparison, Copy, compare_pictures
+from pipeline.index.arrays import attributes_of
 from pipeline.index.tables import read_table, write_table
 from pipeline.kernels.signatures.candidate_pairs import near_signature_pairs, shared_value_pairs
 from pipeline.kernels.signatures.turned_pairs import turned_pairs
@@ -104,7 +105,7 @@ def _pairs_by_fields(known: dict[str, NDArray[Any]], new: set[int], rows: set[in
 
 def read_stored(root: zarr.Group, table: str) -> dict[str, NDArray[Any]]:
     """A table of this version of the method; nothing where an older version has left it."""
-    if table not in root or root[table].attrs.get("version") != VERSIONS[NAME]:
+    if attributes_of(root, table).get("version") != VERSIONS[NAME]:
         return {}
     return read_table(root, table)
 
@@ -117,7 +118,7 @@ def write_stored(root: zarr.Group, table: str, columns: dict[str, NDArray[Any]],
 def _searched(root: zarr.Group, tolerance: int) -> NDArray[np.int64]:
     """Images whose look-alikes among each other have all been found and compared, at this tolerance."""
     found = read_stored(root, SEARCHED)
-    if not found or root[SEARCHED].attrs.get("tolerance") != tolerance:
+    if not found or attributes_of(root, SEARCHED).get("tolerance") != tolerance:
         return np.empty(0, np.int64)
     rows: NDArray[np.int64] = found["image"]
     return rows
@@ -136,7 +137,7 @@ def _pairs(root: zarr.Group, table: str) -> set[Pair]:
 
 def unavailable(root: zarr.Group, key: int) -> set[Pair]:
     """Pairs (and crowded images, as pairs with themselves) that could not be read since the images last changed."""
-    known = UNAVAILABLE in root and root[UNAVAILABLE].attrs.get("key") == key
+    known = attributes_of(root, UNAVAILABLE).get("key") == key
     return _pairs(root, UNAVAILABLE) if known else set()
 
 
@@ -180,7 +181,7 @@ def plan_fingerprints(context: Context, crowded: Sequence[int], key: int) -> Pla
 Fingerprinted = tuple[int, NDArray[np.uint64] | None]
 
 
-def _fingerprinter(read: Any, root: zarr.Group) -> Worker:
+def _fingerprinter(read: Callable[[Source], Copy | None], root: zarr.Group) -> Worker:
     def one(source: Source) -> Fingerprinted:
         copy = read(source)
         return source.image, None if copy is None else fingerprints(copy.data, copy.gray)
@@ -248,7 +249,7 @@ def plan_comparisons(context: Context, candidates: Sequence[Pair], key: int) -> 
 Compared = tuple[int, int, Comparison | None]
 
 
-def _comparer(read_file: Any, root: zarr.Group) -> Worker:
+def _comparer(read_file: Callable[[Source], Copy | None], root: zarr.Group) -> Worker:
     read = lru_cache(_KEPT_PICTURES)(read_file)
 
     def compare(a: Source, b: Source) -> Comparison | None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Recipe
 from pipeline.imaging.quality import SUSPECT_SHARE
+from pipeline.index.arrays import attributes_of
 from pipeline.index.tables import write_table
 from pipeline.runtime.keys import content_key, stage_key
 from pipeline.runtime.plan import Context, Done, Job, Plan, Stage, Worker
@@ -45,7 +46,7 @@ def plan(context: Context) -> Plan | None:
         return None
     settings = context.recipe.pair
     key = stage_key(NAME, settings.model_dump(), content_key(images["md5"], images["present"]))
-    if DUPLICATES in context.root and context.root[DUPLICATES].attrs.get("key") == key:
+    if attributes_of(context.root, DUPLICATES).get("key") == key:
         return None
     rows = _distinct_rows(images) if settings.same_picture else np.empty(0, np.int64)
     candidates = find_candidates(context.root, images, rows, settings, key)

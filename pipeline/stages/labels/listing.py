@@ -5,9 +5,9 @@ What a CSV calls a file is looked for beside the CSV, and then in the corpus: pe
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,9 @@ from pipeline.corpus.listing import FileEntry, positions, texts
 from pipeline.corpus.names import escape_path
 from pipeline.corpus.source import Corpus
 from pipeline.errors import ImageError, UsageError
+from pipeline.index.arrays import whole_number
 from pipeline.index.tables import read_table, read_texts
+from pipeline.json_values import JsonObject
 from pipeline.records import PICTURES
 from pipeline.stages.files.ledger import FILES, hex_md5
 from pipeline.stages.files.tables import LEDGER
@@ -84,14 +86,13 @@ def list_label_set(place: str, walked: Walked) -> tuple[Corpus, list[LabelledFil
     return corpus, files
 
 
-def few_matches(
-    name: str, place: str, counts: Mapping[str, Any], listed: Sequence[LabelledFile], walked: Walked
-) -> str:
+def few_matches(name: str, place: str, counts: JsonObject, listed: Sequence[LabelledFile], walked: Walked) -> str:
     """A warning with an example of each side where hardly a file of the set is a picture; empty otherwise."""
-    wanted = int(counts["matched"]) + int(counts["unmatched"])
-    if int(counts["matched"]) > _FEW * wanted:
+    matched = whole_number(counts, "matched")
+    wanted = matched + whole_number(counts, "unmatched")
+    if matched > _FEW * wanted:
         return ""
-    found = f"only {counts['matched']:,} of {wanted:,} files" if counts["matched"] else "nothing"
+    found = f"only {matched:,} of {wanted:,} files" if matched else "nothing"
     ours = next((file.entry.path or file.md5 for file in listed), "")
     theirs = walked.paths[0].as_py() if len(walked.paths) else ""
     return (

@@ -21,6 +21,7 @@ from pipeline.errors import ImageError, NotJudgedError
 from pipeline.imaging.canonical import SIGNATURE_SHAPE
 from pipeline.imaging.isolation.decoding import run_isolated
 from pipeline.imaging.summary import PictureSummary, summarise_picture
+from pipeline.index.arrays import attributes_of
 from pipeline.index.tables import read_table, table_length, write_table
 from pipeline.runtime.keys import content_key, stage_key
 from pipeline.runtime.plan import Block, Context, Done, Job, Plan, Stage, Worker
@@ -83,7 +84,8 @@ def plan(context: Context) -> Plan | None:
             content_key(*(known[column] for column in sorted(known))),
             matches_key(context.root, name),
         )
-        if set_table(name) not in context.root or context.root[set_table(name)].attrs.get("key") != key:
+        counts = attributes_of(context.root, set_table(name))
+        if counts.get("key") != key:
             return Plan(
                 step=f"match {name}",
                 tasks=(),
@@ -91,7 +93,7 @@ def plan(context: Context) -> Plan | None:
                 merge=partial(_match, name=name, key=key),
                 settings={"set": name, "place": place},
             )
-        if warning := few_matches(name, place, context.root[set_table(name)].attrs, listed, walked):
+        if warning := few_matches(name, place, counts, listed, walked):
             context.notes.append(warning)
         if again := _not_judged(listed, known):
             open_cases.append(_digesting(context.recipe.walk, f"{name} once more", name, corpus, listed, again))
@@ -105,7 +107,7 @@ def _nothing(root: zarr.Group) -> Worker:
 def _known_files(root: zarr.Group, name: str) -> dict[str, NDArray[Any]]:
     """The set's files that were digested; none where an older version has left them."""
     table = files_table(name)
-    if table not in root or root[table].attrs.get("version") != VERSIONS[NAME]:
+    if attributes_of(root, table).get("version") != VERSIONS[NAME]:
         return {}
     return read_table(root, table)
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pipeline.corpus.source import Corpus
 from pipeline.errors import ImageError
 from pipeline.imaging.matching.same_picture import Copy, compare_pictures
+from pipeline.index.arrays import attributes_of
 from pipeline.index.tables import read_table, write_table
 from pipeline.kernels.signatures.candidate_pairs import near_signature_pairs
 from pipeline.runtime.keys import content_key
@@ -108,7 +109,7 @@ def matches_table(name: str) -> str:
 
 def _compared(root: zarr.Group, name: str) -> dict[str, NDArray[Any]]:
     table = matches_table(name)
-    if table not in root or root[table].attrs.get("version") != (VERSIONS["pair"] << 16) + VERSIONS[NAME]:
+    if attributes_of(root, table).get("version") != (VERSIONS["pair"] << 16) + VERSIONS[NAME]:
         return {}
     return read_table(root, table)
 
@@ -183,7 +184,7 @@ def _done(root: zarr.Group, name: str, key: int) -> set[tuple[bytes, int]]:
     if not known:
         return set()
     pairs = zip(map(bytes, known["md5"]), known["image"].tolist(), known["relation"].tolist(), strict=True)
-    tried = root[matches_table(name)].attrs["key"] == key
+    tried = attributes_of(root, matches_table(name)).get("key") == key
     return {(md5, image) for md5, image, relation in pairs if tried or relation != _UNREADABLE}
 
 

@@ -7,6 +7,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
+from pipeline.index.arrays import attributes_of, whole_number
 from pipeline.index.tables import read_table
 
 
@@ -46,7 +47,7 @@ def label_sets(root: zarr.Group, recipe: Recipe) -> list[LabelSet]:
         table = read_table(root, f"labels/{name}") if f"labels/{name}" in root else {}
         if not table:
             continue
-        key = int(root[f"labels/{name}"].attrs["key"])  # type: ignore[arg-type]
+        key = whole_number(attributes_of(root, f"labels/{name}"), "key")
         good = ~table["contradictory"]
         pairs = zip(table["images"][good].tolist(), table["label"][good].tolist(), strict=True)
         found.append(LabelSet(name, key, dict(pairs)))

@@ -8,6 +8,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.imaging.canonical import SIGNATURE_SHAPE
+from pipeline.index.arrays import attributes_of
 from pipeline.index.forgetting import drop_rows
 from pipeline.index.schema import Column, Gone, Reported, Sources, Table
 from pipeline.index.tables import read_table
@@ -96,7 +97,7 @@ _COUNTS = (
 
 def _counted(table: Table, sources: Sources) -> Reported:
     """The counts, which are attributes of each set's labels."""
-    counted = {name: dict(sources.root[LABELS.place.replace("*", name)].attrs) for name, _ in _sets(LABELS, sources)}
+    counted = {name: attributes_of(sources.root, LABELS.place.replace("*", name)) for name, _ in _sets(LABELS, sources)}
     return {"set": list(counted)} | {c.name: [a.get(c.name, 0) for a in counted.values()] for c in _COUNTS}
 
 

@@ -7,13 +7,13 @@ those placed since outnumber the ones laid out, and more could be laid out, the 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
+from pipeline.index.arrays import open_array
 from pipeline.index.rows import read_rows, shards_of, write_shard
 from pipeline.kernels.dimension.placement import place
 from pipeline.kernels.neighbours import nearest_neighbours
@@ -155,13 +155,13 @@ def _placing(
 
 
 def _placer(name: str, source: str, layout: Layout, root: zarr.Group) -> Worker:
-    group: Any = root[group_of(name)]
-    sources: Any = root[f"{source}/vectors"]
-    vectors, coordinates = read_rows(sources, layout.fitted), read_rows(group["vectors"], layout.fitted)
+    vectors, coordinates = (
+        read_rows(open_array(root, f"{group}/vectors", np.float32), layout.fitted) for group in (source, group_of(name))
+    )
 
     def worker(root: zarr.Group, task: ShardTask) -> None:
-        array: Any = root[f"{source}/vectors"]
-        placed = place(read_rows(array, task.rows), vectors, coordinates)
+        new = read_rows(open_array(root, f"{source}/vectors", np.float32), task.rows)
+        placed = place(new, vectors, coordinates)
         values = {"vectors": placed, "fitted": np.zeros(len(task.rows), np.bool_)}
         write_shard(root, group_of(name), task.shard, task.rows, values, layout.key)
 

@@ -6,14 +6,14 @@ out; rows of an older layout are overwritten.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
-from pipeline.index.rows import read_rows, require_rows
+from pipeline.index.arrays import attributes_of, open_array, read_array, set_attributes, whole_number
+from pipeline.index.rows import read_keys, read_rows, require_rows
 from pipeline.index.schema import Column, Table
 from pipeline.map_methods.base import MapSettings
 from pipeline.map_methods.registry import method_of
@@ -74,13 +74,13 @@ def layout_key(settings: MapSettings, source: VectorSet) -> int:
 
 def read_layout(root: zarr.Group, settings: MapSettings, source: VectorSet) -> Layout | None:
     """The stored layout of these settings; None where there is none."""
-    group = root.get(group_of(settings.name))
-    if not isinstance(group, zarr.Group) or group.attrs.get(_FITTED_UNDER) != layout_key(settings, source):
+    group = group_of(settings.name)
+    about = attributes_of(root, group)
+    if _FIT not in about or about.get(_FITTED_UNDER) != layout_key(settings, source):
         return None
-    key = stage_key("map", {}, int(group.attrs[_FIT]))  # type: ignore[arg-type]
-    rows: Any = np.asarray(group["fitted"][:])  # type: ignore[index]
-    fitted = np.flatnonzero(rows & (np.asarray(group["key"][:]) == np.uint64(key)))  # type: ignore[index]
-    return Layout(settings, key, fitted)
+    key = stage_key("map", {}, whole_number(about, _FIT))
+    rows = read_array(root, f"{group}/fitted", np.bool_)
+    return Layout(settings, key, np.flatnonzero(rows & (read_keys(root, group, len(rows)) == np.uint64(key))))
 
 
 def remember_layout(
@@ -89,7 +89,7 @@ def remember_layout(
     """Make the arrays of a new layout and note what was laid out; returns the key of its rows."""
     require_map(root, settings)
     fingerprint = content_key(read_images(root, "md5")["md5"][images], found)
-    root[group_of(settings.name)].attrs.update({_FITTED_UNDER: layout_key(settings, source), _FIT: fingerprint})
+    set_attributes(root, group_of(settings.name), {_FITTED_UNDER: layout_key(settings, source), _FIT: fingerprint})
     return stage_key("map", {}, fingerprint)
 
 
@@ -113,7 +113,7 @@ def read_map(root: zarr.Group, recipe: Recipe, settings: MapSettings) -> StoredM
     found = next((one for one in map_sets(root, recipe) if one.name == settings.name), None)
     if found is None:
         return None
-    fitted: Any = root[f"{found.group}/fitted"]
+    fitted = open_array(root, f"{found.group}/fitted", np.bool_)
     return StoredMap(found.rows, found.read(root), read_rows(fitted, found.rows))
 
 

@@ -17,6 +17,8 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
+from pipeline.index.arrays import attributes_of, set_attributes
+from pipeline.json_values import Json
 from pipeline.kernels.neighbours.directions import unit_rows
 from pipeline.kernels.neighbours.lists import NeighbourLists, Search, lists_between, lists_within, search_exactly
 from pipeline.runtime.plan import Block, Context, Done, Job, Plan, Stage, Worker
@@ -145,8 +147,8 @@ def _merge_approximate(root: zarr.Group, results: Sequence[ApproximateNeighbours
     (found,) = results
     merge_into(root, search.group, np.arange(len(found.lists.ids)), found.lists)
     settle(root, search.group, search.row_key, search.metric)
-    told: dict[str, Any] = {"method": found.method, "recall": found.recall, "recall_rows": found.recall_rows}
-    root[search.group].attrs.update({**told, _DONE: None, COMPLETE: search.key})
+    told: dict[str, Json] = {"method": found.method, "recall": found.recall, "recall_rows": found.recall_rows}
+    set_attributes(root, search.group, {**told, _DONE: None, COMPLETE: search.key})
 
 
 def _comparing(context: Context, vectors: VectorSet, search: _Search) -> Plan:
@@ -163,7 +165,7 @@ def _comparing(context: Context, vectors: VectorSet, search: _Search) -> Plan:
     n_tasks = len(pairs)
     first = n_tasks - len(missing)
     which = f", tasks {first + 1} to {first + len(chosen)} of {n_tasks}" if n_tasks > 1 else ""
-    width = context.root[f"{vectors.group}/vectors"].shape[1]  # type: ignore[union-attr]
+    width = vectors.width(context.root)
     gpu = settings.device == "cuda"
     return Plan(
         step=f"{vectors.name}{which}",
@@ -188,9 +190,8 @@ def _task(name: str, pair: tuple[int, int], blocks: Sequence[NDArray[np.int64]],
 
 def _done(root: zarr.Group, search: _Search, block_rows: int) -> set[tuple[int, int]]:
     """Pairs that an earlier step or an interrupted run of exactly this search has merged."""
-    group = root.get(search.group)
-    found: Any = group.attrs.get(_DONE) if isinstance(group, zarr.Group) else None
-    if not found or found["key"] != search.key or found["block_rows"] != block_rows:
+    found = attributes_of(root, search.group).get(_DONE)
+    if not isinstance(found, dict) or found["key"] != search.key or found["block_rows"] != block_rows:
         return set()
     return {(one, other) for one, other in found["pairs"]}
 
@@ -200,8 +201,8 @@ def _layout(
 ) -> None:
     if restart:
         lay_out(root, old=old, name=search.group, images=images, rows=rows, k=search.k)
-        told: dict[str, Any] = {"metric": search.metric, "method": "exact", "recall": 1.0, "recall_rows": 0}
-        root[search.group].attrs.update({COMPLETE: 0, **told})
+        told: dict[str, Json] = {"metric": search.metric, "method": "exact", "recall": 1.0, "recall_rows": 0}
+        set_attributes(root, search.group, {COMPLETE: 0, **told})
 
 
 def _worker(recipe: Recipe, search: _Search, root: zarr.Group) -> Worker:
@@ -245,12 +246,16 @@ def _merge(
             merge_into(root, search.group, found.task.one, found.one)
         merge_into(root, search.group, found.task.other, found.other)
     done = _done(root, search, block_rows) | {found.task.pair for found in results}
-    attributes = root[search.group].attrs
     if not pairs <= done:
-        attributes[_DONE] = {"key": search.key, "block_rows": block_rows, "pairs": sorted(done)}
+        unfinished: dict[str, Json] = {
+            "key": search.key,
+            "block_rows": block_rows,
+            "pairs": [list(pair) for pair in sorted(done)],
+        }
+        set_attributes(root, search.group, {_DONE: unfinished})
         return
     settle(root, search.group, search.row_key, search.metric)
-    attributes.update({_DONE: None, COMPLETE: search.key})
+    set_attributes(root, search.group, {_DONE: None, COMPLETE: search.key})
 
 
 def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:

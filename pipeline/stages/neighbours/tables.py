@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
+from pipeline.index.arrays import attributes_of, open_array, read_array
 from pipeline.index.schema import Column, Reported, Sources, Table, made_anew
 from pipeline.index.tables import read_table
 from pipeline.runtime.keys import stage_key
@@ -55,7 +55,7 @@ def searched_approximately(recipe: Recipe, n: int) -> bool:
     return 0 < most < n
 
 
-def _method(recipe: Recipe, n: int) -> Mapping[str, Any]:
+def _method(recipe: Recipe, n: int) -> Mapping[str, object]:
     """The settings that decide the neighbours of n vectors; where and how fast they are found is none."""
     chosen = {"k", "metric"}
     if searched_approximately(recipe, n):
@@ -75,32 +75,32 @@ def neighbours_row_key(recipe: Recipe, vectors: VectorSet) -> int:
 
 def is_complete(root: zarr.Group, recipe: Recipe, vectors: VectorSet) -> bool:
     """Whether the stored table is that of exactly these vectors."""
-    group = root.get(neighbours_group(vectors.name))
-    return isinstance(group, zarr.Group) and group.attrs.get(COMPLETE) == neighbours_key(recipe, vectors)
+    stored = attributes_of(root, neighbours_group(vectors.name)).get(COMPLETE)
+    return stored is not None and stored == neighbours_key(recipe, vectors)
 
 
 def read_neighbours(root: zarr.Group, recipe: Recipe, vectors: VectorSet) -> NeighbourTable | None:
     """The neighbours of these vectors; None while they are not complete."""
     if not is_complete(root, recipe, vectors):
         return None
-    group: Any = root[neighbours_group(vectors.name)]
-    images = np.asarray(group["indices"][:])
+    group = neighbours_group(vectors.name)
+    images = read_array(root, f"{group}/indices", np.int64)
     positions = np.searchsorted(vectors.rows, images).astype(np.int64)
-    return NeighbourTable(positions, np.asarray(group["distances"][:]), recipe.neighbours.metric)
+    return NeighbourTable(positions, read_array(root, f"{group}/distances", np.float32), recipe.neighbours.metric)
 
 
 def _neighbours(table: Table, sources: Sources) -> Reported:
     """How the neighbours of each set of vectors were found, as their stage has noted it."""
-    rows: list[Mapping[str, Any]] = []
+    rows: list[Mapping[str, object]] = []
     for name in sources.recipe.vector_sets:
-        group = sources.root.get(neighbours_group(name))
-        if isinstance(group, zarr.Group) and group.attrs.get(COMPLETE):
-            n, k = dict(group.arrays())["indices"].shape
-            rows.append({**group.attrs, "vectors": name, "n_points": n, "k": k})
+        about = attributes_of(sources.root, neighbours_group(name))
+        if about.get(COMPLETE):
+            n, k = open_array(sources.root, f"{neighbours_group(name)}/indices", np.int64).shape
+            rows.append({**about, "vectors": name, "n_points": n, "k": k})
     return {column.name: [row[column.name] for row in rows] for column in table.reported}
 
 
-def _shown(table: Table, sources: Sources, picture: int) -> dict[str, list[dict[str, Any]]]:
+def _shown(table: Table, sources: Sources, picture: int) -> dict[str, list[dict[str, str | float]]]:
     """The MD5s of the picture's nearest neighbours in each set of vectors, and their distances."""
     root, recipe, found = sources.root, sources.recipe, {}
     md5 = read_table(root, "images", "md5")["md5"]

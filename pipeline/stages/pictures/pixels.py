@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 import zarr
@@ -12,6 +11,7 @@ from pipeline.config import PixelsSettings, Recipe
 from pipeline.errors import ImageError
 from pipeline.imaging.canonical import resize_square
 from pipeline.imaging.specimen_rows import NO_PRINT, Print, specimen_rows
+from pipeline.index.arrays import open_array
 from pipeline.index.rows import require_rows, write_shard
 from pipeline.runtime.keys import crops_bar, pixels_key, scale_key
 from pipeline.runtime.plan import Context, Done, Job, Plan, Stage, Worker
@@ -30,6 +30,8 @@ from pipeline.stages.selection import (
 
 NAME = "pixels"
 GROUP = PIXELS.place
+
+_BOXES = ("segment_box", "text_box", "field_box")
 
 
 def plan(context: Context) -> Plan | None:
@@ -78,7 +80,7 @@ def _shrinker(contents: Contents, settings: PixelsSettings, crop: bool, key: int
             )
         done = np.array(sorted(squares), np.int64)
         if len(done):
-            values: dict[str, NDArray[Any]] = {
+            values: dict[str, NDArray[np.generic]] = {
                 "gray": np.stack([squares[row] for row in done.tolist()]),
                 "shown_px": np.array([shown[row] for row in done.tolist()], np.int32),
             }
@@ -91,9 +93,9 @@ def _shrinker(contents: Contents, settings: PixelsSettings, crop: bool, key: int
 def _print(root: zarr.Group, task: ShardTask) -> dict[int, Print]:
     """What the scale reader found printed on the task's pictures."""
     rows = slice(task.shard.start, task.shard.stop)
-    group: Any = root["scale"]
-    tops = np.asarray(group["bar_top_px"][rows]).tolist()
-    boxes = np.stack([np.asarray(group[name][rows]) for name in ("segment_box", "text_box", "field_box")], axis=1)
+    stored = {name: open_array(root, f"scale/{name}", np.int64) for name in ("bar_top_px", *_BOXES)}
+    tops = stored["bar_top_px"][rows].tolist()
+    boxes = np.stack([stored[name][rows] for name in _BOXES], axis=1)
     spans = [tuple((y, y + height) for _, y, _, height in of if y >= 0) for of in boxes.tolist()]
     return {task.shard.start + i: Print(top, span) for i, (top, span) in enumerate(zip(tops, spans, strict=True))}
 

@@ -1,7 +1,6 @@
 """report: tables, figures and the page of the index as it stands."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +19,7 @@ from pipeline.index.transaction import software_version
 from pipeline.runtime.keys import content_key, pixels_key
 from pipeline.runtime.plan import Stage
 from pipeline.stages.files.ledger import text_array
+from pipeline.stages.pictures.squares import stored_squares, width_over_height
 from pipeline.stages.report.tables import TABLES
 
 
@@ -75,14 +75,12 @@ def write_report(index: Index, recipe: Recipe, tables: Iterable[Table]) -> Mappi
 
 def thumbnails(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], dict[int, NDArray[np.uint8]]]:
     """A function from image rows to small gray pictures, for the rows that have pixels."""
-    array: Any = root.get("pixels/gray")
-    if array is None:
+    if "pixels/gray" not in root or "pixels/shown_px" not in root:
         return lambda rows: {}
-    if "pixels/shown_px" not in root:
-        return lambda rows: {}
+    array = stored_squares(root)
     done = read_keys(root, "pixels", array.shape[0]) == np.uint64(pixels_key(recipe))
     size = min(recipe.report.thumbnail_px, array.shape[1])
-    widths = _widths(root)
+    widths = width_over_height(root)
 
     def pictures(rows: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
         chosen = sorted({row for row in rows if row < len(done) and done[row]})
@@ -94,12 +92,6 @@ def thumbnails(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], di
         }
 
     return pictures
-
-
-def _widths(root: zarr.Group) -> NDArray[np.float64]:
-    """Width over height of what each square shows."""
-    shown: Any = np.asarray(root["pixels/shown_px"][:])  # type: ignore[index]
-    return np.asarray(shown[:, 0] / np.maximum(1, shown[:, 1]), np.float64)
 
 
 STAGE = Stage("report", None, TABLES)

@@ -1,11 +1,11 @@
 """Marking scales as unread, so that the next run of the stage reads them again."""
 
 from collections.abc import Collection
-from typing import Any
 
 import numpy as np
 
 from pipeline.config import Recipe
+from pipeline.index.arrays import open_array, read_strings
 from pipeline.index.rows import KEY
 from pipeline.index.store import Index
 from pipeline.runtime.keys import scale_key
@@ -24,13 +24,13 @@ def mark_unread(index: Index, recipe: Recipe, statuses: Collection[str]) -> int:
     rows = done_rows(root, GROUP, key)
     if not len(rows):
         return 0
-    status, crop = (np.asarray(root[f"{GROUP}/{name}"][:])[rows].tolist() for name in ("status", "crop"))  # type: ignore[index]
+    status, crop = (read_strings(root, f"{GROUP}/{name}")[rows].tolist() for name in ("status", "crop"))
     chosen = np.array([not statuses or word in statuses for word in status], bool)
     if not chosen.any():
         return 0
     transaction = index.begin()
-    keys: Any = transaction.root[f"{GROUP}/{KEY}"]
-    values = np.asarray(keys[:])
+    keys = open_array(transaction.root, f"{GROUP}/{KEY}", np.uint64)
+    values = keys[:]
     values[rows[chosen]] = 0
     keys[:] = values
     drop_crops(transaction.root, key, {name for name, again in zip(crop, chosen, strict=True) if again})

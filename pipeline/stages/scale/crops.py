@@ -11,6 +11,7 @@ import zarr
 
 from pipeline.imaging.scale.evidence.label import LabelReading
 from pipeline.imaging.scale.recognition.memory import reading_from_text, reading_to_text
+from pipeline.index.arrays import attributes_of
 from pipeline.index.tables import read_table, write_table
 from pipeline.stages.files.ledger import text_array
 from pipeline.stages.scale.tables import LABEL_CROPS
@@ -49,8 +50,7 @@ def _write(root: zarr.Group, key: int, texts: Mapping[str, str]) -> None:
 
 
 def _stored(root: zarr.Group, key: int) -> dict[str, str]:
-    group = root.get(CROPS)
-    if not isinstance(group, zarr.Group) or group.attrs.get("key") != key:
+    if attributes_of(root, CROPS).get("key") != key:
         return {}
     table = read_table(root, CROPS)
     return dict(zip((row.tobytes().hex() for row in table["crop"]), table["reading"].tolist(), strict=True))

@@ -20,6 +20,7 @@ from pipeline.imaging.scale.evidence.consistency import remarks
 from pipeline.imaging.scale.evidence.label import LabelReading
 from pipeline.imaging.scale.reading import read_scale
 from pipeline.imaging.scale.recognition.memory import LabelMemory
+from pipeline.index.arrays import read_strings
 from pipeline.index.rows import Shard, require_rows, shards_of, write_shard
 from pipeline.index.schema import Gone
 from pipeline.records import ScaleReading
@@ -239,7 +240,7 @@ def _to_answer(
     rows = done_rows(root, GROUP, key)
     if not len(rows):
         return rows, {}
-    crops, applied = (np.asarray(root[f"{GROUP}/{name}"][:])[rows].tolist() for name in ("crop", "answer"))  # type: ignore[index]
+    crops, applied = (read_strings(root, f"{GROUP}/{name}")[rows].tolist() for name in ("crop", "answer"))
     if not answers.held and not any(applied):
         return rows[:0], {}
     md5 = hex_md5(read_images(root, "md5")["md5"][rows])
@@ -266,7 +267,7 @@ def _answerer(key: int, _: zarr.Group) -> Worker:
 
 def statuses(root: zarr.Group) -> Mapping[str, int]:
     """Pictures by the status of their scale; those that have not been read are left out."""
-    return count_values(np.asarray(root[f"{GROUP}/status"][:])) if GROUP in root else {}  # type: ignore[index]
+    return count_values(read_strings(root, f"{GROUP}/status")) if GROUP in root else {}
 
 
 def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:

@@ -9,6 +9,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.index.arrays import read_strings
 from pipeline.index.rows import RowArray, read_keys, read_slice
 from pipeline.records import ScaleReading
 from pipeline.runtime.keys import scale_key
@@ -96,12 +97,11 @@ def rows_beside_another_text(
     root: zarr.Group, key: int, sidecars: Mapping[int, SidecarFile] | None = None
 ) -> NDArray[np.int64]:
     """Pictures read by ``key`` beside another text file than the ledger's, or without one; ascending."""
-    stored: Any = root.get(f"{GROUP}/sidecar")
     done = done_rows(root, GROUP, key)
-    if not isinstance(stored, zarr.Array) or not len(done):
+    if not len(done) or f"{GROUP}/sidecar" not in root:
         return np.empty(0, np.int64)
     found = sidecar_files(read_files(root)) if sidecars is None else sidecars
-    before = np.asarray(stored[:])[done].tolist()
+    before = read_strings(root, f"{GROUP}/sidecar")[done].tolist()
     now = [found[row].md5 if row in found else "" for row in done.tolist()]
     other = np.array([old != new for old, new in zip(before, now, strict=True)], bool)
     return np.asarray(done[other], np.int64)

@@ -14,6 +14,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
+from pipeline.index.arrays import open_array, set_attributes
 from pipeline.index.rows import write_shard
 from pipeline.networks.base import (
     CodeNetworkSettings,
@@ -218,7 +219,7 @@ def _layout(root: zarr.Group, *, made: _Pass, rows: int, per_shard: int) -> None
         views = view_count(settings) if isinstance(settings, PictureNetworkSettings) else 1
         require_vectors(root, group_of(settings), width * views, rows, per_shard)
         if isinstance(settings, PictureNetworkSettings):
-            root[group_of(settings)].attrs["select"] = settings.select.model_dump(mode="json")
+            set_attributes(root, group_of(settings), {"select": settings.select.model_dump(mode="json")})
 
 
 def _encoder(recipe: Recipe, made: _Pass, root: zarr.Group) -> Worker:
@@ -233,7 +234,7 @@ def _encoder(recipe: Recipe, made: _Pass, root: zarr.Group) -> Worker:
             found = picture_vectors(encoder, root, task.rows, pictures)
         else:
             assert isinstance(first, CodeNetworkSettings), "there are these two kinds"
-            source: Any = root[f"{group_of(source_of(recipe, first))}/vectors"]
+            source = open_array(root, f"{group_of(source_of(recipe, first))}/vectors", np.float32)
             found = [encoder.encode(source[task.shard.start : task.shard.stop][task.rows - task.shard.start])]
         for settings, key, vectors in zip(made.entries, made.keys, found, strict=True):
             write_shard(root, group_of(settings), task.shard, task.rows, {"vectors": vectors}, key)

@@ -1,7 +1,6 @@
 """From stored squares to vectors: the network's views of each picture, put together."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import zarr
@@ -11,13 +10,14 @@ from pipeline.imaging.canonical import shrink
 from pipeline.imaging.views import view_shapes, views_by_shape
 from pipeline.index.rows import row_pieces
 from pipeline.networks.base import PictureEncoder, PictureNetworkSettings, Transform, Views
+from pipeline.stages.pictures.squares import stored_squares, width_over_height
 
 _BLOCK = 64  # pictures whose views are in memory at once
 
 
 def training_pictures(root: zarr.Group, rows: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
     """Squares of the size that a network sees, uint8 [n, size, size]: these, and a piece of the larger ones."""
-    pixels: Any = root["pixels/gray"]
+    pixels = stored_squares(root)
     pictures = np.empty((len(rows), size, size), np.uint8)
     for where, block in row_pieces(pixels, rows):
         pictures[where] = shrink_all(block, size)
@@ -31,8 +31,7 @@ def shrink_all(squares: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 def aspects(root: zarr.Group, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """Width over height of what the squares of some rows show."""
-    sizes: Any = np.asarray(root["pixels/shown_px"][:])[rows]  # type: ignore[index]
-    return np.asarray(sizes[:, 0] / np.maximum(1, sizes[:, 1]), np.float64)
+    return width_over_height(root)[rows]
 
 
 def view_count(settings: PictureNetworkSettings) -> int:
@@ -47,7 +46,7 @@ def picture_vectors(
 
     Memory: the result, a piece of the squares (`row_pieces`), and 64 pictures' views.
     """
-    pixels: Any = root["pixels/gray"]
+    pixels = stored_squares(root)
     widths = encoder.widths if len(settings) > 1 else (encoder.dimension,)  # type: ignore[attr-defined]
     vectors = [
         np.empty((len(rows), width * view_count(one)), np.float32) for width, one in zip(widths, settings, strict=True)

@@ -1,12 +1,12 @@
 """Which pictures meet a recipe's selection."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.index.arrays import find_array
 from pipeline.index.rows import read_rows
 from pipeline.networks.selection import Selection
 from pipeline.stages.files.ledger import read_images
@@ -54,7 +54,7 @@ def selected(
 
 def _scale(root: zarr.Group, name: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """A column of the readings, NaN where nothing was read."""
-    array: Any = root.get(f"scale/{name}")
+    array = find_array(root, f"scale/{name}", np.float64)
     found = np.full(len(rows), np.nan)
     if array is not None:
         read = rows < array.shape[0]

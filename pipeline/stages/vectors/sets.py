@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
 import zarr
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Recipe
 from pipeline.errors import UsageError
+from pipeline.index.arrays import StoredArray, open_array
 from pipeline.index.rows import read_rows, require_rows
 from pipeline.networks.base import CodeNetworkSettings, NetworkSettings, PictureNetworkSettings
 from pipeline.networks.registry import network_of
@@ -57,9 +57,8 @@ class VectorSet:
         """Length of a vector, D."""
         return int(self._array(root).shape[1])
 
-    def _array(self, root: zarr.Group) -> zarr.Array[Any]:
-        array: Any = root[f"{self.group}/vectors"]
-        return cast(zarr.Array[Any], array)
+    def _array(self, root: zarr.Group) -> StoredArray[np.float32]:
+        return open_array(root, f"{self.group}/vectors", np.float32)
 
 
 def vector_sets(root: zarr.Group, recipe: Recipe) -> list[VectorSet]:

@@ -1,11 +1,11 @@
 """Networks in the index: the trained ones, trainings that are not finished, and how they learnt."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import zarr
 
+from pipeline.index.arrays import attributes_of, read_array, texts_by_name
 from pipeline.index.tables import replace_rows
 from pipeline.networks.base import NetworkSettings, Trained, Unfinished
 from pipeline.stages.vectors.tables import TRAINING
@@ -13,12 +13,12 @@ from pipeline.stages.vectors.tables import TRAINING
 
 def current_network(root: zarr.Group, name: str, fit_key: int) -> str | None:
     """Fingerprint of the network trained for ``name`` under ``fit_key``, if there is one."""
-    group = root.get(f"networks/{name}")
-    if not isinstance(group, zarr.Group):
-        return None
-    fits: Any = group.attrs.get("fits", {})
-    found = fits.get(str(fit_key))
-    return None if found is None else str(found)
+    return _fits(root, name).get(str(fit_key))
+
+
+def _fits(root: zarr.Group, name: str) -> dict[str, str]:
+    """The fingerprint of the network by the key of its settings."""
+    return texts_by_name(attributes_of(root, f"networks/{name}"), "fits")
 
 
 def read_network(root: zarr.Group, name: str, fingerprint: str) -> bytes:
@@ -31,16 +31,13 @@ def store_network(root: zarr.Group, name: str, fit_key: int, data: bytes, finger
     group = root.require_group(f"networks/{name}")
     if fingerprint not in group:
         _write_bytes(group, fingerprint, data)
-    fits: Any = group.attrs.get("fits", {})
-    group.attrs["fits"] = {**fits, str(fit_key): fingerprint}
+    group.attrs["fits"] = {**_fits(root, name), str(fit_key): fingerprint}
 
 
 def unfinished_training(root: zarr.Group, name: str, fit_key: int) -> str | None:
     """What is said of the training of ``name`` that was broken off under ``fit_key``; None if there is none."""
-    group = root.get(f"unfinished/{name}")
-    if not isinstance(group, zarr.Group) or group.attrs.get("fit_key") != str(fit_key):
-        return None
-    return str(group.attrs["said"])
+    about = attributes_of(root, f"unfinished/{name}")
+    return str(about["said"]) if about.get("fit_key") == str(fit_key) else None
 
 
 def read_unfinished(root: zarr.Group, name: str, fit_key: int) -> bytes:
@@ -98,8 +95,7 @@ def store_training(root: zarr.Group, settings: NetworkSettings, source: str, res
 
 
 def _read_bytes(root: zarr.Group, path: str) -> bytes:
-    array: Any = root[path]
-    return bytes(np.asarray(array[:]).tobytes())
+    return read_array(root, path, np.uint8).tobytes()
 
 
 def _write_bytes(group: zarr.Group, name: str, data: bytes) -> None:

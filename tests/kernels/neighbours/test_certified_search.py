@@ -237,7 +237,9 @@ def _hostile(rng: np.random.Generator, kind: str, n_rows: int, width: int) -> ND
             np.float32
         )
     if kind == "subnormal_beside_one":
-        return np.where(rng.random((n_rows, width)) < 0.1, 1.0, 1e-42 * rng.random((n_rows, width))).astype(np.float32)
+        ones = rng.random((n_rows, width)) < 0.1
+        ones[0, 0] = True
+        return np.where(ones, 1.0, 1e-42 * rng.random((n_rows, width))).astype(np.float32)
     return rng.standard_normal((n_rows, width)) * 10.0 ** rng.integers(-8, 9, (1, width))
 
 
