@@ -27,10 +27,10 @@ from benchmarks.machine import describe_machine
 _ALL = ("layers=all", "schedule=one_cycle")
 RUNS: dict[str, dict[str, tuple[str, ...]]] = {
     "gtsrb": {
-        "last layer, 64 px": ("layers=last", "side=64", "epochs=300", "learning_rate=0.003", "batch_size=256"),
+        "last layer, 48 px": ("layers=last", "side=48", "epochs=300", "learning_rate=0.003", "batch_size=256"),
         "last layer, 112 px": ("layers=last", "side=112", "epochs=300", "learning_rate=0.003", "batch_size=256"),
-        "all layers, 64 px": (
-            *_ALL, "side=64", "epochs=16", "learning_rate=0.002", "batch_size=64", "augment=tilt", "watched=1000",
+        "all layers, 48 px": (
+            *_ALL, "side=48", "epochs=6", "learning_rate=0.002", "batch_size=64", "augment=tilt", "watched=500",
         ),
     },
     "demo": {
@@ -38,7 +38,10 @@ RUNS: dict[str, dict[str, tuple[str, ...]]] = {
         "all layers, 128 px": (*_ALL, "side=128", "epochs=20", "augment=turn"),
     },
 }  # fmt: skip
-SIZES = {"gtsrb": "pixels.size=32", "demo": "pixels.size=128"}
+RECIPES = {
+    "gtsrb": "embed = []\nautoencode = []\nscale.enabled = false\npair.same_picture = false\npixels.size = 32\n",
+    "demo": "embed = []\nautoencode = []\npixels.size = 128\n",
+}
 
 
 def lay_gtsrb(shared: Path, corpus: Path, train: int) -> None:
@@ -74,9 +77,10 @@ def prepared(name: str, shared: Path, work: Path, train: int) -> tuple[Path, lis
     if not corpus.exists():
         lay_gtsrb(shared, corpus, train) if name == "gtsrb" else demo(shared, corpus, 0)
     given = [option for label, place in sets.items() for option in ("--labels", f"{label}={place}")]
-    small = ["--set", "scale.enabled=false", "--set", "pair.same_picture=false"] if name == "gtsrb" else []
+    recipe = work / f"{name}.toml"
+    recipe.write_text(RECIPES[name])
     semcorpus(
-        "run", str(corpus), str(index), *given, *small, "--set", SIZES[name], "--until", "pixels", "--engines", "local"
+        "run", str(corpus), str(index), *given, "--recipe", str(recipe), "--until", "pixels", "--engines", "local"
     )  # fmt: skip
     return index, ["--labels", "learnt", *(["--judge", "judged"] if "judged" in sets else [])]
 

@@ -40,7 +40,7 @@ class _Convolution:
     def __call__(self, values: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         if values.device.type != "cpu":
             return functional.conv2d(values, weight, bias, padding=self._padding, groups=len(weight))
-        found = cast(torch.Tensor, _Depthwise.apply(values, weight, self._padding))
+        found: torch.Tensor = cast(Any, _Depthwise).apply(values, weight, self._padding)
         return found if bias is None else found + bias.view(1, -1, 1, 1)
 
 

@@ -58,13 +58,17 @@ def one_cycle(done: float) -> float:
 class Steps(Protocol):
     """Changes parameters by their gradients, as `pipeline.models.optimiser.Optimiser` does."""
 
-    learning_rate: float
-
     def zero_grad(self) -> None:
         """Forget the gradients."""
 
     def step(self) -> None:
         """Change the parameters by their gradients."""
+
+
+class PacedSteps(Steps, Protocol):
+    """Such steps of a learning rate that may be changed."""
+
+    learning_rate: float
 
 
 class OneCycle:
@@ -72,20 +76,15 @@ class OneCycle:
 
     Parameters
     ----------
-    optimiser : Steps
+    optimiser : PacedSteps
     highest : float
         The highest learning rate.
     steps, done : int
         Steps that the whole training has, and has had.
     """
 
-    def __init__(self, optimiser: Steps, *, highest: float, steps: int, done: int) -> None:
+    def __init__(self, optimiser: PacedSteps, *, highest: float, steps: int, done: int) -> None:
         self._optimiser, self._highest, self._steps, self._done = optimiser, highest, steps, done
-
-    @property
-    def learning_rate(self) -> float:
-        """Of the next step."""
-        return self._highest * one_cycle(self._done / self._steps)
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -93,6 +92,6 @@ class OneCycle:
 
     def step(self) -> None:
         """Change the parameters by their gradients."""
-        self._optimiser.learning_rate = self.learning_rate
+        self._optimiser.learning_rate = self._highest * one_cycle(self._done / self._steps)
         self._optimiser.step()
         self._done += 1

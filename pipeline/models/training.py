@@ -16,7 +16,7 @@ from pipeline.errors import StageError, UsageError
 from pipeline.models.adam import Adam
 from pipeline.models.course import Course, Standing
 from pipeline.models.losses import EpochLoss, measured
-from pipeline.models.schedules import ALL_EPOCHS, OneCycle, Rules, Steps
+from pipeline.models.schedules import ALL_EPOCHS, OneCycle, PacedSteps, Rules, Steps
 from pipeline.models.settings import ConvolutionalSettings, StackedSettings
 from pipeline.models.vector_networks.settings import VectorSettings
 
@@ -155,7 +155,7 @@ def train_epochs(
     rows_per_epoch: int | None,
     on_epoch: OnEpoch | None,
     rules: Rules = ALL_EPOCHS,
-    optimiser: Steps | None = None,
+    optimiser: PacedSteps | None = None,
     epochs_before: int = 0,
     penalty: Callable[[], torch.Tensor] | None = None,
     course: Course | None = None,
@@ -176,7 +176,7 @@ def train_epochs(
         Called after each epoch.
     rules : Rules
         When to stop before the last epoch, and what an epoch is on few rows.
-    optimiser : Steps, optional
+    optimiser : PacedSteps, optional
         One that has taken steps on ``parameters`` before; else Adam begins anew.
     epochs_before : int
         Epochs of this phase that were run before.
@@ -279,7 +279,7 @@ class _Watch:
     """Looks at the test loss after each epoch: keeps the best weights, halves the learning rate, says when to stop."""
 
     def __init__(
-        self, parameters: Sequence[torch.nn.Parameter], rules: Rules, optimiser: Steps, standing: Standing
+        self, parameters: Sequence[torch.nn.Parameter], rules: Rules, optimiser: PacedSteps, standing: Standing
     ) -> None:
         self._parameters, self._rules, self._optimiser, self._at = parameters, rules, optimiser, standing
 

@@ -135,7 +135,7 @@ def trained_name(recipe: Recipe, settings: NetworkSettings) -> str:
     return next((one.name for one in recipe.networks if _training_of(one) == wanted), settings.name)
 
 
-def _training_of(settings: NetworkSettings) -> tuple[Any, ...]:
+def _training_of(settings: NetworkSettings) -> tuple[object, ...]:
     selection = settings.select if isinstance(settings, PictureNetworkSettings) else None
     return type(settings), settings.fit_settings(), selection
 
