@@ -30,8 +30,10 @@ from pipeline.kernels.clustering.blockwise_kmeans import k_means
 from pipeline.kernels.clustering.lloyd import ArrayReader
 from pipeline.kernels.dimension.placement import place
 from pipeline.kernels.neighbours import nearest_neighbours
+from pipeline.kernels.neighbours.nearest import query_neighbours
 from pipeline.map_methods import umap
 from pipeline.map_methods.base import MapPoints
+from pipeline.models.self_labelling import ClusterSayer, learn_own_clusters
 
 Rows = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -41,6 +43,7 @@ CLUSTERS = 10
 FOLDS = 5
 PUBLISHED = {"pixels": "59.4", "code": "87.2 +- 3.1", "dec": "93.5 +- 4.4"}
 _MAPPED = 10_000
+_ASKED, _AGREEING = 10, 9  # nearest mapped digits, and how many of them make a cluster sure
 
 
 def pixels(train: Rows, test: Rows, seed: int) -> Labels:
@@ -67,11 +70,31 @@ def idec(train: Rows, test: Rows, seed: int) -> Labels:
 def contrastive(train: Rows, test: Rows, seed: int) -> Labels:
     """Contrastive codes, UMAP to ten coordinates, k-means on these."""
     model = ContrastiveEmbedding(SHAPE, random_state=seed).fit(train)
-    codes, new = model.transform(train[:_MAPPED]), model.transform(test)
+    codes, _, coordinates, centers = _mapped_clusters(model, train, seed)
+    return _nearest(place(model.transform(test), codes, coordinates), centers)
+
+
+def self_labelled(train: Rows, test: Rows, seed: int) -> Labels:
+    """The same clusters; then the network learns those that are sure, and says them itself."""
+    model = ContrastiveEmbedding(SHAPE, random_state=seed).fit(train)
+    codes, found, _, _ = _mapped_clusters(model, train, seed)
+    nearest, _ = query_neighbours(model.transform(train), codes, _ASKED)
+    counts = np.stack([(found[nearest] == cluster).sum(axis=1) for cluster in range(CLUSTERS)], axis=1)
+    sure = counts.max(axis=1) >= _AGREEING
+    learnt = learn_own_clusters(model.network_, train[sure], counts[sure].argmax(axis=1), seed=seed)
+    return ClusterSayer(learnt).labels(test)
+
+
+def _mapped_clusters(
+    model: ContrastiveEmbedding, train: Rows, seed: int
+) -> tuple[Rows, Labels, Rows, NDArray[np.float64]]:
+    """Codes of the first 10,000, their clusters, their coordinates on the map, and the clusters' centres there."""
+    codes = model.transform(train[:_MAPPED])
     settings = umap.UMAPSettings(components=10, min_dist=0.0)
     neighbours = nearest_neighbours(codes, settings.neighbours_needed(len(codes)))
     coordinates = umap.lay_out(MapPoints(codes, *neighbours, seed), settings)
-    return _nearest_of_kmeans(coordinates, place(new, codes, coordinates), seed)
+    centers = _centers(coordinates, seed)
+    return codes, _nearest(coordinates, centers), coordinates, centers
 
 
 METHODS: dict[str, Callable[[Rows, Rows, int], Labels]] = {
@@ -80,6 +103,7 @@ METHODS: dict[str, Callable[[Rows, Rows, int], Labels]] = {
     "dec": dec,
     "idec": idec,
     "contrastive": contrastive,
+    "self-labelled": self_labelled,
 }
 
 
@@ -88,8 +112,16 @@ def _autoencoder(seed: int, **settings: Any) -> DeepEmbeddedClustering:
 
 
 def _nearest_of_kmeans(train: Rows, test: Rows, seed: int) -> Labels:
-    [found] = k_means(ArrayReader(train), len(train), [CLUSTERS], seed=seed)
-    squares = ((test[:, None, :] - found.centers[None].astype(np.float32)) ** 2).sum(axis=2)
+    return _nearest(test, _centers(train, seed))
+
+
+def _centers(rows: Rows, seed: int) -> NDArray[np.float64]:
+    [found] = k_means(ArrayReader(rows), len(rows), [CLUSTERS], seed=seed)
+    return np.asarray(found.centers, np.float64)
+
+
+def _nearest(rows: Rows, centers: NDArray[np.float64]) -> Labels:
+    squares = ((rows[:, None, :] - centers[None].astype(np.float32)) ** 2).sum(axis=2)
     return squares.argmin(axis=1)
 
 
@@ -109,7 +141,17 @@ def measure(method: str, data: dict[str, NDArray[Any]], fold: int, rows: int) ->
         "hungarian": 100 * hungarian_accuracy(truth, found),
         "nmi": normalized_mutual_information(truth, found),
         "cpu_seconds": time.process_time() - began,
+        "confusion": _confusion(truth, found),
     }
+
+
+def _confusion(truth: Labels, found: Labels) -> list[list[int]]:
+    """Counts by true digit (rows) and by the digit most frequent in the cluster (columns)."""
+    counts = np.zeros((CLUSTERS, CLUSTERS), np.int64)
+    np.add.at(counts, (truth, found), 1)
+    told = np.zeros((CLUSTERS, CLUSTERS), np.int64)
+    np.add.at(told.T, counts.argmax(axis=0), counts.T)
+    return [[int(count) for count in row] for row in told]
 
 
 def _flat(pictures: NDArray[Any]) -> Rows:

@@ -13,6 +13,7 @@ _BEFORE = {
 }
 _AFTER = {
     "finetune": "Teach a network a label set and embed all pictures with it.",
+    "codes": "Draw how well codes can be turned back, and list the worst pictures.",
     "status": "Say of every stage what is done and what is missing.",
     "history": "List the commits of an index.",
     "changes": "Say what became different since the last run.",

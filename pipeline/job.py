@@ -20,7 +20,9 @@ from pipeline.index.run_folders import write_run_file
 from pipeline.index.store import Index, create_index, index_exists, open_index
 from pipeline.index.tables import table_length
 from pipeline.networks.registry import network_of
-from pipeline.operations.changes import Changes, changes_between, find_base, to_markdown
+from pipeline.operations.change_summary import to_markdown
+from pipeline.operations.changes import Changes, changes_between, find_base
+from pipeline.operations.last_summary import LastSummary, keep_summary
 from pipeline.operations.remembered import stored_label_sets
 from pipeline.progress import (
     Listener,
@@ -232,12 +234,13 @@ def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:
 
 
 def _write_changes(runner: Runner) -> Changes | None:
-    """Leave the summary of what this run has changed in ``reports/runs/``."""
+    """Leave the summary of what changed since the last one in ``reports/runs/``; None where this run did nothing."""
     if not any(commit.metadata.get("run") == runner.run_id for commit in runner.index.history()):
         return None
     found = changes_between(runner.index, find_base(runner.index, None))
     page = to_markdown(found, title=runner.recipe.report.title)
     write_run_file(runner.index.location, runner.run_id, "changes.md", page.encode())
+    keep_summary(runner.index.location, LastSummary(found.since, runner.index.work_commit, runner.run_id))
     return found
 
 

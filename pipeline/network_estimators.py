@@ -19,7 +19,6 @@ from pipeline.models.contrastive_settings import ContrastiveSettings
 from pipeline.models.settings import DeepClusteringSettings, StackedSettings, Start
 
 if TYPE_CHECKING:
-    from pipeline.models.contrastive import ContrastiveNetwork
     from pipeline.models.deep_clustering import DeepClusterer, DeepClustering
     from pipeline.models.stacked import StackedEncoder
     from pipeline.models.training import TrainedNetwork
@@ -500,7 +499,7 @@ class ContrastiveEmbedding(TransformerMixin, BaseEstimator):  # type: ignore[mis
 
     Attributes
     ----------
-    network_ : ContrastiveNetwork
+    network_ : TrainedNetwork
     history_ : tuple of EpochLoss
     n_features_in_ : int
 
@@ -536,7 +535,8 @@ class ContrastiveEmbedding(TransformerMixin, BaseEstimator):  # type: ignore[mis
             raise UsageError(f"There is no setting {unknown[0]!r}; there are {', '.join(sorted(known))}.")
         shape = (int(self.image_shape[0]), int(self.image_shape[1]))
         settings = ContrastiveSettings(image_shape=shape, **changes)
-        self.network_: ContrastiveNetwork = train_contrastive_network(rows, settings=settings, seed=self.random_state)
+        ids = np.arange(len(rows), dtype=np.uint64)
+        self.network_: TrainedNetwork = train_contrastive_network(rows, ids, settings=settings, seed=self.random_state)
         self.history_ = self.network_.history
         return self
 

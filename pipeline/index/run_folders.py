@@ -11,8 +11,8 @@ _TIME = "%Y%m%dT%H%M%SZ"
 
 
 def run_file(location: Location, run: str, name: str) -> Location:
-    """Where a file of a run lies."""
-    return location.child(*_FOLDER, run, name)
+    """Where a file of a run lies; of no run (``""``), one that stands beside their folders."""
+    return location.child(*_FOLDER, *([run] if run else []), name)
 
 
 def write_run_file(location: Location, run: str, name: str, data: bytes) -> Location:

@@ -20,76 +20,95 @@ from torch.nn import functional
 from pipeline.errors import StageError, UsageError
 from pipeline.models.adam import Adam
 from pipeline.models.contrastive_settings import ContrastiveSettings
+from pipeline.models.convolutional import normalised
+from pipeline.models.course import Course
 from pipeline.models.encoders import encode_in_fixed_batches
 from pipeline.models.losses import EpochLoss
 from pipeline.models.picture_changes import changed
 from pipeline.models.runtime import deterministic, seeded
 from pipeline.models.stacked import check_vectors
-from pipeline.models.training import STREAM_ORDER, hash_ids, state_to_bytes
+from pipeline.models.training import STREAM_ORDER, TrainedNetwork, hash_ids, order_by_id, state_to_bytes
 
 _ENCODED_AT_ONCE = 512
 
-
-@dataclass(frozen=True, slots=True)
-class ContrastiveNetwork:
-    """A trained network.
-
-    Attributes
-    ----------
-    state : bytes
-        Tensors in the safetensors format.
-    settings : ContrastiveSettings
-    history : tuple of EpochLoss
-        Phase ``contrast``; nothing is held out.
-    """
-
-    state: bytes
-    settings: ContrastiveSettings
-    history: tuple[EpochLoss, ...]
+Rows = NDArray[np.float32] | NDArray[np.uint8]
 
 
 def train_contrastive_network(
-    rows: NDArray[np.float32],
+    rows: Rows,
+    ids: NDArray[np.uint64],
     *,
     settings: ContrastiveSettings,
     seed: int,
     on_epoch: Callable[[EpochLoss], None] | None = None,
-) -> ContrastiveNetwork:
-    """Learn from pictures, float32 [N, H W] on a dark background, without labels.
+    device: str = "cpu",
+    course: Course | None = None,
+) -> TrainedNetwork:
+    """Learn from pictures without labels.
 
-    The bits depend on the rows, their order, the settings and the seed; one thread.
+    Parameters
+    ----------
+    rows : ndarray, float32 or uint8 [N, H W]
+        Pictures, row by row; at least two. With ``outside = "dark"`` on a background near 0.
+    ids : ndarray, uint64 [N]
+        Unique. Batches and changes follow from them: the order of the pictures does not matter.
+    settings : ContrastiveSettings
+    seed : int
+    on_epoch : callable, optional
+        Called after each epoch with its `EpochLoss`.
+    device : str
+        ``"cpu"`` (one thread) or ``"cuda"``; bits repeat on the same kind of device.
+    course : Course, optional
+        Where an earlier part of the training was, and when to break off.
+
+    Returns
+    -------
+    TrainedNetwork
+        Its history has one phase, ``contrast``; nothing is held out.
 
     Raises
     ------
     UsageError
-        If the rows are not float32 [N, H W], or are fewer than two.
+        If the rows are no such pictures, or are fewer than two, or ids repeat.
     StageError
         If a value is not finite, or training diverges.
+    TrainingPausedError
+        The course says that it is over for now.
     """
-    _check(rows, settings)
+    check_pictures(rows, settings)
+    order = order_by_id(ids, len(rows))
+    course = Course() if course is None else course
     with deterministic():
         with seeded(seed):
-            module = _Module(settings)
-        module.scale.fill_(max(float(np.abs(rows).max()), 1e-30))
-        history = _train(module.train(), torch.from_numpy(rows), settings, seed, on_epoch)
-        return ContrastiveNetwork(state_to_bytes(module), settings, history)
+            module = ContrastiveModule(settings)
+        module.scale.fill_(1.0 if settings.normalised else max(float(np.abs(rows).max()), 1e-30))
+        module.to(device).train()
+        task = _Contrast(module, rows, order, ids[order], settings, seed, device)
+        history = _train(task, course, on_epoch)
+        return TrainedNetwork(state_to_bytes(module), settings, seed, tuple(history))
 
 
 class ContrastiveEncoder:
-    """Encodes pictures with a trained network."""
+    """Encodes pictures with a trained network; rows of pixels, or squares as a `PictureEncoder`."""
 
-    def __init__(self, network: ContrastiveNetwork) -> None:
-        self._settings = network.settings
-        self._module = _Module(network.settings)
+    name = "contrastive"
+
+    def __init__(self, network: TrainedNetwork, *, device: str = "cpu") -> None:
+        if not isinstance(network.settings, ContrastiveSettings):
+            raise UsageError(f"Not a contrastive network: it has {type(network.settings).__name__}.")
+        self._settings, self._device = network.settings, device
+        self._module = ContrastiveModule(network.settings)
         self._module.load_state_dict(safetensors.torch.load(network.state))
-        self._module.eval()
+        self._module.to(device).eval()
+        self.dimension = network.settings.code_size
+        self.image_size = max(network.settings.image_shape)
 
-    def encode(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Codes of length 1, float32 [N, code_size]."""
-        _check(rows, self._settings, fewest=0)
-        width = self._settings.code_size
+    def encode(self, rows: Rows) -> NDArray[np.float32]:
+        """Codes of length 1, float32 [N, code_size], of rows [N, H W] or pictures [N, H, W], float32 or uint8."""
+        rows = rows.reshape(len(rows), math.prod(rows.shape[1:]))
+        check_pictures(rows, self._settings, fewest=0)
         return encode_in_fixed_batches(
-            self._module.encode, rows, dimension=width, batch_size=_ENCODED_AT_ONCE, device="cpu"
+            self._module.encode, rows, dimension=self.dimension, batch_size=_ENCODED_AT_ONCE, device=self._device
         )
 
 
@@ -103,13 +122,15 @@ def contrastive_loss(one: torch.Tensor, other: torch.Tensor, temperature: float)
     """
     rows = functional.normalize(torch.cat((one, other)), dim=1)
     alike = rows @ rows.T / temperature
-    alike = alike.masked_fill(torch.eye(len(rows), dtype=torch.bool), -math.inf)
-    partners = torch.arange(len(rows)).roll(len(one))
+    alike = alike.masked_fill(torch.eye(len(rows), dtype=torch.bool, device=rows.device), -math.inf)
+    partners = torch.arange(len(rows), device=rows.device).roll(len(one))
     return functional.cross_entropy(alike, partners)
 
 
-def _check(rows: NDArray[np.float32], settings: ContrastiveSettings, *, fewest: int = 2) -> None:
-    check_vectors(rows)
+def check_pictures(rows: Rows, settings: ContrastiveSettings, *, fewest: int = 2) -> None:
+    """Refuse rows that are no pictures of the settings' shape, or are too few (`UsageError`), or not finite."""
+    if rows.dtype != np.uint8 or rows.ndim != 2:
+        check_vectors(rows)
     if rows.shape[1] != math.prod(settings.image_shape):
         height, width = settings.image_shape
         raise UsageError(f"Rows of length {rows.shape[1]} are no pictures of {height} x {width} pixels.")
@@ -117,11 +138,14 @@ def _check(rows: NDArray[np.float32], settings: ContrastiveSettings, *, fewest: 
         raise UsageError(f"There are {len(rows)} pictures; contrast needs at least {fewest}.")
 
 
-class _Module(nn.Module):
+class ContrastiveModule(nn.Module):
+    """Convolutional stages, the code, and the projection that the loss is taken of; ``scale`` divides pixels."""
+
     scale: torch.Tensor
 
     def __init__(self, settings: ContrastiveSettings) -> None:
         super().__init__()
+        self.settings = settings
         self._shape = settings.image_shape
         widths = (1, *settings.channels)
         stages: list[nn.Module] = []
@@ -133,7 +157,8 @@ class _Module(nn.Module):
                 nn.ReLU(),
             ]
         self.stages = nn.Sequential(*stages)
-        cells = math.prod(-(-side // 4) for side in settings.image_shape)
+        self._averaged, self._normalised = settings.layout == "averaged", settings.normalised
+        cells = 1 if self._averaged else math.prod(-(-side // 4) for side in settings.image_shape)
         self.to_code = nn.Linear(widths[-1] * cells, settings.code_size)
         self.project = nn.Sequential(
             nn.BatchNorm1d(settings.code_size), nn.ReLU(), nn.Linear(settings.code_size, settings.projection_size)
@@ -141,62 +166,81 @@ class _Module(nn.Module):
         self.register_buffer("scale", torch.ones(()))
 
     def pictures(self, rows: torch.Tensor) -> torch.Tensor:
-        return (rows / self.scale).reshape(-1, 1, *self._shape)
+        """Pictures [B, 1, H, W] as the network sees them, of rows [B, H W]."""
+        found = (rows / self.scale).reshape(-1, 1, *self._shape)
+        return normalised(found) if self._normalised else found
 
     def codes(self, pictures: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = self.to_code(self.stages(pictures).flatten(1))
+        """Codes [B, code_size], not of length 1 yet."""
+        maps = self.stages(pictures)
+        found: torch.Tensor = self.to_code(maps.mean(dim=(2, 3)) if self._averaged else maps.flatten(1))
         return found
 
     def encode(self, rows: torch.Tensor) -> torch.Tensor:
+        """Codes [B, code_size] of length 1, of rows [B, H W]."""
         return functional.normalize(self.codes(self.pictures(rows)), dim=1)
 
     def projections(self, pictures: torch.Tensor) -> torch.Tensor:
+        """What the loss is taken of [B, projection_size]."""
         found: torch.Tensor = self.project(self.codes(pictures))
         return found
 
 
-def _train(
-    module: _Module,
-    rows: torch.Tensor,
-    settings: ContrastiveSettings,
-    seed: int,
-    on_epoch: Callable[[EpochLoss], None] | None,
-) -> tuple[EpochLoss, ...]:
-    ids = np.arange(len(rows), dtype=np.uint64)
-    optimiser = Adam(module.parameters(), learning_rate=settings.learning_rate)
-    size = min(settings.batch_size, len(rows))
-    per_epoch = len(rows) // size
-    history: list[EpochLoss] = []
-    for epoch in range(1, settings.epochs + 1):
-        order = np.argsort(hash_ids(ids, STREAM_ORDER, seed, epoch), kind="stable")
-        total = 0.0
-        for step in range(per_epoch):
-            done = ((epoch - 1) * per_epoch + step) / (settings.epochs * per_epoch)
-            optimiser.learning_rate = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
-            batch = order[step * size : (step + 1) * size]
-            total += _step(module, optimiser, rows, ids, batch, settings, (seed, epoch))
-        history.append(EpochLoss("contrast", epoch, total / per_epoch, None))
-        if not math.isfinite(total):
-            raise StageError(f"Training diverged in epoch {epoch}: the loss is {total}. Lower the learning rate.")
+@dataclass(frozen=True, slots=True)
+class _Contrast:
+    """What a training works on: row r is the picture ``rows[order[r]]``, and its id ``ids[r]``."""
+
+    module: ContrastiveModule
+    rows: Rows
+    order: NDArray[np.int64]
+    ids: NDArray[np.uint64]
+    settings: ContrastiveSettings
+    seed: int
+    device: str
+
+    def loss(self, batch: NDArray[np.int64], epoch: int) -> torch.Tensor:
+        pictures = self.module.pictures(torch.from_numpy(self.rows[self.order[batch]]).to(self.device))
+        views = torch.cat(
+            [changed(pictures, self.ids[batch], self.settings, self.seed, epoch, view) for view in range(2)]
+        )
+        one, other = self.module.projections(views).chunk(2)
+        return contrastive_loss(one, other, self.settings.temperature)
+
+
+def _train(task: _Contrast, course: Course, on_epoch: Callable[[EpochLoss], None] | None) -> list[EpochLoss]:
+    settings = task.settings
+    optimiser = Adam(task.module.parameters(), learning_rate=settings.learning_rate)
+    course.begin(task.module)
+    course.register("contrast", optimiser)
+    standing = course.enter()
+    history = standing.history
+    for epoch in range(len(history) + 1, settings.epochs + 1):
+        history.append(EpochLoss("contrast", epoch, _epoch(task, optimiser, epoch), None))
+        if not math.isfinite(history[-1].train_loss):
+            raise StageError(
+                f"Training diverged in epoch {epoch}: the loss is {history[-1].train_loss}. Lower the learning rate."
+            )
         if on_epoch is not None:
             on_epoch(history[-1])
-    return tuple(history)
+        if epoch < settings.epochs and course.over():
+            standing.learning_rate = optimiser.learning_rate
+            course.pause(standing)
+    return history
 
 
-def _step(
-    module: _Module,
-    optimiser: Adam,
-    rows: torch.Tensor,
-    ids: NDArray[np.uint64],
-    batch: NDArray[np.int64],
-    settings: ContrastiveSettings,
-    stream: tuple[int, int],
-) -> float:
-    pictures = module.pictures(rows[torch.from_numpy(batch)])
-    views = torch.cat([changed(pictures, ids[batch], settings, *stream, view) for view in range(2)])
-    one, other = module.projections(views).chunk(2)
-    loss = contrastive_loss(one, other, settings.temperature)
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    return loss.item()
+def _epoch(task: _Contrast, optimiser: Adam, epoch: int) -> float:
+    """One pass in full batches, the learning rate falling by a cosine over all epochs; its mean loss."""
+    settings = task.settings
+    size = min(settings.batch_size, len(task.rows))
+    steps = len(task.rows) // size
+    order = np.argsort(hash_ids(task.ids, STREAM_ORDER, task.seed, epoch), kind="stable")
+    total = 0.0
+    for step in range(steps):
+        done = ((epoch - 1) * steps + step) / (settings.epochs * steps)
+        optimiser.learning_rate = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+        loss = task.loss(order[step * size : (step + 1) * size], epoch)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        total += loss.item()
+    return total / steps

@@ -1,8 +1,13 @@
 """Settings of contrastive learning; the only place of their defaults."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from pipeline.errors import UsageError
+
+Flips = Literal["none", "horizontal", "any"]
+Outside = Literal["dark", "mirrored"]
+Layout = Literal["seen", "averaged"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +32,20 @@ class ContrastiveSettings:
         Largest changes: a turn in degrees, a shift in sides of the picture, a relative change of width and of height,
         a shear, and a smooth displacement in sides of the picture.
     weight : float
-        Largest change of thickness: the share of a blurred or a sharpened picture that is mixed in.
+        Largest change of thickness: the share of the picture with thicker or thinner strokes that is mixed in.
+    crop : float
+        Smallest side of the part that is seen, in sides of the picture; 1: all of it.
+    flip : {"none", "horizontal", "any"}
+        Mirrored or not, or any of the 8 symmetries of the square (a picture that is not square keeps its sides: 4).
+    contrast : float
+        Largest relative change of contrast, and change of brightness in standard deviations, of a normalised picture.
+    outside : {"dark", "mirrored"}
+        What comes into sight beyond the picture's edge.
+    normalised : bool
+        Each picture has mean 0 and standard deviation near 1 before anything else; else values are divided by the
+        largest one of the training.
+    layout : {"seen", "averaged"}
+        Whether the code sees where things lie, as for digits, or the mean over the picture, as for textures.
     """
 
     image_shape: tuple[int, int]
@@ -44,6 +62,12 @@ class ContrastiveSettings:
     shear: float = 0.4
     bend: float = 0.1
     weight: float = 0.8
+    crop: float = 1.0
+    flip: Flips = "none"
+    contrast: float = 0.0
+    outside: Outside = "dark"
+    normalised: bool = False
+    layout: Layout = "seen"
 
     def __post_init__(self) -> None:
         if min(self.image_shape) < 4 or len(self.channels) < 2 or min(self.channels) < 1:
@@ -56,6 +80,11 @@ class ContrastiveSettings:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be positive.")
         if self.batch_size < 2:
             raise UsageError(f"batch_size is {self.batch_size}; a picture is compared with others, so at least 2.")
-        for name in ("turn_degrees", "shift", "scale", "shear", "bend", "weight"):
+        for name in ("turn_degrees", "shift", "scale", "shear", "bend", "weight", "contrast"):
             if getattr(self, name) < 0:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must not be negative.")
+        if not 0 < self.crop <= 1:
+            raise UsageError(f"crop is {self.crop}; it must be above 0 and at most 1.")
+        for name, kind in (("flip", Flips), ("outside", Outside), ("layout", Layout)):
+            if getattr(self, name) not in get_args(kind):
+                raise UsageError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(get_args(kind))}.")

@@ -278,6 +278,11 @@ def normalise(images: torch.Tensor, size: int) -> torch.Tensor:
     A picture without contrast becomes zeros. Smaller pictures are enlarged by repetition.
     """
     pictures = functional.interpolate(images[:, None].float(), size=(size, size), mode="area")
+    return normalised(pictures)
+
+
+def normalised(pictures: torch.Tensor) -> torch.Tensor:
+    """Gray pictures [B, 1, H, W] of up to 255 with mean 0 and standard deviation near 1; without contrast, zeros."""
     mean = pictures.mean(dim=(2, 3), keepdim=True)
     spread = pictures.std(dim=(2, 3), keepdim=True, correction=0)
     return (pictures - mean) / (spread + _CONTRAST_FLOOR)

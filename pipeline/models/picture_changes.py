@@ -16,7 +16,8 @@ from pipeline.models.training import hash_ids
 
 _BEND_CELLS = 4
 _AFFINE_NUMBERS = 7
-_STREAM_CHANGES = 5
+_CROP_AND_LIGHT = 8  # numbers of crop, symmetry, contrast and brightness
+_STREAM_CHANGES, _STREAM_LIGHT = 5, 6
 
 
 def changed(
@@ -32,15 +33,19 @@ def changed(
     stream : int
         Another stream gives another change of the same picture: the seed, the epoch and the view.
     """
-    numbers = _numbers(ids, _AFFINE_NUMBERS + 2 * _BEND_CELLS**2, stream)
+    numbers = _numbers(ids, _AFFINE_NUMBERS + 2 * _BEND_CELLS**2, stream).to(pictures.device)
     affine, bends = numbers[:, :_AFFINE_NUMBERS], numbers[:, _AFFINE_NUMBERS:]
-    grid = functional.affine_grid(
-        _maps(affine, pictures.shape[2:], settings), list(pictures.shape), align_corners=False
-    )
+    maps = _maps(affine, pictures.shape[2:], settings)
+    light = None
+    if settings.crop < 1 or settings.flip != "none" or settings.contrast > 0:
+        light = _numbers(ids, _CROP_AND_LIGHT, (*stream, _STREAM_LIGHT)).to(pictures.device)
+        maps = _within_crops(maps, light, settings, square=pictures.shape[2] == pictures.shape[3])
+    grid = functional.affine_grid(maps, list(pictures.shape), align_corners=False)
     coarse = 2 * settings.bend * bends.reshape(-1, 2, _BEND_CELLS, _BEND_CELLS)
     bend = functional.interpolate(coarse, size=pictures.shape[2:], mode="bicubic", align_corners=True)
-    moved = functional.grid_sample(pictures, grid + bend.permute(0, 2, 3, 1), align_corners=False)
-    return _reweighted(moved, settings.weight * affine[:, 6])
+    beyond = "zeros" if settings.outside == "dark" else "reflection"
+    moved = functional.grid_sample(pictures, grid + bend.permute(0, 2, 3, 1), padding_mode=beyond, align_corners=False)
+    return _relit(_reweighted(moved, settings.weight * affine[:, 6]), light, settings)
 
 
 def _numbers(ids: NDArray[np.uint64], count: int, stream: tuple[int, ...]) -> torch.Tensor:
@@ -54,13 +59,41 @@ def _maps(numbers: torch.Tensor, shape: torch.Size, settings: ContrastiveSetting
     turn, shear = numbers[:, 0] * math.radians(settings.turn_degrees), numbers[:, 1] * settings.shear
     wide, high = 1 + numbers[:, 2] * settings.scale, 1 + numbers[:, 3] * settings.scale
     ratio = shape[0] / shape[1]
-    maps = torch.zeros(len(numbers), 2, 3)
+    maps = numbers.new_zeros(len(numbers), 2, 3)
     maps[:, 0, 0] = turn.cos() * wide
     maps[:, 0, 1] = (shear * turn.cos() - turn.sin()) * high * ratio
     maps[:, 1, 0] = turn.sin() * wide / ratio
     maps[:, 1, 1] = (shear * turn.sin() + turn.cos()) * high
     maps[:, :, 2] = 2 * settings.shift * numbers[:, 4:6]
     return maps
+
+
+def _within_crops(
+    maps: torch.Tensor, numbers: torch.Tensor, settings: ContrastiveSettings, *, square: bool
+) -> torch.Tensor:
+    """The maps after a symmetry, within a part of the picture that lies in it as a whole."""
+    side = 1 - (1 - settings.crop) * (numbers[:, 0] + 1) / 2
+    maps = maps.clone()
+    if settings.flip != "none":
+        mirrored = numbers[:, 3] < 0
+        maps[mirrored, :, 0] *= -1
+    if settings.flip == "any":
+        upside_down = numbers[:, 4] < 0
+        maps[upside_down, :, 1] *= -1
+        if square:
+            swapped = numbers[:, 5] < 0
+            maps[swapped, :, :2] = maps[swapped, :, :2].flip(2)
+    maps[:, :, :2] *= side[:, None, None]
+    maps[:, :, 2] += (1 - side)[:, None] * numbers[:, 1:3]
+    return maps
+
+
+def _relit(pictures: torch.Tensor, numbers: torch.Tensor | None, settings: ContrastiveSettings) -> torch.Tensor:
+    """Contrast and brightness changed, if they are to be."""
+    if numbers is None or settings.contrast == 0:
+        return pictures
+    change = settings.contrast * numbers[:, 6:, None, None, None]
+    return pictures * (1 + change[:, 0]) + change[:, 1]
 
 
 def _reweighted(pictures: torch.Tensor, share: torch.Tensor) -> torch.Tensor:

@@ -14,18 +14,21 @@ import safetensors
 import safetensors.torch
 
 from pipeline.errors import WeightsError
+from pipeline.models.contrastive import ContrastiveEncoder
+from pipeline.models.contrastive_settings import ContrastiveSettings
 from pipeline.models.convolutional import ConvolutionalEncoder
 from pipeline.models.losses import EpochLoss
 from pipeline.models.settings import ConvolutionalSettings, StackedSettings
 from pipeline.models.stacked import StackedEncoder
-from pipeline.models.training import TrainedNetwork
+from pipeline.models.training import AnySettings, TrainedNetwork
 from pipeline.models.vector_networks.registry import FAMILIES
 from pipeline.models.vector_networks.settings import VectorSettings
 from pipeline.models.vector_networks.training import VectorEncoder
 
 _KEY = "semcorpus"
 _FORMAT = 1
-_KINDS: dict[str, type[ConvolutionalSettings] | type[StackedSettings] | type[VectorSettings]] = {
+_KINDS: dict[str, type[AnySettings]] = {
+    "contrastive": ContrastiveSettings,
     "convolutional": ConvolutionalSettings,
     "stacked": StackedSettings,
     **{name: family.settings for name, family in FAMILIES.items()},
@@ -76,7 +79,9 @@ def network_from_bytes(data: bytes) -> TrainedNetwork:
         raise WeightsError(f"The settings stored with this {kind} network cannot be read: {error}.") from error
 
 
-def build_encoder(data: bytes, *, device: str = "cpu") -> ConvolutionalEncoder | StackedEncoder | VectorEncoder:
+def build_encoder(
+    data: bytes, *, device: str = "cpu"
+) -> ConvolutionalEncoder | ContrastiveEncoder | StackedEncoder | VectorEncoder:
     """Make the encoder that stored bytes describe, on ``"cpu"`` or ``"cuda"``.
 
     Raises
@@ -90,6 +95,8 @@ def build_encoder(data: bytes, *, device: str = "cpu") -> ConvolutionalEncoder |
             return StackedEncoder(network, device=device)
         if isinstance(network.settings, VectorSettings):
             return VectorEncoder(network, device=device)
+        if isinstance(network.settings, ContrastiveSettings):
+            return ContrastiveEncoder(network, device=device)
         return ConvolutionalEncoder(network, device=device)
     except (RuntimeError, KeyError) as error:
         raise WeightsError(f"The tensors of this network do not fit its settings: {error}") from error
@@ -117,9 +124,7 @@ def _read_metadata(data: bytes) -> dict[str, Any]:
     return metadata
 
 
-def _settings(
-    kind: type[ConvolutionalSettings | StackedSettings | VectorSettings], stored: dict[str, Any]
-) -> ConvolutionalSettings | StackedSettings | VectorSettings:
+def _settings(kind: type[AnySettings], stored: dict[str, Any]) -> AnySettings:
     """JSON knows no tuples."""
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import StageError, UsageError
 from pipeline.models.adam import Adam
+from pipeline.models.contrastive_settings import ContrastiveSettings
 from pipeline.models.course import Course, Standing
 from pipeline.models.losses import EpochLoss, measured
 from pipeline.models.schedules import ALL_EPOCHS, OneCycle, PacedSteps, Rules, Steps
@@ -24,6 +25,9 @@ PCA = "pca"
 """Phase under which the loss of principal components stands in a history."""
 
 
+AnySettings = StackedSettings | ConvolutionalSettings | ContrastiveSettings | VectorSettings
+
+
 @dataclass(frozen=True, slots=True)
 class TrainedNetwork:
     """A network after training, ready to be stored or to encode.
@@ -32,7 +36,7 @@ class TrainedNetwork:
     ----------
     state : bytes
         The tensors in the safetensors format, without metadata.
-    settings : StackedSettings, ConvolutionalSettings or VectorSettings
+    settings : StackedSettings, ConvolutionalSettings, ContrastiveSettings or VectorSettings
         Its type tells the kind of the network.
     seed : int
     history : tuple of EpochLoss
@@ -40,7 +44,7 @@ class TrainedNetwork:
     """
 
     state: bytes
-    settings: StackedSettings | ConvolutionalSettings | VectorSettings
+    settings: AnySettings
     seed: int
     history: tuple[EpochLoss, ...]
 

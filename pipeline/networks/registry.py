@@ -6,6 +6,7 @@ from pydantic import Discriminator
 
 from pipeline.networks import (
     cae,
+    contrastive,
     convolutional_1d,
     convolutional_2d,
     dense,
@@ -22,6 +23,7 @@ NETWORKS: tuple[Network, ...] = (
     textures.NETWORK,
     finetuned.NETWORK,
     cae.NETWORK,
+    contrastive.NETWORK,
     sae.NETWORK,
     dense.NETWORK,
     convolutional_1d.NETWORK,

@@ -1,4 +1,4 @@
-"""What became different in an index between two commits: the summary of a night, as figures and as Markdown."""
+"""What became different in an index between two commits: what the summary of a night is made of."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from pipeline.config import Recipe
 from pipeline.errors import UsageError
+from pipeline.imaging.quality import SUSPECT_SHARE
 from pipeline.index.arrays import read_strings
 from pipeline.index.history import Commit
 from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table
 from pipeline.operations.expiring import parse_age
+from pipeline.operations.last_summary import last_summary
 from pipeline.operations.remembered import stored_recipe
-from pipeline.records import SCALE_STATUSES_WITH_VALUE, is_side_file
+from pipeline.records import FIRST_PATHS, is_side_file
 from pipeline.stages.clustering.stored import group_of, stored_clusterings
 from pipeline.stages.files.ledger import hex_md5, read_files, read_images
 from pipeline.stages.neighbours.tables import neighbours_group
@@ -26,7 +28,7 @@ from pipeline.stages.vectors.sets import vector_sets
 
 _FAILED = frozenset({"corrupt", "unsupported", "unreadable", "too_large", "not_judged"})
 _NO_FILES = frozenset({"gone", "left_out"})
-_MOST_NAMED = 20  # files or clusters that the Markdown names; the figures count all
+_WORST_FROM = 0.95  # the quantile of the older pictures' measures beyond which a new picture counts as bad
 _UNUSUAL = 0.99  # the quantile of the older pictures' nearest distances beyond which a new picture is unlike any
 
 
@@ -70,8 +72,10 @@ class Changes:
     ----------
     since, until : str
         Commits.
-    new, changed, gone, failed : tuple of str
-        Paths of files; ``failed`` holds ``path: reason`` of those that became failures.
+    new, changed, gone : tuple of str
+        Paths of files.
+    failed : tuple of (str, str)
+        Path and reason of those that became failures; new ones are in ``new`` as well.
     side : tuple of str
         Paths of new files that are no pictures by intention; these are neither in ``new`` nor in ``failed``.
     moved : tuple of (str, str)
@@ -84,6 +88,11 @@ class Changes:
         Images that joined a group of one picture, by relation; ``same_bytes`` counts files.
     scales : mapping of str to int
         New pictures by the status of their scale.
+    rescaled : tuple of (str, str)
+        Older pictures whose scale is another now: path, and what it was and is, in words.
+    quality : mapping of str to int
+        New pictures by what is bad in them: the measures (`pipeline.imaging.quality`) in which they are worse than 95%
+        of the older pictures.
     grown : tuple of Growth
         By growth, the largest first.
     drift : tuple of Drift
@@ -95,13 +104,15 @@ class Changes:
     new: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
     side: tuple[str, ...] = ()
     moved: tuple[tuple[str, str], ...] = ()
     new_images: int = 0
     new_pictures: int = 0
     new_duplicates: Mapping[str, int] = field(default_factory=dict)
     scales: Mapping[str, int] = field(default_factory=dict)
+    rescaled: tuple[tuple[str, str], ...] = ()
+    quality: Mapping[str, int] = field(default_factory=dict)
     grown: tuple[Growth, ...] = ()
     drift: tuple[Drift, ...] = ()
 
@@ -117,6 +128,7 @@ class Changes:
                 ("gone", self.gone),
                 ("failed", self.failed),
                 ("side file" if len(self.side) == 1 else "side files", self.side),
+                ("scale changed" if len(self.rescaled) == 1 else "scales changed", self.rescaled),
             )
             if found
         ]
@@ -131,7 +143,8 @@ def find_base(index: Index, since: str | None, *, now: datetime | None = None) -
     index : Index
     since : str, optional
         The beginning of a commit's id, or an age such as ``24h``: the newest commit that is at least so old. By
-        default the one that the newest run began at.
+        default what the last summary was since, or where work was done after it, what it was until: an interrupted run
+        leaves none, and the next one tells of both.
 
     Raises
     ------
@@ -140,7 +153,7 @@ def find_base(index: Index, since: str | None, *, now: datetime | None = None) -
     """
     history = index.history()
     if since is None:
-        return _before_newest_run(history)
+        return _since_last_summary(index, history)
     try:
         cutoff = (now or datetime.now(UTC)) - parse_age(since)
     except UsageError:
@@ -152,6 +165,16 @@ def find_base(index: Index, since: str | None, *, now: datetime | None = None) -
             ) from None
         return found[0]
     return next((commit.id for commit in history if commit.written <= cutoff), history[-1].id)
+
+
+def _since_last_summary(index: Index, history: Sequence[Commit]) -> str:
+    told = last_summary(index.location)
+    known = {commit.id for commit in history}
+    if told is None or told.until not in known:
+        return _before_newest_run(history)
+    if told.until != index.work_commit:
+        return told.until
+    return told.since if told.since in known else history[-1].id
 
 
 def _before_newest_run(history: Sequence[Commit]) -> str:
@@ -173,6 +196,7 @@ def changes_between(index: Index, since: str) -> Changes:
     rows = np.arange(len(images["present"]))
     fresh = (rows >= first_new) & images["present"]
     pictures = np.flatnonzero(fresh & (images["picture"] == rows))
+    unpaired = np.any(images["present"] & (images["picture"] < 0))  # a run ended between walk and pair
     return Changes(
         since=since,
         until=index.commit,
@@ -181,8 +205,10 @@ def changes_between(index: Index, since: str) -> Changes:
         new_pictures=len(pictures),
         new_duplicates=_duplicates(before, after, old, new),
         scales=_scales(after, pictures),
+        rescaled=_rescaled(before, after, first_new, new),
+        quality=_quality(after, pictures, np.flatnonzero((rows < first_new) & (images["picture"] == rows))),
         grown=_growth(before, after, recipe),
-        drift=tuple(_drift(after, recipe, pictures)),
+        drift=() if unpaired else tuple(_drift(after, recipe, pictures)),
     )
 
 
@@ -204,7 +230,7 @@ def _files(old: Mapping[str, NDArray[Any]], new: Mapping[str, NDArray[Any]]) -> 
     side = sorted(path for path in appeared if is_side_file(path, later[path][1]))
     appeared -= set(side)
     failed = [
-        f"{path}: {later[path][2]}"
+        (path, later[path][2])
         for path in sorted(here)
         if _has_failed(path, later[path][1]) and (path not in there or not _has_failed(path, earlier[path][1]))
     ]
@@ -265,6 +291,50 @@ def _scales(root: zarr.Group, pictures: NDArray[np.int64]) -> dict[str, int]:
     return dict(Counter(str(text) for text in status[known].tolist() if text).most_common())
 
 
+def _rescaled(
+    before: zarr.Group, after: zarr.Group, first_new: int, files: Mapping[str, NDArray[Any]]
+) -> tuple[tuple[str, str], ...]:
+    """Older pictures whose status or value is another, by path; what had none before does not count."""
+    names = ("status", "nm_per_px")
+    old, new = read_table(before, "scale", *names), read_table(after, "scale", *names)
+    if not old or not new:
+        return ()
+    both = min(first_new, len(old["status"]), len(new["status"]))
+    status = old["status"][:both], new["status"][:both]
+    size = old["nm_per_px"][:both], new["nm_per_px"][:both]
+    same = (status[0] == status[1]) & ((size[0] == size[1]) | (np.isnan(size[0]) & np.isnan(size[1])))
+    changed = np.flatnonzero(~same & (status[0] != "") & (status[1] != ""))
+    said = {row: f"{_in_words(status[0][row], size[0][row])} -> {_in_words(status[1][row], size[1][row])}"
+            for row in changed.tolist()}  # fmt: skip
+    first = np.isin(files["status"], FIRST_PATHS) & np.isin(files["image"], changed)
+    rows = zip(files["path"][first].tolist(), files["image"][first].tolist(), strict=True)
+    return tuple(sorted((path, said[row]) for path, row in rows))
+
+
+def _in_words(status: Any, nm_per_px: Any) -> str:
+    value = f", {nm_per_px:.4g} nm a pixel" if np.isfinite(nm_per_px) else ""
+    return f"{str(status).replace('_', ' ')}{value}"
+
+
+_BAD_ENDS = {"focus": False, "contrast_levels": False, "noise_levels": True, "saturated_share": True}
+"""Measures of quality, and whether large values are the bad ones."""
+
+
+def _quality(root: zarr.Group, pictures: NDArray[np.int64], older: NDArray[np.int64]) -> dict[str, int]:
+    table = read_table(root, "images", *_BAD_ENDS, "filled_share")
+    counts: dict[str, int] = {}
+    for name, large_is_bad in _BAD_ENDS.items():
+        values = table.get(name)
+        if values is None or not len(older):
+            continue
+        badness = np.asarray(values, np.float64) * (1 if large_is_bad else -1)
+        counts[name] = int(np.sum(badness[pictures] > np.nanquantile(badness[older], _WORST_FROM)))
+    filled = table.get("filled_share")
+    if filled is not None:
+        counts["filled_share"] = int(np.sum(filled[pictures] >= SUSPECT_SHARE))
+    return {name: count for name, count in counts.items() if count}
+
+
 def _growth(before: zarr.Group, after: zarr.Group, recipe: Recipe) -> tuple[Growth, ...]:
     """Of each method the clustering with the middle k: of all of them the list would say the same many times."""
     found: list[Growth] = []
@@ -316,55 +386,3 @@ def _drift(root: zarr.Group, recipe: Recipe, pictures: NDArray[np.int64]) -> lis
             unlike = int(np.sum(nearest[fresh] > np.quantile(older, _UNUSUAL)))
             rows.append(Drift(vectors.name, int(fresh.sum()), ratio, unlike))
     return rows
-
-
-def to_markdown(changes: Changes, *, title: str) -> str:
-    """A page for people: figures first, then names."""
-    lines = [f"# {title}: {changes.subject}", "", f"Commits {changes.since[:8]} to {changes.until[:8]}.", ""]
-    with_scale = sum(count for status, count in changes.scales.items() if status in SCALE_STATUSES_WITH_VALUE)
-    rows = [
-        ("new files", len(changes.new)),
-        ("changed files", len(changes.changed)),
-        ("moved files", len(changes.moved)),
-        ("gone files", len(changes.gone)),
-        ("files that failed", len(changes.failed)),
-        ("new side files, no pictures by intention", len(changes.side)),
-        ("new images", changes.new_images),
-        ("new pictures", changes.new_pictures),
-        *((f"new duplicates, {relation.replace('_', ' ')}", n) for relation, n in changes.new_duplicates.items()),
-        *([("new pictures with a scale", with_scale)] if changes.scales else []),
-    ]
-    lines += ["| what | number |", "|---|---:|", *(f"| {what} | {number:,} |" for what, number in rows), ""]
-    lines += _section("Failed", changes.failed)
-    lines += _section("New", changes.new)
-    lines += _section("New side files", changes.side)
-    lines += _section("Changed", changes.changed)
-    lines += _section("Moved", [f"{old} -> {new}" for old, new in changes.moved])
-    lines += _section("Gone", changes.gone)
-    lines += _section("Scales of the new pictures", [f"{status}: {n:,}" for status, n in changes.scales.items()])
-    lines += _section(
-        "Clusters that grew",
-        [f"{g.clustering}, cluster {g.cluster}: {g.before:,} to {g.after:,} pictures" for g in changes.grown],
-    )
-    lines += _section("Drift", [_drift_in_words(drift) for drift in changes.drift])
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _drift_in_words(drift: Drift) -> str:
-    return (
-        f"{drift.vectors}: the {drift.new:,} new pictures lie {drift.distance_ratio:.2f} times as far from their "
-        f"nearest neighbour as the older ones (medians); {drift.unlike:,} are farther than 99% of the older ones"
-    )
-
-
-def _section(title: str, entries: Sequence[str]) -> list[str]:
-    if not entries:
-        return []
-    more = [f"- and {len(entries) - _MOST_NAMED:,} more"] if len(entries) > _MOST_NAMED else []
-    return [f"## {title}", "", *(f"- {_verbatim(entry)}" for entry in entries[:_MOST_NAMED]), *more, ""]
-
-
-def _verbatim(text: str) -> str:
-    """Names of files hold whatever people typed: nothing in them is markup or a line's end."""
-    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return "".join(f"\\{c}" if c in "\\`*_[]<>#|" else c for c in clean)

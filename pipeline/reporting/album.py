@@ -3,7 +3,7 @@
 import base64
 import io
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +14,9 @@ from pipeline.reporting.facts import ImageFacts
 
 Thumbnails = Callable[[Sequence[int]], Mapping[int, NDArray[np.uint8]]]
 
-MAX_PICTURES = 1500
-# Characters of base64 in the page; with text, tables and figures the page stays well under 15 MB.
-PICTURE_BUDGET = 9_000_000
+MAX_PICTURES = 1000
+# Characters of base64 in the page; with tiles, text, tables and figures the page stays under 15 MB.
+PICTURE_BUDGET = 5_000_000
 JPEG_QUALITY = 80
 _BATCH = 128
 # Few pictures may be larger: (up to so many pictures, longest edge in px).
@@ -34,25 +34,29 @@ class Picture:
 class Album:
     """The pictures of one page; hands out each picture's data once, in the order the page asks.
 
-    The page puts the data into the first place that shows a picture; its script copies it to the others.
+    The page puts the data into the first place that shows a picture; its script copies it to the others, and cuts what
+    is only on a sheet of tiles out of that.
     """
 
-    def __init__(self, pictures: Mapping[int, Picture], facts: Mapping[int, ImageFacts]) -> None:
+    def __init__(
+        self, pictures: Mapping[int, Picture], facts: Mapping[int, ImageFacts], tiled: Collection[int] = frozenset()
+    ) -> None:
         self._pictures = pictures
         self._facts = facts
+        self._tiled = tiled
         self._given: set[int] = set()
 
     def has(self, image: int) -> bool:
         """Say whether there is a picture of this image."""
-        return image in self._pictures
+        return image in self._pictures or image in self._tiled
 
     def only(self, images: Sequence[int]) -> list[int]:
         """Return those of the images that have a picture, in their order."""
-        return [image for image in images if image in self._pictures]
+        return [image for image in images if self.has(image)]
 
     def source(self, image: int) -> str:
-        """Return the picture as a data URI the first time it is asked for, afterwards ``""``."""
-        if image in self._given:
+        """Return the picture as a data URI the first time it is asked for, afterwards ``""``, as for a tile."""
+        if image in self._given or image not in self._pictures:
             return ""
         self._given.add(image)
         return self._pictures[image].uri
@@ -68,10 +72,10 @@ class Album:
         return self._facts.get(image, ImageFacts("", "", "", ""))
 
     def all_facts(self) -> dict[str, list[str]]:
-        """Return path, MD5, scale and label of every picture in the album, for the enlarged view."""
+        """Return path, MD5, scale and label of every image, for the enlarged view and the lists of clusters."""
         return {
             str(image): [facts.path, facts.md5, facts.scale, facts.label]
-            for image, facts in ((image, self.facts(image)) for image in sorted(self._pictures))
+            for image, facts in sorted(self._facts.items())
         }
 
 

@@ -75,6 +75,20 @@ def where(table: pa.Table, **wanted: str) -> pa.Table:
     return table
 
 
+def split(table: pa.Table, name: str) -> dict[str, pa.Table]:
+    """Return the rows of each value of a column, in order of first appearance; one pass, whatever the values."""
+    if name not in table.column_names:
+        return {}
+    encoded = pc.dictionary_encode(pc.cast(table[name], pa.string())).combine_chunks()
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(len(encoded.dictionary) + 1))
+    return {
+        word: table.take(pa.array(order[starts[place] : starts[place + 1]]))
+        for place, word in enumerate(encoded.dictionary.to_pylist())
+    }
+
+
 def distinct(values: list[T]) -> list[T]:
     """Return the distinct values in order of first appearance."""
     return list(dict.fromkeys(values))

@@ -99,9 +99,9 @@ def image_facts(tables: Tables, images: list[int], labels: LabelColumn | None) -
     path = _by_image(tables, "files", wanted, "path")
     md5 = _by_image(tables, "images", wanted, "md5") or _by_image(tables, "clusters", wanted, "md5")
     scale = _scale_sentences(tables, wanted)
+    codes = labels.of(wanted.to_numpy()).tolist() if labels is not None else [NO_LABEL] * len(wanted)
     found = {}
-    for image in wanted.to_pylist():
-        code = labels.of(np.array([image]))[0] if labels is not None else NO_LABEL
+    for image, code in zip(wanted.to_pylist(), codes, strict=True):
         label = labels.names[code] if labels is not None and code != NO_LABEL else ""
         found[image] = ImageFacts(path.get(image, ""), md5.get(image, ""), scale.get(image, ""), label)
     return found

@@ -39,6 +39,10 @@ FIGURES: dict[str, FigureKind] = {
         "Left, the pixel size by the scale bar against that by the metadata, with the line on which they are equal. "
         "Right, a histogram of their difference in percent, with the limits within which they count as agreeing.",
     ),
+    "pixel_sizes": FigureKind(
+        figures_scales.pixel_sizes,
+        "Histograms over the pictures: left the length of a pixel, right the width of the whole picture.",
+    ),
     "training": FigureKind(
         figures_vectors.training,
         "Curves: training loss (solid) and test loss (dashed) by epoch, a colour for each phase; "

@@ -40,6 +40,7 @@ MAX_PANELS = 3
 MAX_LABELS = 30
 MAX_CLUSTERS = 40
 MAX_BARS = 60
+_AXES_POINTS = (340.0, 215.0)  # width and height of the decision graph's axes, about
 MAX_POINTS = 1500
 _REFERENCE_LINES = {"refined": (0, (5, 2)), "uniform": (0, (1, 1.5)), "orthogonal": (0, (3, 1.5, 1, 1.5))}
 # Above this share a cell is dark enough for white figures.
@@ -281,9 +282,26 @@ def _name_peaks(
     peaks: NDArray[np.intp],
     cluster: NDArray[np.int64],
 ) -> None:
-    for row in peaks[:40]:
-        place = (density[row], delta[row])
-        axes.annotate(f"{cluster[row]}", place, xytext=(6, 3), textcoords="offset points", size=8, color=INK)
+    """Write the number of each centre beside it where there is room; one that would lie on another is left out."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    taken: list[tuple[float, float]] = [
+        (_AXES_POINTS[0] * (density[row] - left) / (right - left), _AXES_POINTS[1] * (delta[row] - low) / (high - low))
+        for row in peaks
+    ]
+    for place, row in enumerate(peaks.tolist()):
+        x, y = taken[place]
+        name = f"{cluster[row]}"
+        for dx, dy, side in ((6, 3, "left"), (-6, 3, "right"), (6, -10, "left"), (-6, -10, "right")):
+            middle = (x + dx + (3 if side == "left" else -3) * len(name), y + dy + 3)
+            apart = [abs(middle[0] - other[0]) > 4 + 3 * len(name) or abs(middle[1] - other[1]) > 8 for other in taken]
+            apart[place] = True  # its own mark
+            if all(apart):
+                taken.append(middle)
+                axes.annotate(
+                    name, (density[row], delta[row]), xytext=(dx, dy), textcoords="offset points", size=8, color=INK,
+                    ha=side,
+                )  # fmt: skip
+                break
 
 
 def cluster_sizes(tables: Tables) -> bytes | None:

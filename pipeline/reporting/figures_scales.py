@@ -1,4 +1,4 @@
-"""The figure of the calibration: the printed bars against the files' metadata."""
+"""The figures of the calibration: the printed bars against the files' metadata, pixel sizes and field widths."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipeline.records import SCALE_AGREEMENT
-from pipeline.reporting.columns import Tables, filled, numbers, texts
+from pipeline.reporting.columns import Tables, filled, integers, numbers, texts
 from pipeline.reporting.facts import length
 from pipeline.reporting.figure_style import INK, MUTED, PALETTE, draw, log_axis, whole_ticks
 
@@ -83,3 +83,44 @@ def _paint_deviations(axes: Axes, percent: NDArray[np.float64]) -> None:
     axes.set_xlabel("percent; the dashed lines are the limits of agreement")
     left_out = percent.size - inside.size
     axes.set_ylabel("images" if left_out == 0 else f"images ({left_out:,} farther off)")
+
+
+def pixel_sizes(tables: Tables) -> bytes | None:
+    """Draw how the pixel sizes and the field widths of the pictures are spread; None where no picture has a value."""
+    scales, images = filled(tables, "scales"), filled(tables, "images")
+    if scales is None:
+        return None
+    size = numbers(scales, "nm_per_px")
+    known = np.isfinite(size) & (size > 0)
+    if not known.any():
+        return None
+    fields = np.empty(0)
+    if images is not None:
+        width = dict(zip(integers(images, "image").tolist(), numbers(images, "width_px").tolist(), strict=True))
+        fields = size * np.array([width.get(image, np.nan) for image in integers(scales, "image").tolist()])
+        fields = fields[np.isfinite(fields) & (fields > 0)]
+
+    def paint(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2)
+        _paint_lengths(left, size[known], "Pixel sizes", "length of a pixel")
+        _paint_lengths(right, fields, "Field widths", "width of the picture on the specimen")
+
+    return draw("pixel_sizes", paint, width=8.4, height=3.2)
+
+
+def _paint_lengths(axes: Axes, lengths_nm: NDArray[np.float64], title: str, what: str) -> None:
+    axes.set_title(title)
+    axes.set_xlabel(what)
+    axes.set_ylabel("pictures")
+    if not lengths_nm.size:
+        return
+    low, high = float(lengths_nm.min()) / 1.2, float(lengths_nm.max()) * 1.2
+    bins = max(8, min(40, round(8 * np.log10(high / low))))
+    edges = np.geomspace(low, high, bins + 1)
+    heights, _ = np.histogram(lengths_nm, bins=edges)
+    axes.bar(edges[:-1], heights, width=0.92 * np.diff(edges), align="edge", color=PALETTE[0])
+    axes.set_xlim(low, high)
+    log_axis(axes, "x", length)
+    axes.tick_params(axis="x", labelrotation=30)
+    axes.grid(False, axis="x")
+    whole_ticks(axes, "y")

@@ -1,4 +1,4 @@
-"""Galleries: which clusterings, clusters, groups and readings the page shows pictures of."""
+"""Galleries: the clusterings with their clusters, and the contradictory labels, that the page shows pictures of."""
 
 from dataclasses import dataclass
 
@@ -6,44 +6,45 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.records import SCALE_STATUSES_WITH_VALUE
 from pipeline.reporting import agreement
-from pipeline.reporting.columns import Tables, distinct, distinct_in, filled, flags, integers, numbers, texts, where
+from pipeline.reporting.columns import (
+    Tables,
+    distinct,
+    distinct_in,
+    filled,
+    flags,
+    integers,
+    numbers,
+    split,
+    texts,
+    where,
+)
 from pipeline.reporting.facts import (
     ClusterFacts,
     LabelColumn,
     cluster_facts,
     label_column,
-    length,
     pixel_sizes,
 )
 
-MAX_CLUSTERINGS = 10
-MAX_CLUSTERS = 60
-MAX_GROUPS = 16
-MAX_MEMBERS = 6
-MAX_READINGS = 24
+MAX_CLUSTERS = 400
+MAX_MEMBERS = 20_000  # pictures whose cluster in every clustering the page knows
 MAX_CONTRADICTIONS = 12
+NOT_CLUSTERED = -2
 
 
 @dataclass(frozen=True, slots=True)
 class ClusteringGallery:
-    """One clustering as the page shows it; `left_out` clusters, the smallest ones, are not shown."""
+    """One clustering as the page shows it; `left_out` clusters, the smallest ones, are not shown.
+
+    `note` says why it stands out: agreement with labels, or that it is recommended without any.
+    """
 
     name: str
+    note: str
     summary: str
     label_set: str
     clusters: list[ClusterFacts]
-    left_out: int
-
-
-@dataclass(frozen=True, slots=True)
-class DuplicateGroup:
-    """Images that belong together, and how."""
-
-    relation: str
-    images: list[int]
-    note: str
     left_out: int
 
 
@@ -58,9 +59,10 @@ class Shown:
 
 
 def shown_clusterings(tables: Tables) -> list[str]:
-    """Return the clusterings to show: that of the headline, the best of each method on each vectors, the next best.
+    """Return all clusterings: that of the headline, the best of each method on each vectors, then the others.
 
-    Clusterings without a score follow in the order of the table ``clusterings``.
+    Without labels the recommended ones come first. Clusterings without a score follow in the order of the table
+    ``clusterings``.
     """
     table = filled(tables, "clusters")
     if table is None:
@@ -68,16 +70,25 @@ def shown_clusterings(tables: Tables) -> list[str]:
     present = distinct_in(table, "clustering")
     scores = agreement.scored(tables)
     headline = agreement.best_at_class_count(tables)
-    opened = [headline.clustering] if headline is not None and headline.clustering in present else []
+    opened = [headline.clustering] if headline is not None else recommended(tables)
     ranked = distinct(texts(scores, "clustering")) if scores is not None else []
     listed = filled(tables, "clusterings")
     known = texts(listed, "clustering") if listed is not None else []
     kind = dict(zip(known, _kinds(listed), strict=True)) if listed is not None else {}
-    order = [name for name in distinct([*ranked, *known, *present]) if name in set(present)]
+    there = set(present)
+    order = [name for name in distinct([*ranked, *known, *present]) if name in there]
     first: dict[tuple[str, str], str] = {}
     for name in order:
         first.setdefault(kind.get(name, ("", name)), name)
-    return distinct([*opened, *first.values(), *order])[:MAX_CLUSTERINGS]
+    return distinct([*(name for name in opened if name in there), *first.values(), *order])
+
+
+def recommended(tables: Tables) -> list[str]:
+    """Return the clusterings that are recommended without labels, one a set of vectors."""
+    table = filled(tables, "recommended_k")
+    if table is None:
+        return []
+    return distinct(texts(table.filter(pa.array(flags(table, "recommended"))), "clustering"))
 
 
 def _kinds(table: pa.Table) -> list[tuple[str, str]]:
@@ -86,14 +97,66 @@ def _kinds(table: pa.Table) -> list[tuple[str, str]]:
 
 def clusterings(tables: Tables) -> list[ClusteringGallery]:
     """Return the galleries of the clusterings that `shown_clusterings` names."""
+    names = shown_clusterings(tables)
+    if not names:
+        return []
     sizes = pixel_sizes(tables)
+    members = split(tables["clusters"], "clustering")
+    notes = _notes(tables, names)
     columns: dict[str, LabelColumn | None] = {}
     found = []
-    for name in shown_clusterings(tables):
+    for name in names:
         label_set = label_set_of(tables, name)
         if label_set not in columns:
             columns[label_set] = label_column(tables, label_set)
-        found.append(_clustering(tables, name, columns[label_set], sizes))
+        labels = columns[label_set]
+        facts = cluster_facts(members[name], labels, sizes)
+        largest = sorted(facts, key=lambda item: (item.cluster < 0, -item.size, item.cluster))
+        found.append(
+            ClusteringGallery(
+                name=name,
+                note=notes.get(name, ""),
+                summary=_summary(tables, name, facts),
+                label_set=labels.name if labels is not None else "",
+                clusters=largest[:MAX_CLUSTERS],
+                left_out=max(0, len(largest) - MAX_CLUSTERS),
+            )
+        )
+    return found
+
+
+def _notes(tables: Tables, names: list[str]) -> dict[str, str]:
+    notes = dict.fromkeys(recommended(tables), "recommended without labels")
+    headline = agreement.best_at_class_count(tables)
+    if headline is not None:
+        notes[headline.clustering] = "that of the headline" + (
+            f", {word}" if (word := notes.get(headline.clustering)) else ""
+        )
+    return {name: note for name, note in notes.items() if name in names}
+
+
+def clustered_pictures(tables: Tables) -> NDArray[np.int64]:
+    """Return the images of all clusterings in order; of more than `MAX_MEMBERS` an even choice, int64 [images]."""
+    table = filled(tables, "clusters")
+    if table is None:
+        return np.empty(0, np.int64)
+    images = np.unique(integers(table, "image"))
+    return images if images.size <= MAX_MEMBERS else images[np.arange(MAX_MEMBERS) * images.size // MAX_MEMBERS]
+
+
+def memberships(tables: Tables, names: list[str], images: NDArray[np.int64]) -> list[NDArray[np.int32]]:
+    """Return the cluster of each image in each clustering, int32 [images]; `NOT_CLUSTERED` where it is in none.
+
+    `images` are in order.
+    """
+    found = []
+    members = split(tables["clusters"], "clustering") if names else {}
+    for name in names:
+        rows = integers(members[name], "image")
+        known = np.isin(rows, images)
+        labels = np.full(images.size, NOT_CLUSTERED, np.int32)
+        labels[np.searchsorted(images, rows[known])] = integers(members[name], "cluster")[known]
+        found.append(labels)
     return found
 
 
@@ -105,18 +168,6 @@ def label_set_of(tables: Tables, clustering: str) -> str:
         return texts(rows, "set")[0]
     labels = filled(tables, "labels")
     return texts(labels, "set")[0] if labels is not None else ""
-
-
-def _clustering(tables: Tables, name: str, labels: LabelColumn | None, sizes: NDArray[np.float64]) -> ClusteringGallery:
-    facts = cluster_facts(where(tables["clusters"], clustering=name), labels, sizes)
-    largest = sorted(facts, key=lambda item: (item.cluster < 0, -item.size, item.cluster))
-    return ClusteringGallery(
-        name=name,
-        summary=_summary(tables, name, facts),
-        label_set=labels.name if labels is not None else "",
-        clusters=largest[:MAX_CLUSTERS],
-        left_out=max(0, len(largest) - MAX_CLUSTERS),
-    )
 
 
 def _summary(tables: Tables, name: str, facts: list[ClusterFacts]) -> str:
@@ -131,76 +182,6 @@ def _summary(tables: Tables, name: str, facts: list[ClusterFacts]) -> str:
     if rows is not None and rows.num_rows:
         parts.append(f"NMI {numbers(rows, 'nmi')[0]:.3f} with {texts(rows, 'set')[0]}")
     return "; ".join(parts)
-
-
-def duplicate_groups(tables: Tables) -> tuple[list[DuplicateGroup], int]:
-    """Return the first groups of duplicates, a relation in turn so that each is seen, and how many are left."""
-    table = filled(tables, "duplicates")
-    if table is None:
-        return [], 0
-    members: dict[int, list[int]] = {}
-    for row, group in enumerate(integers(table, "group").tolist()):
-        members.setdefault(group, []).append(row)
-    relation, image = texts(table, "relation"), integers(table, "image")
-    differing, most = numbers(table, "differing_pixels"), numbers(table, "max_difference")
-    by_relation: dict[str, list[DuplicateGroup]] = {}
-    for rows in members.values():
-        # The relation of the member that differs most, as the note says; of equal ones the last: the first may stand
-        # under the relation of a representative.
-        apart = np.nan_to_num(differing[rows[::-1]], nan=-1.0)
-        word = relation[rows[::-1][int(np.argmax(apart))]]
-        images = list(dict.fromkeys(int(image[row]) for row in rows))
-        group_view = DuplicateGroup(
-            relation=word.replace("_", " "),
-            images=images[:MAX_MEMBERS],
-            note=_difference(differing[rows], most[rows]),
-            left_out=max(0, len(images) - MAX_MEMBERS),
-        )
-        by_relation.setdefault(word, []).append(group_view)
-    queues = [by_relation[word] for word in sorted(by_relation)]
-    turns = [queue[rank] for rank in range(max(map(len, queues))) for queue in queues if rank < len(queue)]
-    return turns[:MAX_GROUPS], max(0, len(turns) - MAX_GROUPS)
-
-
-def _difference(differing: NDArray[np.float64], most: NDArray[np.float64]) -> str:
-    if not np.isfinite(differing).any():
-        return ""
-    pixels = float(np.nanmax(differing))
-    if pixels == 0:
-        return "every pixel equal"
-    step = f", by at most {np.nanmax(most):.0f} of 255" if np.isfinite(most).any() else ""
-    return f"{pixels:,.0f} pixels differ{step}"
-
-
-def scale_readings(tables: Tables) -> list[Shown]:
-    """Return a sample of scale readings: every status in turn, an even choice by MD5 within each."""
-    table = filled(tables, "scales")
-    if table is None:
-        return []
-    status, md5 = texts(table, "status"), texts(table, "md5")
-    rows_of: dict[str, list[int]] = {}
-    for row in sorted(range(table.num_rows), key=lambda row: (md5[row], row)):
-        rows_of.setdefault(status[row], []).append(row)
-    queues = [rows_of[word] for word in sorted(rows_of, key=lambda word: word not in SCALE_STATUSES_WITH_VALUE)]
-    chosen = [queue[rank] for rank in range(MAX_READINGS) for queue in queues if rank < len(queue)]
-    return _readings(table.take(pa.array(sorted(chosen[:MAX_READINGS], key=lambda row: status[row]), pa.int64())))
-
-
-def _readings(table: pa.Table) -> list[Shown]:
-    shown = []
-    columns = (
-        integers(table, "image"), texts(table, "status"), texts(table, "text"), numbers(table, "bar_length_px"),
-        numbers(table, "nm_per_px"), numbers(table, "metadata_nm_per_px"), texts(table, "reason"),
-    )  # fmt: skip
-    for image, status, text, bar, size, metadata, reason in zip(*columns, strict=True):
-        parts = [f"{length(size)} a pixel" if np.isfinite(size) else "no value"]
-        parts += [f"bar {text}" if text else "", f"{bar:,.0f} px long" if np.isfinite(bar) else ""]
-        parts += [f"metadata {length(metadata)} a pixel" if np.isfinite(metadata) else ""]
-        good = status in SCALE_STATUSES_WITH_VALUE
-        # Where there is a value the numbers say enough; where there is none, the reason is what one looks for.
-        line = ", ".join(part for part in parts if part) + ("" if good or not reason else f": {reason}")
-        shown.append(Shown(int(image), status.replace("_", " "), line, good))
-    return shown
 
 
 def contradictions(tables: Tables) -> tuple[list[Shown], int]:

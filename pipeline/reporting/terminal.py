@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from pipeline.records import SCALE_STATUSES_WITH_VALUE, is_side_file
 from pipeline.reporting import agreement
-from pipeline.reporting.columns import NO_IMAGE, Tables, filled, flags, integers, numbers, texts
+from pipeline.reporting.columns import NO_IMAGE, Tables, counts, filled, flags, integers, numbers, texts
 
 DAMAGED_STATUSES = ("corrupt", "unreadable", "too_large")
 NOT_RUN = "not run"
@@ -31,7 +31,7 @@ def headlines(tables: Tables) -> list[Headline]:
 
     * Files walked: the ledger's rows except those whose file is gone, and links that are not followed.
     * Unique images: the present rows of ``images``; the note counts the pictures that they show.
-    * Duplicates: files with the status ``duplicate``.
+    * Duplicates: files with the status ``duplicate``, and images tied to another by any relation; the note counts each.
     * Damaged: files with the status ``corrupt``, ``unreadable`` or ``too_large``.
     * Not judged: files that the machine kept from being judged; only where there are some.
     * Scales read: representative pictures whose scale status carries a value, over all of them.
@@ -71,10 +71,11 @@ def _ledger(tables: Tables) -> list[Headline]:
         return [Headline(name, NOT_RUN) for name in names]
     status = texts(files, "status")
     damaged = [(word, status.count(word)) for word in DAMAGED_STATUSES]
+    copies = _copies(tables, status.count("duplicate"))
     values = (
         sum(word not in ("gone", "left_out") for word in status),
         int(flags(images, "present", missing=True).sum()) if images is not None else 0,
-        status.count("duplicate"),
+        sum(copies.values()),
         sum(count for _, count in damaged),
     )
     shown = representatives(tables)
@@ -83,7 +84,7 @@ def _ledger(tables: Tables) -> list[Headline]:
     notes = (
         f"{side:,} no pictures by intention" if side else "",
         pictures,
-        "",
+        ", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in copies.items() if count),
         ", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in damaged if count),
     )
     found = [Headline(name, f"{value:,}", note) for name, value, note in zip(names, values, notes, strict=True)]
@@ -91,6 +92,13 @@ def _ledger(tables: Tables) -> list[Headline]:
     return found + (
         [Headline("Not judged", f"{waiting:,}", "the machine failed; the next run tries again")] * bool(waiting)
     )
+
+
+def _copies(tables: Tables, same_bytes: int) -> dict[str, int]:
+    """Files that show what another shows, by how: the same bytes first, then the relations, the most frequent first."""
+    table = filled(tables, "duplicates")
+    related = [] if table is None else [word for word in texts(table, "relation") if word]
+    return {"same_bytes": same_bytes, **dict(counts(related))}
 
 
 def _scales(tables: Tables) -> Headline:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import WeightsError
+from pipeline.models.contrastive import train_contrastive_network
+from pipeline.models.contrastive_settings import ContrastiveSettings
 from pipeline.models.convolutional import train_convolutional_autoencoder
 from pipeline.models.course import Course, TrainingPausedError
 from pipeline.models.serialisation import network_to_bytes
@@ -38,6 +40,14 @@ TRAININGS: dict[str, Train] = {
         PICTURES,
         RNG.permutation(24).astype(np.uint64),
         settings=ConvolutionalSettings(input_size=16, channels=(4, 4), code_size=5, epochs=3, batch_size=8),
+    ),
+    "contrast": partial(
+        train_contrastive_network,
+        PICTURES.reshape(24, -1),
+        RNG.permutation(24).astype(np.uint64),
+        settings=ContrastiveSettings(
+            image_shape=(16, 16), channels=(3, 4), code_size=5, epochs=3, batch_size=8, flip="any", crop=0.5
+        ),
     ),
     "stacked": partial(train_stacked_autoencoder, VECTORS, RNG.permutation(120).astype(np.uint64), settings=STACKED),
     "rmsprop": partial(

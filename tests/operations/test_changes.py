@@ -1,7 +1,9 @@
 """The summary of what became different between two commits, on a corpus that was changed in known ways."""
 
+import hashlib
 import shutil
 from datetime import UTC, datetime, timedelta
+from email.header import decode_header, make_header
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,12 @@ from pipeline.engine import EngineChoice
 from pipeline.errors import UsageError
 from pipeline.index.store import open_index
 from pipeline.job import RunResult, run
-from pipeline.operations.changes import Changes, Growth, _files, _grown, changes_between, find_base, to_markdown
+from pipeline.operations.change_summary import to_mail, to_markdown
+from pipeline.operations.changes import Changes, Growth, _files, _grown, changes_between, find_base
+from pipeline.progress import Event, Listener, Silent, StageFinished
 from pipeline.runtime.plan import RunOptions
+from pipeline.stages.scale.answers import Answer, enter_answers
+from pipeline.storage.location import Location
 
 CHEAP = (
     "embed.name=cae",
@@ -80,7 +86,7 @@ def test_the_second_night_says_what_was_done(nights: tuple[Path, RunResult, RunR
     assert changes.moved == (("04.tif", "renamed.tif"),)
     assert changes.gone == ("05.tif",)
     assert len(changes.failed) == 1
-    assert changes.failed[0].startswith("broken.tif: ")
+    assert changes.failed[0][0] == "broken.tif"
     assert (changes.new_images, changes.new_pictures) == (3, 2)
     assert changes.new_duplicates["same_bytes"] == 1
     assert changes.new_duplicates["same_pixels"] >= 1
@@ -110,7 +116,8 @@ def test_names_are_no_markup(nights: tuple[Path, RunResult, RunResult, RunResult
 def test_the_command(nights: tuple[Path, RunResult, RunResult, RunResult], capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["changes", str(nights[0]), "--format", "mail"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("Subject: SEM corpus: 4 new, 1 changed, 1 moved, 1 gone, 1 failed\n\n# SEM corpus")
+    assert out.startswith("Subject: SEM corpus: 4 new, 1 changed, 1 moved, 1 gone, 1 failed\nMIME-Version: 1.0\n")
+    assert "\n  new [1].tif\n" in out
     assert call(["changes", str(nights[0]), "--since", "nonsense"]) == 2
     assert "neither one commit" in capsys.readouterr().err
 
@@ -145,6 +152,109 @@ def test_side_files_are_neither_new_pictures_nor_failures() -> None:
     after = ledger(a_tif="ok", b_txt="unsupported", c_tif="unsupported", d_tif="not_judged")
     changes = Changes("a", "b", **_files(before, after))
     assert (changes.new, changes.side) == (("c.tif", "d.tif"), ("b.txt",))
-    assert changes.failed == ("c.tif: why", "d.tif: why")
+    assert changes.failed == (("c.tif", "why"), ("d.tif", "why"))
     assert changes.subject == "2 new, 2 failed, 1 side file"
     assert "| new side files, no pictures by intention | 1 |" in to_markdown(changes, title="SEM")
+
+
+class _Interrupt(Silent):
+    """Ctrl-C when a stage is through."""
+
+    def __init__(self, stage: str) -> None:
+        self._stage = stage
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, StageFinished) and event.stage == self._stage:
+            raise KeyboardInterrupt
+
+
+MAIL = """\
+Subject: SEM corpus: 3 new, 1 moved, 1 gone, 1 failed, 1 side file, 1 scale changed
+MIME-Version: 1.0
+Content-Type: text/plain; charset=utf-8
+Content-Transfer-Encoding: 8bit
+
+      3  new files
+      1  moved files
+      1  gone files
+      1  files that failed
+      1  new side files, no pictures by intention
+      2  new images
+      2  new pictures
+      1  older pictures whose scale changed
+
+Failed:
+  b/cut [2].tif
+      REASON
+
+New:
+  a: b/Müller_1.tif
+  b/cut [2].tif
+  late.tif
+
+New side files:
+  notes.txt
+
+Moved:
+  2026/04.tif
+      was 04.tif
+
+Gone:
+  05.tif
+
+Scales that changed:
+  06.tif
+      no bar -> confirmed, 1.95 nm a pixel
+
+Scales of the new pictures:
+  no bar: 2
+
+Commits SINCE to UNTIL.
+"""
+
+
+def test_the_mail_of_a_night_that_was_interrupted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Moves, a rename, side files, an answer, a run that is interrupted: the next one tells of all, word by word."""
+    corpus, index = tmp_path / "corpus", tmp_path / "index"
+    for number in range(12):
+        draw(corpus / f"{number:02}.tif", number)
+
+    def night(listener: Listener | None = None) -> RunResult:
+        options = RunOptions(accept_removals=True)
+        return run(
+            corpus, index, engines=EngineChoice.parse("local"), until="scale", options=options, listener=listener
+        )
+
+    first = night().index.work_commit
+    draw(corpus / "a: b" / "Müller_1.tif", 100)
+    (corpus / "b").mkdir()
+    (corpus / "b" / "cut [2].tif").write_bytes((corpus / "08.tif").read_bytes()[:500])
+    (corpus / "2026").mkdir()
+    (corpus / "04.tif").rename(corpus / "2026" / "04.tif")
+    (corpus / "notes.txt").write_text("accelerating voltage 5 kV")
+    with pytest.raises(KeyboardInterrupt):
+        night(_Interrupt("walk"))
+    assert changes_between(open_index(index), find_base(open_index(index), None)).subject.startswith("2 new, 1 moved")
+    (corpus / "05.tif").unlink()
+    draw(corpus / "late.tif", 101)
+    md5 = hashlib.md5((corpus / "06.tif").read_bytes()).hexdigest()
+    enter_answers(Location.parse(index), [Answer("image", md5, "1.95 nm/px")])
+    second = night()
+    assert second.changes is not None
+    assert second.changes.since == first
+    (reason,) = (reason for _, reason in second.changes.failed)
+    assert call(["changes", str(index), "--format", "mail"]) == 0
+    ends = {"SINCE": first[:8], "UNTIL": second.changes.until[:8], "REASON": reason}
+    expected = MAIL
+    for name, value in ends.items():
+        expected = expected.replace(name, value)
+    mail = [line for line in capsys.readouterr().out.splitlines() if "than 95% of the older" not in line]
+    assert "\n".join(mail) + "\n" == expected
+
+
+def test_subjects_of_any_language_and_names_that_end_lines() -> None:
+    mail = to_mail(Changes("a" * 12, "b" * 12, new=("x\ny.tif",)), title="Rasterelektronenmikroskopie Müller")
+    head, _, body = mail.partition("\n\n")
+    assert head.isascii()
+    assert str(make_header(decode_header(head.splitlines()[0].removeprefix("Subject: ")))).endswith("Müller: 1 new")
+    assert "\n  x\N{REPLACEMENT CHARACTER}y.tif\n" in body

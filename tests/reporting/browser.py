@@ -75,7 +75,7 @@ def open_page(chromium: str, page: Path, folder: Path) -> Iterator[Page]:
         socket = loop.run_sync(lambda: websocket_connect(_address(port), max_message_size=1 << 26), timeout=30)
         opened = Page(socket, loop)
         opened.command("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
-        opened.wait_for("document.readyState === 'complete'")
+        opened.wait_for("location.protocol === 'file:' && document.readyState === 'complete'")
         yield opened
         loop.run_sync(partial(_close, socket))
     finally:

@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
+from pipeline.records import ScaleReading
 from pipeline.reporting.figures import build_figures
 from pipeline.reporting.page import ReportData
 
@@ -61,6 +63,9 @@ def _corpus(rng: np.random.Generator, md5: list[str], truth: NDArray[np.int64]) 
         "image": np.arange(n), "md5": md5, "pixel_md5": md5, "picture": picture, "format": formats,
         "width_px": np.full(n, 1024), "height_px": np.full(n, 768), "bit_depth": np.full(n, 8),
         "present": np.ones(n, bool), "paths": np.bincount(copies, minlength=n) + 1,
+        "focus": rng.gamma(4, 0.05, n), "contrast_levels": rng.uniform(20, 200, n),
+        "noise_levels": rng.gamma(2, 2, n), "saturated_share": np.maximum(0, rng.normal(0, 0.05, n)),
+        "filled_share": np.where(np.arange(n) % 97 == 0, 0.2, 0.0),
     }  # fmt: skip
     duplicates = {
         "group": np.repeat(np.arange(pairs.size), 2),
@@ -259,14 +264,24 @@ def _category_tree() -> dict[str, dict[str, object]]:
 
 
 def made_thumbnails(images: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
-    """Return a grainy 128 x 96 picture for every image asked for."""
-    pictures = {}
-    for image in images:
-        rng = np.random.default_rng(image)
-        y, x = np.mgrid[0:96, 0:128]
-        wave = 128 + 60 * np.sin(x / (3 + image % 7)) * np.cos(y / (2 + image % 5))
-        pictures[image] = np.clip(wave + rng.normal(0, 18, wave.shape), 0, 255).astype(np.uint8)
-    return pictures
+    """Return a grainy 128 x 96 picture for every image asked for; after 200 they come again."""
+    return {image: _grainy(image % 200) for image in images}
+
+
+@cache
+def _grainy(image: int) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(image)
+    y, x = np.mgrid[0:96, 0:128]
+    wave = 128 + 60 * np.sin(x / (3 + image % 7)) * np.cos(y / (2 + image % 5))
+    return np.clip(wave + rng.normal(0, 18, wave.shape), 0, 255).astype(np.uint8)
+
+
+def made_reading(image: int) -> ScaleReading:
+    """A reading with a bar and its label in the lower stripe of a picture of 512 x 384 px."""
+    return ScaleReading(
+        "read", "bar", "200 nm", 200.0, 100.0, 2.0, bar_top_px=340, segment_box=(40 + image % 9, 360, 100, 6),
+        text_box=(60, 345, 50, 12),
+    )  # fmt: skip
 
 
 def made_report(tables: Mapping[str, pa.Table], *, thumbnails: Thumbnails = made_thumbnails) -> ReportData:
@@ -279,6 +294,8 @@ def made_report(tables: Mapping[str, pa.Table], *, thumbnails: Thumbnails = made
         recipe='[walk]\ninclude = ["*"]\n\n[cluster]\nmethods = ["kmeans", "ward", "density_peaks"]\n',
         tables=tables,
         thumbnails=thumbnails,
+        originals=lambda images: {image: made_thumbnails([image])[image].repeat(4, 0).repeat(4, 1) for image in images},
+        readings=lambda images: {image: made_reading(image) for image in images},
     )
 
 
@@ -287,7 +304,7 @@ def tables() -> dict[str, pa.Table]:
     return made_tables()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_report() -> Callable[..., ReportData]:
     return made_report
 

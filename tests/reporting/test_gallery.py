@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.reporting import gallery
@@ -52,17 +53,30 @@ def test_cluster_facts_by_hand() -> None:
     assert (second.purity, second.nm_per_px) == (None, None)  # its only label is contradictory
 
 
-def test_best_of_each_method_is_shown_first(tables: dict[str, pa.Table]) -> None:
+def test_best_of_each_method_is_shown_first_and_all_follow(tables: dict[str, pa.Table]) -> None:
     names = gallery.shown_clusterings(tables)
     assert names[:3] == ["density_peaks-k6", "ward-k6", "kmeans-k6"]
-    assert len(names) == gallery.MAX_CLUSTERINGS == len(set(names))
+    assert sorted(names) == sorted(set(tables["clusters"]["clustering"].to_pylist()))
 
 
-def test_clusterings_without_scores_are_shown_too(tables: dict[str, pa.Table]) -> None:
-    only = {"clusters": tables["clusters"]}
+def test_without_labels_the_recommended_clustering_is_first(tables: dict[str, pa.Table]) -> None:
+    recommended = pa.table({"clustering": ["ward-k4", "ward-k8"], "recommended": [False, True]})
+    only = {"clusters": tables["clusters"], "recommended_k": recommended}
     found = gallery.clusterings(only)
-    assert len(found) == gallery.MAX_CLUSTERINGS
+    assert (found[0].name, found[0].note) == ("ward-k8", "recommended without labels")
+    assert not any(item.note for item in found[1:])
     assert all(cluster.purity is None for item in found for cluster in item.clusters)
+
+
+def test_every_picture_has_its_cluster_in_every_clustering(tables: dict[str, pa.Table]) -> None:
+    images = gallery.clustered_pictures(tables)
+    (labels,) = gallery.memberships(tables, ["ward-k8"], images)
+    rows = tables["clusters"].filter(pc.equal(tables["clusters"]["clustering"], "ward-k8"))
+    assert dict(zip(images.tolist(), labels.tolist(), strict=True)) == dict(
+        zip(rows["image"].to_pylist(), rows["cluster"].to_pylist(), strict=True)
+    )
+    (some,) = gallery.memberships({"clusters": rows.slice(2, 1)}, ["ward-k8"], images[:4])
+    assert some.tolist() == [-2, -2, labels[2], -2]
 
 
 def test_smallest_clusters_are_left_out_and_counted() -> None:
@@ -78,23 +92,6 @@ def test_smallest_clusters_are_left_out_and_counted() -> None:
     (found,) = gallery.clusterings({"clusters": clusters})
     assert found.left_out == 3
     assert (found.clusters[0].cluster, found.clusters[0].size) == (n - 1, 2)
-
-
-def test_duplicate_groups_show_every_relation() -> None:
-    n = 2 * (gallery.MAX_GROUPS + 4)
-    relation = ["near"] * (n - 2) + ["crop"] * 2
-    table = pa.table({"group": np.arange(n) // 2, "image": range(n), "relation": relation})
-    groups, left = gallery.duplicate_groups({"duplicates": table})
-    assert {group.relation for group in groups} == {"near", "crop"}
-    assert len(groups) == gallery.MAX_GROUPS
-    assert left == 4
-
-
-def test_scale_sample_shows_every_status(tables: dict[str, pa.Table]) -> None:
-    shown = gallery.scale_readings(tables)
-    assert len(shown) == gallery.MAX_READINGS
-    wanted = {status.replace("_", " ") for status in tables["scales"]["status"].to_pylist()}
-    assert {item.heading for item in shown} == wanted
 
 
 def test_contradictions_list_all_labels() -> None:

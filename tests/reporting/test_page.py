@@ -2,24 +2,38 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from pipeline.reporting.figures import FIGURES
+from pipeline.reporting.packing import unpack
 from pipeline.reporting.page import ReportData, render_page
 from pipeline.reporting.sections import relation_table, reproduce_commands
 from pipeline.reporting.terminal import headlines
+from tests.reporting.browser import Page, open_page
 
 VOID = {"meta", "link", "img", "input", "br", "hr"}
 NAMESPACES = {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
 MakeReport = Callable[..., ReportData]
-SECTIONS = ("overview", "ledger", "duplicates", "scale", "labels", "vectors", "clusters", "agreement", "provenance")
+SECTIONS = (
+    "overview",
+    "ledger",
+    "duplicates",
+    "scale",
+    "quality",
+    "labels",
+    "vectors",
+    "clusters",
+    "agreement",
+    "provenance",
+)
 
 
 class Structure(HTMLParser):
@@ -55,7 +69,7 @@ def parse(html: str) -> Structure:
     return structure
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def full_page(tables: dict[str, pa.Table], figures: dict[str, bytes], make_report: MakeReport) -> str:
     return render_page(make_report(tables), figures)
 
@@ -138,117 +152,127 @@ def test_text_from_the_corpus_is_never_markup(tables: dict[str, pa.Table], make_
     bad["confusion"] = hostile(tables["confusion"], "label", "set")
     bad["runs"] = hostile(tables["runs"], "settings")
     bad["duplicates"] = hostile(tables["duplicates"], "relation")
-    page = parse(
-        render_page(
-            make_report(bad), {name: FIGURES[name].draw(bad) or b"" for name in ("nmi", "confusion", "ledger_status")}
-        )
-    )
+    drawn = {name: FIGURES[name].draw(bad) or b"" for name in ("nmi", "confusion", "ledger_status")}
+    html = render_page(make_report(bad), drawn)
+    page = parse(html)
     scripts = [attrs for tag, attrs in page.tags if tag == "script"]
-    assert len(scripts) == 2
+    assert {attrs.get("type") for attrs in scripts} == {None, "text/plain", "application/json"}
+    assert sum(attrs.get("type") is None for attrs in scripts) == 1
+    packed = [unpack(text).decode() for text in re.findall(r'id="panel-[0-9]+">([^<]*)<', html)]
+    assert packed
+    for panel in packed:
+        tags = parse_loosely(panel)
+        assert {tag for tag, _ in tags} <= {"div", "h3", "h4", "p", "article", "span", "i", "button", "img"}
+        assert not any(name.startswith("on") for _, attrs in tags for name in attrs)
     assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
     assert not any(attrs.get("src") == "x" for _, attrs in page.tags)
     text = "".join(page.text)
     assert HOSTILE in text
 
 
-def test_facts_of_pictures_survive_as_json(tables: dict[str, pa.Table], make_report: MakeReport) -> None:
+def packed(html: str, name: str) -> bytes:
+    """What a script of this id holds."""
+    found = re.search(rf'id="{name}">([^<]*)<', html)
+    assert found is not None, name
+    return unpack(found[1])
+
+
+def test_facts_of_pictures_survive(tables: dict[str, pa.Table], make_report: MakeReport) -> None:
     bad = tables | {"files": hostile(tables["files"], "path")}
     html = render_page(make_report(bad), {})
-    start = html.index('id="picture-facts">') + len('id="picture-facts">')
-    facts = json.loads(html[start : html.index("</script>", start)])
+    facts = json.loads(packed(html, "picture-facts"))
     pictures = {attrs["data-image"] for tag, attrs in parse(html).tags if "data-image" in attrs}
-    assert pictures == set(facts)
+    assert pictures <= set(facts)
+    assert set(facts) >= {str(image) for image in tables["clusters"]["image"].to_pylist()}
     assert {path for path, *_ in facts.values()} == {HOSTILE}
+
+
+def test_every_clustering_is_in_the_page(full_page: str, tables: dict[str, pa.Table]) -> None:
+    names = set(tables["clusters"]["clustering"].to_pylist())
+    texts = [full_page, *(packed(full_page, f"panel-{place}").decode() for place in range(1, len(names)))]
+    assert {name for text in texts for name in re.findall(r'data-place="[0-9]+">\s*<h3>([^<]*)</h3>', text)} == names
+    images = json.loads(re.search(r'id="member-images">([^<]*)<', full_page)[1])  # type: ignore[index]
+    first = np.frombuffer(packed(full_page, "members-0"), "<i4")
+    chosen = tables["clusters"].filter(pc.equal(tables["clusters"]["clustering"], "density_peaks-k6"))
+    clusters = dict(zip(chosen["image"].to_pylist(), chosen["cluster"].to_pylist(), strict=True))
+    assert dict(zip(images, first.tolist(), strict=True)) == clusters
 
 
 def test_every_picture_is_embedded_once(full_page: str) -> None:
     tags = parse(full_page).tags
-    sources = [attrs["src"] for tag, attrs in tags if tag == "img" and "src" in attrs]
-    images = {attrs["data-image"] for _, attrs in tags if "data-image" in attrs}
-    places = sum("data-image" in attrs for _, attrs in tags)
-    assert len(sources) == len(images) < places
+    shown = [attrs["data-image"] for _, attrs in tags if "data-image" in attrs]
+    pairs = pairwise(tags)
+    sources = [one[1]["data-image"] for one, two in pairs if "data-image" in one[1] and two[1].get("src")]
+    assert len(sources) == len(set(sources)) < len(shown)
 
 
 def test_page_of_many_images_is_bounded(
     make_tables: Callable[..., dict[str, pa.Table]], make_report: MakeReport
 ) -> None:
-    asked: list[int] = []
-    report = make_report(make_tables(5000))
-    thumbnails = report.thumbnails
-
-    def counting(images: list[int]) -> object:
-        asked.extend(images)
-        return thumbnails(images)
-
-    html = render_page(make_report(report.tables, thumbnails=counting), {})
+    tables = make_tables(5000)
+    few = {f"{method}-k{k}" for method in ("kmeans", "ward", "density_peaks") for k in (6, 24)}
+    chosen = pc.is_in(tables["clusters"]["clustering"], pa.array(sorted(few)))
+    html = render_page(make_report(tables | {"clusters": tables["clusters"].filter(chosen)}), {})
     assert len(html.encode()) < 15_000_000
-    assert len(asked) == len(set(asked)) <= 1500
     assert "more in files.parquet" in html
     assert "more groups in duplicates.parquet" in html
-
-
-PROBE = """
-<script>
-const found = {};
-const text = (selector) => document.querySelector(selector).textContent;
-const thumb = document.querySelector(".clustering:not([hidden]) .cluster .thumb");
-thumb.click();
-found.open = document.getElementById("viewer").open;
-found.path = text("#viewer-facts dd:nth-of-type(2)");
-found.expected = thumb.querySelector("img").alt;
-document.getElementById("viewer-next").click();
-found.next = text("#viewer-facts dd:nth-of-type(2)");
-document.getElementById("viewer-close").click();
-found.closed = !document.getElementById("viewer").open;
-found.panels = document.querySelectorAll(".clustering:not([hidden])").length;
-const pick = document.getElementById("pick-clustering");
-pick.selectedIndex = 1;
-pick.dispatchEvent(new Event("change"));
-found.shown = text(".clustering:not([hidden]) h3");
-found.chosen = pick.options[1].textContent;
-found.unfilled = document.querySelectorAll(".clustering:not([hidden]) img:not([src])").length;
-const order = document.getElementById("pick-order");
-order.value = "number";
-order.dispatchEvent(new Event("change"));
-found.numbers = [...document.querySelectorAll(".clustering:not([hidden]) .cluster")].map((c) => c.dataset.number);
-const column = document.querySelector("#ledger table th:nth-child(2)");
-const cell = (row) => Number(row.cells[1].textContent.replace(",", ""));
-const counts = () => [...column.closest("table").tBodies[0].rows].map(cell);
-column.firstChild.click();
-found.descending = counts();
-column.firstChild.click();
-found.ascending = counts();
-const filter = document.querySelector("#ledger [data-filter]");
-filter.value = "permission";
-filter.dispatchEvent(new Event("input"));
-const left = filter.closest(".table").querySelectorAll("tbody tr:not([hidden])");
-found.filtered = [...left].map((row) => row.cells[1].textContent);
-document.body.dataset.found = JSON.stringify(found);
-</script></body>"""
+    tiles = json.loads(packed(html, "tiles"))
+    assert tiles["images"] == list(range(5000))
 
 
 @pytest.mark.timeout(120)
 def test_page_lives_in_a_browser(full_page: str, tmp_path: Path, chromium: str) -> None:
     file = tmp_path / "report.html"
-    file.write_text(full_page.replace("</body>", PROBE), encoding="utf-8")
-    command = [
-        chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-        f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--dump-dom", file.as_uri(),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
-    assert "CONSOLE" not in done.stderr, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    body = next(attrs for tag, attrs in parse_loosely(done.stdout) if tag == "body")
-    found = json.loads(body["data-found"] or "")
-    assert found["open"]
-    assert found["closed"]
-    assert found["path"] == found["expected"] != found["next"]
-    assert found["panels"] == 1
-    assert found["shown"] == found["chosen"]
-    assert found["unfilled"] == 0
-    assert found["numbers"] == sorted(found["numbers"], key=int)
-    assert found["descending"] == sorted(found["descending"], reverse=True)
-    assert found["ascending"] == sorted(found["ascending"])
-    assert set(found["filtered"]) == {"unreadable"}
+    file.write_text(full_page, encoding="utf-8")
+    with open_page(chromium, file, tmp_path) as page:
+        text = "document.querySelector({!r}).textContent".format
+        page.evaluate("document.querySelector('.cluster .thumb').click()")
+        page.wait_for("document.querySelectorAll('#viewer-facts dd').length > 1")
+        path = page.evaluate(text("#viewer-facts dd:nth-of-type(2)"))
+        assert path == page.evaluate("document.querySelector('.cluster .thumb img').alt")
+        page.evaluate("document.getElementById('viewer-next').click()")
+        page.wait_for(f"{text('#viewer-facts dd:nth-of-type(2)')} !== {path!r}")
+        page.evaluate("document.getElementById('viewer-close').click()")
+        assert not page.evaluate("document.getElementById('viewer').open")
+        _try_clusterings(page)
+        _try_tables(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.command("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=False)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert "CONSOLE" not in (tmp_path / "chromium.log").read_text(errors="replace")
+
+
+def _try_clusterings(page: Page) -> None:
+    """Open another clustering, sort its clusters, and open one of them whole."""
+    page.evaluate("pick = document.getElementById('pick-clustering'); pick.selectedIndex = 9;"
+                  "pick.dispatchEvent(new Event('change'))")  # fmt: skip
+    shown = "document.querySelector('.clustering:not([hidden]) h3').textContent"
+    page.wait_for(f"{shown} === pick.options[9].textContent")
+    page.wait_for("!document.querySelector('.clustering:not([hidden]) img:not([src])')")
+    assert page.evaluate("document.querySelectorAll('.clustering:not([hidden])').length") == 1
+    page.evaluate("order = document.getElementById('pick-order'); order.value = 'number';"
+                  "order.dispatchEvent(new Event('change'))")  # fmt: skip
+    cards = "[...document.querySelectorAll('.clustering:not([hidden]) .cluster')]"
+    page.wait_for(f"{cards}.every((card, i, all) => !i || Number(all[i - 1].dataset.number) < card.dataset.number)")
+    page.evaluate("document.querySelector('.clustering:not([hidden]) .open').click()")
+    size = page.evaluate(f"Number({cards}[0].dataset.size)")
+    page.wait_for(f"document.querySelectorAll('#whole-pictures img[src]').length === {size}")
+    assert page.evaluate("document.querySelector('#whole-pictures figcaption').textContent").endswith(".tif")
+    page.evaluate("document.getElementById('whole-close').click()")
+
+
+def _try_tables(page: Page) -> None:
+    """Sort a table by a number, and filter another."""
+    counts = "[...document.querySelectorAll('#ledger table')[0].tBodies[0].rows].map((row) => row.cells[1].textContent)"
+    page.evaluate("document.querySelector('#ledger table th:nth-child(2) button').click()")
+    down = [int(count.replace(",", "")) for count in page.evaluate(counts)]
+    page.evaluate("document.querySelector('#ledger table th:nth-child(2) button').click()")
+    up = [int(count.replace(",", "")) for count in page.evaluate(counts)]
+    assert (down, up) == (sorted(down, reverse=True), sorted(down))
+    page.evaluate("filter = document.querySelector('#ledger [data-filter]'); filter.value = 'permission';"
+                  "filter.dispatchEvent(new Event('input'))")  # fmt: skip
+    left = "[...filter.closest('.table').querySelectorAll('tbody tr:not([hidden])')]"
+    assert set(page.evaluate(f"{left}.map((row) => row.cells[1].textContent)")) == {"unreadable"}
 
 
 def parse_loosely(html: str) -> list[tuple[str, dict[str, str | None]]]:

@@ -57,7 +57,7 @@ def test_values_by_hand() -> None:
     assert summary_rows(small_tables()) == [
         ("Files walked", "6"),  # the file that is gone was not walked
         ("Unique images", "3 (2 pictures)"),
-        ("Duplicates", "1"),
+        ("Duplicates", "1 (1 same bytes)"),
         ("Damaged", "2 (1 corrupt, 1 too large)"),
         # Row 1 belongs to picture 0, row 3 is gone: pictures 0 and 2 count, and one of them has a value.
         ("Scales read", "50% (1 of 2 pictures)"),

@@ -4,14 +4,50 @@
   const byId = (id) => document.getElementById(id);
   document.documentElement.classList.add("script");
 
-  // A picture's data stands once in the page, where it is shown first; the other places copy it from there.
-  const sources = new Map(all(".thumb img[src]").map((img) => [img.parentElement.dataset.image, img.src]));
-  const fill = (root) => {
-    for (const img of all(".thumb img:not([src])", root)) {
-      const source = sources.get(img.parentElement.dataset.image);
-      if (source) img.src = source;
-    }
+  // What is too much to stand in the page as it is: gzipped, in base64.
+  const unpack = (id) => {
+    const bytes = Uint8Array.from(atob(byId(id).textContent), (sign) => sign.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")));
   };
+  const once = (make) => { let made; return () => (made ??= make()); };
+  const getFacts = once(() => unpack("picture-facts").json());
+
+  // A picture's data stands once in the page, where it is shown first, or on a sheet of tiles, from which it is cut.
+  const sources = new Map(all(".thumb img[src]").map((img) => [img.parentElement.dataset.image, img.src]));
+  const getTiles = once(async () => {
+    const tiles = byId("tiles") ? await unpack("tiles").json() : { images: [], sheets: [] };
+    tiles.places = new Map(tiles.images.map((image, place) => [String(image), place]));
+    tiles.opened = new Map();
+    return tiles;
+  });
+  const openSheet = async (tiles, number) => {
+    const sheet = new Image();
+    sheet.src = tiles.sheets[number];
+    await sheet.decode();
+    return sheet;
+  };
+  const sourceOf = async (image) => {
+    if (sources.has(image)) return sources.get(image);
+    const tiles = await getTiles();
+    const place = tiles.places.get(image);
+    if (place === undefined) return "";
+    const number = Math.floor(place / tiles.per_sheet);
+    if (!tiles.opened.has(number)) tiles.opened.set(number, openSheet(tiles, number));
+    const sheet = await tiles.opened.get(number);
+    const [width, height] = tiles.sizes[place];
+    const at = place % tiles.per_sheet;
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [width, height];
+    const [x, y] = [(at % tiles.columns) * tiles.edge, Math.floor(at / tiles.columns) * tiles.edge];
+    canvas.getContext("2d").drawImage(sheet, x, y, width, height, 0, 0, width, height);
+    sources.set(image, canvas.toDataURL("image/png"));
+    return sources.get(image);
+  };
+  const fill = (root) => Promise.all(all(".thumb img:not([src])", root).map(async (img) => {
+    const source = await sourceOf(img.parentElement.dataset.image);
+    if (source) img.src = source;
+  }));
+  const canUnpack = typeof DecompressionStream === "function";
   all("section:not(#clusters)").forEach(fill);
 
   // Tables: sort by a click on a heading, filter by typing.
@@ -49,7 +85,7 @@
   }
 
   // Clusters: one clustering at a time, in the order asked for.
-  const clusterings = all(".clustering");
+  const panels = byId("panels");
   const orders = {
     size: (a) => -Number(a.size),
     number: (a) => Number(a.number),
@@ -57,38 +93,126 @@
     impurity: (a) => (a.purity === "" ? 2 : Number(a.purity)),
     nm: (a) => (a.nm === "" ? Infinity : Number(a.nm)),
   };
-  const showClustering = () => {
+  const openPanel = async (id) => {
+    if (!byId(id)) {
+      const html = await unpack(id.replace("clustering", "panel")).text();
+      if (!byId(id)) panels.insertAdjacentHTML("beforeend", html);
+    }
+    return byId(id);
+  };
+  const showClustering = async () => {
+    const chosen = byId("pick-clustering").value;
+    const panel = await openPanel(chosen);
+    if (byId("pick-clustering").value !== chosen) return;
+    for (const other of all(".clustering", panels)) other.hidden = other !== panel;
     const key = orders[byId("pick-order").value];
     const wanted = byId("pick-label").value.trim().toLowerCase();
-    for (const panel of clusterings) {
-      panel.hidden = panel.id !== byId("pick-clustering").value;
-      if (panel.hidden) continue;
-      const cards = all(".cluster", panel);
-      const difference = (a, b) => key(a.dataset) - key(b.dataset) || a.dataset.number - b.dataset.number;
-      cards.sort((a, b) => difference(a, b) || 0);
-      for (const card of cards) card.hidden = !card.dataset.label.toLowerCase().includes(wanted);
-      panel.querySelector(".clusters").append(...cards);
-      fill(panel);
-    }
+    const cards = all(".cluster", panel);
+    const difference = (a, b) => key(a.dataset) - key(b.dataset) || a.dataset.number - b.dataset.number;
+    cards.sort((a, b) => difference(a, b) || 0);
+    for (const card of cards) card.hidden = !card.dataset.label.toLowerCase().includes(wanted);
+    panel.querySelector(".clusters").append(...cards);
+    await fill(panel);
   };
-  if (clusterings.length) {
+  if (panels) {
     for (const id of ["pick-clustering", "pick-order"]) byId(id).addEventListener("change", showClustering);
     byId("pick-label").addEventListener("input", showClustering);
+    if (!canUnpack) {
+      byId("too-old").hidden = false;
+      all("option", byId("pick-clustering")).slice(1).forEach((option) => option.remove());
+      all(".open", panels).forEach((button) => button.remove());
+    }
     showClustering();
   }
 
+  // A whole cluster: all its pictures with their paths, some at a time.
+  const SOME = 120;
+  const whole = byId("whole");
+  const members = new Map();
+  let cluster = { images: [], shown: [], size: 0, name: "" };
+  const membersOf = async (place) => {
+    if (!members.has(place)) members.set(place, unpack(`members-${place}`).arrayBuffer());
+    const bytes = new DataView(await members.get(place));
+    const images = JSON.parse(byId("member-images").textContent);
+    return images.map((image, i) => [String(image), bytes.getInt32(4 * i, true)]);
+  };
+  const extendWhole = async () => {
+    const known = await getFacts();
+    const list = byId("whole-pictures");
+    const next = cluster.shown.slice(list.children.length, list.children.length + SOME).map((image) => {
+      const figure = document.createElement("figure");
+      figure.className = "reading";
+      const thumb = document.createElement("button");
+      thumb.type = "button";
+      thumb.className = "thumb";
+      thumb.dataset.image = image;
+      const [path, md5] = known[image] || ["", ""];
+      const img = document.createElement("img");
+      img.alt = path || md5 || image;
+      thumb.append(img);
+      const caption = document.createElement("figcaption");
+      caption.textContent = path || md5 || image;
+      figure.append(thumb, caption);
+      return figure;
+    });
+    list.append(...next);
+    const left = cluster.shown.length - list.children.length;
+    byId("whole-more").textContent = left ? `${left.toLocaleString("en")} more below` : "";
+    await fill(list);
+  };
+  const filterWhole = async () => {
+    const known = await getFacts();
+    const wanted = byId("whole-filter").value.trim().toLowerCase();
+    cluster.shown = cluster.images.filter((image) => ((known[image] || [""])[0]).toLowerCase().includes(wanted));
+    byId("whole-pictures").replaceChildren();
+    await extendWhole();
+  };
+  const openWhole = async (card) => {
+    const panel = card.closest(".clustering");
+    const number = Number(card.dataset.number);
+    const images = (await membersOf(panel.dataset.place)).filter(([, label]) => label === number).map(([image]) => image);
+    const size = Number(card.dataset.size);
+    cluster = { images, shown: images, size, name: `${panel.querySelector("h3").textContent}-${number}` };
+    byId("whole-title").textContent = `${card.querySelector("h4").firstChild.textContent.trim()} of ${panel.querySelector("h3").textContent}`;
+    byId("whole-note").textContent = images.length === size ? `${size.toLocaleString("en")} pictures`
+      : `${images.length.toLocaleString("en")} of ${size.toLocaleString("en")} pictures, an even choice; clusters.parquet has all`;
+    byId("whole-filter").value = "";
+    if (!whole.open) whole.showModal();
+    await filterWhole();
+  };
+  const savePaths = async () => {
+    const known = await getFacts();
+    const link = document.createElement("a");
+    const lines = cluster.shown.map((image) => (known[image] || [""])[0] || image);
+    link.href = URL.createObjectURL(new Blob([lines.join("\n") + "\n"], { type: "text/plain;charset=utf-8" }));
+    link.download = `${cluster.name.replace(/[^A-Za-z0-9_.-]+/g, "-")}.txt`;
+    link.click();
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button.open");
+    if (button) openWhole(button.closest(".cluster"));
+  });
+  byId("whole-filter").addEventListener("input", filterWhole);
+  byId("whole-paths").addEventListener("click", savePaths);
+  byId("whole-close").addEventListener("click", () => whole.close());
+  whole.addEventListener("click", (event) => { if (event.target === whole) whole.close(); });
+  new IntersectionObserver((seen) => {
+    if (whole.open && seen.some((one) => one.isIntersecting)) extendWhole();
+  }, { root: whole, rootMargin: "600px" }).observe(byId("whole-more"));
+
   // The viewer: a click or Enter on a picture opens it, arrow keys go through its group.
-  const facts = JSON.parse(byId("picture-facts").textContent);
   const names = ["Path", "MD5", "Scale", "Label"];
   const viewer = byId("viewer");
   let group = [];
   let place = 0;
-  const show = () => {
+  const show = async () => {
     const image = group[place].dataset.image;
-    const known = facts[image] || [];
+    const known = canUnpack ? (await getFacts())[image] || [] : [];
+    const source = await sourceOf(image);
+    if (group[place].dataset.image !== image) return;
     const list = byId("viewer-facts");
     list.replaceChildren();
-    byId("viewer-image").src = sources.get(image) || "";
+    byId("viewer-image").src = source;
     byId("viewer-image").alt = known[0] || `image ${image}`;
     [["Image", image], ...names.map((name, i) => [name, known[i]])].forEach(([name, value]) => {
       if (!value) return;
@@ -109,8 +233,8 @@
     const around = thumb.closest(".strip, .readings");
     group = around ? all("button.thumb", around) : [thumb];
     place = group.indexOf(thumb);
-    show();
     viewer.showModal();
+    show();
   });
   byId("viewer-back").addEventListener("click", () => step(-1));
   byId("viewer-next").addEventListener("click", () => step(1));

@@ -1,6 +1,8 @@
 """report: tables, figures and the page of the index as it stands."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache, partial
 
 import numpy as np
 import pyarrow as pa
@@ -8,6 +10,8 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe, recipe_to_toml
+from pipeline.corpus.source import Corpus
+from pipeline.errors import CorpusNotFoundError, ImageError, StorageError
 from pipeline.imaging.canonical import shrink
 from pipeline.index.past_runs import read_runs
 from pipeline.index.report_tables import report_tables
@@ -16,11 +20,15 @@ from pipeline.index.rows import read_keys, read_rows
 from pipeline.index.schema import Sources, Table
 from pipeline.index.store import Index
 from pipeline.index.transaction import software_version
+from pipeline.records import ScaleReading
 from pipeline.runtime.keys import content_key, pixels_key
 from pipeline.runtime.plan import Stage
-from pipeline.stages.files.ledger import text_array
+from pipeline.stages.files.contents import Contents
+from pipeline.stages.files.ledger import Source, sources_of, text_array
 from pipeline.stages.pictures.squares import stored_squares, width_over_height
 from pipeline.stages.report.tables import TABLES
+from pipeline.stages.scale.rows import read_columns, stored_reading
+from pipeline.stages.selection import image_count
 
 
 def report_key(recipe: Recipe) -> int:
@@ -59,6 +67,8 @@ def write_report(index: Index, recipe: Recipe, tables: Iterable[Table]) -> Mappi
             recipe=recipe_to_toml(recipe),
             tables=made,
             thumbnails=thumbnails(root, recipe),
+            originals=originals(root, recipe),
+            readings=partial(_readings, root),
         ),
         figures,
     )
@@ -92,6 +102,33 @@ def thumbnails(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], di
         }
 
     return pictures
+
+
+def originals(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], dict[int, NDArray[np.uint8]]]:
+    """A function from image rows to whole gray pictures, for the rows whose files can be read now."""
+    place = str(root.attrs.get("corpus", ""))
+
+    @cache
+    def known() -> dict[int, Source]:
+        return {source.image: source for source in sources_of(root, range(image_count(root)))} if place else {}
+
+    def pictures(rows: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
+        contents = Contents(Corpus(place, recipe.corpus), recipe.walk)
+        found = {}
+        for row in known().keys() & set(rows):
+            with suppress(ImageError, StorageError, CorpusNotFoundError):  # the page says that there is no picture
+                found[row] = contents.gray(known()[row])
+        return found
+
+    return pictures
+
+
+def _readings(root: zarr.Group, rows: Sequence[int]) -> dict[int, ScaleReading]:
+    """The stored scale readings of these rows."""
+    if "scale" not in root or not rows:
+        return {}
+    columns = read_columns(root, 0, max(rows) + 1)
+    return {row: stored_reading(columns, row) for row in rows}
 
 
 STAGE = Stage("report", None, TABLES)

@@ -38,6 +38,18 @@ network = "cae"
 name = "own"
 epochs = 3
 input_size = 32
+[[embed]]
+network = "contrastive"
+input_size = 16
+channels = [4, 4]
+code_size = 6
+epochs = 2
+batch_size = 16
+crop = 0.5
+flip = "any"
+outside = "mirrored"
+normalised = true
+layout = "averaged"
 [[autoencode]]
 name = "short"
 vectors = "own"
