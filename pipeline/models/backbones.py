@@ -96,6 +96,11 @@ class BackboneEncoder:
         if runtime == "onnx":
             self._onnx = OnnxNetwork(self._module, name=name, side=image_size, any_size=any_size)
 
+    @property
+    def module(self) -> "NormalisedModel":
+        """The network under Torch."""
+        return self._module
+
     def _widths(self) -> tuple[int, ...]:
         nothing = torch.zeros((1, self.image_size, self.image_size), dtype=torch.uint8, device=self._device)
         with deterministic(), torch.inference_mode():

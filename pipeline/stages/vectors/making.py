@@ -225,8 +225,8 @@ def _layout(root: zarr.Group, *, made: _Pass, rows: int, per_shard: int) -> None
 def _encoder(recipe: Recipe, made: _Pass, root: zarr.Group) -> Worker:
     first, data = made.entries[0], made.network_bytes(root)
     entry = network_of(first)
-    several = entry.load_together is not None and len(made.entries) > 1
-    encoder = entry.load_together(made.entries, data) if several else entry.load(first, data)
+    load = entry.load_together
+    encoder = entry.load(first, data) if load is None or len(made.entries) == 1 else load(made.entries, data)
 
     def worker(root: zarr.Group, task: ShardTask) -> None:
         if isinstance(first, PictureNetworkSettings):

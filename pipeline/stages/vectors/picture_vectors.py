@@ -81,7 +81,7 @@ def _outputs(
 def _side_by_side(outputs: Sequence[NDArray[np.float32]], transform: Transform) -> NDArray[np.float32]:
     """Outputs of the views as one vector, of length 1 where each of them is."""
     found = np.concatenate([transformed(values, transform) for values in outputs], axis=1)
-    return found if transform == "none" else found / np.float32(np.sqrt(len(outputs)))
+    return found if transform == "none" else np.divide(found, np.float32(np.sqrt(len(outputs))), dtype=np.float32)
 
 
 def transformed(features: NDArray[np.float32], transform: str) -> NDArray[np.float32]:
