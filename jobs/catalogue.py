@@ -12,6 +12,7 @@ _BEFORE = {
     "run": "Bring an index up to date with its corpus: the whole job.",
 }
 _AFTER = {
+    "study": "Run one published study, and put its figures beside ours.",
     "finetune": "Teach a network a label set and embed all pictures with it.",
     "codes": "Draw how well codes can be turned back, and list the worst pictures.",
     "status": "Say of every stage what is done and what is missing.",

@@ -44,7 +44,7 @@ from pipeline.stages.registry import STAGES, TABLES
 from pipeline.stages.report.write import needs_writing, write_report
 from pipeline.storage.location import Location
 
-WALK, PAIR, REPORT = "walk", "pair", "report"
+WALK, PAIR, ARRAYS, REPORT = "walk", "pair", "arrays", "report"
 
 # Rows a shard by the number of files when the index is made: many small shards keep all workers busy on a small
 # corpus, few large ones keep the store light on a large one.
@@ -211,7 +211,7 @@ def run_stages(runner: Runner, names: tuple[str, ...]) -> RunResult:
     for stage in STAGES:
         if stage.name in names:
             finished.append(runner.run(stage))
-            if stage.name == WALK:
+            if stage.name == (ARRAYS if runner.recipe.arrays.asked else WALK):
                 _check_images(runner)
     written = False
     if REPORT in names:

@@ -7,10 +7,10 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from pipeline.clustering_methods.base import Blocks, ClusteringMethod, Clusterings, CountedMethodSettings, Points
+from pipeline.clustering_methods.base import Blocks, CenterMethodSettings, ClusteringMethod, Clusterings, Points
 
 
-class KMeansSettings(CountedMethodSettings):
+class KMeansSettings(CenterMethodSettings):
     """Clusters around means: the best of several starts, then sweeps over all vectors, block by block."""
 
     method: Literal["kmeans"] = "kmeans"
@@ -58,6 +58,7 @@ def fit_blocks(blocks: Blocks, settings: KMeansSettings, ks: Sequence[int], seed
         centers=[blocks.starts.get(k) for k in ks],
         block_rows=blocks.block_rows,
         map_tasks=blocks.map_tasks,
+        nearest=blocks.nearest,
     )
     seconds = time.perf_counter() - began
     return Clusterings(

@@ -87,6 +87,18 @@ class PairSettings(Settings):
     )
 
 
+class ArraysSettings(Settings):
+    """Corpora of arrays (`.npz` containers) in place of pictures; the stage then stands for walk, pair and pixels."""
+
+    vectors: tuple[Name, ...] = Field((), description="arrays whose rows are vectors; each is a set of that name")
+    pictures: str = Field("", description="array whose rows are gray pictures, `uint8 [n, height, width]`")
+
+    @property
+    def asked(self) -> bool:
+        """Whether the corpus is one of arrays."""
+        return bool(self.vectors or self.pictures)
+
+
 class LabelsSettings(Settings):
     """Label sets: name -> folder with a folder per class, or CSV file."""
 
@@ -240,6 +252,7 @@ class _Recipe(Settings):
     run: RunSettings = RunSettings()
     walk: WalkSettings = WalkSettings()
     pair: PairSettings = PairSettings()
+    arrays: ArraysSettings = ArraysSettings()
     labels: LabelsSettings = LabelsSettings()
     scale: ScaleSettings = ScaleSettings()
     pixels: PixelsSettings = PixelsSettings()
@@ -256,6 +269,10 @@ class _Recipe(Settings):
 
     @model_validator(mode="after")
     def _names_fit(self) -> "_Recipe":
+        if self.arrays.asked and (read := {"walk", "pair"} & set(self.run.stages)):
+            raise ValueError(
+                f"arrays: a corpus of arrays is not walked; leave {' and '.join(sorted(read))} out of run.stages"
+            )
         names = [*self.vector_sets, *(settings.name for settings in self.map)]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -271,7 +288,7 @@ class _Recipe(Settings):
             raise ValueError(f"two trees of sub-categories share the name {twice[0]!r}; every subdivide needs its own")
         for settings in self.subdivide:
             self._check_subdivide(settings)
-        embeddings = {settings.name for settings in self.embed}
+        embeddings = {*self.arrays.vectors, *(settings.name for settings in self.embed)}
         for code in self.autoencode:
             if code.vectors not in embeddings:
                 raise ValueError(
@@ -326,8 +343,8 @@ class _Recipe(Settings):
 
     @property
     def vector_sets(self) -> tuple[str, ...]:
-        """Names of all sets of vectors, embeddings first."""
-        return tuple(settings.name for settings in self.networks)
+        """Names of all sets of vectors: those that the corpus holds, embeddings, codes."""
+        return (*self.arrays.vectors, *(settings.name for settings in self.networks))
 
 
 def _declared() -> dict[str, tuple[type[Settings], Settings]]:

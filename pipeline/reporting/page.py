@@ -1,7 +1,7 @@
 """The page of a report: one HTML file that holds all it shows and asks nothing from the network."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,15 @@ import pyarrow as pa
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.reporting import duplicate_gallery, gallery, quality_gallery, scale_gallery, scale_sections, sections
+from pipeline.reporting import (
+    comparison,
+    duplicate_gallery,
+    gallery,
+    quality_gallery,
+    scale_gallery,
+    scale_sections,
+    sections,
+)
 from pipeline.reporting.agreement import best
 from pipeline.reporting.album import Album, Thumbnails, choose, encode
 from pipeline.reporting.facts import image_facts, label_column, length
@@ -42,6 +50,8 @@ class ReportData:
         for some hundred images, a few at a time.
     readings : callable
         Takes image rows, returns their scale readings with boxes in pixels of the whole picture.
+    drawings : sequence of (name, caption, SVG)
+        Figures of a study, shown under its comparison.
     """
 
     title: str
@@ -54,6 +64,7 @@ class ReportData:
     thumbnails: Thumbnails
     originals: Thumbnails
     readings: scale_gallery.Readings
+    drawings: Sequence[tuple[str, str, bytes]] = ()
 
 
 def render_page(data: ReportData, figures: Mapping[str, bytes]) -> str:
@@ -112,6 +123,18 @@ def _figures(figures: Mapping[str, bytes]) -> dict[str, Markup]:
     }
 
 
+def _drawings(data: ReportData) -> list[tuple[Markup, str]]:
+    return [
+        (
+            Markup('<figure class="figure" style="--points: {}">{}</figure>').format(
+                round(width_points(svg)), Markup(inline_svg(svg, name=f"drawing_{name}", description=caption))
+            ),
+            caption,
+        )
+        for name, caption, svg in data.drawings
+    ]
+
+
 def _context(data: ReportData) -> dict[str, Any]:
     tables = data.tables
     clusterings = gallery.clusterings(tables)
@@ -146,6 +169,7 @@ def _context(data: ReportData) -> dict[str, Any]:
         "more_contradictions": more_contradictions,
         "left_out": sections.left_out_of_scores(tables),
         "album": _album(data, wanted, members.tolist(), frozenset(tiles.images)),
+        "drawings": _drawings(data),
         "table": _tables(tables),
         "commands": sections.reproduce_commands(data.corpus, data.commit),
     }
@@ -165,6 +189,7 @@ def _album(data: ReportData, wanted: list[list[int]], members: list[int], tiled:
 
 def _tables(tables: Mapping[str, pa.Table]) -> dict[str, sections.TableView | None]:
     return {
+        "comparison": comparison.comparison_table(tables),
         "status": sections.status_table(tables),
         "damaged": sections.damaged_table(tables),
         "relations": sections.relation_table(tables),

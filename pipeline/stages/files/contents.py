@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.recipe import WalkSettings
+from pipeline.corpus.containers import is_container, member_content, read_container
 from pipeline.corpus.names import split_page
 from pipeline.corpus.source import Corpus
 from pipeline.errors import UnreadableFileError
@@ -81,6 +82,11 @@ def read_content(corpus: Corpus, path: str, settings: WalkSettings) -> bytes:
     data = corpus.read(place, max_bytes=settings.max_bytes)
     if not page:
         return data
+    if is_container(place):
+        arrays = read_container(data, max_bytes=settings.decode_memory_bytes)
+        if page > len(next(iter(arrays.values()))):
+            raise UnreadableFileError(f"{place} has no row {page} any more")
+        return member_content(arrays, place, page - 1)
     extract = partial(page_picture, page=page, max_pixels=settings.max_pixels)
     return run_isolated(extract, data, limits=walk_limits(settings))
 

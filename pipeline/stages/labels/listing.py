@@ -136,9 +136,9 @@ def _in_corpus(files: Sequence[LabelledFile], beside: Corpus, walked: Walked) ->
     """The files; one that does not stand beside the CSV, but in the corpus, with the MD5 that it has there."""
     absent = {file.entry.path for file in files if file.entry.modified_ns < 0 and file.entry.path and not file.md5}
     escaped = {path: escape_path(path.removeprefix("./")) for path in absent}
-    known = walked.md5s(sorted(set(escaped.values()))) if absent else {}
+    known = walked.md5s(sorted({*escaped.values(), *absent})) if absent else {}  # the latter: pages of documents
     return [
-        replace(file, md5=known.get(escaped[file.entry.path], ""))
+        replace(file, md5=known.get(escaped[file.entry.path]) or known.get(file.entry.path, ""))
         if file.entry.path in escaped and not file.md5
         else file
         for file in files

@@ -1,4 +1,4 @@
-"""The tables of `report`: the commits that hold work."""
+"""The tables of `report`: the commits that hold work; and of a study, what was published beside what was found."""
 
 import json
 from datetime import datetime
@@ -59,4 +59,28 @@ PAST_RUNS = Table(
     report=None,
 )
 
-TABLES = (RUNS, PAST_RUNS)
+COMPARISON = Table(
+    "comparison",
+    "A row is a published figure beside ours, or a finding that was put to the test (`semcorpus study`).",
+    (
+        Column("figure", "text", "What was measured, or the finding."),
+        Column("published", "float64", "The published value; null where there is none.", fill=float("nan")),
+        Column("ours", "float64", "The value found here.", fill=float("nan")),
+        Column("difference", "float64", "Ours less the published one.", fill=float("nan")),
+        Column("unit", "text", "Unit of the values; `%`, or empty for a score or a count."),
+        Column("answer", "text", "Of a finding: `yes`, `no`, or why it could not be tested."),
+        Column("why", "text", "Why they differ, or on which other data ours was found."),
+    ),
+)
+
+DRAWINGS = Table(
+    "drawings",
+    "A row is a figure of a study.",
+    (
+        Column("name", "text", "Its name; `figures/NAME.svg` in the report."),
+        Column("caption", "text", "What it shows."),
+        Column("svg", "text", "The figure.", reported=False),
+    ),
+)
+
+TABLES = (RUNS, PAST_RUNS, COMPARISON, DRAWINGS)

@@ -19,6 +19,7 @@ from pipeline.index.reports import check_report_files, publish_report, read_mani
 from pipeline.index.rows import read_keys, read_rows
 from pipeline.index.schema import Sources, Table
 from pipeline.index.store import Index
+from pipeline.index.tables import read_table
 from pipeline.index.transaction import software_version
 from pipeline.records import ScaleReading
 from pipeline.runtime.keys import content_key, pixels_key
@@ -26,7 +27,7 @@ from pipeline.runtime.plan import Stage
 from pipeline.stages.files.contents import Contents
 from pipeline.stages.files.ledger import Source, sources_of, text_array
 from pipeline.stages.pictures.squares import stored_squares, width_over_height
-from pipeline.stages.report.tables import TABLES
+from pipeline.stages.report.tables import DRAWINGS, TABLES
 from pipeline.stages.scale.rows import read_columns, stored_reading
 from pipeline.stages.selection import image_count
 
@@ -57,6 +58,7 @@ def write_report(index: Index, recipe: Recipe, tables: Iterable[Table]) -> Mappi
     root = index.read()
     made = report_tables(tables, Sources(root, recipe, runs))
     figures = build_figures(made)
+    drawings = _drawings(root)
     page = render_page(
         ReportData(
             title=recipe.report.title,
@@ -69,6 +71,7 @@ def write_report(index: Index, recipe: Recipe, tables: Iterable[Table]) -> Mappi
             thumbnails=thumbnails(root, recipe),
             originals=originals(root, recipe),
             readings=partial(_readings, root),
+            drawings=drawings,
         ),
         figures,
     )
@@ -77,10 +80,20 @@ def write_report(index: Index, recipe: Recipe, tables: Iterable[Table]) -> Mappi
         commit=commit,
         key=report_key(recipe),
         tables=made,
-        files={"report.html": page.encode(), **{f"figures/{name}.svg": data for name, data in figures.items()}},
+        files={
+            "report.html": page.encode(),
+            **{f"figures/{name}.svg": data for name, data in figures.items()},
+            **{f"figures/{name}.svg": data for name, _, data in drawings},
+        },
         stamp={"software": software_version(), "recipe": recipe.name},
     )
     return made
+
+
+def _drawings(root: zarr.Group) -> list[tuple[str, str, bytes]]:
+    stored = read_table(root, DRAWINGS.place)
+    columns = (stored["name"], stored["caption"], stored["svg"]) if stored else ((), (), ())
+    return [(str(name), str(caption), str(svg).encode()) for name, caption, svg in zip(*columns, strict=True)]
 
 
 def thumbnails(root: zarr.Group, recipe: Recipe) -> Callable[[Sequence[int]], dict[int, NDArray[np.uint8]]]:

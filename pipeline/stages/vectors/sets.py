@@ -61,9 +61,26 @@ class VectorSet:
         return open_array(root, f"{self.group}/vectors", np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class GivenVectors:
+    """Vectors that no network makes: the corpus holds them, and `arrays` stores them."""
+
+    name: str
+
+    @property
+    def key(self) -> int:
+        """Key of a row; its content stands in the MD5 of the row."""
+        return stage_key("arrays", {"vectors": self.name})
+
+
 def vector_sets(root: zarr.Group, recipe: Recipe) -> list[VectorSet]:
-    """The recipe's sets of vectors that have any rows done, embeddings first."""
+    """The recipe's sets of vectors that have any rows done: given ones, embeddings, codes."""
     found = []
+    for given in map(GivenVectors, recipe.arrays.vectors):
+        rows = done_rows(root, group_of(given), given.key)
+        if len(rows):
+            content = content_key(read_images(root, "md5")["md5"][rows], np.array([given.key]))
+            found.append(VectorSet(given.name, group_of(given), given.key, rows, content))
     for settings in recipe.networks:
         group, key = group_of(settings), row_key(root, recipe, settings)
         rows = wanted_rows(root, recipe, settings, done_rows(root, group, key)) if key is not None else _NO_ROWS
@@ -81,9 +98,9 @@ def find_vectors(root: zarr.Group, recipe: Recipe, name: str) -> VectorSet:
     return next(found for found in vector_sets(root, recipe) if found.name == name)
 
 
-def group_of(settings: NetworkSettings) -> str:
-    """The group of the vectors that a network makes."""
-    return f"{'embeddings' if isinstance(settings, PictureNetworkSettings) else 'codes'}/{settings.name}"
+def group_of(settings: NetworkSettings | GivenVectors) -> str:
+    """The group of the vectors that a network makes, or that are given."""
+    return f"{'codes' if isinstance(settings, CodeNetworkSettings) else 'embeddings'}/{settings.name}"
 
 
 def stage_of(settings: NetworkSettings) -> str:
@@ -91,8 +108,10 @@ def stage_of(settings: NetworkSettings) -> str:
     return "embed" if isinstance(settings, PictureNetworkSettings) else "autoencode"
 
 
-def source_of(recipe: Recipe, settings: CodeNetworkSettings) -> PictureNetworkSettings:
-    """The embedding that a network codes."""
+def source_of(recipe: Recipe, settings: CodeNetworkSettings) -> PictureNetworkSettings | GivenVectors:
+    """The embedding, or the given vectors, that a network codes."""
+    if settings.vectors in recipe.arrays.vectors:
+        return GivenVectors(settings.vectors)
     return next(embed for embed in recipe.embed if embed.name == settings.vectors)
 
 
@@ -100,14 +119,10 @@ def wanted_rows(
     root: zarr.Group, recipe: Recipe, settings: NetworkSettings, rows: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Those of some rows that a network is to have vectors of; a code, of what its embedding is to have."""
-    found = settings if isinstance(settings, PictureNetworkSettings) else None
-    if found is None and isinstance(settings, CodeNetworkSettings):
-        found = source_of(recipe, settings)
-    return (
-        rows
-        if found is None or found.select.is_all
-        else rows[selected(root, found.select, rows, label_sets(root, recipe))]
-    )
+    found = source_of(recipe, settings) if isinstance(settings, CodeNetworkSettings) else settings
+    if not isinstance(found, PictureNetworkSettings) or found.select.is_all:
+        return rows
+    return rows[selected(root, found.select, rows, label_sets(root, recipe))]
 
 
 def rows_made(root: zarr.Group, recipe: Recipe, networks: Iterable[NetworkSettings]) -> Iterator[Done]:
@@ -174,6 +189,8 @@ def fit_key(root: zarr.Group, recipe: Recipe, settings: NetworkSettings) -> int 
         return stage_key("embed", settings.fit_settings(), pixels_key(recipe), *chosen)
     assert isinstance(settings, CodeNetworkSettings), "there are these two kinds"
     source = source_of(recipe, settings)
+    if isinstance(source, GivenVectors):
+        return stage_key("autoencode", settings.fit_settings(), source.key)
     upstream = row_key(root, recipe, source)
     selection = () if source.select.is_all else (source.select.model_dump_json(),)
     return None if upstream is None else stage_key("autoencode", settings.fit_settings(), upstream, *selection)
