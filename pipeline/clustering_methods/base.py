@@ -66,7 +66,7 @@ class MethodSettings(Settings):
         """Numbers of clusters it is asked for, ascending; ``shared`` is ``cluster.k``. Empty: it finds its own."""
         return ()
 
-    def relevant(self) -> dict[str, Any]:
+    def relevant(self) -> dict[str, object]:
         """Settings that decide a result, for its key and the reports."""
         return self.model_dump(mode="json", exclude={"method", "name", "vectors", "max_points"})
 
@@ -144,7 +144,7 @@ class Points:
         return self.neighbours
 
 
-MapTasks = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+MapTasks = Callable[[Callable[[object], object], Sequence[object]], Iterable[Any]]
 """Apply a function to every task, wherever; the results in the tasks' order."""
 
 
@@ -210,9 +210,9 @@ class Clusterings:
     k: tuple[int | None, ...]
     seconds: tuple[float, ...]
     inertia: tuple[float, ...] | None = None
-    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    columns: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     positions: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
-    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    arrays: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     left_out: Mapping[int, str] = field(default_factory=dict)
 
 

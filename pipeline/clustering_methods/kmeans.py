@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -31,7 +31,7 @@ class KMeansSettings(CenterMethodSettings):
         """As the settings say."""
         return self.start == "stored"
 
-    def relevant(self) -> dict[str, Any]:
+    def relevant(self) -> dict[str, object]:
         """Settings that decide a result; beginning afresh is not among them, as it always was so."""
         found = super().relevant()
         return found if self.starts_from_stored else {name: found[name] for name in found if name != "start"}

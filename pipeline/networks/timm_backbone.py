@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -62,12 +62,12 @@ class BackboneSettings(PictureNetworkSettings):
         """What calculates the vectors; other paths give other last bits."""
         return f"torch-{self.device}" if self.device != "cpu" else f"{self.runtime}-cpu"
 
-    def row_settings(self) -> dict[str, Any]:
+    def row_settings(self) -> dict[str, object]:
         """Settings that decide a vector's values beside the network's weights."""
         kept = self.model_dump(include={"model", "seed", "views", "transform", "output"}) | {"path": self.path}
         return kept | ({"classes": self.classes} if self.classes else {})
 
-    def pass_settings(self) -> dict[str, Any]:
+    def pass_settings(self) -> dict[str, object]:
         """Settings that decide what one pass calculates."""
         return self.model_dump(mode="json", exclude={"name", "output", "transform"})
 

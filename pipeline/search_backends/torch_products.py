@@ -5,8 +5,6 @@ A `TorchSearch` is a plain object: an actor holds one, and so does a loop. What 
 prove is searched in full.
 """
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -115,7 +113,7 @@ def _joined(one: Candidates, other: Candidates) -> Candidates:
     """Lists of two sides, the narrower ones filled up."""
     width = max(one.rows.shape[1], other.rows.shape[1])
 
-    def wide(array: NDArray[Any]) -> NDArray[Any]:
+    def wide(array: NDArray[np.generic]) -> NDArray[np.generic]:
         return np.pad(array, ((0, 0), (0, width - array.shape[1])))
 
     return Candidates(

@@ -8,7 +8,6 @@ a task holds a block. With the same seed the result is the same bits on one proc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -221,7 +220,7 @@ def _mean(rows: Vectors) -> NDArray[np.float64]:
 
 def _survey(
     read: RowReader, task: tuple[int, int, NDArray[np.int64]]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[Any]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.generic]]:
     start, stop, picks = task
     rows = read(start, stop)
     if rows.ndim != 2 or len(rows) != stop - start or rows.shape[1] == 0:

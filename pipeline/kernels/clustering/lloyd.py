@@ -42,7 +42,7 @@ from pipeline.kernels.clustering.order_free_sums import (
     total_value,
 )
 
-Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+Map = Callable[[Callable[[object], object], Sequence[object]], Iterable[Any]]
 """Apply a function to every task and give the results in the tasks' order: the builtin `map`, or an engine's."""
 
 _MOST_RELOCATED = 64
@@ -87,7 +87,7 @@ class Survey:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     origin: NDArray[np.float64]
-    dtype: np.dtype[Any]
+    dtype: np.dtype[np.generic]
 
     def frame(self) -> ProductFrame:
         """For float32 products."""

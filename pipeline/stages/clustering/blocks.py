@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import zarr
@@ -62,7 +61,7 @@ def job_of(recipe: Recipe, settings: MethodSettings, name: str) -> Job:
 def _reader(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
     vectors = find_clustered(root, recipe, name)
 
-    def worker(root: zarr.Group, task: Block) -> Any:
+    def worker(root: zarr.Group, task: Block) -> object:
         function, argument = task.data
         with reading(vectors, root):
             return function(argument)

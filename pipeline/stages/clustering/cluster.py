@@ -202,7 +202,7 @@ def _neighbours(root: zarr.Group, recipe: Recipe, vectors: VectorSet) -> Neighbo
 def _merge(root: zarr.Group, results: Sequence[Clustered]) -> None:
     for clustered in results:
         found, rows = clustered.found, clustered.images
-        columns: dict[str, NDArray[Any]] = {"images": rows, **found.columns}
+        columns: dict[str, NDArray[np.generic]] = {"images": rows, **found.columns}
         if found.k:
             columns["labels"] = found.labels
         columns |= {name: np.where(at >= 0, rows[at], -1) for name, at in found.positions.items()}
