@@ -26,7 +26,7 @@ def command_for(name: str) -> click.Command:
     @trust_options
     @watch_options
     @talk_options
-    def command(index: str, **options: Any) -> None:
+    def command(index: str, **options: object) -> None:
         run_one(name, index, options)
 
     return command
@@ -45,7 +45,9 @@ def run_one(
     from pipeline.job import run_stages
     from pipeline.operations.remembered import stored_corpus, stored_recipe
     from pipeline.operations.status import what_is_missing
+    from pipeline.parts import check_stages
 
+    check_stages((name,))
     opened = open_index(index)
     recipe = stored_recipe(opened, assignments=options["assignments"])
     choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])
