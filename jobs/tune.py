@@ -78,7 +78,7 @@ def command(index: str, **options: Any) -> None:
             grace=options["grace"],
             factor=options["factor"],
         )
-        remember(runner.index, runner.corpus, best)
+        remember(runner.index, runner.corpus, best, runner.options)
         run_stages(replace(runner, recipe=best), ("autoencode",))
     if not options["quiet"]:
         _print(read_table(open_index(index).read(), TRIALS.place))

@@ -25,7 +25,7 @@ from pipeline.operations.changes import Changes, changes_between, find_base
 from pipeline.operations.last_summary import LastSummary, keep_summary
 from pipeline.operations.moving import check_same_corpus
 from pipeline.operations.remembered import changed_settings, stored_label_sets, stored_recipe
-from pipeline.parts import check_stages
+from pipeline.parts import check_stages, missing_modules
 from pipeline.progress import (
     Listener,
     Note,
@@ -183,9 +183,11 @@ def open_runner(
     options = options or RunOptions()
     corpus.check()
     _check_separate(corpus, Location.parse(location))
-    _check_weights(recipe)
+    if not missing_modules("networks"):  # without them no stage runs that needs weights: see check_stages
+        _check_weights(recipe)
+        if not index_exists(location):
+            _check_hub(recipe)
     if not index_exists(location):
-        _check_hub(recipe)
         _check_creatable(Location.parse(location))
 
     def note(text: str) -> None:
@@ -197,12 +199,8 @@ def open_runner(
         index.history()  # what is damaged there ends the run now, and not when its report looks back
         run_id, listener = new_run_id(), Several(listener, Telling(lease.tell))
         listener.tell(RunStarted(run_id, index.url, corpus.url, index.commit))
-<<<<<<< HEAD
-        remember(index, corpus, recipe)
-=======
-        for text in _remember(index, corpus, recipe, options):
+        for text in remember(index, corpus, recipe, options):
             note(text)
->>>>>>> main
         report = ReportPlace(
             partial(write_run_file, index.location, run_id), f"Run {run_id} of semcorpus on {index.url}", note
         )
@@ -271,16 +269,11 @@ def _open_or_create(corpus: Corpus, location: str | os.PathLike[str], recipe: Re
     return create_index(location, attributes={"shard_rows": shard_rows})
 
 
-<<<<<<< HEAD
-def remember(index: Index, corpus: Corpus, recipe: Recipe) -> None:
-    """Keep corpus and recipe in the index, so that stage commands need neither; no commit without a change."""
-=======
-def _remember(index: Index, corpus: Corpus, recipe: Recipe, options: RunOptions) -> list[str]:
+def remember(index: Index, corpus: Corpus, recipe: Recipe, options: RunOptions) -> list[str]:
     """Keep corpus and recipe in the index, so that later commands need neither; no commit without a change.
 
     Returns what is to be said: which settings are others than before.
     """
->>>>>>> main
     wanted = {"corpus": corpus.url, "recipe": recipe_to_toml(recipe)}
     wanted |= {"asked": options.asked} if options.asked else {}
     root = index.read()
