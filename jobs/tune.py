@@ -1,5 +1,6 @@
 """semcorpus tune: search the grid of stacked autoencoders, keep the best, and encode with it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,15 @@ from typing import Any
 import click
 
 from jobs.catalogue import SUMMARIES
-from jobs.options import engine_choice, engine_options, settings_option, talk_options, trust_options, watch_options
+from jobs.options import (
+    Command,
+    engine_choice,
+    engine_options,
+    settings_option,
+    talk_options,
+    trust_options,
+    watch_options,
+)
 from jobs.terminal import print_line, print_table
 
 
@@ -21,7 +30,7 @@ def _widths(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]
     return found
 
 
-def _list(name: str, default: str, text: str) -> Any:
+def _list(name: str, default: str, text: str) -> Callable[[Command], Command]:
     return click.option(name, default=default, show_default=True, callback=_widths, metavar="N,N,...", help=text)
 
 

@@ -105,7 +105,8 @@ def search(
             run_config=tune.RunConfig(name=_NAME, storage_path=str(folder.absolute()), verbose=0),
         )  # fmt: skip
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # what is done is told by our own listeners
-        results = list(tuner.fit())
+        grid = tuner.fit()
+    results: list[Any] = [grid[place] for place in range(len(grid))]
     failed = [result for result in results if result.error is not None]
     missing = [result for result in results if not result.metrics or "loss" not in result.metrics]
     if failed or missing:
