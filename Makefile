@@ -3,24 +3,26 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test faults check format docs clean
+.PHONY: help demo test faults check audit format docs clean
 
 help:
 	@echo "make demo    set up, write a sample corpus, run the whole job on it, print where the page is"
 	@echo "make test    set up, run the tests (TESTS='tests/kernels -k nmi' runs some)"
 	@echo "make faults  set up, let N=500 faults happen, one at a time: nothing may be lost, wrong or hang; a table"
 	@echo "make check   set up, run ruff, mypy and the import rules"
+	@echo "make audit   set up, compare what is installed with what was chosen: versions, files, licences"
 	@echo "make format  set up, format the code"
 	@echo "make docs    set up, write docs/*.md anew from the code"
 	@echo "make clean   remove the demo and caches, not .venv"
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt constraints-hashes.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
 	  { echo "semcorpus needs Python 3.11 or newer; $(PYTHON) is older. Name another one: make PYTHON=python3.11"; exit 1; }
 	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || \
 	  { echo "This Python comes without venv and pip: install them first, on Debian and Ubuntu with 'apt install python3-venv'."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing semcorpus and what it needs into .venv (about 2 GB; some minutes the first time) ..."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r constraints-hashes.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[s3,kubernetes,approximate,dev]'
 	@touch $@
 
@@ -41,6 +43,9 @@ check: $(INSTALLED)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+audit: $(INSTALLED)
+	@$(BIN)/python -m deploy.audit
 
 format: $(INSTALLED)
 	@$(BIN)/ruff format .

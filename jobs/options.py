@@ -112,6 +112,6 @@ def parse_label_sets(labels: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def read_recipe(source: str, assignments: tuple[str, ...], overrides: dict[str, Any] | None = None) -> Recipe:
+def read_recipe(source: str, assignments: tuple[str, ...], overrides: dict[str, object] | None = None) -> Recipe:
     """A built-in recipe or a file, with settings changed."""
     return load_recipe(source, builtin=builtin_recipes(), assignments=assignments, overrides=overrides or {})

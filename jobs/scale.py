@@ -48,7 +48,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @trust_options
 @watch_options
 @talk_options
-def command(index: str, **options: Any) -> None:
+def command(index: str, **options: object) -> None:
     _check(options)
     if options["review"]:
         _review(index, options)

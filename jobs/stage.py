@@ -26,7 +26,7 @@ def command_for(name: str) -> click.Command:
     @trust_options
     @watch_options
     @talk_options
-    def command(index: str, **options: Any) -> None:
+    def command(index: str, **options: object) -> None:
         run_one(name, index, options)
 
     return command

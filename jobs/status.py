@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import asdict
-from typing import Any
 
 import click
 
@@ -73,7 +72,7 @@ def _changed(stage: StageStatus) -> str:
     return ", ".join(changed) or ("default" if stage.commit else "")
 
 
-def _as_json(found: IndexStatus, writer: Owner | None) -> dict[str, Any]:
+def _as_json(found: IndexStatus, writer: Owner | None) -> dict[str, object]:
     stages = [
         {
             "stage": s.name,

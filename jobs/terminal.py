@@ -3,7 +3,6 @@
 import json
 import os
 import time
-from typing import Any
 
 import click
 from rich.cells import cell_len
@@ -76,7 +75,7 @@ def _print_table(table: Table, needed: int = 0) -> None:
         print_line(line.rstrip())
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """A machine's answer on standard output."""
     click.echo(_json(value, indent=1))
 
@@ -91,14 +90,14 @@ def name_run(run: str) -> None:
     _run_ids.append(run)
 
 
-def log_event(event: str, **values: Any) -> None:
+def log_event(event: str, **values: object) -> None:
     """A line of JSON on standard error; ``run`` is the run's id, empty before it has the index."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     line = {"time": now, "run": _run_ids[-1], "process": os.getpid(), "event": event, **values}
     click.echo(_json(line), err=True)
 
 
-def _json(value: Any, indent: int | None = None) -> str:
+def _json(value: object, indent: int | None = None) -> str:
     """JSON in which text is readable, and what a terminal might obey is escaped: C1 controls as well as C0 ones."""
     text = json.dumps(value, indent=indent, default=str, ensure_ascii=False)
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)

@@ -49,7 +49,7 @@ class ClusteringByMethod(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         method: str = "ward",
         n_clusters: int = 8,
         *,
-        settings: Mapping[str, Any] | None = None,
+        settings: Mapping[str, object] | None = None,
         random_state: int = 0,
     ) -> None:
         self.method = method

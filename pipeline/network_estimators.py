@@ -182,7 +182,7 @@ class StackedAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """What is left of ``X`` after its code, float32 [N, D] in the units of ``X``."""
         return self.decode(self.transform(X))
 
-    def info(self) -> dict[str, Any]:
+    def info(self) -> dict[str, object]:
         """Shape, settings and losses in plain values, as JSON takes them."""
         check_is_fitted(self)
         layers = [self.n_features_in_, *self.n_hidden]
@@ -261,7 +261,7 @@ class StackedAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         return StackedEncoder(self.network_)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> object:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
@@ -351,7 +351,7 @@ class VectorAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         return VectorEncoder(self.network_)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> object:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags

@@ -6,14 +6,17 @@ line in `registry` makes it known to recipes, the stage, the reports and the doc
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from pipeline.kernels.arrays import Vectors
 from pipeline.settings import Name, Settings
+
+if TYPE_CHECKING:
+    from pipeline.kernels.clustering.nearest_center import NearestCenters
 
 TRANSFORM = r"^(l2|pca:(0?\.\d+|[1-9]\d*)|whiten(:(0?\.\d+|[1-9]\d*))?)$"
 """What `pipeline.kernels.transforms.parse_transform` reads."""
@@ -50,6 +53,11 @@ class MethodSettings(Settings):
         return 0 if self.transform else self.neighbours_needed
 
     @property
+    def products_on(self) -> str:
+        """The device that multiplies."""
+        return "cpu"
+
+    @property
     def starts_from_stored(self) -> bool:
         """Whether it begins from the centres ``centers_K`` that the index holds of this line."""
         return False
@@ -58,7 +66,7 @@ class MethodSettings(Settings):
         """Numbers of clusters it is asked for, ascending; ``shared`` is ``cluster.k``. Empty: it finds its own."""
         return ()
 
-    def relevant(self) -> dict[str, Any]:
+    def relevant(self) -> dict[str, object]:
         """Settings that decide a result, for its key and the reports."""
         return self.model_dump(mode="json", exclude={"method", "name", "vectors", "max_points"})
 
@@ -71,6 +79,30 @@ class CountedMethodSettings(MethodSettings):
     def counts(self, shared: Sequence[int]) -> tuple[int, ...]:
         """Numbers of clusters it is asked for, ascending."""
         return tuple(sorted({*(self.k or shared)}))
+
+
+class CenterMethodSettings(CountedMethodSettings):
+    """A method around centres, whose products may be made on a GPU."""
+
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="cuda: products on a GPU, one an actor of Ray; no result depends on it"
+    )
+
+    @model_validator(mode="after")
+    def _device_has_blocks(self) -> "CenterMethodSettings":
+        if self.device == "cuda" and self.transform:
+            raise ValueError('device = "cuda" needs vectors that no transform changes: leave one of them out')
+        return self
+
+    @property
+    def products_on(self) -> str:
+        """As the settings say."""
+        return self.device
+
+    def relevant(self) -> dict[str, Any]:
+        """Settings that decide a result; where products are made is not among them."""
+        found = super().relevant()
+        return {name: found[name] for name in found if name != "device"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +144,7 @@ class Points:
         return self.neighbours
 
 
-MapTasks = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+MapTasks = Callable[[Callable[[object], object], Sequence[object]], Iterable[Any]]
 """Apply a function to every task, wherever; the results in the tasks' order."""
 
 
@@ -138,6 +170,8 @@ class Blocks:
         Like `map`, over the workers.
     starts : mapping of int to array
         Centres [k, D] to begin from, by k, there where the settings say `starts_from_stored`; it may lack some.
+    nearest : callable, optional
+        Finds nearest centres on the settings' device; None: on the CPU.
     """
 
     read: RowReader
@@ -145,6 +179,7 @@ class Blocks:
     block_rows: int
     map_tasks: MapTasks
     starts: Mapping[int, Vectors] = field(default_factory=dict)
+    nearest: "NearestCenters | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +210,9 @@ class Clusterings:
     k: tuple[int | None, ...]
     seconds: tuple[float, ...]
     inertia: tuple[float, ...] | None = None
-    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    columns: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     positions: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
-    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    arrays: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     left_out: Mapping[int, str] = field(default_factory=dict)
 
 

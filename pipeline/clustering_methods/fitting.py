@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,7 @@ def fit_once(fit: "Callable[[], Clustering]") -> Clusterings:
     return Clusterings(found.labels[:, None], (None,), (seconds,), columns=columns, arrays=arrays)
 
 
-def _is_a_value_a_point(values: NDArray[Any], n: int) -> bool:
+def _is_a_value_a_point(values: NDArray[np.generic], n: int) -> bool:
     return values.ndim == 1 and len(values) == n
 
 

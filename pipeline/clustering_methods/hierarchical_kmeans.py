@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from pipeline.clustering_methods.base import Blocks, ClusteringMethod, Clusterings, CountedMethodSettings, Points
+from pipeline.clustering_methods.base import Blocks, CenterMethodSettings, ClusteringMethod, Clusterings, Points
 from pipeline.settings import Share
 
 
-class HierarchicalKMeansSettings(CountedMethodSettings):
+class HierarchicalKMeansSettings(CenterMethodSettings):
     """k-means of the vectors into the largest k, of these centres into the next smaller k, and so on; nested."""
 
     method: Literal["hierarchical_kmeans"] = "hierarchical_kmeans"
@@ -45,6 +45,7 @@ def fit_blocks(blocks: Blocks, settings: HierarchicalKMeansSettings, ks: Sequenc
         share=settings.share,
         block_rows=blocks.block_rows,
         map_tasks=blocks.map_tasks,
+        nearest=blocks.nearest,
     )[::-1]
     seconds = time.perf_counter() - began
     return Clusterings(

@@ -2,15 +2,15 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from pipeline.clustering_methods.base import Blocks, ClusteringMethod, Clusterings, CountedMethodSettings, Points
+from pipeline.clustering_methods.base import Blocks, CenterMethodSettings, ClusteringMethod, Clusterings, Points
 
 
-class KMeansSettings(CountedMethodSettings):
+class KMeansSettings(CenterMethodSettings):
     """Clusters around means: the best of several starts, then sweeps over all vectors, block by block."""
 
     method: Literal["kmeans"] = "kmeans"
@@ -31,7 +31,7 @@ class KMeansSettings(CountedMethodSettings):
         """As the settings say."""
         return self.start == "stored"
 
-    def relevant(self) -> dict[str, Any]:
+    def relevant(self) -> dict[str, object]:
         """Settings that decide a result; beginning afresh is not among them, as it always was so."""
         found = super().relevant()
         return found if self.starts_from_stored else {name: found[name] for name in found if name != "start"}
@@ -58,6 +58,7 @@ def fit_blocks(blocks: Blocks, settings: KMeansSettings, ks: Sequence[int], seed
         centers=[blocks.starts.get(k) for k in ks],
         block_rows=blocks.block_rows,
         map_tasks=blocks.map_tasks,
+        nearest=blocks.nearest,
     )
     seconds = time.perf_counter() - began
     return Clusterings(

@@ -24,7 +24,7 @@ def load_recipe(
     *,
     builtin: Mapping[str, str] | None = None,
     assignments: Sequence[str] = (),
-    overrides: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, object] | None = None,
 ) -> Recipe:
     """Read a recipe and change single settings of it.
 
@@ -58,7 +58,7 @@ def load_recipe(
     return _validate(tables, source or "(defaults)")
 
 
-def change_recipe(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
+def change_recipe(recipe: Recipe, overrides: Mapping[str, object]) -> Recipe:
     """The recipe with single settings (``"stage.key"`` to a value) changed, validated like one that is read.
 
     Raises
@@ -86,7 +86,7 @@ def recipe_to_toml(recipe: Recipe) -> str:
     return "\n".join(top + below) + "\n"
 
 
-def _validate(tables: Mapping[str, Any], source: str) -> Recipe:
+def _validate(tables: Mapping[str, object], source: str) -> Recipe:
     """Validate without conversions: as JSON, since only from JSON does a strict model take arrays for tuples."""
     try:
         text = json.dumps(_with_networks(_with_methods(_with_lists(tables))), default=str, ensure_ascii=False).encode()
@@ -101,7 +101,7 @@ def _validate(tables: Mapping[str, Any], source: str) -> Recipe:
         raise RecipeError(_explain(error, source)) from error
 
 
-def _with_lists(tables: Mapping[str, Any]) -> dict[str, Any]:
+def _with_lists(tables: Mapping[str, object]) -> dict[str, Any]:
     """A single table stands for a list of one, so that ``[embed]`` and ``[[embed]]`` are both accepted."""
     return {k: [v] if k in _LISTED and isinstance(v, dict) else v for k, v in tables.items()}
 
@@ -128,7 +128,7 @@ def _with_methods(tables: dict[str, Any]) -> dict[str, Any]:
     return {**tables, "cluster": kept}
 
 
-def _method_table(entry: Any, former: Sequence[tuple[str, str, Any]]) -> Any:
+def _method_table(entry: Any, former: Sequence[tuple[str, str, Any]]) -> object:
     if not isinstance(entry, str):
         return entry
     return {"method": entry} | {name: value for method, name, value in former if method == entry}
@@ -148,7 +148,7 @@ def _with_networks(tables: dict[str, Any]) -> dict[str, Any]:
     return tables | {stage: _network_tables(stage, tables[stage]) for stage in _WITH_NETWORKS if stage in tables}
 
 
-def _network_tables(stage: str, entries: Any) -> Any:
+def _network_tables(stage: str, entries: Any) -> object:
     if not isinstance(entries, list):
         return entries
     return [_network_table(stage, entry) if isinstance(entry, dict) else entry for entry in entries]
@@ -187,7 +187,7 @@ _WITH_NETWORKS = ("embed", "autoencode")
 _LISTED = ("embed", "autoencode", "map", "subdivide")  # of which a recipe may hold several, told apart by names
 
 
-def _toml_lines(table: Mapping[str, Any]) -> list[str]:
+def _toml_lines(table: Mapping[str, object]) -> list[str]:
     return [f"{key} = {_toml_value(value)}" for key, value in table.items()]
 
 
@@ -332,6 +332,6 @@ def _settings_class(annotation: Any) -> type[BaseModel] | None:
     return next((found for part in typing.get_args(annotation) if (found := _settings_class(part))), None)
 
 
-def _did_you_mean(word: str, known: Sequence[str] | Mapping[str, Any]) -> str:
+def _did_you_mean(word: str, known: Sequence[str] | Mapping[str, object]) -> str:
     nearest = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" Did you mean {nearest[0]!r}?" if nearest else ""

@@ -4,7 +4,7 @@ import json
 import os
 import stat
 import tomllib
-from typing import Any, Final
+from typing import Final
 
 _MAX_BYTES: Final = 1 << 20
 
@@ -26,7 +26,7 @@ def read_toml_text(place: str) -> str:
     return data.decode()
 
 
-def parse_toml(text: str) -> dict[str, Any]:
+def parse_toml(text: str) -> dict[str, object]:
     """The tables of a TOML text.
 
     Raises

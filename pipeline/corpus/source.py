@@ -190,7 +190,7 @@ def _remote_entries(filesystem: AbstractFileSystem, url: str) -> Iterator[_Liste
 def _bucket_pages(filesystem: AbstractFileSystem, top: str) -> Iterator[_Page]:
     """Pages of a thousand objects: fsspec's own ``find`` keeps two kilobytes for each object of the bucket."""
     bucket, _, prefix = top.partition("/")
-    arguments: dict[str, Any] = {"Bucket": bucket, "Prefix": f"{prefix}/" if prefix else ""}
+    arguments: dict[str, object] = {"Bucket": bucket, "Prefix": f"{prefix}/" if prefix else ""}
     while True:
         page = filesystem.call_s3("list_objects_v2", **arguments)
         yield [(f"{bucket}/{info['Key']}", info) for info in page.get("Contents", ())]

@@ -25,19 +25,19 @@ class TagWriter:
         self.version, self.order = version, order
         self.long = ">Q" if version == 4 else ">I"
 
-    def tag(self, name: str, value: Any) -> bytes:
+    def tag(self, name: str, value: object) -> bytes:
         """One tag or group with its name."""
         body = self.group(value) if isinstance(value, dict) else self.value(value)
         kind = 20 if isinstance(value, dict) else 21
         length = struct.pack(">Q", len(body)) if self.version == 4 else b""
         return struct.pack(">BH", kind, len(name)) + name.encode() + length + body
 
-    def group(self, tags: dict[str, Any]) -> bytes:
+    def group(self, tags: dict[str, object]) -> bytes:
         """A group of tags; names of digits stand for Digital Micrograph's unnamed tags."""
         entries = b"".join(self.tag("" if name.isdigit() else name, value) for name, value in tags.items())
         return b"\x01\x00" + struct.pack(self.long, len(tags)) + entries
 
-    def value(self, value: Any) -> bytes:
+    def value(self, value: object) -> bytes:
         """A text, array, float or integer."""
         if isinstance(value, str):
             return self.array(np.frombuffer(value.encode("utf-16-le"), dtype="<u2"))
@@ -46,7 +46,7 @@ class TagWriter:
         code, letter = (7, "d") if isinstance(value, float) else (5, "I")
         return b"%%%%" + self.longs(1, code) + struct.pack(self.order + letter, value)
 
-    def array(self, values: NDArray[Any]) -> bytes:
+    def array(self, values: NDArray[np.generic]) -> bytes:
         """An array of numbers."""
         info = self.longs(3, 20, _CODES[values.dtype.str[1:]], values.size)
         return b"%%%%" + info + values.astype(values.dtype.newbyteorder(self.order)).tobytes()
@@ -55,14 +55,16 @@ class TagWriter:
         """The structure's own numbers."""
         return b"".join(struct.pack(self.long, number) for number in numbers)
 
-    def file(self, tags: dict[str, Any]) -> bytes:
+    def file(self, tags: dict[str, object]) -> bytes:
         """A whole file."""
         body = self.group(tags)
         header = struct.pack(">I", self.version) + struct.pack(self.long, len(body))
         return header + struct.pack(">I", int(self.order == "<")) + body + bytes(8)
 
 
-def image_tags(pixels: NDArray[Any], *, units: str = "nm", scale: float = 2.5, data_type: int | None = None) -> Any:
+def image_tags(
+    pixels: NDArray[np.generic], *, units: str = "nm", scale: float = 2.5, data_type: int | None = None
+) -> Any:
     """The tags of one picture, or of a stack of planes, with a calibration of ``scale`` ``units`` a pixel."""
     axis = {"Origin": 0.0, "Scale": scale, "Units": units}
     sizes = {str(i): int(n) for i, n in enumerate(reversed(pixels.shape))}
@@ -83,7 +85,7 @@ def image_tags(pixels: NDArray[Any], *, units: str = "nm", scale: float = 2.5, d
     }
 
 
-def dm_bytes(pixels: NDArray[Any], version: int = 3, order: Literal["<", ">"] = "<", **options: Any) -> bytes:
+def dm_bytes(pixels: NDArray[np.generic], version: int = 3, order: Literal["<", ">"] = "<", **options: Any) -> bytes:
     """A file of a picture (`image_tags` has the options), which follows a thumbnail as in Gatan's own files."""
     thumbnail = image_tags(np.zeros((4, 4), np.uint8))
     images = {"0": thumbnail, "1": image_tags(pixels, **options)}

@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from pipeline.errors import DeploymentError
 
@@ -113,7 +113,7 @@ def follow(kubectl: Kubectl, name: str, say: Say, *, poll_seconds: float = 5.0) 
             logs.wait()
 
 
-def _status(kubectl: Kubectl, name: str) -> dict[str, Any]:
+def _status(kubectl: Kubectl, name: str) -> dict[str, object]:
     status = json.loads(kubectl.call("get", "rayjob", name, "--output", "json")).get("status") or {}
     assert isinstance(status, dict)
     return status
@@ -130,7 +130,7 @@ def _follow_log(kubectl: Kubectl, name: str, *, again: bool, poll_seconds: float
     return subprocess.Popen(kubectl.command(*words))
 
 
-def _ending(name: str, status: dict[str, Any], say: Say, logs: "subprocess.Popen[bytes] | None") -> int:
+def _ending(name: str, status: dict[str, object], say: Say, logs: "subprocess.Popen[bytes] | None") -> int:
     if logs is not None:
         try:
             logs.wait(timeout=30)  # the last lines

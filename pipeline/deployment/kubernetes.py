@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pipeline.deployment.files import deploy_folder
 from pipeline.deployment.manifests import Manifest, parse_manifests
@@ -136,7 +136,7 @@ def _split(text: str) -> Rendered:
     return Rendered(documents[is_job.index(True)], rest)
 
 
-def _job(request: Request, settings: KubernetesSettings) -> dict[str, Any]:
+def _job(request: Request, settings: KubernetesSettings) -> dict[str, object]:
     """The kustomization of one run."""
     components = ["../components/site", *_storage(request)]
     if settings.gpu_nodes:
@@ -153,7 +153,7 @@ def _job(request: Request, settings: KubernetesSettings) -> dict[str, Any]:
     }
 
 
-def _nightly(request: Request, settings: KubernetesSettings) -> dict[str, Any]:
+def _nightly(request: Request, settings: KubernetesSettings) -> dict[str, object]:
     """The kustomization of a run by schedule, whose pod calls `semcorpus submit` for the run itself."""
     words = ["semcorpus", "submit", "kubernetes", request.corpus, request.index]
     arguments = ["--values", "/etc/semcorpus/values.toml", "--job-only"]
@@ -178,7 +178,7 @@ def _values_for_pod(settings: KubernetesSettings) -> KubernetesSettings:
     return settings.model_copy(update={"schedule": "", "time_zone": "Etc/UTC", "context": "", "monitoring": False})
 
 
-def _head(settings: KubernetesSettings, components: Sequence[str]) -> dict[str, Any]:
+def _head(settings: KubernetesSettings, components: Sequence[str]) -> dict[str, object]:
     """What both kustomizations have."""
     images = [_image("semcorpus", settings.image)]
     if settings.gpu_image:
@@ -203,7 +203,7 @@ def _image(name: str, image: str) -> dict[str, str]:
     return {"name": name, "newName": f"{folder}{slash}{base}", "newTag": tag or "latest"}
 
 
-def _job_patch(request: Request, settings: KubernetesSettings) -> list[dict[str, Any]]:
+def _job_patch(request: Request, settings: KubernetesSettings) -> list[dict[str, object]]:
     line = ["semcorpus", "run", request.corpus, request.index, *_RUN_OPTIONS]
     patch = [
         _replace("/metadata/name", request.job_name),
@@ -217,7 +217,7 @@ def _job_patch(request: Request, settings: KubernetesSettings) -> list[dict[str,
     return patch
 
 
-def _group_patch(number: int, pods: int, settings: KubernetesSettings) -> list[dict[str, Any]]:
+def _group_patch(number: int, pods: int, settings: KubernetesSettings) -> list[dict[str, object]]:
     group = f"{_CLUSTER}/workerGroupSpecs/{number}"
     resources = f"{group}/template/spec/containers/0/resources"
     sizes = {"cpu": str(settings.cpus), "memory": settings.memory}
@@ -227,7 +227,7 @@ def _group_patch(number: int, pods: int, settings: KubernetesSettings) -> list[d
     ]
 
 
-def _mounts(request: Request, settings: KubernetesSettings) -> dict[str, Any]:
+def _mounts(request: Request, settings: KubernetesSettings) -> dict[str, object]:
     """A component that mounts the claims which the run's paths lie in, writable only where the index is."""
     patch = []
     used = {claim_of(posixpath.normpath(place), settings.claims) for place in request.places if not is_url(place)}
@@ -254,11 +254,11 @@ def _name_secret(tree: Path, name: str) -> None:
     path.write_text(path.read_text().replace("name: semcorpus-s3", f"name: {name}"))
 
 
-def _replace(path: str, value: Any) -> dict[str, Any]:
+def _replace(path: str, value: object) -> dict[str, object]:
     return {"op": "replace", "path": path, "value": value}
 
 
-def _write(folder: Path, kustomization: Mapping[str, Any]) -> None:
+def _write(folder: Path, kustomization: Mapping[str, object]) -> None:
     folder.mkdir()
     (folder / "kustomization.yaml").write_text(json.dumps(kustomization, indent=1))
 

@@ -62,7 +62,7 @@ def pods_of(manifest: Manifest) -> Iterator[tuple[str, Manifest]]:
     yield from _pods(manifest, "")
 
 
-def _pods(value: Any, where: str) -> Iterator[tuple[str, Manifest]]:
+def _pods(value: object, where: str) -> Iterator[tuple[str, Manifest]]:
     if isinstance(value, dict):
         if isinstance(value.get("containers"), list):
             yield where, value

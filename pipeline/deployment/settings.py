@@ -4,7 +4,7 @@ import difflib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -125,7 +125,7 @@ def load_values(model: type[Settings], table: str, source: str, assignments: Seq
         raise UsageError(_explain(error, model, table)) from error
 
 
-def _table(source: str, table: str) -> Mapping[str, Any]:
+def _table(source: str, table: str) -> Mapping[str, object]:
     if not source:
         return {}
     try:
@@ -143,7 +143,7 @@ def _table(source: str, table: str) -> Mapping[str, Any]:
     return found
 
 
-def _value(text: str, *, is_text: bool) -> Any:
+def _value(text: str, *, is_text: bool) -> object:
     """TOML, or else a string; what is to be a text needs no quotes even where it reads as a number (``time=60``)."""
     try:
         value = parse_toml(f"value = {text}")["value"]
@@ -171,7 +171,7 @@ def values_to_toml(values: _Values, table: str) -> str:
     return "\n".join([f"[{table}]", *lines]) + "\n"
 
 
-def _toml(value: Any) -> str:
+def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping):

@@ -114,12 +114,12 @@ class ActorPool(Generic[Item, Result]):
                 ray.kill(actor)
 
     def _start(self) -> None:
-        actor: Any = self._kept.pop() if self._kept else None
+        actor = self._kept.pop() if self._kept else None
         start = _Start(actor or self._new_actor(), is_new=actor is None)
         self._starting[start.actor.__ray_ready__.remote()] = start
 
     def _new_actor(self) -> Any:
-        actor: Any = ray.remote(_Worker).options(**self._options)
+        actor = ray.remote(_Worker).options(**self._options)
         return actor.remote(self._environment)
 
     def _started(self, reference: Any) -> None:

@@ -47,7 +47,7 @@ class _File:
     notes: tuple[str, ...]
 
 
-def append_annotations(location: Location, kind: str, records: Sequence[Mapping[str, Any]]) -> None:
+def append_annotations(location: Location, kind: str, records: Sequence[Mapping[str, object]]) -> None:
     """Add records at the end, all of them or none.
 
     Parameters

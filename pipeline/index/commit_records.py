@@ -105,7 +105,7 @@ def read_reference_copy(index: Location) -> str | None:
         return None
 
 
-def _write(place: Location, content: Mapping[str, Any]) -> None:
+def _write(place: Location, content: Mapping[str, object]) -> None:
     text = json.dumps(content, sort_keys=True).encode()
     write_durably(place, digest(text).encode() + b" " + text + b"\n")
 

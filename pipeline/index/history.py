@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import icechunk
 
@@ -19,7 +18,7 @@ class Commit:
     parent: str | None
     message: str
     written: datetime
-    metadata: Mapping[str, Any]
+    metadata: Mapping[str, object]
 
 
 class BrokenHistoryError(StorageError):

@@ -2,7 +2,6 @@
 
 import json
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import zarr
@@ -32,7 +31,7 @@ def remember_runs(index: Index) -> None:
     transaction.commit("keep the record of runs", metadata)
 
 
-def _columns(runs: list[Commit]) -> dict[str, NDArray[Any]]:
+def _columns(runs: list[Commit]) -> dict[str, NDArray[np.generic]]:
     texts = {
         "commit": [run.id for run in runs],
         "parent": [run.parent or "" for run in runs],

@@ -24,17 +24,17 @@ class DamagedLinesError(ValueError):
 class SealedLine:
     """A line; see the module."""
 
-    record: Mapping[str, Any] | None
+    record: Mapping[str, object] | None
     id: str
     after: str
     token: str
 
-    def with_record(self, record: Mapping[str, Any] | None) -> "SealedLine":
+    def with_record(self, record: Mapping[str, object] | None) -> "SealedLine":
         """The same line saying less."""
         return replace(self, record=record)
 
 
-def seal(records: Sequence[Mapping[str, Any]], after: str, token: str) -> list[SealedLine]:
+def seal(records: Sequence[Mapping[str, object]], after: str, token: str) -> list[SealedLine]:
     """Records as lines that follow the line of id ``after`` (empty for the first of all)."""
     lines: list[SealedLine] = []
     for record in records:
@@ -88,6 +88,6 @@ def _sealed(line: SealedLine) -> dict[str, Any]:
     return {**content, "digest": _digest(content)}
 
 
-def _digest(value: Any) -> str:
+def _digest(value: object) -> str:
     text = json.dumps(value, sort_keys=True, ensure_ascii=False)
     return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 from collections.abc import Mapping
-from typing import Any
 
 import icechunk
 import zarr
@@ -55,7 +54,7 @@ class Transaction:
             with storage_failures("merging into", self._place):
                 self._session.merge(*forks)
 
-    def commit(self, message: str, metadata: Mapping[str, Any]) -> str:
+    def commit(self, message: str, metadata: Mapping[str, object]) -> str:
         """Commit, begin anew on top of it, and return the commit's id; without changes nothing is written.
 
         When it returns, all of the commit is on the disk (`Branch`).

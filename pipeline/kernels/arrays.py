@@ -1,13 +1,11 @@
 """Checks and conversions of the arrays that kernels are given."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import StageError, UsageError
 
-Vectors = NDArray[np.floating[Any]]
+Vectors = NDArray[np.floating]
 """float32 or float64, [rows, features]."""
 
 _EXACT_IN_FLOAT32 = (np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.float16)

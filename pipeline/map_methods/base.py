@@ -45,7 +45,7 @@ class MapSettings(Settings):
         """Nearest neighbours of each of so many points that the layout rests on."""
         raise NotImplementedError
 
-    def relevant(self) -> dict[str, Any]:
+    def relevant(self) -> dict[str, object]:
         """Settings that decide the layout, for its key and the reports."""
         about = self.model_dump(mode="json", exclude={"name", "vectors"})
         return about if self.transform else {key: value for key, value in about.items() if key != "transform"}

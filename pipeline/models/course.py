@@ -66,7 +66,7 @@ class OfModule(Protocol):
     def state_dict(self) -> Any:
         """Tensors by name."""
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:
+    def load_state_dict(self, state_dict: Mapping[str, object]) -> Any:
         """Take tensors by name."""
 
 

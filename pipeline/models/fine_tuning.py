@@ -123,7 +123,7 @@ def stratified_split(ids: NDArray[np.uint64], classes: NDArray[np.int64], test_f
 def fine_tune(
     pictures: NDArray[np.uint8],
     ids: NDArray[np.uint64],
-    labels: NDArray[Any],
+    labels: NDArray[np.generic],
     *,
     settings: FineTuning,
     seed: int,

@@ -7,7 +7,6 @@ import os
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -53,7 +52,7 @@ class OnnxNetwork:
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features, float32 [dimension], of one gray picture, uint8 [H, W]."""
-        found: Any = self._session.run(None, {"pictures": picture[None]})[0]
+        found = self._session.run(None, {"pictures": picture[None]})[0]
         return np.asarray(found[0], np.float32)
 
     def _check(self, module: nn.Module, name: str, shape: tuple[int, int]) -> None:

@@ -202,7 +202,7 @@ def module_of(network: TrainedNetwork) -> StackedAutoencoder:
     return module
 
 
-def check_vectors(vectors: NDArray[np.float32]) -> None:
+def check_vectors(vectors: NDArray[np.number]) -> None:
     """Refuse anything but finite vectors.
 
     Raises

@@ -30,11 +30,11 @@ class NetworkSettings(Settings):
     device: Literal["cpu", "cuda"] = Field("cpu", description="cuda asks Ray for one GPU an actor")
     seed: Annotated[int, Field(ge=0)] = 0
 
-    def fit_settings(self) -> dict[str, Any]:
+    def fit_settings(self) -> dict[str, object]:
         """Settings that decide a training's result, for its key."""
         return self.model_dump(mode="json", exclude={"name", "device", "select"})
 
-    def row_settings(self) -> dict[str, Any]:
+    def row_settings(self) -> dict[str, object]:
         """Settings that decide a vector's values beside the network's weights, for its key."""
         return {"network": self.network}
 
@@ -149,11 +149,11 @@ class Unfinished:
     history: "Sequence[EpochLoss]"
 
 
-def _nothing_to_do(settings: Any) -> None:
+def _nothing_to_do(settings: object) -> None:
     """All that it needs is here."""
 
 
-def _no_weights(settings: Any) -> str:
+def _no_weights(settings: object) -> str:
     """There are no weights."""
     return ""
 

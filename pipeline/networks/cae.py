@@ -1,6 +1,6 @@
 """A convolutional autoencoder that is trained on the corpus itself."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, PositiveInt
 
@@ -19,12 +19,12 @@ class CaeSettings(PictureNetworkSettings):
     batch_size: PositiveInt = 16
     max_training_images: PositiveInt = Field(20_000, description="trained on at most so many")
 
-    def fit_settings(self) -> dict[str, Any]:
+    def fit_settings(self) -> dict[str, object]:
         """Settings that decide the training's result."""
         chosen = {"code_size", "input_size", "epochs", "batch_size", "max_training_images", "seed"}
         return self.model_dump(include=chosen)
 
-    def row_settings(self) -> dict[str, Any]:
+    def row_settings(self) -> dict[str, object]:
         """Settings that decide a vector's values beside the network's weights."""
         return {"model": "autoencoder"}
 

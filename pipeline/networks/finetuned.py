@@ -1,6 +1,6 @@
 """A network of timm that has learnt a label set of the corpus: its last layer alone, or all of it."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
@@ -45,7 +45,7 @@ class FinetunedSettings(BackboneSettings):
     )
     max_training_images: PositiveInt = Field(100_000, description="it learns from at most so many")
 
-    def fit_settings(self) -> dict[str, Any]:
+    def fit_settings(self) -> dict[str, object]:
         """Settings that decide the training's result."""
         used = {"views", "output", "transform", "runtime"}
         kept = {key: value for key, value in super().fit_settings().items() if key not in used}

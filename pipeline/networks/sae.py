@@ -1,6 +1,6 @@
 """The stacked autoencoder on vectors, with principal components as its floor."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -84,11 +84,11 @@ class SaeSettings(CodeNetworkSettings):
         """Which pairs are tied, inner to outer."""
         return (self.tied,) * len(self.layers) if isinstance(self.tied, bool) else self.tied
 
-    def fit_settings(self) -> dict[str, Any]:
+    def fit_settings(self) -> dict[str, object]:
         """Settings that decide the training's result."""
         return self.model_dump(exclude={"network", "name", "device"})
 
-    def row_settings(self) -> dict[str, Any]:
+    def row_settings(self) -> dict[str, object]:
         """Nothing but the network decides a code."""
         return {}
 

@@ -1,6 +1,6 @@
 """What a picture's texture is like, without weights: three descriptions side by side, each with as much say."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ class TexturesSettings(PictureNetworkSettings):
     input_size: int = Field(128, ge=32, le=512, description="side in pixels of what is described")
     max_training_images: PositiveInt = Field(5_000, description="the scaling is fitted on at most so many")
 
-    def fit_settings(self) -> dict[str, Any]:
+    def fit_settings(self) -> dict[str, object]:
         """Settings that decide the fit, and the version of the descriptions."""
         return {**super().fit_settings(), "version": _VERSION}
 

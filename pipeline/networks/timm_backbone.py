@@ -1,7 +1,7 @@
 """A network of timm with weights that come from elsewhere; by default EfficientNet-Lite0."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -56,7 +56,7 @@ class BackboneSettings(PictureNetworkSettings):
         """What calculates the vectors; other paths give other last bits."""
         return f"torch-{self.device}" if self.device != "cpu" else f"{self.runtime}-cpu"
 
-    def row_settings(self) -> dict[str, Any]:
+    def row_settings(self) -> dict[str, object]:
         """Settings that decide a vector's values beside the network's weights."""
         return self.model_dump(include={"model", "seed", "views", "transform", "output"}) | {"path": self.path}
 

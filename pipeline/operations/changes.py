@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.config import Recipe
 from pipeline.errors import UsageError
 from pipeline.imaging.quality import SUSPECT_SHARE
-from pipeline.index.arrays import read_strings
+from pipeline.index.arrays import find_array, read_strings
 from pipeline.index.history import Commit
 from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table
@@ -375,10 +375,10 @@ def _grown(
 def _drift(root: zarr.Group, recipe: Recipe, pictures: NDArray[np.int64]) -> list[Drift]:
     rows: list[Drift] = []
     for vectors in vector_sets(root, recipe):
-        group = root.get(neighbours_group(vectors.name))
-        if not isinstance(group, zarr.Group) or group["distances"].shape[0] != len(vectors.rows):  # type: ignore[union-attr]
+        distances = find_array(root, f"{neighbours_group(vectors.name)}/distances", np.float32)
+        if distances is None or distances.shape[0] != len(vectors.rows):
             continue
-        nearest = np.asarray(group["distances"][:, 0], np.float64)  # type: ignore[index]
+        nearest = distances[:, 0].astype(np.float64)
         fresh = np.isin(vectors.rows, pictures)
         if fresh.any() and not fresh.all():
             older = nearest[~fresh]

@@ -37,7 +37,7 @@ class StageStatus:
     missing: int
     commit: str
     seconds: float
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def what_is_missing(index: Index, stage: str) -> str:
     return f"{what}: the stages before it have not been run with these settings. `semcorpus run` runs them all."
 
 
-def default_settings(stage: str) -> dict[str, Any]:
+def default_settings(stage: str) -> dict[str, object]:
     """The default settings of a stage, as a commit records them."""
     field = Recipe.model_fields[stage]
     found: Any = field.get_default(call_default_factory=True)

@@ -182,7 +182,7 @@ class Runner:
         clock, started = time.monotonic(), spent_cpu_seconds()
         counted = 0.0  # processor time of this process that the tasks' outcomes tell of as well
 
-        def send(function: Callable[[Any], Any], tasks: Sequence[Any]) -> list[Any]:
+        def send(function: Callable[[object], object], tasks: Sequence[object]) -> list[object]:
             nonlocal counted
             self.stop.check(f"within {stage.name} of {plan.step}, which begins anew")
             blocks = [Block(0, f"block {number}", (function, task)) for number, task in enumerate(tasks)]
@@ -219,7 +219,7 @@ class Runner:
 
     def _metadata(
         self, stage: Stage, plan: Plan, engine: Engine, tally: _Tally, kind: str, base: str
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         return {
             "stage": stage.name,
             "step": plan.step,

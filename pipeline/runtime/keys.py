@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from pipeline.config import Recipe
 from pipeline.stage_list import VERSIONS
 
 
-def stage_key(stage: str, settings: Mapping[str, Any], *upstream: int | str) -> int:
+def stage_key(stage: str, settings: Mapping[str, object], *upstream: int | str) -> int:
     """A positive 63-bit number that changes with anything that would change a result.
 
     Parameters
@@ -34,7 +33,7 @@ def stage_key(stage: str, settings: Mapping[str, Any], *upstream: int | str) -> 
     return number or 1
 
 
-def content_key(*arrays: NDArray[Any]) -> int:
+def content_key(*arrays: NDArray[np.generic]) -> int:
     """A positive 63-bit number for the contents of arrays (types and shapes included); text arrays are allowed."""
     digest = hashlib.blake2b(digest_size=8)
     for array in arrays:

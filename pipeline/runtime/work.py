@@ -5,7 +5,6 @@ import resource
 import socket
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import icechunk
 import zarr
@@ -25,7 +24,7 @@ class Outcome:
 
     number: int
     items: int
-    value: Any
+    value: object
     error: SemcorpusError | None
     fork: icechunk.ForkSession | None
     seconds: float
@@ -81,7 +80,7 @@ def perform(assignment: Assignment) -> Outcome:
     )
 
 
-def driven_outcome(items: int, value: Any, seconds: float, cpu_seconds: float) -> Outcome:
+def driven_outcome(items: int, value: object, seconds: float, cpu_seconds: float) -> Outcome:
     """What a plan came to that was driven here; ``cpu_seconds`` are this process's own."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return Outcome(0, items, value, None, None, seconds, cpu_seconds, peak, socket.gethostname())

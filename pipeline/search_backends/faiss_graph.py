@@ -96,7 +96,7 @@ def approximate_neighbours(
     return ApproximateNeighbours(lists, method, recall, n_sampled)
 
 
-def require_faiss() -> Any:
+def require_faiss() -> object:
     """Import FAISS, or say how to get it."""
     try:
         import faiss

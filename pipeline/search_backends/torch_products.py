@@ -5,20 +5,16 @@ A `TorchSearch` is a plain object: an actor holds one, and so does a loop. What 
 prove is searched in full.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.errors import UsageError
 from pipeline.kernels.arrays import Vectors
 from pipeline.kernels.neighbours.candidates import Candidates
 from pipeline.kernels.neighbours.certified_search import certify, plain_length
 from pipeline.kernels.neighbours.exact_search import find_frame
 from pipeline.kernels.neighbours.lower_bounds import LowerBounds, full_rows
+from pipeline.search_backends.torch_device import full_precision, moved, open_device
 
 _TILE_ROWS = 2048
 _COLUMN_BLOCK_ROWS = 131_072
@@ -34,7 +30,7 @@ class TorchSearch:
 
     Raises
     ------
-    UsageError
+    EngineError
         The device is not there.
 
     Notes
@@ -44,9 +40,7 @@ class TorchSearch:
     """
 
     def __init__(self, device: str = "cpu") -> None:
-        if device.startswith("cuda") and not torch.cuda.is_available():
-            raise UsageError('no GPU is to be seen here; run where there is one, or set neighbours.device = "cpu"')
-        self._device = torch.device(device)
+        self._device = open_device(device, "neighbours.device")
 
     def __call__(
         self, vectors: Vectors, k: int, split: int | None = None, reach: NDArray[np.float64] | None = None
@@ -57,7 +51,7 @@ class TorchSearch:
         bounds = full_rows(vectors, frame)
         n_rows = len(vectors)
         length = plain_length(k, n_rows)
-        with _full_precision(), torch.inference_mode():
+        with full_precision(), torch.inference_mode():
             if split is None:
                 lists = self._lists(bounds, slice(0, n_rows), slice(0, n_rows), length)
             else:
@@ -98,7 +92,7 @@ class TorchSearch:
         return _candidates(best.cpu().numpy(), found.cpu().numpy().astype(np.int32), limits)
 
     def _moved(self, values: NDArray[np.float32]) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values)).to(self._device)
+        return moved(values, self._device)
 
 
 def _leave_out_own(lower: torch.Tensor, queries: slice, block: slice) -> None:
@@ -119,7 +113,7 @@ def _joined(one: Candidates, other: Candidates) -> Candidates:
     """Lists of two sides, the narrower ones filled up."""
     width = max(one.rows.shape[1], other.rows.shape[1])
 
-    def wide(array: NDArray[Any]) -> NDArray[Any]:
+    def wide(array: NDArray[np.generic]) -> NDArray[np.generic]:
         return np.pad(array, ((0, 0), (0, width - array.shape[1])))
 
     return Candidates(
@@ -128,14 +122,3 @@ def _joined(one: Candidates, other: Candidates) -> Candidates:
         counts=np.concatenate([one.counts, other.counts]),
         limits=np.concatenate([one.limits, other.limits]),
     )
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """Products in float32, never TF32: the bounds' proof rests on float32's unit roundoff."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

@@ -3,7 +3,6 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import fsspec
 import icechunk
@@ -93,7 +92,7 @@ def open_filesystem(url: str) -> AbstractFileSystem:
     """
     scheme = url.partition("://")[0].lower() if "://" in url else "file"
     # Without a cache of listings: another process, or the store beside fsspec, may have written meanwhile.
-    options: dict[str, Any] = {"endpoint_url": _endpoint(), "use_listings_cache": False} if scheme == "s3" else {}
+    options: dict[str, object] = {"endpoint_url": _endpoint(), "use_listings_cache": False} if scheme == "s3" else {}
     try:
         return fsspec.filesystem(scheme, **_named_in(url, scheme), **options)
     except ImportError as error:
@@ -105,9 +104,9 @@ def open_filesystem(url: str) -> AbstractFileSystem:
         raise UsageError(f"{url} cannot be opened: {type(error).__name__}: {error}.") from error
 
 
-def _named_in(url: str, scheme: str) -> dict[str, Any]:
+def _named_in(url: str, scheme: str) -> dict[str, object]:
     """Host, user and port, where a file system wants these from the URL (``ftp``)."""
-    options: dict[str, Any] = fsspec.get_filesystem_class(scheme)._get_kwargs_from_urls(url)
+    options: dict[str, object] = fsspec.get_filesystem_class(scheme)._get_kwargs_from_urls(url)
     return options
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import UsageError
+from pipeline.errors import EngineError
 from pipeline.kernels.neighbours.certified_search import certified_neighbours, prepare_search
 from pipeline.kernels.neighbours.lists import lists_between
 from pipeline.search_backends import torch_products as neighbour_search
@@ -47,5 +47,5 @@ def test_products_are_in_full_precision_and_the_setting_is_put_back() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_missing_gpu_is_said() -> None:
-    with pytest.raises(UsageError, match="no GPU"):
+    with pytest.raises(EngineError, match="no GPU"):
         TorchSearch("cuda")

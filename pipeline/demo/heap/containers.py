@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,14 +55,14 @@ class Container:
     pages: int = 1
 
 
-def jpeg(pixels: NDArray[np.uint8], **options: Any) -> bytes:
+def jpeg(pixels: NDArray[np.uint8], **options: object) -> bytes:
     """A JPEG as Pillow writes it, of gray or colours; ``options`` are Pillow's."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", **options)
     return buffer.getvalue()
 
 
-def _saved(image: Image.Image, kind: str, **options: Any) -> bytes:
+def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()

@@ -7,7 +7,7 @@ place), its turn among its kind (which chooses among variants) and a random stre
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from pipeline.demo.truth import FileTruth, bytes_md5
 
 _BACKUP: Final = "backup 2017"
 _QUALITIES: Final = (75, 80, 85, 90, 92, 95)
-_JPEG_OPTIONS: Final[tuple[dict[str, Any], ...]] = ({}, {}, {"optimize": True}, {"progressive": True})
+_JPEG_OPTIONS: Final[tuple[dict[str, object], ...]] = ({}, {}, {"optimize": True}, {"progressive": True})
 _SISTERS: Final = 6
 _DARK, _LIGHT = 9, 240
 

@@ -16,7 +16,7 @@ from pipeline.demo.vendor_tags import vendor_tag
 TiffWriter = Callable[[Gray], bytes]
 
 
-def written(pixels: NDArray[Any], *further_pages: NDArray[Any], **options: Any) -> bytes:
+def written(pixels: NDArray[np.generic], *further_pages: NDArray[np.generic], **options: Any) -> bytes:
     """A TIFF of one page or more, without dates and names, so that the same pixels are the same bytes."""
     buffer = io.BytesIO()
     big = {name: options.pop(name) for name in ("bigtiff", "byteorder") if name in options}

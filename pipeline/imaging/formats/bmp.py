@@ -3,7 +3,7 @@
 import io
 import struct
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +82,7 @@ def _check_data(data: bytes, header: _Header) -> None:
         )
 
 
-def _bit_fields(data: bytes, header: _Header) -> NDArray[Any]:
+def _bit_fields(data: bytes, header: _Header) -> NDArray[np.generic]:
     """Pixels of which the header's masks say where red, green, blue and alpha stand."""
     if header.bits not in (16, 32) or len(data) < _FIELDS_AT + 16:
         raise UnsupportedImageError(f"a BMP with bit fields of {header.bits} bits a pixel; 16 and 32 are read")
@@ -99,7 +99,7 @@ def _bit_fields(data: bytes, header: _Header) -> NDArray[Any]:
     return np.ascontiguousarray(fields[::-1] if header.rows_up else fields)
 
 
-def _field(packed: NDArray[Any], mask: int) -> NDArray[np.uint8]:
+def _field(packed: NDArray[np.generic], mask: int) -> NDArray[np.uint8]:
     shift = (mask & -mask).bit_length() - 1
     most = mask >> shift
     values = (packed.astype(np.uint64) & np.uint64(mask)) >> np.uint64(shift)

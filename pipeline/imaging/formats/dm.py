@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +102,7 @@ def _shape(image: DmValue) -> tuple[int, ...]:
     return tuple(reversed(sizes))
 
 
-def _first_plane(image: DmValue, shape: tuple[int, ...], kind: int) -> NDArray[Any]:
+def _first_plane(image: DmValue, shape: tuple[int, ...], kind: int) -> NDArray[np.generic]:
     stored = _lookup(image, "ImageData", "Data")
     if not isinstance(stored, DmArray):
         raise CorruptImageError("the Digital Micrograph picture has no data")

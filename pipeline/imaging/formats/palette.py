@@ -1,6 +1,6 @@
 """Palette pictures: their gray values, their raw index, or their colours."""
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ ANNOTATION_PALETTE_FRACTION: Final = 0.5
 
 def apply_palette(
     index: NDArray[np.integer], table: NDArray[np.uint8], *, from_microscope: bool = False
-) -> NDArray[Any]:
+) -> NDArray[np.generic]:
     """Resolve a palette picture.
 
     The first rule that holds decides:

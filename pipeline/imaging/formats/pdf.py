@@ -5,7 +5,7 @@ import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pypdfium2
@@ -114,7 +114,7 @@ def _opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
             document.close()
 
 
-_Picture = tuple[bytes, NDArray[Any] | None]  # the embedded JPEG and None, or nothing and a bitmap
+_Picture = tuple[bytes, NDArray[np.generic] | None]  # the embedded JPEG and None, or nothing and a bitmap
 
 
 def _largest_picture(document: pypdfium2.PdfDocument, number: int, max_pixels: int) -> _Picture | None:
@@ -193,7 +193,7 @@ def _inflated_bytes(stream: bytes, max_bytes: int) -> int:
     return n_bytes
 
 
-def _bitmap_pixels(bitmap: pypdfium2.PdfBitmap, width: int, height: int) -> NDArray[Any]:
+def _bitmap_pixels(bitmap: pypdfium2.PdfBitmap, width: int, height: int) -> NDArray[np.generic]:
     if (bitmap.width, bitmap.height) != (width, height):
         raise CorruptImageError(
             f"the PDF's picture decodes to {bitmap.width} x {bitmap.height} pixels, "

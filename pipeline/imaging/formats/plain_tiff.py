@@ -1,7 +1,7 @@
 """The plainest TIFF: what is taken out of a container becomes a file whose bytes depend on its pixels alone."""
 
 import struct
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ _HEADER_BYTES: Final = 8
 _LONG, _SHORT = 4, 3
 
 
-def plain_tiff(pixels: NDArray[Any]) -> bytes:
+def plain_tiff(pixels: NDArray[np.generic]) -> bytes:
     """An uncompressed little-endian TIFF of one strip.
 
     Parameters

@@ -4,7 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator, Sequence, Set
-from typing import Any, Final
+from typing import Final
 
 import imagecodecs
 import numpy as np
@@ -43,7 +43,7 @@ def decode_png(data: bytes, *, max_pixels: int) -> DecodedImage:
     plain = _of_chunks(data, chunks, _PNG_PIXEL_CHUNKS | ({b"tRNS"} if colour == 3 else set()))
     if bits == 16 and colour != 0:
         # Pillow reduces colours of 16 bits to 8 without a word.
-        pixels: NDArray[Any] = imagecodecs.png_decode(plain)
+        pixels: NDArray[np.generic] = imagecodecs.png_decode(plain)
     else:
         pixels = pillow_pixels(PngImagePlugin.PngImageFile(io.BytesIO(plain)))
     exif = _of_chunks(data, chunks, {b"eXIf"})[16:]
@@ -95,7 +95,7 @@ def decode_gif(data: bytes, *, max_pixels: int) -> DecodedImage:
     return DecodedImage(pixels=pixels, format="gif", bit_depth=8, pages=image.n_frames)
 
 
-def pillow_pixels(image: ImageFile.ImageFile) -> NDArray[Any]:
+def pillow_pixels(image: ImageFile.ImageFile) -> NDArray[np.generic]:
     """Pixels of an opened Pillow picture, with its palette resolved."""
     image.load()
     if image.mode == "P":

@@ -7,7 +7,7 @@ programs use the same library, so that the bytes agree; metadata segments are le
 
 import io
 import struct
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +74,7 @@ def is_reencoding(gray: NDArray[np.uint8], data: bytes) -> bool:
     return any(_scans(_encoded(source, options | {"optimize": optimised})) == wanted for optimised in (False, True))
 
 
-def _encoder_options(data: bytes, size: tuple[int, int]) -> dict[str, Any] | None:
+def _encoder_options(data: bytes, size: tuple[int, int]) -> dict[str, object] | None:
     """Pillow's options that stand in the file."""
     tables = quantisation_tables(data)
     if tables is None:
@@ -106,7 +106,7 @@ def _subsampling(data: bytes, header: JpegHeader) -> int | None:
     return _SUBSAMPLINGS.get(factors[0]) if factors[1:] == [0x11, 0x11] else None
 
 
-def _encoded(image: Image.Image, options: dict[str, Any]) -> bytes:
+def _encoded(image: Image.Image, options: dict[str, object]) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", **options)
     return buffer.getvalue()

@@ -52,7 +52,7 @@ class BucketRecord:
             raise RecordChangedError(self._place.url)
         self._call("delete_object")
 
-    def _call(self, action: str, **arguments: Any) -> dict[str, Any]:
+    def _call(self, action: str, **arguments: object) -> dict[str, Any]:
         bucket, _, key = self._place.url.removeprefix("s3://").partition("/")
         try:
             answer: dict[str, Any] = self._files.call_s3(action, Bucket=bucket, Key=key, **arguments)

@@ -8,7 +8,6 @@ a task holds a block. With the same seed the result is the same bits on one proc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline.errors import UsageError
 from pipeline.kernels.arrays import InvalidDataError, Vectors, require_count, require_finite
 from pipeline.kernels.clustering.lloyd import Map, RowReader, Survey, lloyd
+from pipeline.kernels.clustering.nearest_center import NearestCenters, nearest_centers
 from pipeline.kernels.clustering.seeding import find_start, shorten
 
 BLOCK_ROWS = 16_384
@@ -68,6 +68,7 @@ def k_means(
     tolerance: float | None = None,
     block_rows: int = BLOCK_ROWS,
     map_tasks: Map = map,
+    nearest: NearestCenters | None = None,
 ) -> list[KMeansResult]:
     """Cluster rows into each of some numbers of clusters, all over the same readings of the rows.
 
@@ -95,6 +96,9 @@ def k_means(
         Rows that a task reads; changes no result.
     map_tasks : callable
         The builtin ``map``, or an engine's: ``map_tasks(function, tasks)``, results in the tasks' order.
+    nearest : callable, optional
+        Finds nearest centres in the sweeps over all rows, on a GPU perhaps
+        (`pipeline.search_backends.torch_centers.TorchCenters`); changes no result.
 
     Returns
     -------
@@ -137,6 +141,7 @@ def k_means(
         max_sweeps=max_sweeps,
         tolerance=tolerance,
         map_tasks=map_tasks,
+        nearest=nearest or nearest_centers,
     )
     return [
         KMeansResult(end.labels, end.centers, end.inertia, end.sweeps, inertias)
@@ -215,7 +220,7 @@ def _mean(rows: Vectors) -> NDArray[np.float64]:
 
 def _survey(
     read: RowReader, task: tuple[int, int, NDArray[np.int64]]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[Any]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.generic]]:
     start, stop, picks = task
     rows = read(start, stop)
     if rows.ndim != 2 or len(rows) != stop - start or rows.shape[1] == 0:

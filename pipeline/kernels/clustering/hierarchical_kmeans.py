@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
 from pipeline.kernels.arrays import Vectors
-from pipeline.kernels.clustering.blockwise_kmeans import BLOCK_ROWS, KMeansResult, k_means
+from pipeline.kernels.clustering.blockwise_kmeans import BLOCK_ROWS, MAX_SWEEPS, KMeansResult, k_means
 from pipeline.kernels.clustering.lloyd import ArrayReader, Map, RowReader
-from pipeline.kernels.clustering.nearest_center import own_distances_sq
+from pipeline.kernels.clustering.nearest_center import NearestCenters, own_distances_sq
 
 _SAMPLE_BYTES = 1 << 30
 
@@ -60,6 +60,7 @@ def hierarchical_k_means(
     share: float = 0.5,
     block_rows: int = BLOCK_ROWS,
     map_tasks: Map = map,
+    nearest: NearestCenters | None = None,
 ) -> list[Level]:
     """Cluster rows into the largest of some numbers of clusters, these into the next smaller one, and so on.
 
@@ -77,7 +78,7 @@ def hierarchical_k_means(
     share : float
         Of the mean cluster's size: so many members of each cluster are taken, the nearest to its centre; at least 2,
         and no more than make 1 GiB of all clusters. More than 0, at most 1.
-    block_rows, map_tasks
+    block_rows, map_tasks, nearest
         As for `blockwise_kmeans.k_means`; change no result.
 
     Returns
@@ -103,32 +104,53 @@ def hierarchical_k_means(
     if resamples < 0 or not 0 < share <= 1:
         raise UsageError(f"resamples is {resamples} and share {share}; expected 0 or more, and more than 0 to 1")
     levels: list[KMeansResult] = []
+    below = _Rows(read, n_rows, block_rows, map_tasks, nearest)
     for k in ks:
-        reader, n = (read, n_rows) if not levels else (ArrayReader(levels[-1].centers), len(levels[-1].centers))
-        maps = map_tasks if not levels else map
-        levels.append(_cluster(reader, n, k, seed, resamples, share, block_rows, maps))
+        levels.append(_cluster(below, k, seed, resamples, share))
+        below = _Rows(ArrayReader(levels[-1].centers), k, block_rows)
     return _nested(levels)
 
 
-def _cluster(
-    read: RowReader, n_rows: int, k: int, seed: int, resamples: int, share: float, block_rows: int, map_tasks: Map
-) -> KMeansResult:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What a level clusters, and how."""
+
+    read: RowReader
+    n_rows: int
+    block_rows: int
+    map_tasks: Map = map
+    nearest: NearestCenters | None = None
+
+    def cluster(self, k: int, seed: int, begin: Vectors | None = None) -> KMeansResult:
+        """k-means of them; with centres given these are kept."""
+        return k_means(
+            self.read,
+            self.n_rows,
+            [k],
+            seed=seed,
+            centers=[begin],
+            max_sweeps=MAX_SWEEPS if begin is None else 0,
+            block_rows=self.block_rows,
+            map_tasks=self.map_tasks,
+            nearest=self.nearest,
+        )[0]
+
+
+def _cluster(rows: _Rows, k: int, seed: int, resamples: int, share: float) -> KMeansResult:
     """One level: k-means, and again from the members nearest to the centres."""
-    cluster = partial(k_means, read, n_rows, [k], seed=seed, block_rows=block_rows, map_tasks=map_tasks)
-    found: KMeansResult = cluster()[0]
+    found = rows.cluster(k, seed)
     most = _SAMPLE_BYTES // found.centers.nbytes
-    nearest = max(min(round(share * n_rows / k), most), 2)
+    nearest = max(min(round(share * rows.n_rows / k), most), 2)
     for turn in range(resamples):
-        rows = _nearest_members(read, n_rows, found, nearest, block_rows, map_tasks)
-        again = k_means(ArrayReader(rows), len(rows), [k], seed=(seed + turn + 1) % 2**32)[0]
-        found = cluster(centers=[again.centers], max_sweeps=0)[0]
+        members = _nearest_members(rows, found, nearest)
+        again = k_means(ArrayReader(members), len(members), [k], seed=(seed + turn + 1) % 2**32)[0]
+        found = rows.cluster(k, seed, again.centers)
     return found
 
 
-def _nearest_members(
-    read: RowReader, n_rows: int, found: KMeansResult, nearest: int, block_rows: int, map_tasks: Map
-) -> Vectors:
+def _nearest_members(source: _Rows, found: KMeansResult, nearest: int) -> Vectors:
     """Of each cluster the rows nearest to its centre (of equal ones the first): at most ``nearest * k``, by row."""
+    read, n_rows, block_rows, map_tasks = source.read, source.n_rows, source.block_rows, source.map_tasks
     ranges = [(start, min(start + block_rows, n_rows)) for start in range(0, n_rows, block_rows)]
     tasks = [(start, stop, found.labels[start:stop]) for start, stop in ranges]
     distances_sq = np.concatenate(list(map_tasks(partial(_distances_sq, read, found.centers), tasks)))

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from pipeline.kernels.arrays import InvalidDataError, Vectors, as_vectors
 from pipeline.kernels.clustering.nearest_center import (
     TILE_ROWS,
+    NearestCenters,
     PreparedCenters,
     ProductFrame,
     choose_frame,
@@ -41,7 +42,7 @@ from pipeline.kernels.clustering.order_free_sums import (
     total_value,
 )
 
-Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+Map = Callable[[Callable[[object], object], Sequence[object]], Iterable[Any]]
 """Apply a function to every task and give the results in the tasks' order: the builtin `map`, or an engine's."""
 
 _MOST_RELOCATED = 64
@@ -86,7 +87,7 @@ class Survey:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     origin: NDArray[np.float64]
-    dtype: np.dtype[Any]
+    dtype: np.dtype[np.generic]
 
     def frame(self) -> ProductFrame:
         """For float32 products."""
@@ -200,6 +201,7 @@ class _Sweeper:
     max_sweeps: int
     tolerance: float
     allow_empty: bool
+    nearest: NearestCenters
 
 
 def lloyd(
@@ -212,6 +214,7 @@ def lloyd(
     tolerance: float,
     map_tasks: Map = map,
     allow_empty: bool = False,
+    nearest: NearestCenters = nearest_centers,
 ) -> list[Finished]:
     """Run Lloyd's algorithm from each of some sets of centres, all of them over the same readings of the rows.
 
@@ -232,6 +235,8 @@ def lloyd(
         See `Map`.
     allow_empty : bool
         Whether clusters may stay empty where there are fewer distinct rows than centres.
+    nearest : callable
+        Finds nearest centres; which of them changes no result.
 
     Returns
     -------
@@ -250,13 +255,13 @@ def lloyd(
     for the sums; a task holds its block.
     """
     ranges = [(start, min(start + block_rows, survey.n_rows)) for start in range(0, survey.n_rows, block_rows)]
-    sweeper = _Sweeper(read, survey, ranges, map_tasks, max_sweeps, tolerance, allow_empty)
+    sweeper = _Sweeper(read, survey, ranges, map_tasks, max_sweeps, tolerance, allow_empty, nearest)
     frame, grid = survey.frame(), survey.grid()
     runs = [_begin(start, survey) for start in starts]
     while active := [i for i, run in enumerate(runs) if not run.done]:
         prepared = tuple((prepare_centers(runs[i].centers, frame), runs[i].drift) for i in active)
         tasks = [_Task(a, b, tuple(runs[i].state.part(a, b) for i in active)) for a, b in ranges]
-        results = list(map_tasks(partial(_sweep, read, prepared, grid), tasks))
+        results = list(map_tasks(partial(_sweep, read, prepared, grid, nearest), tasks))
         for place, i in enumerate(active):
             runs[i] = _advance(runs[i], [result[place] for result in results], sweeper, grid)
     return _finish(runs, sweeper)
@@ -268,24 +273,33 @@ def _begin(centers: Vectors, survey: Survey) -> Progress:
 
 
 def _sweep(
-    read: RowReader, prepared: tuple[tuple[PreparedCenters, NDArray[np.float64]], ...], grid: Grid, task: _Task
+    read: RowReader,
+    prepared: tuple[tuple[PreparedCenters, NDArray[np.float64]], ...],
+    grid: Grid,
+    nearest: NearestCenters,
+    task: _Task,
 ) -> list[_Part]:
     """The task of a sweep: new states of a range of rows, and what changes in the sums."""
     rows = read(task.start, task.stop)
-    return [_sweep_rows(rows, *one, state, grid) for one, state in zip(prepared, task.states, strict=True)]
+    return [_sweep_rows(rows, *one, state, grid, nearest) for one, state in zip(prepared, task.states, strict=True)]
 
 
 def _sweep_rows(
-    rows: Vectors, centers: PreparedCenters, drift: NDArray[np.float64], state: RowState, grid: Grid
+    rows: Vectors,
+    centers: PreparedCenters,
+    drift: NDArray[np.float64],
+    state: RowState,
+    grid: Grid,
+    nearest: NearestCenters,
 ) -> _Part:
     labels, upper, lower = state.labels.copy(), state.upper.copy(), state.lower.copy()
     left_open = _open_rows(rows, centers, drift, labels, upper, lower)
     if len(left_open) == len(rows):
-        labels, upper, lower = nearest_centers(rows, centers)
+        labels, upper, lower = nearest(rows, centers)
     else:
         for start in range(0, len(left_open), TILE_ROWS):
             part = left_open[start : start + TILE_ROWS]
-            labels[part], upper[part], lower[part] = nearest_centers(rows[part], centers)
+            labels[part], upper[part], lower[part] = nearest(rows[part], centers)
     moved = add_moved_rows(rows, state.labels, labels, grid, len(centers.values))
     return _Part(RowState(labels, upper, lower), moved, int(np.count_nonzero(labels != state.labels)))
 

@@ -10,6 +10,7 @@ library that multiplies.
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ TILE_ROWS = 2048
 
 _UNIT_ROUNDOFF = 2.0**-24
 _PLAIN_RANGE = 2.0**30
+_ABOVE, _BELOW = 1 + 2.0**-40, 1 - 2.0**-40  # for the rounding of bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,15 @@ class PreparedCenters:
     margin: float
     underflow: float
     frame: ProductFrame
+
+
+class NearestCenters(Protocol):
+    """Finds the nearest centre of every row, wherever it multiplies; picklable where tasks go to other processes."""
+
+    def __call__(
+        self, rows: Vectors, centers: PreparedCenters
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+        """As `nearest_centers`: the same labels, and bounds that hold."""
 
 
 def choose_frame(
@@ -152,6 +163,45 @@ def nearest_centers(
     return labels, upper, lower
 
 
+def settle(
+    rows: Vectors,
+    centers: PreparedCenters,
+    norms: NDArray[np.float64],
+    best: NDArray[np.int64],
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+    """Decide from each row's two least lower bounds, made elsewhere; what they do not prove is multiplied again here.
+
+    Parameters
+    ----------
+    rows : float32 or float64 [N, D]
+    centers : PreparedCenters
+    norms : float64 [N]
+        Squared norms of the framed rows.
+    best : int64 [N]
+        Centre of the least bound.
+    first, second : float64 [N]
+        The least bounds ``low_norms - 2 x.c`` of float32 products; infinite where there is no second centre.
+
+    Returns
+    -------
+    labels, upper, lower
+        As `nearest_centers`.
+    """
+    own = 2 * centers.margin * norms
+    limit = first + centers.slack[best] + own
+    base = norms * (1 - centers.margin)
+    unit = 1 / centers.frame.scale
+    labels = best.astype(np.int32)
+    upper = unit * np.sqrt(np.maximum(base + limit, 0.0)) * _ABOVE
+    lower = unit * np.sqrt(np.maximum(base + second, 0.0)) * _BELOW
+    left_open = np.flatnonzero(~(second > limit))
+    if len(left_open):
+        labels[left_open], upper[left_open], lower[left_open] = nearest_centers(rows[left_open], centers)
+    return labels, upper, lower
+
+
 @compiled
 def _decide(
     products: NDArray[np.float32],
@@ -204,12 +254,12 @@ def _decide(
 
 @compiled
 def _above(value: float) -> float:
-    return value * (1 + 2.0**-40)
+    return value * _ABOVE
 
 
 @compiled
 def _below(value: float) -> float:
-    return value * (1 - 2.0**-40)
+    return value * _BELOW
 
 
 @compiled

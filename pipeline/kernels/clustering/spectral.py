@@ -9,8 +9,6 @@ A. Damle, V. Minden, L. Ying, "Simple, direct and efficient multi-way spectral c
 181 (2019), doi 10.1093/imaiai/iay008 (labels by pivoted QR).
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr, svd
@@ -126,8 +124,8 @@ def _leading(graph: csr_array, k: int, seed: int) -> tuple[NDArray[np.float64], 
     return values[order], vectors[:, order]
 
 
-def _labels(vectors: NDArray[np.float64]) -> NDArray[Any]:
+def _labels(vectors: NDArray[np.float64]) -> NDArray[np.generic]:
     pivots = qr(vectors.T, pivoting=True, mode="r")[-1][: vectors.shape[1]]
     left, _, right = svd(vectors[pivots].T)
-    labels: NDArray[Any] = np.abs(vectors @ (left @ right.conj())).argmax(axis=1)
+    labels: NDArray[np.generic] = np.abs(vectors @ (left @ right.conj())).argmax(axis=1)
     return labels

@@ -1,6 +1,6 @@
 """Candidate pairs of which one picture is the other turned by quarters or mirrored."""
 
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,10 @@ N_TURNS: Final = 8
 _UNCERTAIN_LEVELS: Final = 1.0
 
 
-def turned(pixels: NDArray[Any], turn: int) -> NDArray[Any]:
+Pixel = TypeVar("Pixel", bound=np.generic)
+
+
+def turned(pixels: NDArray[Pixel], turn: int) -> NDArray[Pixel]:
     """A picture mirrored left to right (turns 4 to 7), then turned counter-clockwise by ``turn % 4`` quarters.
 
     Parameters

@@ -113,7 +113,7 @@ def _write(place: Location, page: str) -> None:
         place.filesystem().pipe_file(place.url, page.encode())
 
 
-def _groups(columns: Mapping[str, NDArray[Any]], md5: Sequence[str]) -> list[_Group]:
+def _groups(columns: Mapping[str, NDArray[np.generic]], md5: Sequence[str]) -> list[_Group]:
     """Crops with their pictures, and single pictures that need a look of their own; the most doubtful first."""
     status, crop = columns["status"].tolist(), columns["crop"].tolist()
     members: dict[str, list[int]] = {}
@@ -133,7 +133,9 @@ def _groups(columns: Mapping[str, NDArray[Any]], md5: Sequence[str]) -> list[_Gr
     return sorted(found, key=doubt)
 
 
-def _view(root: zarr.Group, group: _Group, rows: NDArray[np.int64], columns: Mapping[str, NDArray[Any]]) -> _View:
+def _view(
+    root: zarr.Group, group: _Group, rows: NDArray[np.int64], columns: Mapping[str, NDArray[np.generic]]
+) -> _View:
     positions = group.rows[:_EXAMPLES]
     sources = {source.image: source for source in sources_of(root, [int(rows[p]) for p in positions])}
     there = [position for position in positions if int(rows[position]) in sources]
@@ -242,7 +244,7 @@ def _frame(
     return max(0, left - air), max(0, upper - air), min(width, right + air), min(height, lower + air)
 
 
-def _item(group: _Group, columns: Mapping[str, NDArray[Any]], answers: Answers, cut: _Cut) -> ReviewItem:
+def _item(group: _Group, columns: Mapping[str, NDArray[np.generic]], answers: Answers, cut: _Cut) -> ReviewItem:
     positions = list(group.rows)
     statuses = columns["status"][positions].tolist()
     worst = min(positions, key=lambda position: DOUBT.index(str(columns["status"][position])))

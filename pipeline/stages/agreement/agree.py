@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import zarr
@@ -34,8 +34,8 @@ class Scored:
 
     part: str
     key: int
-    agreement: list[dict[str, Any]]
-    confusion: list[dict[str, Any]]
+    agreement: list[dict[str, object]]
+    confusion: list[dict[str, object]]
 
 
 def plan(context: Context) -> Plan | None:
@@ -94,7 +94,7 @@ def _score(
     clusters: NDArray[np.int32],
     clusterings: Sequence[Clustering],
     truth: NDArray[np.str_],
-    fixed: dict[str, Any],
+    fixed: dict[str, object],
 ) -> None:
     for clustering in clusterings:
         column = clusters[:, clustering.column]
@@ -118,8 +118,8 @@ def _score(
 
 
 def _cells(
-    clustering: str, fixed: dict[str, Any], truth: NDArray[np.str_], clusters: NDArray[np.int32]
-) -> Iterator[dict[str, Any]]:
+    clustering: str, fixed: dict[str, object], truth: NDArray[np.str_], clusters: NDArray[np.int32]
+) -> Iterator[dict[str, object]]:
     table = contingency(truth, clusters, noise=NOISE)
     for row, column, count in zip(table.rows, table.columns, table.counts, strict=True):
         yield {
@@ -132,7 +132,7 @@ def _cells(
         }
 
 
-def _references(truth: NDArray[np.str_], ks: Sequence[int], fixed: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _references(truth: NDArray[np.str_], ks: Sequence[int], fixed: dict[str, object]) -> Iterator[dict[str, object]]:
     """NMI of artificial clusterings with the labels themselves: references, not bounds.
 
     A refinement has at least as many clusters as there are categories, so its curve begins there.

@@ -12,7 +12,7 @@ CRITERIA = {"silhouette": 1, "stability": 1, "decision_gap": 1, "calinski_haraba
 """Columns of the table of quality, and whether the largest or the smallest value is best."""
 
 
-def recommendations(quality: Mapping[str, NDArray[Any]]) -> Iterator[dict[str, Any]]:
+def recommendations(quality: Mapping[str, NDArray[np.generic]]) -> Iterator[dict[str, Any]]:
     """Of each set of vectors, method and criterion the number of clusters with the best value (of equals the smallest).
 
     One row a set of vectors is marked: that of the largest silhouette over all methods. The others stand beside it, so
@@ -33,7 +33,7 @@ def recommendations(quality: Mapping[str, NDArray[Any]]) -> Iterator[dict[str, A
             yield row | {"recommended": row is best}
 
 
-def _of_method(quality: Mapping[str, NDArray[Any]], mine: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
+def _of_method(quality: Mapping[str, NDArray[np.generic]], mine: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
     counted = bool((quality["k"][mine] != NO_COUNT).all())
     for criterion, sign in CRITERIA.items():
         values = sign * quality[criterion][mine]

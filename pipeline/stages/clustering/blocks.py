@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import zarr
@@ -19,6 +18,7 @@ from pipeline.clustering_methods.base import Blocks, MapTasks, MethodSettings
 from pipeline.clustering_methods.points import counts_that_exist
 from pipeline.config import Recipe
 from pipeline.kernels.arrays import Vectors
+from pipeline.kernels.clustering.nearest_center import NearestCenters
 from pipeline.runtime.plan import Block, Job, Worker
 from pipeline.stages.maps.stored import find_clustered
 from pipeline.stages.vectors.sets import VectorSet
@@ -61,7 +61,7 @@ def job_of(recipe: Recipe, settings: MethodSettings, name: str) -> Job:
 def _reader(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
     vectors = find_clustered(root, recipe, name)
 
-    def worker(root: zarr.Group, task: Block) -> Any:
+    def worker(root: zarr.Group, task: Block) -> object:
         function, argument = task.data
         with reading(vectors, root):
             return function(argument)
@@ -71,11 +71,19 @@ def _reader(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
 
 @contextmanager
 def blocks_of(
-    vectors: VectorSet, root: zarr.Group, map_tasks: MapTasks, starts: Mapping[int, Vectors]
+    vectors: VectorSet, root: zarr.Group, map_tasks: MapTasks, starts: Mapping[int, Vectors], device: str
 ) -> Iterator[Blocks]:
     """The set of vectors as a method that works on blocks is given it, while the driver works on it."""
     with reading(vectors, root):
-        yield Blocks(StoredRows(), len(vectors.rows), BLOCK_ROWS, map_tasks, starts)
+        yield Blocks(StoredRows(), len(vectors.rows), BLOCK_ROWS, map_tasks, starts, _nearest(device))
+
+
+def _nearest(device: str) -> NearestCenters | None:
+    if device == "cpu":
+        return None
+    from pipeline.search_backends.torch_centers import TorchCenters
+
+    return TorchCenters(device)
 
 
 def counts_to_find(blocks: Blocks, counts: Sequence[int]) -> list[int]:

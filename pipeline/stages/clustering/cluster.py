@@ -110,13 +110,14 @@ def _from_table(recipe: Recipe, vectors: VectorSet, settings: MethodSettings) ->
 
 
 def _blockwise(recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> Plan:
-    name = vectors.name
+    name, gpu = vectors.name, settings.products_on == "cuda"
     return Plan(
         step=f"{settings.label} of {name}",
         tasks=[Block(len(vectors.rows), f"{settings.label} of {name}")],
         job=job_of(recipe, settings, name),
         merge=_merge,
-        engine="dask",
+        engine="ray" if gpu else "dask",
+        gpus=1.0 if gpu else 0.0,
         seconds_per_item=method_of(settings).seconds_per_vector,
         settings=settings.model_dump(mode="json") | {"k": settings.counts(recipe.cluster.k)},
         drive=partial(_drive, recipe, name, settings),
@@ -128,7 +129,7 @@ def _drive(recipe: Recipe, name: str, settings: MethodSettings, root: zarr.Group
     assert entry.fit_blocks is not None
     start = stored_start(root, recipe, vectors, settings)
     try:
-        with blocks_of(vectors, root, map_tasks, start.centers) as blocks:
+        with blocks_of(vectors, root, map_tasks, start.centers, settings.products_on) as blocks:
             ks = counts_to_find(blocks, settings.counts(recipe.cluster.k))
             found = entry.fit_blocks(blocks, settings, ks, random_seed(recipe.cluster.seed, NAME, name, 0))
     except (UsageError, InvalidDataError) as error:
@@ -201,7 +202,7 @@ def _neighbours(root: zarr.Group, recipe: Recipe, vectors: VectorSet) -> Neighbo
 def _merge(root: zarr.Group, results: Sequence[Clustered]) -> None:
     for clustered in results:
         found, rows = clustered.found, clustered.images
-        columns: dict[str, NDArray[Any]] = {"images": rows, **found.columns}
+        columns: dict[str, NDArray[np.generic]] = {"images": rows, **found.columns}
         if found.k:
             columns["labels"] = found.labels
         columns |= {name: np.where(at >= 0, rows[at], -1) for name, at in found.positions.items()}

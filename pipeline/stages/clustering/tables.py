@@ -24,7 +24,7 @@ def _clusterings(table: Table, sources: Sources) -> Reported:
     return {column.name: [row[column.name] for row in rows] for column in table.reported}
 
 
-def _about(labels: NDArray[np.int32], stored: StoredClusterings, clustering: Clustering) -> dict[str, Any]:
+def _about(labels: NDArray[np.int32], stored: StoredClusterings, clustering: Clustering) -> dict[str, object]:
     return {
         "clustering": clustering.name,
         "vectors": clustering.vectors,
@@ -38,7 +38,7 @@ def _about(labels: NDArray[np.int32], stored: StoredClusterings, clustering: Clu
     }
 
 
-def _starts(root: zarr.Group, clustering: Clustering) -> dict[str, Any]:
+def _starts(root: zarr.Group, clustering: Clustering) -> dict[str, object]:
     """How many starts a clustering is the best of, and how far the worst of them was from it."""
     array = find_array(root, f"cluster_models/{clustering.part}/start_inertias_{clustering.k}", np.float64)
     if array is None:

@@ -401,7 +401,7 @@ def _without_nan(found: dict[str, Rows]) -> Any:
     }
 
 
-def _value(value: Any, kind: Kind) -> Any:
+def _value(value: object, kind: Kind) -> Any:
     missing = {"text": "", "int64": 0, "float64": np.nan}
     return missing[kind] if value is None else value
 

@@ -74,7 +74,7 @@ def _distinct_rows(images: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
 
 
 def _merge_pictures(
-    root: zarr.Group, results: Sequence[Any], *, key: int, searched: NDArray[np.int64], tolerance: int
+    root: zarr.Group, results: Sequence[object], *, key: int, searched: NDArray[np.int64], tolerance: int
 ) -> None:
     """Write ``images/picture`` and the tables of duplicates and of the images that were searched."""
     write_searched(root, searched, key=key, tolerance=tolerance)

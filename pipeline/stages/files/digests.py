@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -91,7 +90,7 @@ def _append_images(root: zarr.Group, digests: Sequence[Digest]) -> dict[bytes, i
     return image_of
 
 
-def _fill_image(columns: dict[str, NDArray[Any]], row: int, digest: Digest) -> None:
+def _fill_image(columns: dict[str, NDArray[np.generic]], row: int, digest: Digest) -> None:
     picture = digest.picture
     assert picture is not None
     columns["md5"][row] = np.frombuffer(digest.md5, np.uint8)
@@ -189,7 +188,7 @@ def _first(pair: tuple[int, Digest]) -> int:
     return pair[0]
 
 
-def _columns(digests: Sequence[Digest], image_of: dict[bytes, int]) -> dict[str, NDArray[Any]]:
+def _columns(digests: Sequence[Digest], image_of: dict[bytes, int]) -> dict[str, NDArray[np.generic]]:
     """Ledger rows of digests; images are ``new`` until `_Ledger.choose_first`."""
     entries = [digest.entry for digest in digests]
     found = [digest.status == IMAGE.status for digest in digests]
@@ -207,7 +206,9 @@ def _columns(digests: Sequence[Digest], image_of: dict[bytes, int]) -> dict[str,
     }
 
 
-def _extended(column: NDArray[Any], rows: NDArray[np.int64], values: NDArray[Any], total: int) -> NDArray[Any]:
+def _extended(
+    column: NDArray[np.generic], rows: NDArray[np.int64], values: NDArray[np.generic], total: int
+) -> NDArray[np.generic]:
     longer = np.concatenate([column, np.empty(total - len(column), column.dtype)])
     longer[rows] = values
     return longer

@@ -1,7 +1,6 @@
 """What is known of contents by their MD5, so that a content is decoded once, under however many paths it comes."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import zarr
@@ -101,20 +100,20 @@ def contents_key(root: zarr.Group) -> int:
     return content_key(read_images(root, "md5")["md5"], files["md5"][failed], files["status"][failed])
 
 
-def _judged_files(root: zarr.Group) -> dict[str, NDArray[Any]]:
+def _judged_files(root: zarr.Group) -> dict[str, NDArray[np.generic]]:
     """The ledger without its paths, which are most of its bytes."""
     files = read_table(root, FILES, "md5", "status", "reason") or LEDGER.empty()
     return files | {COLUMN: read_limits(root)}
 
 
-def _failed(files: dict[str, NDArray[Any]], settings: WalkSettings) -> dict[bytes, Verdict]:
+def _failed(files: dict[str, NDArray[np.generic]], settings: WalkSettings) -> dict[bytes, Verdict]:
     rows = np.flatnonzero(_failed_rows(files) & ~refused_by_less(files["status"], files[COLUMN], settings))
     columns = (files[name][rows].tolist() for name in ("status", "reason", COLUMN))
     verdicts = (Verdict(*map(str, texts)) for texts in zip(*columns, strict=True))
     return {files["md5"][row].tobytes(): verdict for row, verdict in zip(rows.tolist(), verdicts, strict=True)}
 
 
-def _failed_rows(files: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+def _failed_rows(files: dict[str, NDArray[np.generic]]) -> NDArray[np.bool_]:
     judged = np.isin(files["status"].astype(str), ("corrupt", "unsupported", "too_large"))
     chosen: NDArray[np.bool_] = judged & np.any(files["md5"] != 0, axis=1)
     return chosen

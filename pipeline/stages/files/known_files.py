@@ -1,7 +1,7 @@
 """The files that the last walk has found, as columns: what a listing is compared with."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -30,8 +30,8 @@ class KnownFiles:
     """
 
     path: pa.LargeStringArray
-    status: NDArray[Any]
-    limit: NDArray[Any]
+    status: NDArray[np.generic]
+    limit: NDArray[np.generic]
     size_bytes: NDArray[np.int64]
     modified_ns: NDArray[np.int64]
     etag: pa.LargeStringArray

@@ -1,7 +1,5 @@
 """Files that a limit of the walk refuses, and which of them a raised limit judges again."""
 
-from typing import Any
-
 import numpy as np
 import zarr
 from numpy.typing import NDArray
@@ -31,14 +29,16 @@ def refused_by(error: ImageError, settings: WalkSettings) -> str:
     return f"{error.limit}={getattr(settings, error.limit)!r}" if error.limit else _NO_SETTING
 
 
-def read_limits(root: zarr.Group) -> NDArray[Any]:
+def read_limits(root: zarr.Group) -> NDArray[np.generic]:
     """The ledger's column; empty texts where an older version has kept none."""
     if f"{FILES}/{COLUMN}" in root:
         return read_table(root, FILES, COLUMN)[COLUMN]
     return np.full(table_length(root, FILES), "", object)
 
 
-def refused_by_less(status: NDArray[Any], limits: NDArray[Any], settings: WalkSettings) -> NDArray[np.bool_]:
+def refused_by_less(
+    status: NDArray[np.generic], limits: NDArray[np.generic], settings: WalkSettings
+) -> NDArray[np.bool_]:
     """Which files, bool [n], were refused by a limit that is higher now, or by one that nobody has noted."""
     found = np.asarray(status == _REFUSED, bool)
     may_pass = {text: _is_higher(str(text), settings) for text in set(limits[found].tolist())}

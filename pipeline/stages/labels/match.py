@@ -235,7 +235,7 @@ def _bytes_column(values: Sequence[bytes], length: int) -> NDArray[np.uint8]:
     return np.frombuffer(b"".join(values), np.uint8).reshape(-1, length).copy()
 
 
-def _match(root: zarr.Group, results: Sequence[Any], *, name: str, key: int) -> None:
+def _match(root: zarr.Group, results: Sequence[object], *, name: str, key: int) -> None:
     """Write the labels of pictures, those of contradictory contents, and the counts of the set as attributes."""
     files = read_table(root, files_table(name))
     images = read_images(root, "md5", "pixel_md5", "picture", "present")

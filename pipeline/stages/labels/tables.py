@@ -1,7 +1,7 @@
 """The tables of `labels`: of each label set its files, what they were compared with, and the labels of pictures."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import zarr
@@ -21,7 +21,7 @@ _SET = Column("set", "text", "Name of the label set.", stored=False)
 _LABEL = Column("label", "text", "The label, a path where classes are nested (`Fibres/bundle`).")
 
 
-def is_match(relations: NDArray[Any]) -> NDArray[np.bool_]:
+def is_match(relations: NDArray[np.generic]) -> NDArray[np.bool_]:
     """Which relations make a label file one of an image, bool [n]."""
     return np.isin(relations.astype(str), RE_ENCODINGS)
 
@@ -37,7 +37,7 @@ def _drop_contents(root: zarr.Group, table: Table, group: str, gone: Gone) -> No
     drop_rows(root, group, np.array([md5.tobytes() in contents for md5 in found], bool))
 
 
-def _sets(table: Table, sources: Sources) -> Iterator[tuple[str, dict[str, NDArray[Any]]]]:
+def _sets(table: Table, sources: Sources) -> Iterator[tuple[str, dict[str, NDArray[np.generic]]]]:
     """The recipe's label sets that the table holds, by name."""
     for name in sorted(sources.recipe.labels.sets):
         if found := read_table(sources.root, table.place.replace("*", name)):
@@ -46,7 +46,7 @@ def _sets(table: Table, sources: Sources) -> Iterator[tuple[str, dict[str, NDArr
 
 def _of_all_sets(table: Table, sources: Sources) -> Reported:
     """The rows of all sets, with the name of the set in a column of its own."""
-    parts: list[dict[str, Any]] = []
+    parts: list[dict[str, object]] = []
     for name, found in _sets(table, sources):
         order = _order(found) if table is CONTRADICTIONS else slice(None)
         values = {column: cells[order] for column, cells in found.items()}
@@ -54,7 +54,7 @@ def _of_all_sets(table: Table, sources: Sources) -> Reported:
     return {c.name: np.concatenate([part[c.name] for part in parts]) for c in table.reported} if parts else {}
 
 
-def _order(found: dict[str, NDArray[Any]]) -> list[int]:
+def _order(found: dict[str, NDArray[np.generic]]) -> list[int]:
     """By picture (none at the end), content, label and path."""
     names = ("image", "md5", "label", "path")
     cells = zip(*(found[name].tolist() for name in names), strict=True)

@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import zarr
@@ -132,7 +131,7 @@ def _reading(context: Context, answers: Answers, rows: NDArray[np.int64], sideca
 
 
 def _read_task(
-    task: ShardTask, sidecars: Mapping[int, SidecarFile], answers: Answers, fields: NDArray[Any]
+    task: ShardTask, sidecars: Mapping[int, SidecarFile], answers: Answers, fields: NDArray[np.generic]
 ) -> ReadTask:
     images = {source.image: answers.of(source.md5.hex(), "") for source in task.sources}
     return ReadTask(

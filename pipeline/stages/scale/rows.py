@@ -36,10 +36,10 @@ class ScaleRow:
     inherited: bool = False
 
 
-def scale_columns(rows: Sequence[ScaleRow]) -> dict[str, NDArray[Any]]:
+def scale_columns(rows: Sequence[ScaleRow]) -> dict[str, NDArray[np.generic]]:
     """The values of `ARRAYS` for these rows."""
     shown = [resolved(row.reading, row.answer, row.inherited) for row in rows]
-    columns: dict[str, NDArray[Any]] = {}
+    columns: dict[str, NDArray[np.generic]] = {}
     for spec in READING_ARRAYS:
         values = [getattr(reading, spec.name) for reading in shown]
         if spec.dtype == "str":
@@ -53,7 +53,7 @@ def scale_columns(rows: Sequence[ScaleRow]) -> dict[str, NDArray[Any]]:
     return columns
 
 
-def read_columns(root: zarr.Group, start: int, stop: int) -> dict[str, NDArray[Any]]:
+def read_columns(root: zarr.Group, start: int, stop: int) -> dict[str, NDArray[np.generic]]:
     """The stored values of rows ``start`` to ``stop`` (exclusive); what an older version did not store is empty."""
     found = read_slice(root, GROUP, start, stop)
     rows = len(found[ARRAYS[0].name])
@@ -61,7 +61,7 @@ def read_columns(root: zarr.Group, start: int, stop: int) -> dict[str, NDArray[A
     return found | empty
 
 
-def stored_reading(columns: dict[str, NDArray[Any]], position: int, *, by_machine: bool = False) -> ScaleReading:
+def stored_reading(columns: dict[str, NDArray[np.generic]], position: int, *, by_machine: bool = False) -> ScaleReading:
     """The reading at a position of `read_columns`; ``by_machine`` as it was before a person's answer."""
     reading = ScaleReading(**{spec.name: _plain(columns[spec.name][position], spec) for spec in READING_ARRAYS})
     machine = str(columns["machine"][position])

@@ -1,7 +1,7 @@
 """Text files beside pictures, found in the ledger: which one belongs to which image, and in which version."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ class SidecarFile:
     md5: str
 
 
-def sidecar_files(files: dict[str, NDArray[Any]]) -> dict[int, SidecarFile]:
+def sidecar_files(files: dict[str, NDArray[np.number]]) -> dict[int, SidecarFile]:
     """The text file of each image that has one, by image row.
 
     Parameters
@@ -51,7 +51,7 @@ def sidecar_files(files: dict[str, NDArray[Any]]) -> dict[int, SidecarFile]:
     return found
 
 
-def _text_files(files: dict[str, NDArray[Any]]) -> dict[str, SidecarFile]:
+def _text_files(files: dict[str, NDArray[np.number]]) -> dict[str, SidecarFile]:
     """By path with its extension in small letters; files too large to be a sidecar are none."""
     small = (files["size_bytes"] <= MAX_SIDECAR_BYTES) & (files["status"] == "unsupported")
     found = {}

@@ -21,11 +21,11 @@ def _done(table: Table, sources: Sources) -> Reported:
         return {}
     rows = done_rows(root, table.place, scale_key(sources.recipe))
     stored = read_table(root, table.place)
-    found: dict[str, Any] = {name: values[rows] for name, values in stored.items()}
+    found: dict[str, object] = {name: values[rows] for name, values in stored.items()}
     return found | {"image": rows, "md5": read_table(root, "images", "md5")["md5"][rows]}
 
 
-def _shown(table: Table, sources: Sources, picture: int) -> dict[str, Any]:
+def _shown(table: Table, sources: Sources, picture: int) -> dict[str, object]:
     """All that is stored of the picture's reading; what has no value is None."""
     root = sources.root
     if table.place not in root or picture not in done_rows(root, table.place, scale_key(sources.recipe)):
@@ -34,7 +34,7 @@ def _shown(table: Table, sources: Sources, picture: int) -> dict[str, Any]:
     return {column.name: _plain(column, stored[column.name][0]) for column in table.stored if column.name in stored}
 
 
-def _plain(column: Column, value: Any) -> Any:
+def _plain(column: Column, value: Any) -> object:
     if column.kind == "text":
         return str(value)
     if column.shape:

@@ -1,7 +1,6 @@
 """Trees of sub-categories against label sets whose labels may be paths."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from pipeline.stages.labels.sets import LabelSet
 from pipeline.stages.subdivision.groups import Tree
 
 
-def tree_scores(nodes: Sequence[Node], tree: Tree, sets: Sequence[LabelSet]) -> Iterator[dict[str, Any]]:
+def tree_scores(nodes: Sequence[Node], tree: Tree, sets: Sequence[LabelSet]) -> Iterator[dict[str, object]]:
     """A row for each level of the tree and each level of each label set.
 
     A picture that is in no part at a level counts with the node that it stays in; pictures in no category are not
@@ -54,7 +53,7 @@ def tree_scores(nodes: Sequence[Node], tree: Tree, sets: Sequence[LabelSet]) -> 
                 }
 
 
-def node_labels(nodes: Sequence[Node], tree: Tree, sets: Sequence[LabelSet]) -> list[dict[str, Any]]:
+def node_labels(nodes: Sequence[Node], tree: Tree, sets: Sequence[LabelSet]) -> list[dict[str, object]]:
     """The most frequent whole label of each node (of equal ones the first in order), and its share of the labelled.
 
     Of the set whose labels are divided; else of the first one that labels a picture of the tree.

@@ -6,7 +6,6 @@ A tree is grown in the driver's turn (`Plan.drive`): a task is one category, of 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import zarr
@@ -52,8 +51,8 @@ class Grown:
     """
 
     tree: Tree
-    nodes: list[dict[str, Any]]
-    scores: list[dict[str, Any]]
+    nodes: list[dict[str, object]]
+    scores: list[dict[str, object]]
     deepest: NDArray[np.int64]
 
 

@@ -6,7 +6,6 @@ loses no more than that, and somebody who watches or wants to stop it need not w
 
 import time
 from functools import partial
-from typing import Any
 
 import numpy as np
 import zarr
@@ -130,7 +129,9 @@ def _trainer(settings: NetworkSettings, recipe: Recipe, fit: int, _: zarr.Group)
     return worker
 
 
-def _read_rows(root: zarr.Group, recipe: Recipe, settings: NetworkSettings, rows: NDArray[np.int64]) -> NDArray[Any]:
+def _read_rows(
+    root: zarr.Group, recipe: Recipe, settings: NetworkSettings, rows: NDArray[np.int64]
+) -> NDArray[np.generic]:
     if isinstance(settings, PictureNetworkSettings):
         return training_pictures(root, rows, settings.training_side)
     assert isinstance(settings, CodeNetworkSettings), "there are these two kinds"
