@@ -8,8 +8,10 @@ def mineral_spectra(rng: np.random.Generator, minerals: int, bands: int) -> NDAr
     """Reflectances of some minerals, float64 [minerals, bands]: a rising slope with three absorption bands each."""
     place = np.linspace(0, 1, bands)
     slope = 0.45 + rng.uniform(0, 0.4, (minerals, 1)) * place
-    depth, centre, width = (rng.uniform(*ends, (minerals, 3, 1)) for ends in ((0.1, 0.3), (0, 1), (0.05, 0.25)))
-    return slope - (depth * np.exp(-(((place - centre) / width) ** 2))).sum(axis=1)
+    each = (minerals, 3, 1)
+    depth, centre, width = rng.uniform(0.1, 0.3, each), rng.uniform(0, 1, each), rng.uniform(0.05, 0.25, each)
+    bands_of = depth * np.exp(-(((place - centre) / width) ** 2))
+    return np.asarray(slope - bands_of.sum(axis=1), np.float64)
 
 
 def mixed_spectra(

@@ -22,6 +22,10 @@ _SIDE: Final = 448
 _TEST_SHARE: Final = 54 / 729
 _NEIGHBOURS: Final = 15
 _APART: Final = "no crop of a test micrograph was trained on; crops of one on both sides flatter the rows above"
+_APART_ON: Final = {"the map of features": "drawn", "the map of textures": "drawn_textures", "features": "pooled"}
+_TEXTURES: Final = (
+    "made-up micrographs, where the binder is a texture; patterns and scattering beside Haralick's values"
+)
 _MADE: Final = "made-up micrographs, Lite0 for VGG16, whose weights can't be had here"
 
 
@@ -71,11 +75,12 @@ def compare(results: Results) -> Findings:
     figures.append(Figure("k-means on the t-SNE map: majority accuracy", 81.2, 100 * (clustering or 0), "%", why=_MADE))
     parent, share = _worst(results, parents, rows, truth)
     figures.append(Figure("k-means without the worst parent", 91.0, share, "%", why=f"{_MADE}; here {parent}"))
-    for title, name, published in (("features", "drawn", 93.0), ("textures", "drawn_textures", 21.0)):
+    mapped = (("features", "drawn", 93.0, _MADE), ("textures", "drawn_textures", 21.0, _TEXTURES))
+    for title, name, published, why in mapped:
         _, places, kinds = results.labelled(name, "composition")
         dealt = 100 * dealt_accuracy(places, kinds, share=_TEST_SHARE)
-        figures.append(Figure(f"15-NN on the map of {title}, crops dealt at random", published, dealt, "%", why=_MADE))
-    for title, name in (("features", "pooled"), ("the map of features", "drawn"), ("textures", "textures")):
+        figures.append(Figure(f"15-NN on the map of {title}, crops dealt at random", published, dealt, "%", why=why))
+    for title, name in _APART_ON.items():
         _, points, kinds = results.labelled(name, "composition")
         apart = _apart(points, kinds, parents)
         figures.append(Figure(f"15-NN on {title}, parents kept apart", None, apart, "%", why=_APART))

@@ -61,7 +61,8 @@ def prepare(material: Material) -> Prepared:
 def _read_containers(material: Material) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
     import h5py
 
-    spectra, labels = [], {name: [] for name in LABELS}
+    spectra: list[NDArray[Any]] = []
+    labels: dict[str, list[str]] = {name: [] for name in LABELS}
     for path in material.find("*.h5", LAYOUT):
         with h5py.File(path) as file:
             images = [file[name] for name in file if getattr(file[name], "ndim", 0) == 3]

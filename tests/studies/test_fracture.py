@@ -15,13 +15,13 @@ from pipeline.studies.classifying import dealt_accuracy, neighbour_accuracy
 
 
 def test_the_study_of_fracture(tmp_path: Path) -> None:
-    words = ["study", "fracture", str(tmp_path / "data"), str(tmp_path / "out"), "--make", "--size", "40"]
+    words = ["study", "fracture", str(tmp_path / "data"), str(tmp_path / "out"), "--make", "--size", "20"]
     assert call([*words, "--set", "map.iterations=5", "--set", "neighbours.k=30", "--engines", "local", "--quiet"]) == 0
     table = read_report_table(open_index(tmp_path / "out" / "index").location, "comparison").to_pylist()
     found = {row["figure"]: row for row in table}
     assert found["k-means on the t-SNE map: majority accuracy"]["published"] == pytest.approx(81.2)
     assert found["component 1: variance explained"]["ours"] > found["component 2: variance explained"]["ours"] > 0
-    assert found["15-NN on textures, parents kept apart"]["published"] is None
+    assert found["15-NN on the map of textures, parents kept apart"]["published"] is None
     assert 0 <= found["15-NN on features, parents kept apart"]["ours"] <= 100
 
 

@@ -50,7 +50,7 @@ def test_the_study_on_a_sample(demo: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     words = [word for setting in settings for word in ("--set", setting)]
     out = tmp_path / "out"
-    assert call(["study", "nffa", str(demo), str(out), "--size", "60", *words, "--engines", "local", "--quiet"]) == 0
+    assert call(["study", "nffa", str(demo), str(out), "--size", "36", *words, "--engines", "local", "--quiet"]) == 0
     table = read_report_table(open_index(out / "index").location, "comparison").to_pylist()
     found = {row["figure"]: row for row in table}
     assert found["pictures of 1 and 2 um"]["ours"] > 10
