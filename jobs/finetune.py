@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 @click.argument("index")
 @click.option("--labels", required=True, metavar="SET", help="The label set that it learns.")
 @click.option(
+    "--judge", metavar="SET", default="", help="The label set that it is judged on [a share of each class of SET]."
+)
+@click.option(
     "--layers",
     type=click.Choice(["last", "all"]),
     default="last",
@@ -63,7 +66,11 @@ def _with_network(recipe: "Recipe", options: dict[str, Any]) -> "Recipe":
     from pipeline.networks.finetuned import FinetunedSettings
 
     wanted = FinetunedSettings(
-        name=options["name"], labels=options["labels"], layers=options["layers"], keep_head=options["keep_head"]
+        name=options["name"],
+        labels=options["labels"],
+        judged=options["judge"],
+        layers=options["layers"],
+        keep_head=options["keep_head"],
     )
     others = tuple(settings for settings in recipe.embed if settings.name != wanted.name)
     text = recipe_to_toml(recipe.model_copy(update={"embed": (*others, wanted)}))
