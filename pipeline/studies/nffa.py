@@ -45,7 +45,7 @@ def compare(results: Results) -> Findings:
     """Dimension, distance maps, elbows and the findings on clusterings, from the numbers of the index."""
     pictures, labelled = len(results.vectors("features")[0]), len(results.labelled("features", "categories")[0])
     figures = [
-        Figure("pictures of 1 and 2 um", 52682, pictures, why="another corpus"),
+        Figure("pictures in the subset", 52682, pictures, why="another corpus"),
         Figure("of them labelled", 7557, labelled, why="another corpus"),
     ]
     for row in results.table("dimension"):

@@ -53,6 +53,6 @@ def test_the_study_on_a_sample(demo: Path, tmp_path: Path) -> None:
     assert call(["study", "nffa", str(demo), str(out), "--size", "36", *words, "--engines", "local", "--quiet"]) == 0
     table = read_report_table(open_index(out / "index").location, "comparison").to_pylist()
     found = {row["figure"]: row for row in table}
-    assert found["pictures of 1 and 2 um"]["ours"] > 10
-    assert found["pictures of 1 and 2 um"]["published"] == pytest.approx(52682)
+    assert found["pictures in the subset"]["ours"] > 10
+    assert found["pictures in the subset"]["published"] == pytest.approx(52682)
     assert (out / "index" / "reports" / "figures" / "nmi_by_k.svg").exists()
