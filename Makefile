@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# An index of Torch builds, where another than PyPI's is wanted: those without CUDA are much smaller.
+TORCH_INDEX ?=
 
 .PHONY: help demo test faults check audit format docs clean
 
@@ -21,9 +23,9 @@ $(INSTALLED): pyproject.toml constraints.txt constraints-hashes.txt
 	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || \
 	  { echo "This Python comes without venv and pip: install them first, on Debian and Ubuntu with 'apt install python3-venv'."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Installing semcorpus and what it needs into .venv (about 2 GB; some minutes the first time) ..."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r constraints-hashes.txt
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[s3,kubernetes,approximate,dev]'
+	@echo "Installing semcorpus and what it needs into .venv (3.3 GB with Torch's CPU build; some minutes the first time) ..."
+	@$(BIN)/python -m pip install -qq $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --disable-pip-version-check --require-hashes --no-deps -r constraints-hashes.txt
+	@$(BIN)/python -m pip install -qq $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --disable-pip-version-check -c constraints.txt -e '.[full,s3,kubernetes,approximate,xarray,dev]'
 	@touch $@
 
 demo: $(INSTALLED)

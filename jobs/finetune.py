@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from pipeline.models.fine_tuning import ClassReport
 
 
+# What a network learns from is brought up to date first: an older index has no pictures of these settings.
+_STAGES = ("labels", "scale", "pixels", "embed")
+
+
 @click.command(
     "finetune",
     help=SUMMARIES["finetune"],
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 )
 @click.argument("index")
 @click.option("--labels", required=True, metavar="SET", help="The label set that it learns.")
+@click.option(
+    "--judge", metavar="SET", default="", help="The label set that it is judged on [a share of each class of SET]."
+)
 @click.option(
     "--layers",
     type=click.Choice(["last", "all"]),
@@ -49,7 +56,7 @@ def command(index: str, **options: Any) -> None:
     recipe = _with_network(stored_recipe(opened), options)
     choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])
     with open_work(stored_corpus(opened), index, recipe, options, engines=choice) as runner:
-        result = run_stages(runner, ("embed",))
+        result = run_stages(runner, _STAGES)
     report = fine_tuned_report(result.index, recipe, options["name"])
     if options["form"] == "json":
         print_line(json.dumps(_as_json(report)))
@@ -63,7 +70,11 @@ def _with_network(recipe: "Recipe", options: dict[str, Any]) -> "Recipe":
     from pipeline.networks.finetuned import FinetunedSettings
 
     wanted = FinetunedSettings(
-        name=options["name"], labels=options["labels"], layers=options["layers"], keep_head=options["keep_head"]
+        name=options["name"],
+        labels=options["labels"],
+        judged=options["judge"],
+        layers=options["layers"],
+        keep_head=options["keep_head"],
     )
     others = tuple(settings for settings in recipe.embed if settings.name != wanted.name)
     text = recipe_to_toml(recipe.model_copy(update={"embed": (*others, wanted)}))

@@ -6,8 +6,6 @@ from typing import Any, TypeVar
 
 import click
 
-from jobs.recipes import builtin_recipes
-from pipeline.config import Recipe, load_recipe
 from pipeline.engine import EngineChoice
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -110,8 +108,3 @@ def parse_label_sets(labels: tuple[str, ...]) -> dict[str, str]:
             raise click.UsageError(f"--labels takes NAME=PATH, for example classes=share/labels; got {text!r}.")
         pairs[name] = place
     return pairs
-
-
-def read_recipe(source: str, assignments: tuple[str, ...], overrides: dict[str, object] | None = None) -> Recipe:
-    """A built-in recipe or a file, with settings changed."""
-    return load_recipe(source, builtin=builtin_recipes(), assignments=assignments, overrides=overrides or {})

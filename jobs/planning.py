@@ -22,7 +22,7 @@ class NextStep:
 
 
 def plan_without_writing(
-    corpus: str, index: str, recipe: Recipe, names: tuple[str, ...] = STAGE_NAMES, *, accept_removals: bool = False
+    corpus: str, index: str, recipe: Recipe, names: tuple[str, ...] = STAGE_NAMES, *, options: RunOptions | None = None
 ) -> list[NextStep]:
     """The next step of each stage on the index as it is; an index that does not exist counts as empty.
 
@@ -31,14 +31,15 @@ def plan_without_writing(
     UsageError
         As a run: there is no such corpus, or the index belongs to another.
     """
+    options = options or RunOptions()
     source = Corpus(corpus, recipe.corpus)
     source.check()
     opened = open_index(index) if index_exists(index) else None
     root = empty_root() if opened is None else opened.read()
     if opened is not None:
-        check_corpus(opened, source)
+        check_corpus(opened, source, recipe, moved=options.corpus_moved)
     location = None if opened is None else opened.location
-    context = Context(root, recipe, source, options=RunOptions(accept_removals=accept_removals), location=location)
+    context = Context(root, recipe, source, options=options, location=location)
     return [_next_step(stage, context) for stage in STAGES if stage.name in names]
 
 

@@ -1,15 +1,16 @@
 """semcorpus run: the whole job."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from jobs.asked import asked_for
 from jobs.catalogue import STAGES
 from jobs.options import (
     engine_choice,
     engine_options,
     parse_label_sets,
-    read_recipe,
     settings_option,
     talk_options,
     trust_options,
@@ -19,6 +20,7 @@ from jobs.terminal import log_event, print_error, print_line, print_rows, print_
 from jobs.working import open_work
 
 if TYPE_CHECKING:
+    from pipeline.config import Recipe
     from pipeline.job import RunResult
 
 _SUMMARY_TABLES = (
@@ -38,7 +40,7 @@ _SUMMARY_TABLES = (
 @click.argument("corpus")
 @click.argument("index")
 @click.option(
-    "--recipe", default="default", show_default=True, metavar="NAME|FILE.toml", help="Which stages' settings."
+    "--recipe", metavar="NAME|FILE.toml", help="Which settings [those of the last run; of a new index `default`]."
 )
 @settings_option
 @click.option(
@@ -60,6 +62,9 @@ _SUMMARY_TABLES = (
 @click.option("--include", multiple=True, metavar="GLOB", help="Take only files that match; repeatable.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out files that match; repeatable.")
 @trust_options
+@click.option(
+    "--corpus-moved", is_flag=True, help="The corpus lies at CORPUS now: go on with it, if its contents are the same."
+)
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be done, and do nothing.")
 @watch_options
 @talk_options
@@ -67,22 +72,22 @@ def command(corpus: str, index: str, **options: Any) -> int:
     """Bring INDEX up to date with the images in CORPUS; run it again and only what is new or changed is done.
 
     CORPUS is a folder or a URL (s3://...), INDEX a folder or an s3:// prefix; INDEX is made when it does not exist.
+    Recipe, settings, labels, --include and --exclude hold for later runs as well, until others are named.
     SIGUSR1 stops the run at its next checkpoint, with exit status 75: the same command goes on from there.
     """
     from pipeline.job import run_stages, stages_to_run, with_label_sets
     from pipeline.runtime.stopping import stop_at_signal
 
-    overrides = {
-        f"corpus.{name}": list(value) if isinstance(value, tuple) else value
-        for name in ("include", "exclude", "sample")
-        if (value := options[name])
-    }
-    recipe = read_recipe(options["recipe"], options["assignments"], overrides)
+    asked, remembered = asked_for(index, options["recipe"], options)
+    if remembered and not (options["quiet"] or options["log_json"]):
+        print_line(f"As in the last run: {asked.in_words()}  (--recipe default drops it)")
+    options["asked"] = asked.as_json()
+    recipe = asked.load(options["sample"])
     recipe = with_label_sets(recipe, parse_label_sets(options["labels"]), index)
     names = stages_to_run(recipe, options["until"])
     choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])
     if options["only_plan"]:
-        return _print_plan(corpus, index, recipe, names, accept_removals=options["accept_removals"])
+        return _print_plan(corpus, index, recipe, names, options)
     with stop_at_signal() as stop, open_work(corpus, index, recipe, options, engines=choice, stop=stop) as runner:
         result = run_stages(runner, names)
     if "report" not in names:
@@ -108,13 +113,15 @@ def _print_summary(result: "RunResult", page: str) -> None:
     print_line(f"Commit  {result.index.commit}")
 
 
-def _print_plan(corpus: str, index: str, recipe: Any, names: tuple[str, ...], *, accept_removals: bool) -> int:
+def _print_plan(corpus: str, index: str, recipe: "Recipe", names: tuple[str, ...], options: Mapping[str, Any]) -> int:
     """What each stage would do, and what the run would refuse; 1 where it would refuse something."""
     from jobs.planning import plan_without_writing
+    from pipeline.runtime.plan import RunOptions
 
     rows, refusals = [], []
     begun = False
-    for step in plan_without_writing(corpus, index, recipe, names, accept_removals=accept_removals):
+    asked = RunOptions(accept_removals=options["accept_removals"], corpus_moved=options["corpus_moved"])
+    for step in plan_without_writing(corpus, index, recipe, names, options=asked):
         if plan := step.plan:
             rows.append([step.stage, f"{plan.items:,}", f"{len(plan.tasks):,}", plan.step or "all that is missing"])
         else:

@@ -1,5 +1,6 @@
 """semcorpus show: all that is known of one image."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -19,14 +20,38 @@ from pipeline.operations.lookup import image_facts
     metavar="OUT.png",
     help="Draw the image with what was found of its scale.",
 )
+@click.option(
+    "--map",
+    "heat",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="OUT.png",
+    help="Draw where in it the network answers: along a principal component, or with --class for a class (Grad-CAM).",
+)
+@click.option("--vectors", default="", metavar="NAME", help="The network's embedding [the first by one of timm].")
+@click.option("--component", type=click.IntRange(min=1), default=1, show_default=True, help="Which, for --map.")
+@click.option("--class", "label", metavar="CLASS", help="A class that it has learnt, or the number of a score.")
 @format_option
 @talk_options
-def command(index: str, image: str, picture: Path | None, form: str, quiet: bool, log_json: bool, debug: bool) -> None:
+def command(
+    index: str,
+    image: str,
+    picture: Path | None,
+    heat: Path | None,
+    vectors: str,
+    component: int,
+    label: str | None,
+    form: str,
+    quiet: bool,
+    log_json: bool,
+    debug: bool,
+) -> None:
     """Show all that INDEX knows of one image, named by its MD5 (or its beginning) or by a path in the corpus."""
     opened = open_index(index)
     facts = image_facts(opened, image)
     if picture is not None:
-        _draw(opened, image, picture)
+        _write("--picture", picture, lambda: _scale(opened, image))
+    if heat is not None:
+        _write("--map", heat, lambda: _map(opened, image, vectors, component, label))
     if form == "json":
         print_json(facts)
         return
@@ -35,12 +60,24 @@ def command(index: str, image: str, picture: Path | None, form: str, quiet: bool
     print_rows([(name.replace("_", " "), _text(value)) for name, value in facts.items() if value not in (None, "", [])])
 
 
-def _draw(index: Index, image: str, place: Path) -> None:
+def _scale(index: Index, image: str) -> bytes:
     from pipeline.operations.scale_review.picture import scale_picture
 
+    return scale_picture(index, image)
+
+
+def _map(index: Index, image: str, vectors: str, component: int, label: str | None) -> bytes:
+    from pipeline.operations.seeing import class_picture, component_picture
+
+    if label is not None:
+        return class_picture(index, image, label, vectors=vectors)
+    return component_picture(index, image, vectors=vectors, component=component)
+
+
+def _write(option: str, place: Path, drawn: Callable[[], bytes]) -> None:
     if place.suffix.lower() != ".png":
-        raise click.UsageError(f"--picture writes a PNG file; name it .png, not {place.suffix or 'without an ending'}.")
-    data = scale_picture(index, image)
+        raise click.UsageError(f"{option} writes a PNG file; name it .png, not {place.suffix or 'without an ending'}.")
+    data = drawn()
     try:
         place.write_bytes(data)
     except OSError as error:

@@ -45,7 +45,9 @@ def run_one(
     from pipeline.job import run_stages
     from pipeline.operations.remembered import stored_corpus, stored_recipe
     from pipeline.operations.status import what_is_missing
+    from pipeline.parts import check_stages
 
+    check_stages((name,))
     opened = open_index(index)
     recipe = stored_recipe(opened, assignments=options["assignments"])
     choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])

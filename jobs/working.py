@@ -35,6 +35,8 @@ def open_work(
                 rehash=options["rehash"],
                 unread_only=unread_only,
                 wait_seconds=options["wait_seconds"],
+                corpus_moved=options.get("corpus_moved", False),
+                asked=options.get("asked", ""),
             ),
             **more,
         ) as runner,

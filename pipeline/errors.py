@@ -12,6 +12,7 @@
      ├─ StorageError     (OSError)      the store cannot be read or written (full disk, bucket, damage)
      ├─ RemovalsError    (RuntimeError) too many files vanished at once
      ├─ WeightsError     (OSError)      a network's weights cannot be had
+     ├─ MissingPartError (ImportError)  a part that is installed on demand is not here
      ├─ StageError       (RuntimeError) a stage cannot run on what the index holds
      ├─ ShardError       (RuntimeError) a shard failed after its retries
      ├─ EngineError      (RuntimeError) Dask or Ray cannot be opened, or has ended
@@ -48,6 +49,10 @@ class RecipeError(UsageError):
 
 class CorpusNotFoundError(UsageError):
     """The corpus named does not exist or is not a folder."""
+
+
+class MissingPartError(SemcorpusError, ImportError):
+    """What was asked for needs an extra that is not installed."""
 
 
 class EmptyCorpusError(SemcorpusError, ValueError):

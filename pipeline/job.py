@@ -23,7 +23,9 @@ from pipeline.networks.registry import network_of
 from pipeline.operations.change_summary import to_markdown
 from pipeline.operations.changes import Changes, changes_between, find_base
 from pipeline.operations.last_summary import LastSummary, keep_summary
-from pipeline.operations.remembered import stored_label_sets
+from pipeline.operations.moving import check_same_corpus
+from pipeline.operations.remembered import changed_settings, stored_label_sets, stored_recipe
+from pipeline.parts import check_stages, missing_modules
 from pipeline.progress import (
     Listener,
     Note,
@@ -143,11 +145,19 @@ def with_label_sets(recipe: Recipe, label_sets: Mapping[str, str], location: str
 def stages_to_run(recipe: Recipe, until: str | None = None) -> tuple[str, ...]:
     """The recipe's stages in the order of the pipeline, up to one of them; once pictures are paired, what is there is
     reported in any case.
+
+    Raises
+    ------
+    UsageError
+        There is no such stage.
+    MissingPartError
+        One of them needs what is not installed.
     """
     last = STAGE_NAMES.index(check_stage(until)) if until else len(STAGE_NAMES)
     names = [name for at, name in enumerate(STAGE_NAMES) if name in recipe.run.stages and at <= last]
     if REPORT in recipe.run.stages and REPORT not in names and PAIR in names:
         names.append(REPORT)
+    check_stages(names)
     return tuple(names)
 
 
@@ -173,9 +183,11 @@ def open_runner(
     options = options or RunOptions()
     corpus.check()
     _check_separate(corpus, Location.parse(location))
-    _check_weights(recipe)
+    if not missing_modules("networks"):  # without them no stage runs that needs weights: see check_stages
+        _check_weights(recipe)
+        if not index_exists(location):
+            _check_hub(recipe)
     if not index_exists(location):
-        _check_hub(recipe)
         _check_creatable(Location.parse(location))
 
     def note(text: str) -> None:
@@ -187,7 +199,8 @@ def open_runner(
         index.history()  # what is damaged there ends the run now, and not when its report looks back
         run_id, listener = new_run_id(), Several(listener, Telling(lease.tell))
         listener.tell(RunStarted(run_id, index.url, corpus.url, index.commit))
-        _remember(index, corpus, recipe)
+        for text in _remember(index, corpus, recipe, options):
+            note(text)
         report = ReportPlace(
             partial(write_run_file, index.location, run_id), f"Run {run_id} of semcorpus on {index.url}", note
         )
@@ -256,26 +269,40 @@ def _open_or_create(corpus: Corpus, location: str | os.PathLike[str], recipe: Re
     return create_index(location, attributes={"shard_rows": shard_rows})
 
 
-def _remember(index: Index, corpus: Corpus, recipe: Recipe) -> None:
-    """Keep corpus and recipe in the index, so that stage commands need neither; no commit without a change."""
+def _remember(index: Index, corpus: Corpus, recipe: Recipe, options: RunOptions) -> list[str]:
+    """Keep corpus and recipe in the index, so that later commands need neither; no commit without a change.
+
+    Returns what is to be said: which settings are others than before.
+    """
     wanted = {"corpus": corpus.url, "recipe": recipe_to_toml(recipe)}
+    wanted |= {"asked": options.asked} if options.asked else {}
     root = index.read()
-    check_corpus(index, corpus)
-    if {name: root.attrs.get(name) for name in wanted} != wanted:
-        transaction = index.begin()
-        transaction.root.attrs.update(wanted)
-        transaction.commit("settings", {"stage": "settings", "kind": "layout", "recipe": recipe.name})
+    check_corpus(index, corpus, recipe, moved=options.corpus_moved)
+    if {name: root.attrs.get(name) for name in wanted} == wanted:
+        return []
+    changed = changed_settings(stored_recipe(index), recipe) if "recipe" in root.attrs else []
+    transaction = index.begin()
+    transaction.root.attrs.update(wanted)
+    transaction.commit("settings", {"stage": "settings", "kind": "layout", "recipe": recipe.name})
+    if not changed:
+        return []
+    shown = "; ".join(changed[:8]) + (f"; and {len(changed) - 8} more" if len(changed) > 8 else "")
+    return [f"Settings that are others than before, so that what rests on them is made anew: {shown}."]
 
 
-def check_corpus(index: Index, corpus: Corpus) -> None:
-    """Raise `UsageError` where the index was made from another corpus."""
+def check_corpus(index: Index, corpus: Corpus, recipe: Recipe, *, moved: bool = False) -> None:
+    """Raise `UsageError` where the index was made from another corpus, or from one with other contents if it moved."""
     root = index.read()
     before = root.attrs.get("corpus")
-    if before not in (None, corpus.url) and table_length(root, "files"):
-        raise UsageError(
-            f"The index {index.url} belongs to the corpus {before}, not to {corpus.url}. "
-            "Name that corpus, or another index."
-        )
+    if before in (None, corpus.url) or not table_length(root, "files"):
+        return
+    if moved:
+        check_same_corpus(index, corpus, recipe)
+        return
+    raise UsageError(
+        f"The index {index.url} belongs to the corpus {before}, not to {corpus.url}. Name that corpus, or another "
+        "index; if the corpus itself lies there now, say --corpus-moved."
+    )
 
 
 def _check_images(runner: Runner) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 from pipeline.engine.base import Engine, ReportPlace
 from pipeline.engine.serial import SerialEngine
 from pipeline.errors import UsageError
+from pipeline.parts import missing_modules, require
 from pipeline.progress import EngineOpened, Listener, Note
 
 EngineName = Literal["local", "dask", "ray"]
@@ -95,6 +96,7 @@ class Engines:
         self._report = report
         self._listener = listener
         self._open: dict[EngineName, Engine] = {"local": SerialEngine()}
+        self._told = False
 
     def __enter__(self) -> "Engines":
         return self
@@ -129,10 +131,25 @@ class Engines:
 
     def _wanted(self, name: EngineName, seconds: float) -> bool:
         if self._choice.asked_for(name):
+            require("clusters", f"The engine {name}")
             return True
         worth = _WORTH_AN_OPEN_ENGINE_SECONDS if name in self._open else _WORTH_AN_ENGINE_SECONDS
         several = self._workers() > 1 or self._choice.ray is not None
-        return self._choice.engines is None and seconds >= worth and several
+        wanted = self._choice.engines is None and seconds >= worth and several
+        return wanted and self._has_engines()
+
+    def _has_engines(self) -> bool:
+        """Whether Dask and Ray are installed; says once that one process works where they would be worth it."""
+        if not missing_modules("clusters"):
+            return True
+        if not self._told:
+            self._told = True
+            self._listener.tell(
+                Note(
+                    "One process does all the work: Dask and Ray are not installed (pip install 'semcorpus[clusters]')."
+                )
+            )
+        return False
 
     def _workers(self) -> int:
         """Workers to start on this machine."""

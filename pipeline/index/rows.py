@@ -14,6 +14,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.index.arrays import Scalar, StoredArray, arrays_of, find_array, open_values
+from pipeline.index.dimensions import dimension_names
 from pipeline.index.tables import EVERY_CHUNK_STORED, checked_compressor
 from pipeline.storage.failures import storage_failures
 
@@ -224,7 +225,7 @@ def _create(group: zarr.Group, spec: RowArray, rows: int, shard_rows: int) -> No
         fill_value="" if spec.dtype == "str" else spec.fill_value,
         compressors=checked_compressor(),
         attributes={**spec.attributes, EVERY_CHUNK_STORED: True},
-        dimension_names=("image", *(f"{spec.name}_{axis}" for axis in range(len(spec.row_shape)))),
+        dimension_names=dimension_names("image", spec.name, 1 + len(spec.row_shape)),
         overwrite=True,
     )
 

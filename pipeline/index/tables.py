@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
 from pipeline.index.arrays import StoredArray, attributes_of, find_values, open_values, whole_number
+from pipeline.index.dimensions import dimension_names, first_axis, unit_of
 from pipeline.json_values import JsonObject
 from pipeline.storage.failures import storage_failures
 
@@ -100,7 +101,7 @@ def update_rows(root: zarr.Group, name: str, rows: NDArray[np.int64], columns: C
     with storage_failures("writing the table", name):
         group = root.require_group(name)
         for column, values in columns.items():
-            array = _column_array(group, column, np.asarray(values))
+            array = _column_array(group, column, np.asarray(values), first_axis(columns, name))
             if array.shape[0] != total:
                 new = array.shape[0] < before
                 array.resize((total, *array.shape[1:]))
@@ -151,8 +152,9 @@ def write_table(root: zarr.Group, name: str, columns: Columns, *, attributes: Js
         group = root.require_group(name)
         for stale in set(group.array_keys()) - set(columns):
             del group[stale]
+        axis = first_axis(columns, name)
         for column, values in columns.items():
-            _write_column(group, column, np.asarray(values))
+            _write_column(group, column, np.asarray(values), axis)
         group.attrs.update({"rows": rows, **(attributes or {})})
 
 
@@ -160,8 +162,8 @@ def _is_text(values: NDArray[np.generic]) -> bool:
     return values.dtype.kind in "UTO"
 
 
-def _write_column(group: zarr.Group, column: str, values: NDArray[np.generic]) -> None:
-    array = _column_array(group, column, values)
+def _write_column(group: zarr.Group, column: str, values: NDArray[np.generic], axis: str) -> None:
+    array = _column_array(group, column, values, axis)
     old_rows = array.shape[0]
     if old_rows != len(values):
         array.resize((len(values), *array.shape[1:]))
@@ -183,7 +185,7 @@ def _same_bits(old: NDArray[np.generic], new: NDArray[np.generic]) -> bool:
     return np.array_equal(old, new) if _is_text(new) else old.tobytes() == new.tobytes()
 
 
-def _column_array(group: zarr.Group, column: str, values: NDArray[np.generic]) -> StoredArray[np.generic]:
+def _column_array(group: zarr.Group, column: str, values: NDArray[np.generic], axis: str) -> StoredArray[np.generic]:
     array = find_values(group, column)
     if array is not None and array.shape[1:] == values.shape[1:] and _same_kind(array, values):
         return array
@@ -194,7 +196,8 @@ def _column_array(group: zarr.Group, column: str, values: NDArray[np.generic]) -
         dtype=str if _is_text(values) else values.dtype,
         overwrite=True,
         compressors=checked_compressor(),
-        attributes={EVERY_CHUNK_STORED: True},
+        attributes={EVERY_CHUNK_STORED: True, **({"units": unit} if (unit := unit_of(column)) else {})},
+        dimension_names=dimension_names(axis, column, values.ndim),
     )
     return open_values(group, column)
 

@@ -58,8 +58,15 @@ class BackboneEncoder:
         Length of every batch under Torch; the last is padded.
     runtime : {"torch", "onnx"}
         What runs it. ONNX Runtime is for processors.
-    output : {"features", "logits", "mean_maps"}
-        As in `load_backbone`.
+    outputs : sequence of {"features", "logits", "mean_maps"}
+        As in `load_backbone`, side by side, all from one pass.
+
+    Attributes
+    ----------
+    widths : tuple of int
+        Lengths of the outputs.
+    dimension : int
+        Their sum.
     """
 
     def __init__(
@@ -74,7 +81,7 @@ class BackboneEncoder:
         std: Sequence[float],
         batch_size: int,
         runtime: Runtime = "torch",
-        output: Output = "features",
+        outputs: Sequence[Output] = ("features",),
     ) -> None:
         self.name = name
         self.batch_size = batch_size
@@ -82,16 +89,22 @@ class BackboneEncoder:
         self.any_size = any_size
         self.weights_fingerprint = weights_fingerprint(model)
         self._device = device
-        self._module = NormalisedModel(model, mean, std, output).to(device).eval()
-        self.dimension = self._width()
+        self._module = NormalisedModel(model, mean, std, outputs).to(device).eval()
+        self.widths = self._widths()
+        self.dimension = sum(self.widths)
         self._onnx = None
         if runtime == "onnx":
             self._onnx = OnnxNetwork(self._module, name=name, side=image_size, any_size=any_size)
 
-    def _width(self) -> int:
+    @property
+    def module(self) -> "NormalisedModel":
+        """The network under Torch."""
+        return self._module
+
+    def _widths(self) -> tuple[int, ...]:
         nothing = torch.zeros((1, self.image_size, self.image_size), dtype=torch.uint8, device=self._device)
         with deterministic(), torch.inference_mode():
-            return int(self._module(nothing).shape[1])
+            return tuple(int(values.shape[1]) for values in self._module.each(nothing))
 
     def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features, float32 [B, dimension], of gray pictures, uint8 [B, H, W]; B may be 0.
@@ -117,15 +130,17 @@ class BackboneEncoder:
 
 
 class NormalisedModel(nn.Module):
-    """Gray pictures uint8 [B, H, W] as the network wants them, and its features [B, D]."""
+    """Gray pictures uint8 [B, H, W] as the network wants them, and its outputs side by side, [B, D]."""
 
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, model: nn.Module, mean: Sequence[float], std: Sequence[float], output: Output) -> None:
+    def __init__(
+        self, model: nn.Module, mean: Sequence[float], std: Sequence[float], outputs: Sequence[Output]
+    ) -> None:
         super().__init__()
         self.model = model
-        self.output = output
+        self.outputs = tuple(outputs)
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
 
@@ -134,13 +149,34 @@ class NormalisedModel(nn.Module):
         values = (pictures[:, None].float() / 255.0 - self.mean) / self.std
         return values.contiguous(memory_format=torch.channels_last)
 
+    def each(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        """The outputs, each [B, D], from one pass."""
+        maps = cast(Any, self.model).forward_features(self.normalise(pictures))
+        found: dict[Output, torch.Tensor] = {}
+        if "mean_maps" in self.outputs:
+            found["mean_maps"] = maps.mean(dim=(2, 3))
+        if set(self.outputs) != {"mean_maps"}:
+            found["features"], found["logits"] = self._ends(maps)
+        return [found[output] for output in self.outputs]
+
+    def _ends(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the classifier is given, and what it gives; where only one of them is asked for, that one twice."""
+        model, given = cast(Any, self.model), list[torch.Tensor]()
+        if not {"features", "logits"} <= set(self.outputs):
+            end = model.forward_head(maps)
+            return end, end
+        classifier = model.get_classifier()
+        if not isinstance(classifier, nn.Module):
+            raise UsageError("The network has several classifiers; ask for its features or its logits, not for both.")
+        # Heads differ in what comes before the classifier; what it is given are the features in all of them.
+        hook = classifier.register_forward_pre_hook(lambda _, values: given.append(values[0].flatten(1)))
+        logits = model.forward_head(maps)
+        hook.remove()
+        return given[0], logits
+
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        values = self.normalise(pictures)
-        if self.output == "mean_maps":
-            maps: torch.Tensor = cast(Any, self.model).forward_features(values)
-            return maps.mean(dim=(2, 3))
-        features: torch.Tensor = self.model(values)
-        return features
+        found = self.each(pictures)
+        return found[0] if len(found) == 1 else torch.cat(found, dim=1)
 
 
 def load_backbone(
@@ -152,7 +188,8 @@ def load_backbone(
     image_size: int = 0,
     batch_size: int = 16,
     runtime: Runtime = "torch",
-    output: Output = "features",
+    outputs: Sequence[Output] = ("features",),
+    classes: int = 0,
 ) -> BackboneEncoder:
     """Make a timm backbone with the weights that the caller names, and no others.
 
@@ -175,9 +212,12 @@ def load_backbone(
         Pictures a pass under Torch; every batch is padded to it.
     runtime : {"torch", "onnx"}
         On a GPU it is Torch whatever is asked for.
-    output : {"features", "logits", "mean_maps"}
+    outputs : sequence of {"features", "logits", "mean_maps"}
         What comes before the classifier; the scores of the classes that the network was trained on; or the mean over
-        the picture of the last convolution's maps, which for VGG16 is something else than its 4,096 features.
+        the picture of the last convolution's maps, which for VGG16 is something else than its 4,096 features. Several
+        come from one pass, with the bits that each has alone.
+    classes : int
+        Scores that the classifier gives; 0: as many as timm's network has.
 
     Raises
     ------
@@ -191,10 +231,10 @@ def load_backbone(
             f"image_size ({image_size}) and batch_size ({batch_size}) must be at least 1 (0: the model's own size)."
         )
     side = image_size or _trained_size(name)
-    model = _create_model(name, seed=seed, image_size=side)
+    model = _create_model(name, seed=seed, image_size=side, classes=classes)
     if weights != "random":
-        load_weights(name, model, _weights_file(name, model, weights), with_classifier=output == "logits")
-    if output == "features":
+        load_weights(name, model, _weights_file(name, model, weights), with_classifier="logits" in outputs)
+    if "logits" not in outputs:
         cast(Any, model).reset_classifier(0)
     config = _config(model)
     mean, std = _input_range(name, model, packaged=weights == "package")
@@ -208,7 +248,7 @@ def load_backbone(
         std=std,
         batch_size=batch_size,
         runtime="torch" if device != "cpu" else runtime,
-        output=output,
+        outputs=outputs,
     )
 
 
@@ -229,7 +269,7 @@ def normalised_model(
     if weights != "random":
         load_weights(name, model, _weights_file(name, model, weights), with_classifier=True)
     mean, std = _input_range(name, model, packaged=(packaged or weights) == "package")
-    return NormalisedModel(model, mean, std, "logits")
+    return NormalisedModel(model, mean, std, ("logits",))
 
 
 def _input_range(name: str, model: nn.Module, *, packaged: bool) -> tuple[Sequence[float], Sequence[float]]:
@@ -260,12 +300,12 @@ def weights_fingerprint(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _create_model(name: str, *, seed: int, image_size: int) -> nn.Module:
+def _create_model(name: str, *, seed: int, image_size: int, classes: int = 0) -> nn.Module:
     if not timm.is_model(name):
         near = difflib.get_close_matches(name.split(".")[0], timm.list_models(), n=5, cutoff=0.5)
         hint = f"the nearest names are {', '.join(near)}" if near else "no name is near it"
         raise UsageError(f"timm {timm.__version__} has no model {name!r}; {hint}. timm.list_models() shows all.")
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"num_classes": classes} if classes else {}
     config = timm.get_pretrained_cfg(name, allow_unregistered=True)
     if config is not None and config.fixed_input_size:
         options["img_size"] = image_size

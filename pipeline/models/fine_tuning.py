@@ -6,6 +6,7 @@ company. Dropout is left out.
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -19,14 +20,16 @@ from torch.nn import functional
 
 from pipeline.errors import StageError, UsageError, WeightsError
 from pipeline.models.adam import Adam
+from pipeline.models.augmentation import Augment, augmented
 from pipeline.models.backbones import BackboneEncoder, NormalisedModel, Output, Runtime, normalised_model
 from pipeline.models.course import Course
+from pipeline.models.depthwise import hasten_depthwise
 from pipeline.models.losses import EpochLoss
 from pipeline.models.runtime import deterministic, seeded
+from pipeline.models.schedules import Rules
 from pipeline.models.training import (
     STREAM_AUGMENT,
     STREAM_SPLIT,
-    Rules,
     Split,
     hash_ids,
     order_by_id,
@@ -36,10 +39,8 @@ from pipeline.models.training import (
 
 Layers = Literal["last", "all"]
 Balance = Literal["weights", "none"]
-Augment = Literal["none", "shift", "turn"]
+Schedule = Literal["plateau", "one_cycle"]
 _KEY = "semcorpus"
-_SHIFT = 0.1  # of the side
-_CONTRAST = 0.2
 _ENCODED_AT_ONCE = 64
 
 
@@ -54,11 +55,19 @@ class FineTuning:
     epochs: int
     batch_size: int
     learning_rate: float
+    schedule: Schedule
     patience: int
     plateau: int
     balance: Balance
     augment: Augment
     test_fraction: float
+    watched: int
+
+    def rules(self) -> Rules:
+        """How its learning rate runs and when it ends."""
+        if self.schedule == "one_cycle":
+            return Rules(one_cycle=True, test_rows=self.watched)
+        return Rules(patience=self.patience, plateau=self.plateau, test_rows=self.watched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +136,7 @@ def fine_tune(
     *,
     settings: FineTuning,
     seed: int,
+    held_out: NDArray[np.bool_] | None = None,
     device: str = "cpu",
     course: Course | None = None,
 ) -> FineTuned:
@@ -140,6 +150,8 @@ def fine_tune(
     labels : text [N]
     settings : FineTuning
     seed : int
+    held_out : bool [N], optional
+        Pictures that it is judged on and does not learn from; None: a share of each class (`stratified_split`).
     device : str
     course : Course, optional
         Where an earlier part of the training was, and when to break off.
@@ -147,20 +159,22 @@ def fine_tune(
     Raises
     ------
     StageError
-        There are no two classes, or training diverges.
+        There are no two classes to learn, a held-out picture is of none of them, or training diverges.
     UsageError
         The head that is to be kept has fewer outputs than there are classes.
     TrainingPausedError
         The course says that it is over for now.
     """
     order = order_by_id(ids, len(pictures))
-    names, classes = np.unique(labels[order].astype(str), return_inverse=True)
-    if len(names) < 2:
-        raise StageError(f"A network cannot learn to tell classes apart: there is only {str(names[0])!r}.")
+    kept = np.zeros(len(order), bool) if held_out is None else held_out[order]
+    names, classes = _classes(labels[order].astype(str), kept)
     split = stratified_split(ids[order], classes, settings.test_fraction)
+    if held_out is not None:
+        split = Split(ids[order], np.flatnonzero(~kept), np.flatnonzero(kept))
     course = Course() if course is None else course
     with deterministic():
         module = _with_head(settings, len(names), pictures.shape[1], seed).to(device).eval()
+        hasten_depthwise(module)
         learning = _Learning(module, pictures, order, split, torch.from_numpy(classes), settings, seed, device)
         parameters = learning.parameters()
         optimiser = Adam(parameters, learning_rate=settings.learning_rate)
@@ -177,12 +191,29 @@ def fine_tune(
             seed=seed,
             rows_per_epoch=None,
             on_epoch=None,
-            rules=Rules(patience=settings.patience, plateau=settings.plateau),
+            rules=settings.rules(),
             optimiser=optimiser,
             course=course,
         )
         report = learning.report(tuple(names.tolist()))
     return FineTuned(_to_bytes(module, settings, pictures.shape[1], report), tuple(history), report)
+
+
+def _classes(labels: NDArray[np.str_], held_out: NDArray[np.bool_]) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+    """Names of the classes that are learnt, ascending, and each picture's class."""
+    names = np.unique(labels[~held_out])
+    if len(names) < 2:
+        found = f"there is only {str(names[0])!r}" if len(names) else "there are no pictures to learn from"
+        raise StageError(f"A network cannot learn to tell classes apart: {found}.")
+    places = np.searchsorted(names, labels).clip(max=len(names) - 1)
+    unknown = np.unique(labels[names[places] != labels])
+    if len(unknown):
+        learnt = ", ".join(names[:3].tolist()) + ", ..." * (len(names) > 3)
+        raise StageError(
+            f"The pictures that the network is to be judged on have {len(unknown)} classes that it does not learn "
+            f"({', '.join(unknown[:3].tolist())}); it learns {learnt}."
+        )
+    return names, places.astype(np.int64)
 
 
 def _with_head(settings: FineTuning, n_classes: int, side: int, seed: int) -> NormalisedModel:
@@ -229,9 +260,9 @@ class _Learning:
             scores: torch.Tensor = model.get_classifier()(self._frozen()[rows])
             return scores
         images = torch.from_numpy(self.pictures[self.order[rows]])
-        if epoch is not None and self.settings.augment != "none":
+        if epoch is not None:
             numbers = hash_ids(self.split.ids[rows], STREAM_AUGMENT, self.seed, epoch)
-            images = augmented(images, numbers, turn=self.settings.augment == "turn")
+            images = augmented(images, numbers, augment=self.settings.augment)
         scored: torch.Tensor = self.module(images.to(self.device))
         return scored
 
@@ -265,23 +296,6 @@ class _Learning:
             given = self._scores(rows, None)[:, : len(names)].argmax(dim=1).cpu().numpy()
             np.add.at(confusion, (self.classes[rows].numpy(), given), 1)
         return ClassReport(names, confusion)
-
-
-def augmented(images: torch.Tensor, numbers: NDArray[np.uint64], *, turn: bool) -> torch.Tensor:
-    """Pictures uint8 [B, S, S], shifted and changed in contrast by their numbers; with ``turn`` turned and mirrored."""
-    side = images.shape[-1]
-    most = max(1, round(_SHIFT * side))
-    padded = functional.pad(images[:, None].float(), (most,) * 4, mode="replicate")[:, 0]
-    found = []
-    for picture, number in zip(padded, numbers.tolist(), strict=True):
-        down, right = number % (2 * most + 1), number // 64 % (2 * most + 1)
-        part = picture[down : down + side, right : right + side]
-        if turn:
-            part = torch.rot90(part, number // 4096 % 4, dims=(0, 1))
-            part = part.flip(1) if number // 16384 % 2 else part
-        factor = 1 + _CONTRAST * ((number // 65536 % 1001) / 500 - 1)
-        found.append((part - part.mean()) * factor + part.mean())
-    return torch.stack(found).round().clamp(0, 255).to(torch.uint8)
 
 
 def _to_bytes(module: nn.Module, settings: FineTuning, side: int, report: ClassReport) -> bytes:
@@ -318,8 +332,10 @@ def read_report(data: bytes) -> ClassReport:
     return ClassReport(tuple(facts["classes"]), np.array(facts["confusion"], np.int64))
 
 
-def load_fine_tuned(data: bytes, *, device: str, batch_size: int, runtime: Runtime, output: Output) -> BackboneEncoder:
-    """A stored network as an encoder of features, or of the scores of its classes."""
+def load_fine_tuned(
+    data: bytes, *, device: str, batch_size: int, runtime: Runtime, outputs: Sequence[Output]
+) -> BackboneEncoder:
+    """A stored network as an encoder of features, of the scores of its classes, or of both in one pass."""
     facts = read_facts(data)
     settings = FineTuning(**facts["settings"])
     module = normalised_model(
@@ -329,7 +345,7 @@ def load_fine_tuned(data: bytes, *, device: str, batch_size: int, runtime: Runti
     if not settings.keep_head:
         model.reset_classifier(len(facts["classes"]))
     module.load_state_dict(safetensors.torch.load(data))
-    if output == "features":
+    if "logits" not in outputs:
         model.reset_classifier(0)
     return BackboneEncoder(
         model,
@@ -341,5 +357,5 @@ def load_fine_tuned(data: bytes, *, device: str, batch_size: int, runtime: Runti
         std=module.std.flatten().tolist(),
         batch_size=batch_size,
         runtime="torch" if device != "cpu" else runtime,
-        output=output,
+        outputs=outputs,
     )

@@ -24,12 +24,12 @@ from pipeline.models.principal_components import (
     start_at_components,
 )
 from pipeline.models.runtime import deterministic, seeded
+from pipeline.models.schedules import Rules
 from pipeline.models.settings import StackedSettings
 from pipeline.models.stacked import OPTIMISER_PREFIX, StackedAutoencoder, check_vectors, module_of
 from pipeline.models.training import (
     PCA,
     OnEpoch,
-    Rules,
     Split,
     TrainedNetwork,
     arrange,

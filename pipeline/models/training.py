@@ -6,7 +6,6 @@ of the ids, and training runs on one thread: the weights depend on the set of ro
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import safetensors.torch
@@ -18,6 +17,7 @@ from pipeline.models.adam import Adam
 from pipeline.models.contrastive_settings import ContrastiveSettings
 from pipeline.models.course import Course, Standing
 from pipeline.models.losses import EpochLoss, measured
+from pipeline.models.schedules import ALL_EPOCHS, OneCycle, PacedSteps, Rules, Steps
 from pipeline.models.settings import ConvolutionalSettings, StackedSettings
 from pipeline.models.vector_networks.settings import VectorSettings
 
@@ -73,40 +73,6 @@ class Split:
     train: NDArray[np.int64]
     test: NDArray[np.int64]
 
-
-class Steps(Protocol):
-    """Changes parameters by their gradients, as `pipeline.models.optimiser.Optimiser` does."""
-
-    learning_rate: float
-
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-
-    def step(self) -> None:
-        """Change the parameters by their gradients."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """When a training has had enough.
-
-    Attributes
-    ----------
-    min_steps : int
-        Steps that all epochs together have at least: on few rows an epoch is several passes over them.
-    patience : int
-        Epochs without a lower test loss after which training ends with the best weights; 0: never.
-    plateau : int
-        Epochs without a lower test loss after which the learning rate is halved; 0: never.
-    """
-
-    min_steps: int = 0
-    patience: int = 0
-    plateau: int = 0
-
-
-ALL_EPOCHS = Rules()
-"""Every epoch is one pass, all are run, and the last weights are kept."""
 
 _PLATEAU_FACTOR = 0.5
 
@@ -193,7 +159,7 @@ def train_epochs(
     rows_per_epoch: int | None,
     on_epoch: OnEpoch | None,
     rules: Rules = ALL_EPOCHS,
-    optimiser: Steps | None = None,
+    optimiser: PacedSteps | None = None,
     epochs_before: int = 0,
     penalty: Callable[[], torch.Tensor] | None = None,
     course: Course | None = None,
@@ -214,7 +180,7 @@ def train_epochs(
         Called after each epoch.
     rules : Rules
         When to stop before the last epoch, and what an epoch is on few rows.
-    optimiser : Steps, optional
+    optimiser : PacedSteps, optional
         One that has taken steps on ``parameters`` before; else Adam begins anew.
     epochs_before : int
         Epochs of this phase that were run before.
@@ -246,7 +212,7 @@ def train_epochs(
     history = standing.history
 
     def report(epoch: int, train_loss: float) -> float | None:
-        test_loss = _test_loss(batch_loss, split, batch_size, rows_per_epoch)
+        test_loss = _test_loss(batch_loss, split, batch_size, rows_per_epoch or rules.test_rows or None)
         history.append(EpochLoss(phase, epoch, train_loss, test_loss))
         _check_finite(history[-1])
         if on_epoch is not None:
@@ -254,12 +220,16 @@ def train_epochs(
         return test_loss
 
     done = history[-1].epoch if history else epochs_before
+    steps: Steps = optimiser
+    if rules.one_cycle:
+        per_epoch = passes * _steps_of_pass(split, batch_size, rows_per_epoch)
+        steps = OneCycle(optimiser, highest=learning_rate, steps=epochs * per_epoch, done=done * per_epoch)
     if watch is not None and rules.patience and not history:
         rows = split.train[:rows_per_epoch]
         watch.look(report(epochs_before, _mean_loss(batch_loss, rows, batch_size)))
     for epoch in range(done + 1, epochs_before + epochs + 1):
         losses = [
-            _train_pass(batch_loss, penalty, optimiser, rows[:rows_per_epoch], epoch, batch_size)
+            _train_pass(batch_loss, penalty, steps, rows[:rows_per_epoch], epoch, batch_size)
             for rows in (_rows_of_pass(split, seed, epoch, turn) for turn in range(passes))
         ]
         test_loss = report(epoch, sum(losses) / passes)
@@ -276,9 +246,12 @@ def train_epochs(
 
 def _passes(split: Split, epochs: int, batch_size: int, rows_per_epoch: int | None, min_steps: int) -> int:
     """Passes over the rows that make an epoch, so that all epochs together have ``min_steps`` steps."""
+    return max(1, -(-min_steps // (_steps_of_pass(split, batch_size, rows_per_epoch) * max(1, epochs))))
+
+
+def _steps_of_pass(split: Split, batch_size: int, rows_per_epoch: int | None) -> int:
     rows = len(split.train) if rows_per_epoch is None else min(len(split.train), rows_per_epoch)
-    steps = -(-rows // batch_size) * max(1, epochs)
-    return max(1, -(-min_steps // steps))
+    return -(-rows // batch_size)
 
 
 def _rows_of_pass(split: Split, seed: int, epoch: int, turn: int) -> NDArray[np.int64]:
@@ -310,7 +283,7 @@ class _Watch:
     """Looks at the test loss after each epoch: keeps the best weights, halves the learning rate, says when to stop."""
 
     def __init__(
-        self, parameters: Sequence[torch.nn.Parameter], rules: Rules, optimiser: Steps, standing: Standing
+        self, parameters: Sequence[torch.nn.Parameter], rules: Rules, optimiser: PacedSteps, standing: Standing
     ) -> None:
         self._parameters, self._rules, self._optimiser, self._at = parameters, rules, optimiser, standing
 

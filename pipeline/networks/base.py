@@ -64,9 +64,18 @@ class PictureNetworkSettings(NetworkSettings):
         """What is done with its output."""
         return "none"
 
+    def pass_settings(self) -> dict[str, object]:
+        """Settings that decide what one pass through the network calculates: entries alike in them share one."""
+        return self.model_dump(mode="json", exclude={"name"})
+
     @property
     def learns(self) -> str:
         """The label set that it is trained on; empty: it needs none."""
+        return ""
+
+    @property
+    def judged_on(self) -> str:
+        """A label set whose pictures are held out of its training; empty: a share of what it learns is."""
         return ""
 
     @property
@@ -105,6 +114,14 @@ class PictureEncoder(RowEncoder, Protocol):
         """Side in pixels of the pictures it is made for."""
 
 
+class TogetherEncoder(PictureEncoder, Protocol):
+    """An encoder whose vectors are several outputs side by side."""
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Lengths of the outputs."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingRows:
     """What a training is given.
@@ -116,6 +133,8 @@ class TrainingRows:
     ids : uint64 [n]
     labels : text [n] or None
         Of a network that learns a label set.
+    held_out : bool [n] or None
+        Those that it is judged on and does not learn from, where a label set says which.
     over : callable
         True breaks the training off after an epoch.
     state : bytes
@@ -125,6 +144,7 @@ class TrainingRows:
     rows: NDArray[Any]
     ids: NDArray[np.uint64]
     labels: NDArray[Any] | None = None
+    held_out: NDArray[np.bool_] | None = None
     over: Callable[[], bool] = lambda: False
     state: bytes = b""
 
@@ -179,6 +199,8 @@ class Network:
         off. None: it is used as it comes.
     seconds_per_trained_row : float
         Of an epoch.
+    load_together : callable, optional
+        As ``load``, for several settings alike in their `pass_settings`: to a `TogetherEncoder` of all their outputs.
     weights : callable
         Settings to what identifies weights that it comes with; part of the keys of its vectors.
     check : callable
@@ -193,6 +215,7 @@ class Network:
     seconds_per_row: float
     train: Callable[[Any, TrainingRows], Trained] | None = None
     seconds_per_trained_row: float = 0.0
+    load_together: Callable[[Sequence[Any], bytes], TogetherEncoder] | None = None
     weights: Callable[[Any], str] = _no_weights
     check: Callable[[Any], None] = _nothing_to_do
     fetch: Callable[[Any], None] = _nothing_to_do

@@ -1,11 +1,12 @@
 """A network of timm that has learnt a label set of the corpus: its last layer alone, or all of it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
 from pipeline.networks import timm_backbone
-from pipeline.networks.base import Network, PictureEncoder, Trained, TrainingRows
+from pipeline.networks.base import Network, PictureEncoder, TogetherEncoder, Trained, TrainingRows
 from pipeline.networks.timm_backbone import BackboneSettings
 from pipeline.settings import Name
 
@@ -26,6 +27,11 @@ class FinetunedSettings(BackboneSettings):
     side: Annotated[int, Field(ge=32, le=1024)] = Field(224, description="side in pixels of the squares it learns from")
     epochs: PositiveInt = 60
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    schedule: Literal["plateau", "one_cycle"] = Field(
+        "plateau",
+        description="`plateau`: the learning rate falls and the training ends as `plateau` and `patience` say; "
+        "`one_cycle`: it rises and falls once over all epochs, which suits all layers",
+    )
     patience: Annotated[int, Field(ge=0)] = Field(
         5, description="epochs without a lower held-out loss that end the training, with the best weights; 0: all"
     )
@@ -35,19 +41,25 @@ class FinetunedSettings(BackboneSettings):
     balance: Literal["weights", "none"] = Field(
         "weights", description="`weights`: each class counts the same, however many pictures it has"
     )
-    augment: Literal["none", "shift", "turn"] = Field(
+    augment: Literal["none", "shift", "turn", "tilt"] = Field(
         "turn",
-        description="where all layers learn: shifts and contrast, with `turn` also turns and mirror images (of no use "
-        "for signs and digits)",
+        description="where all layers learn: shifts and contrast; `turn`: also quarter turns and mirror images; "
+        "`tilt`: also small turns, stretches and brightness, for signs, digits and whatever stands upright",
     )
     test_fraction: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.2, description="share of each class that is held out and judged at the end"
+    )
+    judged: Name | Literal[""] = Field(
+        "", description="a label set whose pictures are held out and judged, in place of a share of each class"
+    )
+    watched: PositiveInt = Field(
+        2000, description="at most so many held-out pictures are looked at after each epoch; all are at the end"
     )
     max_training_images: PositiveInt = Field(100_000, description="it learns from at most so many")
 
     def fit_settings(self) -> dict[str, object]:
         """Settings that decide the training's result."""
-        used = {"views", "output", "transform", "runtime"}
+        used = {"views", "output", "transform", "runtime", "classes"}
         kept = {key: value for key, value in super().fit_settings().items() if key not in used}
         return kept | {"weights_identity": timm_backbone.weights(self)}
 
@@ -55,6 +67,11 @@ class FinetunedSettings(BackboneSettings):
     def learns(self) -> str:
         """The label set that it learns."""
         return self.labels
+
+    @property
+    def judged_on(self) -> str:
+        """The label set of the pictures that it is judged on."""
+        return self.judged
 
     @property
     def training(self) -> tuple[str, bool, str]:
@@ -97,6 +114,7 @@ def train(settings: FinetunedSettings, rows: TrainingRows) -> Trained:
         rows.labels,
         settings=settings.tuning(),
         seed=settings.seed,
+        held_out=rows.held_out,
         device=pick_device(settings.device),
         course=Course(over=rows.over, state=rows.state),
     )
@@ -105,15 +123,21 @@ def train(settings: FinetunedSettings, rows: TrainingRows) -> Trained:
 
 def load(settings: FinetunedSettings, data: bytes) -> PictureEncoder:
     """The network, ready to encode."""
+    return load_together((settings,), data)
+
+
+def load_together(settings: Sequence[FinetunedSettings], data: bytes) -> TogetherEncoder:
+    """The network, ready for the outputs of several entries."""
     from pipeline.models.fine_tuning import load_fine_tuned
     from pipeline.models.runtime import pick_device
 
+    first = settings[0]
     return load_fine_tuned(
         data,
-        device=pick_device(settings.device),
-        batch_size=settings.batch_size,
-        runtime=settings.runtime,
-        output=settings.output,
+        device=pick_device(first.device),
+        batch_size=first.batch_size,
+        runtime=first.runtime,
+        outputs=[one.output for one in settings],
     )
 
 
@@ -121,7 +145,7 @@ def width(settings: FinetunedSettings, data: bytes) -> int:
     """Length of the vector of one view."""
     from pipeline.models.fine_tuning import load_fine_tuned
 
-    return load_fine_tuned(data, device="cpu", batch_size=1, runtime="torch", output=settings.output).dimension
+    return load_fine_tuned(data, device="cpu", batch_size=1, runtime="torch", outputs=[settings.output]).dimension
 
 
 NETWORK = Network(
@@ -130,6 +154,7 @@ NETWORK = Network(
     load,
     seconds_per_row=0.15,
     train=train,
+    load_together=load_together,
     seconds_per_trained_row=0.3,
     check=timm_backbone.check,
     fetch=timm_backbone.fetch,

@@ -1,15 +1,18 @@
 """A network of timm with weights that come from elsewhere; by default EfficientNet-Lite0."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
 from pipeline.errors import WeightsError
 from pipeline.models.packaged_weights import PACKAGED_WEIGHTS
 from pipeline.models.weights_files import file_md5, packaged_file
-from pipeline.networks.base import Network, PictureEncoder, PictureNetworkSettings, Transform, Views
+from pipeline.networks.base import Network, PictureEncoder, PictureNetworkSettings, TogetherEncoder, Transform, Views
 from pipeline.settings import Name
+
+Output = Literal["features", "logits", "mean_maps"]
 
 
 class BackboneSettings(PictureNetworkSettings):
@@ -26,8 +29,11 @@ class BackboneSettings(PictureNetworkSettings):
         description="what a network sees of a picture: its stretched square, all of it in its own proportions, or that "
         "and once more at twice the size, the vectors side by side",
     )
-    output: Literal["features", "logits", "mean_maps"] = Field(
+    output: Output = Field(
         "features", description="before the classifier, its scores, or the mean of the last convolution's maps"
+    )
+    classes: Annotated[int, Field(ge=0)] = Field(
+        0, description="how many scores `logits` are, such as 1001 of Inception's first weights; 0: as timm has it"
     )
     transform: Transform = Field(
         "sqrt_l2",
@@ -58,7 +64,12 @@ class BackboneSettings(PictureNetworkSettings):
 
     def row_settings(self) -> dict[str, object]:
         """Settings that decide a vector's values beside the network's weights."""
-        return self.model_dump(include={"model", "seed", "views", "transform", "output"}) | {"path": self.path}
+        kept = self.model_dump(include={"model", "seed", "views", "transform", "output"}) | {"path": self.path}
+        return kept | ({"classes": self.classes} if self.classes else {})
+
+    def pass_settings(self) -> dict[str, object]:
+        """Settings that decide what one pass calculates."""
+        return self.model_dump(mode="json", exclude={"name", "output", "transform"})
 
     @property
     def seen(self) -> Views:
@@ -107,17 +118,26 @@ def fetch(settings: BackboneSettings) -> None:
 
 def width(settings: BackboneSettings, _: bytes) -> int:
     """Length of the vector of one view."""
-    return int(_loaded(settings, device="cpu", runtime="torch").dimension)
+    return int(_loaded(settings, [settings.output], device="cpu", runtime="torch").dimension)
 
 
-def load(settings: TimmSettings, _: bytes) -> PictureEncoder:
+def load(settings: TimmSettings, data: bytes) -> PictureEncoder:
     """The network, ready to encode."""
+    return load_together((settings,), data)
+
+
+def load_together(settings: Sequence[TimmSettings], _: bytes) -> TogetherEncoder:
+    """The network, ready for the outputs of several entries."""
     from pipeline.models.runtime import pick_device
 
-    return _loaded(settings, device=pick_device(settings.device), runtime=settings.runtime)
+    first = settings[0]
+    outputs = [one.output for one in settings]
+    return _loaded(first, outputs, device=pick_device(first.device), runtime=first.runtime)
 
 
-def _loaded(settings: BackboneSettings, *, device: str, runtime: Literal["onnx", "torch"]) -> PictureEncoder:
+def _loaded(
+    settings: BackboneSettings, outputs: Sequence[Output], *, device: str, runtime: Literal["onnx", "torch"]
+) -> TogetherEncoder:
     from pipeline.models.backbones import load_backbone
 
     return load_backbone(
@@ -127,8 +147,18 @@ def _loaded(settings: BackboneSettings, *, device: str, runtime: Literal["onnx",
         device=device,
         batch_size=settings.batch_size,
         runtime=runtime,
-        output=settings.output,
+        outputs=outputs,
+        classes=settings.classes,
     )
 
 
-NETWORK = Network(TimmSettings, width, load, seconds_per_row=0.15, weights=weights, check=check, fetch=fetch)
+NETWORK = Network(
+    TimmSettings,
+    width,
+    load,
+    seconds_per_row=0.15,
+    load_together=load_together,
+    weights=weights,
+    check=check,
+    fetch=fetch,
+)

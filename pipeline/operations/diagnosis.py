@@ -8,14 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pipeline.index.transaction import software_version
+from pipeline.parts import missing_modules
 
 _NEEDED = (
-    "dask",
-    "distributed",
-    "ray",
-    "torch",
-    "torchvision",
-    "timm",
     "zarr",
     "icechunk",
     "pyarrow",
@@ -32,6 +27,14 @@ _NEEDED = (
     "opencv-python-headless",
 )
 _OPTIONAL_PACKAGES = {
+    "torch": "pip install 'semcorpus[networks]' to embed pictures",
+    "torchvision": "pip install 'semcorpus[networks]' to embed pictures",
+    "timm": "pip install 'semcorpus[networks]' to embed pictures",
+    "openTSNE": "pip install 'semcorpus[vectors]' for maps",
+    "umap-learn": "pip install 'semcorpus[vectors]' for maps",
+    "dask": "pip install 'semcorpus[clusters]' for more than one process",
+    "distributed": "pip install 'semcorpus[clusters]' for more than one process",
+    "ray": "pip install 'semcorpus[clusters]' for more than one process",
     "s3fs": "pip install 'semcorpus[s3]' for buckets",
 }
 _OPTIONAL_PROGRAMS = {
@@ -83,6 +86,8 @@ def _program(name: str, advice: str) -> Part:
 
 
 def _device() -> Part:
+    if missing_modules("networks"):
+        return Part("gpu", "absent", "", "pip install 'semcorpus[networks]' to use one")
     from pipeline.models.runtime import device_report
 
     report = device_report()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pipeline.config import Recipe
 from pipeline.errors import UsageError
 from pipeline.index.store import Index
-from pipeline.stages.vectors.sets import fit_key
+from pipeline.stages.vectors.sets import fit_key, trained_name
 from pipeline.stages.vectors.stored_networks import current_network, read_network
 
 if TYPE_CHECKING:
@@ -25,10 +25,11 @@ def fine_tuned_report(index: Index, recipe: Recipe, name: str) -> "ClassReport":
     root = index.read()
     settings = next(found for found in recipe.embed if found.name == name)
     fit = fit_key(root, recipe, settings)
-    network = None if fit is None else current_network(root, name, fit)
+    kept = trained_name(recipe, settings)
+    network = None if fit is None else current_network(root, kept, fit)
     if network is None:
         raise UsageError(
             f"{name!r} has not been trained: there are no pictures with labels of {settings.learns!r} and pixels. "
             "`semcorpus run` makes them."
         )
-    return read_report(read_network(root, name, network))
+    return read_report(read_network(root, kept, network))

@@ -29,6 +29,10 @@ class ReviewItem:
         A piece of one picture, as a ``data:`` address.
     size : (width, height)
         Of the piece in pixels.
+    width_px : int
+        Of the piece in the picture's own pixels.
+    blocked : bool
+        Whether a printed field width contradicts what was read: then it cannot be confirmed, only be said anew.
     segment, label : (x, y, width, height) or None
         In the piece, as shares of its width and height.
     path, md5 : str
@@ -47,6 +51,8 @@ class ReviewItem:
     answer: str
     picture: str
     size: tuple[int, int]
+    width_px: int
+    blocked: bool
     segment: Box | None
     label: Box | None
     path: str

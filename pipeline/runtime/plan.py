@@ -139,12 +139,18 @@ class RunOptions:
         Read scales only of pictures that no version of the reader has seen.
     wait_seconds : float
         How long to wait while another run writes the index.
+    corpus_moved : bool
+        The corpus lies elsewhere than before; its contents are checked.
+    asked : str
+        What the command line asked for, to be kept in the index; empty for nothing.
     """
 
     accept_removals: bool = False
     rehash: bool = False
     unread_only: bool = False
     wait_seconds: float = 0.0
+    corpus_moved: bool = False
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,18 @@ def test_weights_of_a_hub_that_cannot_be_reached_say_what_to_do(
     demo: Path, copied: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    words = ["run", str(demo / "corpus"), str(copied), "--engines", "local", "--until", "embed", "-q"]
+    words = [
+        "run",
+        str(demo / "corpus"),
+        str(copied),
+        "--recipe",
+        "default",
+        "--engines",
+        "local",
+        "--until",
+        "embed",
+        "-q",
+    ]
     chosen = ("embed.model=resnet18", "embed.weights=hub", "pixels.size=64")
     assert call([*words, *(word for setting in chosen for word in ("--set", setting))]) == 1
     text = told(capsys)

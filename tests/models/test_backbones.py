@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 
 from pipeline.errors import UsageError, WeightsError
-from pipeline.models.backbones import BackboneEncoder, load_backbone, weights_fingerprint
+from pipeline.models.backbones import BackboneEncoder, Output, load_backbone, weights_fingerprint
 
 timm = importlib.import_module("timm")  # by now torchvision's operators are declared
 
@@ -155,3 +155,25 @@ def test_size_that_a_transformer_cannot_take_is_refused() -> None:
         load_backbone("vit_tiny_patch16_224", weights="random", seed=0, image_size=50)
     with pytest.raises(UsageError, match="must be at least 1"):
         load_backbone(NAME, weights="random", seed=0, image_size=-1)
+
+
+@pytest.mark.parametrize("runtime", ["torch", "onnx"])
+@pytest.mark.parametrize("name", [NAME, "test_vit", "test_efficientnet"])
+def test_outputs_of_one_pass_have_the_bits_of_a_pass_each(name: str, runtime: str) -> None:
+    def encoder(*outputs: Output) -> BackboneEncoder:
+        return load_backbone(
+            name, weights="random", seed=3, batch_size=2, runtime=runtime, outputs=outputs  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    outputs: list[Output] = ["logits", "features"] + ([] if name == "test_vit" else ["mean_maps"])
+    together = encoder(*outputs)
+    pictures = np.random.default_rng(1).integers(0, 256, (3, together.image_size, together.image_size), dtype=np.uint8)
+    alone = [encoder(output).encode(pictures) for output in outputs]
+    assert together.widths == tuple(found.shape[1] for found in alone)
+    np.testing.assert_array_equal(together.encode(pictures), np.concatenate(alone, axis=1))
+    assert together.widths[0] == 1000
+
+
+def test_a_classifier_of_another_number_of_classes() -> None:
+    made = load_backbone(NAME, weights="random", seed=0, outputs=["logits"], classes=1001)
+    assert made.dimension == 1001

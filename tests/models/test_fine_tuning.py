@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from pipeline.errors import StageError, UsageError, WeightsError
+from pipeline.models.augmentation import Augment, augmented
 from pipeline.models.course import Course, TrainingPausedError
 from pipeline.models.fine_tuning import (
     ClassReport,
     FineTuning,
-    augmented,
     fine_tune,
     load_fine_tuned,
     read_report,
@@ -26,11 +26,13 @@ SETTINGS = FineTuning(
     epochs=30,
     batch_size=16,
     learning_rate=1e-2,
+    schedule="plateau",
     patience=0,
     plateau=0,
     balance="weights",
     augment="none",
     test_fraction=0.25,
+    watched=1000,
 )
 RNG = np.random.default_rng(0)
 LABELS = np.array(["across", "down", "flat"] * 16)[RNG.permutation(48)]
@@ -61,17 +63,17 @@ def test_it_learns_and_is_read_back_as_it_was(layers: str, keep_head: bool) -> N
     again = read_report(found.data)
     assert again.classes == ("across", "down", "flat")
     np.testing.assert_array_equal(again.confusion, found.report.confusion)
-    scorer = load_fine_tuned(found.data, device="cpu", batch_size=8, runtime="torch", output="logits")
+    scorer = load_fine_tuned(found.data, device="cpu", batch_size=8, runtime="torch", outputs=("logits",))
     given = np.array(again.classes)[scorer.encode(PICTURES)[:, :3].argmax(axis=1)]
     assert (given == LABELS).mean() >= 0.85
-    features = load_fine_tuned(found.data, device="cpu", batch_size=8, runtime="torch", output="features")
+    features = load_fine_tuned(found.data, device="cpu", batch_size=8, runtime="torch", outputs=("features",))
     assert features.dimension not in (3, scorer.dimension)
     assert scorer.dimension == (1000 if keep_head else 3)
 
 
-@pytest.mark.parametrize("layers", ["last", "all"])
-def test_broken_off_after_every_epoch_it_gives_the_same_bits(layers: str) -> None:
-    settings = replace(SETTINGS, layers=layers, epochs=3, patience=2, plateau=1, augment="turn")
+@pytest.mark.parametrize(("layers", "schedule"), [("last", "plateau"), ("all", "plateau"), ("all", "one_cycle")])
+def test_broken_off_after_every_epoch_it_gives_the_same_bits(layers: str, schedule: str) -> None:
+    settings = replace(SETTINGS, layers=layers, schedule=schedule, epochs=3, patience=2, plateau=1, augment="turn")
     whole = fine_tune(PICTURES, IDS, LABELS, settings=settings, seed=1)
     state, parts = b"", 0
     while True:
@@ -102,7 +104,7 @@ def test_rare_classes_weigh_more_unless_they_are_not_to() -> None:
     recalls = []
     for balance in ("none", "weights"):
         found = fine_tune(pictures, IDS, labels.astype(str), settings=replace(settings, balance=balance), seed=1)
-        scorer = load_fine_tuned(found.data, device="cpu", batch_size=8, runtime="torch", output="logits")
+        scorer = load_fine_tuned(found.data, device="cpu", batch_size=8, runtime="torch", outputs=("logits",))
         scores = scorer.encode(pictures[labels == "down"])
         recalls.append(float((scores[:, 0] - scores[:, 1]).mean()))
     assert recalls[1] > recalls[0]
@@ -115,13 +117,39 @@ def test_a_report_by_hand() -> None:
     assert np.isnan(ClassReport(("a",), np.zeros((1, 1), np.int64)).accuracy)
 
 
-def test_pictures_are_shifted_by_their_numbers_alone() -> None:
+@pytest.mark.parametrize("augment", ["shift", "turn", "tilt"])
+def test_pictures_are_changed_by_their_numbers_alone(augment: Augment) -> None:
     images = torch.from_numpy(PICTURES[:4])
-    numbers = np.array([3, 3, 70_000, 5], np.uint64)
-    first, second = augmented(images, numbers, turn=False), augmented(images[2:], numbers[2:], turn=False)
+    numbers = np.array([3, 3, 70_000, 5], np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    first, second = (augmented(images[i:], numbers[i:], augment=augment) for i in (0, 2))
     assert first.shape == images.shape
     assert torch.equal(first[2:], second)
     assert not torch.equal(first[0], images[0])
+
+
+def test_what_is_tilted_stays_upright() -> None:
+    """A bright field on the left is on the left of every changed picture."""
+    images = torch.zeros(64, 32, 32, dtype=torch.uint8)
+    images[:, :, :16] = 200
+    numbers = np.random.default_rng(0).integers(0, 2**63, 64).astype(np.uint64)
+    found = augmented(images, numbers, augment="tilt").float()
+    assert (found[:, :, :8].mean(dim=(1, 2)) > found[:, :, -8:].mean(dim=(1, 2)) + 50).all()
+    assert len(torch.unique(found.flatten(1), dim=0)) == 64
+
+
+def test_pictures_that_are_named_are_held_out() -> None:
+    """What judges is not learnt: with the labels of the judged ones exchanged, all of them are judged wrong."""
+    held_out = np.zeros(48, bool)
+    held_out[np.flatnonzero(LABELS != "flat")[:10]] = True
+    exchanged = LABELS.copy()
+    exchanged[held_out] = np.where(LABELS[held_out] == "down", "across", "down")
+    settings = replace(SETTINGS, layers="all", epochs=5)
+    found = fine_tune(PICTURES, IDS, exchanged, settings=settings, seed=1, held_out=held_out)
+    assert found.report.confusion.sum() == 10
+    assert found.report.accuracy <= 0.2
+    exchanged[held_out] = "none"
+    with pytest.raises(StageError, match=r"1 classes that it does not learn \(none\)"):
+        fine_tune(PICTURES, IDS, exchanged, settings=settings, seed=1, held_out=held_out)
 
 
 def test_what_cannot_be_learnt_ends_in_a_sentence() -> None:

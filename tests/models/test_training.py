@@ -6,7 +6,8 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.models.losses import EpochLoss
-from pipeline.models.training import Rules, Split, hash_ids, order_by_id, split_rows, train_epochs
+from pipeline.models.schedules import Rules
+from pipeline.models.training import Split, hash_ids, order_by_id, split_rows, train_epochs
 
 
 def test_hash_is_splitmix64() -> None:

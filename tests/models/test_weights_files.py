@@ -23,7 +23,7 @@ def pictures() -> np.ndarray:
 
 @pytest.mark.parametrize("output", ["features", "logits"])
 def test_the_packages_own_network_has_the_same_features_and_logits(pictures: np.ndarray, output: str) -> None:
-    encoder = load_backbone(NAME, weights="package", seed=0, output=output)  # type: ignore[arg-type]
+    encoder = load_backbone(NAME, weights="package", seed=0, outputs=(output,))  # type: ignore[arg-type]
     expected = np.load(GOLDEN)[output]
     np.testing.assert_allclose(encoder.encode(pictures), expected, rtol=1e-4, atol=1e-4)
 

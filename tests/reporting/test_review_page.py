@@ -32,6 +32,8 @@ def _item(number: int, **changes: object) -> ReviewItem:
         "answer": "",
         "picture": PICTURE,
         "size": (160, 40),
+        "width_px": 200,
+        "blocked": False,
         "segment": (0.1, 0.1, 0.5, 0.2),
         "label": (0.1, 0.5, 0.2, 0.3),
         "path": f"operators/<eva>/img_{number}.tif",
@@ -49,6 +51,8 @@ def page(chromium: str, tmp_path: Path):  # type: ignore[no-untyped-def]
     items = [_item(number) for number in range(200)]
     items[1] = _item(1, text="")
     items[3] = _item(3, thing=f"image:{3:032x}", bar_length_px=None, text="", statuses={"no_segment": 1}, images=1)
+    items[7] = _item(7, blocked=True)
+    items[8] = _item(8, thing=f"image:{8:032x}", images=1)
     items[5] = _item(5, answer="500 nm", statuses={"confirmed": 4})
     file = tmp_path / "review.html"
     file.write_text(_page(items), encoding="utf-8")
@@ -105,6 +109,37 @@ def test_a_picture_without_a_bar_needs_its_length(page: Page, tmp_path: Path) ->
     page.evaluate(f"{card}.querySelector('.px').value = '88.5'")
     page.evaluate(f"{card}.querySelector('.save').click()")
     assert _downloaded(page, tmp_path) == {f"image:{3:032x}": ("200 nm", 88.5, "")}
+
+
+def test_the_ends_of_a_bar_are_moved(page: Page, tmp_path: Path) -> None:
+    """By the arrow keys and by dragging; 200 px of the picture are shown in the piece."""
+    card = f"document.querySelector('[data-thing=\"image:{8:032x}\"]')"
+    page.evaluate(
+        f"{card}.scrollIntoView({{block: 'center', behavior: 'instant'}}); {card}.querySelectorAll('.end')[1].focus()"
+    )
+    page.press("ArrowRight")
+    assert page.evaluate(f"{card}.querySelector('.px').value") == "101"
+    x, y, width = page.evaluate(
+        f"(() => {{ const end = {card}.querySelector('.end').getBoundingClientRect();"
+        f"return [end.x + end.width / 2, end.y + end.height / 2, {card}.querySelector('.piece').clientWidth]; }})()"
+    )
+    for kind, at in (("mousePressed", x), ("mouseMoved", x + width / 10), ("mouseReleased", x + width / 10)):
+        page.command("Input.dispatchMouseEvent", type=kind, x=at, y=y, button="left", buttons=1, clickCount=1)
+    assert abs(float(page.evaluate(f"{card}.querySelector('.px').value")) - 81) < 2
+    page.evaluate(f"{card}.querySelector('.confirm').click()")
+    ((text, length, _),) = _downloaded(page, tmp_path).values()
+    assert (text, abs((length or 0) - 81) < 2) == ("200 nm", True)
+
+
+def test_what_a_field_width_contradicts_cannot_be_confirmed(page: Page, tmp_path: Path) -> None:
+    card = f"document.querySelector('[data-thing=\"crop:{7:032x}\"]')"
+    page.evaluate(f"{card}.scrollIntoView()")
+    assert page.evaluate(f"{card}.querySelector('.confirm').disabled")
+    assert "field width" in page.evaluate(f"{card}.querySelector('.against').textContent")
+    page.evaluate(f"{card}.querySelector('.alone').click()")
+    single = f"document.querySelector('[data-thing=\"image:{7:032x}\"]')"
+    page.evaluate(f"{single}.querySelector('input').value = '2 um'; {single}.querySelector('.save').click()")
+    assert _downloaded(page, tmp_path) == {f"image:{7:032x}": ("2 um", None, "")}
 
 
 def test_nonsense_is_refused_at_once(page: Page) -> None:

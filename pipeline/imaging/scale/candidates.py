@@ -25,7 +25,10 @@ from pipeline.imaging.scale.bars.segment import (
     with_exact_length,
 )
 from pipeline.imaging.scale.evidence.label import LabelReading
+from pipeline.imaging.scale.gray_levels import median_level, near_level
+from pipeline.imaging.scale.ink_pieces import long_pieces
 from pipeline.imaging.scale.labels.box import LabelBox, find_label_boxes, label_ink, stroke_goes_on
+from pipeline.imaging.scale.labels.exponent import has_exponent
 from pipeline.imaging.scale.labels.faint_print import Asked, read_both
 from pipeline.imaging.scale.labels.hidden_print import (
     has_letter_before,
@@ -52,6 +55,11 @@ _SAME_THICKNESS_PX: Final = 2
 _MOST_READINGS: Final = 12
 _TRACE: Final = 0.15
 _SURE_OF_MM: Final = 0.95
+_PLATE_SHARE: Final = 0.6
+_PLATE_TOLERANCE: Final = 40
+_STROKE_ON_PLATE: Final = 0.2
+EXPONENT: Final = "an exponent follows it, so that it is no length"
+_PLATE_ALONE: Final = "the plate behind a label is no bar"
 _POINT_LOST: Final = "something paler at the feet of two letters may be a decimal point"
 _N_FOR_M: Final = "a small n may have been taken for an m"
 _LETTER_LOST: Final = "something like a letter stands before the first one"
@@ -146,6 +154,10 @@ def read_candidates(
                         gray, label.box, printed, place.level, segment.box
                     ):
                         reading = replace(reading, is_certain=False, reason=f"{reading.text!r}: {_LETTER_LOST}")
+                if reading.is_certain and _is_plate(gray, region, segment, label):
+                    reading = replace(reading, is_certain=False, reason=f"{reading.text!r}: {_PLATE_ALONE}")
+                if reading.is_certain and has_exponent(gray, label.box, _ink_level(gray, label.box, printed)):
+                    reading = replace(reading, is_certain=False, reason=f"{reading.text!r}: {EXPONENT}")
                 rivals = _rivals(segment, segments)
                 yield ScaleCandidate(
                     region,
@@ -163,6 +175,26 @@ def read_candidates(
 def _is_no_bar(gray: NDArray[np.uint8], region: DataBar, segment: Segment) -> bool:
     level = region.level
     return is_frame_side(gray, segment) or has_paler_ticks(gray, segment, level) or is_outline(gray, segment, level)
+
+
+def _ink_level(gray: NDArray[np.uint8], box: tuple[int, int, int, int], ink: NDArray[np.uint8]) -> int:
+    return median_level(cut_out(gray, box)[ink != 0])
+
+
+def _is_plate(gray: NDArray[np.uint8], region: DataBar, segment: Segment, label: LabelBox) -> bool:
+    """Whether a block on a picture was laid behind its label, or behind label and bar, and is no bar itself.
+
+    A plate is as wide as its label, or shows a straight stroke as well.
+    """
+    if segment.kind != "inside" or region.paper != "picture":
+        return False
+    x, y, width, height = segment.box
+    if label.box[2] > _PLATE_SHARE * width:
+        return True
+    block = np.ascontiguousarray(gray[y + 1 : y + height - 1, x + 1 : x + width - 1])
+    print_on_it = near_level(block, region.level, max(region.tolerance, _PLATE_TOLERANCE)) == 0
+    strokes = long_pieces(print_on_it.astype(np.uint8), max(8, int(_STROKE_ON_PLATE * width)))
+    return bool((strokes[:, 3] < height // 2).any())
 
 
 def _on_specimen(

@@ -4,7 +4,8 @@ The steps, each in a file of its own: the region (`databar`), the segment (`segm
 (`label_box`), the text (`label_text`), the value (`label_value`), the evidence (`label_shape`, `label_evidence`),
 strung together in `scale_candidates`. Here the candidates are held against each other (`scale_disputes`), against
 coloured print (`coloured_scale`), where they are thin or in doubt against the settings printed beside them
-(`settings_evidence`), and against the metadata, and `scale_verdict` makes a status of it. A value is given only with
+(`settings_evidence`), and against the metadata; where none of that gives a value, texts and bars are looked for all
+over the picture (`decision.rules`), and `scale_verdict` makes a status of it. A value is given only with
 enough evidence: one wrong scale is worse than ten missing.
 """
 
@@ -36,6 +37,7 @@ from pipeline.imaging.scale.decision.disputes import (
     is_disputed,
     needs_more,
 )
+from pipeline.imaging.scale.decision.rules import decide
 from pipeline.imaging.scale.decision.verdict import agree, from_certain, from_uncertain
 from pipeline.imaging.scale.evidence.settings import Word, held_against_settings, with_word
 from pipeline.imaging.scale.labels.value import LabelValue
@@ -57,6 +59,7 @@ def read_scale(
     further_reader: TextReader | None = None,
     labels: LabelMemory | None = None,
     coloured: NDArray[np.uint8] | None = None,
+    thoroughly: bool = True,
 ) -> ScaleReading:
     """Read the physical scale of a picture.
 
@@ -78,6 +81,9 @@ def read_scale(
     coloured : uint8 ndarray [height, width], optional
         The coloured print on a gray picture, as `pipeline.imaging.scale.regions.colour_print.colour_print` takes it
         off; found in a decoded picture or file, needed beside an array only.
+    thoroughly : bool, optional
+        Whether texts and bars are looked for all over a picture that the quicker steps leave without a value (see
+        `pipeline.imaging.scale.decision.rules.decide`), for some 0.3 s.
 
     Returns
     -------
@@ -119,6 +125,12 @@ def read_scale(
     word = Word("silent")
     if metadata is None:
         accepted, word = held_against_settings(accepted, seen, gray, bar, memory, key)
+        is_open = accepted is None and word.verdict != "against" and not any(one.is_ruled_out for one in seen)
+        if is_open and thoroughly and not is_drawing(gray, bar):
+            accepted, doubtful = decide(gray, seen, memory)
+            seen = [*doubtful, *seen]
+            if accepted is not None:
+                accepted, word = held_against_settings(accepted, seen, gray, bar, memory, key)
     if accepted is not None:
         why = word.reason if word.verdict == "against" else ""
         why = why or "the picture is mostly blank, as charts are" * is_drawing(gray, bar)
@@ -222,7 +234,7 @@ def _other_panel(gray: NDArray[np.uint8], accepted: ScaleCandidate, memory: Labe
     for top, bottom, left, right in panels:
         if top <= y < bottom and left <= x < right:
             continue
-        reading = read_scale(np.ascontiguousarray(gray[top:bottom, left:right]), labels=memory)
+        reading = read_scale(np.ascontiguousarray(gray[top:bottom, left:right]), labels=memory, thoroughly=False)
         if reading.nm_per_px is not None and not agree(reading.nm_per_px, accepted.nm_per_px):
             return f"another panel of the figure has a bar of {reading.nm_per_px:.4g} nm a pixel"
     return ""

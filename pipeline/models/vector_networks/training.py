@@ -13,10 +13,10 @@ from pipeline.models.course import Course
 from pipeline.models.encoders import encode_in_fixed_batches
 from pipeline.models.rmsprop import RMSprop
 from pipeline.models.runtime import deterministic, seeded
+from pipeline.models.schedules import Rules
 from pipeline.models.stacked import check_vectors
 from pipeline.models.training import (
     OnEpoch,
-    Rules,
     TrainedNetwork,
     arrange,
     state_to_bytes,

@@ -18,11 +18,12 @@ from pipeline.errors import ImageError, ShardError, StageError
 from pipeline.index.store import Index
 from pipeline.operations.remembered import stored_corpus, stored_recipe
 from pipeline.progress import Listener, StageFinished, StageStarted, TaskDone
+from pipeline.records import SCALE_STATUSES_WITH_VALUE
 from pipeline.reporting.review_page import Review, ReviewItem, render_review
 from pipeline.runtime.keys import scale_key
 from pipeline.stages.files.contents import Contents
 from pipeline.stages.files.ledger import Source, hex_md5, read_images, sources_of
-from pipeline.stages.scale.answers import Answers, read_answers
+from pipeline.stages.scale.answers import NO_BAR, UNDO, UNREADABLE, Answers, parse_answer, read_answers
 from pipeline.stages.scale.rows import read_columns
 from pipeline.stages.selection import done_rows, image_count
 from pipeline.storage.failures import storage_failures
@@ -39,6 +40,7 @@ _SURE_FROM: Final = DOUBT.index("read")
 _WIDEST_PX: Final = 440
 _TALLEST_PX: Final = 240
 _EXAMPLES: Final = 3
+_BEARS_OUT: Final = "is the same"  # in the reason of a reading that the field width bears out
 _PER_TASK: Final = 16
 
 
@@ -114,13 +116,22 @@ def _write(place: Location, page: str) -> None:
 
 
 def _groups(columns: Mapping[str, NDArray[np.generic]], md5: Sequence[str]) -> list[_Group]:
-    """Crops with their pictures, and single pictures that need a look of their own; the most doubtful first."""
-    status, crop = columns["status"].tolist(), columns["crop"].tolist()
+    """Crops with their pictures, and single pictures that need a look of their own; the most doubtful first.
+
+    A crop whose text is no length (a number without its unit, a mode, a detector's name) stands beside whatever each
+    picture has: its pictures are asked one by one.
+    """
+    status, crop, text = (columns[name].tolist() for name in ("status", "crop", "text"))
     members: dict[str, list[int]] = {}
     for position in sorted(range(len(md5)), key=md5.__getitem__):
-        if crop[position]:
+        shared = crop[position] and (not text[position] or _is_length(text[position]))
+        if shared:
             members.setdefault(f"crop:{crop[position]}", []).append(position)
-        if status[position] == "disagrees" or (status[position] in _ALONE and not crop[position]):
+        if (
+            status[position] == "disagrees"
+            or (status[position] in _ALONE and not crop[position])
+            or (crop[position] and not shared)
+        ):
             members[f"image:{md5[position]}"] = [position]
     found = [_Group(thing, tuple(positions)) for thing, positions in members.items()]
     confidence = columns["confidence"]
@@ -131,6 +142,20 @@ def _groups(columns: Mapping[str, NDArray[np.generic]], md5: Sequence[str]) -> l
         return rank, 0 if rank >= _SURE_FROM else many, float(confidence[list(group.rows)].min()), many, group.thing
 
     return sorted(found, key=doubt)
+
+
+def _is_length(text: str) -> bool:
+    try:
+        return parse_answer(text, of_image=False) not in (NO_BAR, UNREADABLE, UNDO)
+    except ValueError:
+        return False
+
+
+def _field_contradicts(columns: Mapping[str, NDArray[np.generic]], position: int) -> bool:
+    """Whether a printed field width kept a reading from having a value."""
+    there = int(columns["field_box"][position][0]) >= 0
+    without_value = str(columns["status"][position]) not in SCALE_STATUSES_WITH_VALUE
+    return bool(there and without_value and _BEARS_OUT not in str(columns["reason"][position]))
 
 
 def _view(
@@ -181,10 +206,13 @@ def _cut_out(
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A piece of a picture as WebP, its size, and the boxes of segment and text in it as shares of that size."""
+    """A piece of a picture as WebP, its size, its width in the picture's own pixels, and the boxes of segment and text
+    in it as shares of its size.
+    """
 
     data: bytes
     size: tuple[int, int]
+    width_px: int
     segment: tuple[float, float, float, float] | None
     text: tuple[float, float, float, float] | None
     path: str
@@ -224,7 +252,7 @@ def _cut(
         x, y, width, height = box
         return (x - x0) / (x1 - x0), (y - y0) / (y1 - y0), width / (x1 - x0), height / (y1 - y0)
 
-    return _Cut(encoded.tobytes(), size, share(segment), share(text), source.path, source.md5.hex())
+    return _Cut(encoded.tobytes(), size, x1 - x0, share(segment), share(text), source.path, source.md5.hex())
 
 
 def _frame(
@@ -262,6 +290,8 @@ def _item(group: _Group, columns: Mapping[str, NDArray[np.generic]], answers: An
         answer=given.text if given is not None else "",
         picture="data:image/webp;base64," + base64.b64encode(cut.data).decode(),
         size=cut.size,
+        width_px=cut.width_px,
+        blocked=any(_field_contradicts(columns, position) for position in positions),
         segment=cut.segment,
         label=cut.text,
         path=cut.path,

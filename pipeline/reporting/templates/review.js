@@ -14,7 +14,8 @@
   };
   try { answers = new Map(JSON.parse(localStorage.getItem(STORE) || "[]")); } catch { answers = new Map(); }
   const known = new Set(items.map((item) => item.thing));
-  for (const thing of [...answers.keys()]) if (!known.has(thing)) answers.delete(thing);
+  const alone = new Set(items.map((item) => `image:${item.md5}`));
+  for (const thing of [...answers.keys()]) if (!known.has(thing) && !alone.has(thing)) answers.delete(thing);
   let unsaved = answers.size > 0;
 
   const element = (name, text, className) => {
@@ -62,6 +63,44 @@
       ["left", "top", "width", "height"].forEach((side, i) => { frame.style[side] = `${100 * box[i]}%`; });
       piece.append(frame);
     }
+    // The ends of the bar: dragged, or moved by the arrow keys; their distance goes into the field beside the answer.
+    const ends = [];
+    const measure = () => {
+      const [left, right] = ends.map((end) => parseFloat(end.style.left));
+      px.value = (Math.abs(right - left) / 100 * item.width_px).toFixed(1).replace(/\.0$/, "");
+    };
+    const addEnds = () => {
+      const box = item.segment || [0.25, 0, 0.5, 1];
+      for (const share of [box[0], box[0] + box[2]]) {
+        const end = element("span", "", "end");
+        end.tabIndex = 0;
+        end.setAttribute("role", "slider");
+        end.setAttribute("aria-label", ends.length ? "Right end of the bar" : "Left end of the bar");
+        const place = (percent) => {
+          const at = Math.max(0, Math.min(100, percent));
+          end.style.left = `${at}%`;
+          end.setAttribute("aria-valuenow", (at / 100 * item.width_px).toFixed(1));
+        };
+        place(100 * share);
+        end.addEventListener("pointerdown", (event) => { end.setPointerCapture(event.pointerId); event.preventDefault(); end.focus(); });
+        end.addEventListener("pointermove", (event) => {
+          if (!end.hasPointerCapture(event.pointerId)) return;
+          const frame = piece.getBoundingClientRect();
+          place(100 * (event.clientX - frame.left) / frame.width);
+          measure();
+        });
+        end.addEventListener("keydown", (event) => {
+          const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+          if (!step) return;
+          event.preventDefault();
+          event.stopPropagation();
+          place(parseFloat(end.style.left) + step * 100 * (event.shiftKey ? 10 : 1) / item.width_px);
+          measure();
+        });
+        ends.push(end);
+        piece.append(end);
+      }
+    };
     const side = element("div");
     const said = element("p", "", "said");
     said.append(item.text ? element("strong", item.text) : element("strong", "nothing read", "none"));
@@ -77,7 +116,9 @@
       item.metadata_nm_per_px ? `metadata ${metric(item.metadata_nm_per_px)} a pixel` : "",
       item.confidence ? `confidence ${item.confidence.toFixed(2)}` : "",
     ].filter(Boolean).join(" · ");
-    side.append(said, element("p", numbers, "numbers"), element("p", item.reason, "why"), element("p", item.path, "why"));
+    if (item.blocked) side.append(element("p", "A printed field width contradicts this reading.", "against"));
+    side.prepend(said);
+    side.append(element("p", numbers, "numbers"), element("p", item.reason, "why"), element("p", item.path, "why"));
     const acts = element("div", "", "acts");
     const button = (text, act, className) => {
       const made = element("button", text, className);
@@ -105,14 +146,16 @@
       count();
       return true;
     };
-    const confirm = button("Confirm", () => give(item.text), "primary confirm");
-    confirm.disabled = !item.text || problem(item, item.text, "") !== "";
+    const confirm = button("Confirm", () => give(item.text, px.value), "primary confirm");
+    confirm.disabled = item.blocked || !item.text || problem(item, item.text, "") !== "";
+    if (item.blocked) confirm.title = "The printed field width says otherwise: type what the label says, or the pixel size of a picture.";
     acts.append(input);
     if (one) {
       px.placeholder = "bar px";
       px.inputMode = "decimal";
       px.setAttribute("aria-label", "Length of the bar in pixels");
       acts.append(px);
+      addEnds();
     }
     const save = () => {
       if (!give(input.value, px.value)) return;
@@ -124,6 +167,22 @@
     button("No bar", () => give("no bar"), "nobar");
     button("Unreadable", () => give("unreadable"), "unreadable");
     button("Undo", () => give("undo"), "undo");
+    if (!one) {
+      button("This picture alone", () => {
+        const thing = `image:${item.md5}`;
+        if (!known.has(thing)) {
+          const single = { ...item, thing, images: 1, answer: "", statuses: item.statuses.slice(0, 1) };
+          items.splice(items.indexOf(item) + 1, 0, single);
+          shown.splice(shown.indexOf(item) + 1, 0, single);
+          known.add(thing);
+          const made = render(single);
+          cards.splice(cards.indexOf(card) + 1, 0, made);
+          card.after(made);
+          count();
+        }
+        go(cards.findIndex((other) => other.dataset.thing === thing));
+      }, "alone");
+    }
     for (const field of [input, px]) {
       field.addEventListener("keydown", (event) => {
         if (event.key === "Enter") { event.preventDefault(); save(); }

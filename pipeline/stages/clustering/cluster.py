@@ -14,6 +14,7 @@ from pipeline.clustering_methods.points import fit_points, make_points
 from pipeline.clustering_methods.registry import method_of
 from pipeline.config import Recipe
 from pipeline.errors import SemcorpusError, UsageError
+from pipeline.index.dimensions import model_dimensions
 from pipeline.index.tables import write_table
 from pipeline.kernels.arrays import InvalidDataError
 from pipeline.runtime.keys import random_seed
@@ -221,7 +222,7 @@ def _write_arrays(root: zarr.Group, part: str, found: Clusterings) -> None:
     for stale in list(group.array_keys()):
         del group[stale]
     for key, values in found.arrays.items():
-        group.create_array(key, data=values)
+        group.create_array(key, data=values, dimension_names=model_dimensions(key, values.ndim))
 
 
 def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:

@@ -109,5 +109,7 @@ def _merge(root: zarr.Group, results: Sequence[tuple[int, Moments]], *, name: st
     for number, moments in results:
         group = root.require_group(f"{_GROUP}/{number}")
         group.attrs["count"] = moments.count
-        group.create_array("mean", data=moments.mean, overwrite=True)
-        group.create_array("scatter", data=moments.scatter, overwrite=True)
+        group.create_array("mean", data=moments.mean, overwrite=True, dimension_names=("feature",))
+        group.create_array(
+            "scatter", data=moments.scatter, overwrite=True, dimension_names=("feature", "other_feature")
+        )

@@ -5,6 +5,7 @@ loses no more than that, and somebody who watches or wants to stop it need not w
 """
 
 import time
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -38,6 +39,7 @@ from pipeline.stages.vectors.sets import (
     row_key,
     source_of,
     stage_of,
+    trained_name,
     vector_sets,
     wanted_rows,
 )
@@ -78,7 +80,7 @@ def training_rows(root: zarr.Group, recipe: Recipe, settings: NetworkSettings) -
     """Rows that a network is trained on: all, or so many of the smallest MD5."""
     rows = _ready_rows(root, recipe, settings)
     if isinstance(settings, PictureNetworkSettings) and settings.learns:
-        rows = rows[learnt_labels(root, recipe, settings).at_level(_WHOLE_LABELS, rows)[0]]
+        rows = rows[_labels(root, recipe, settings, rows)[0] != ""]
     if not isinstance(settings, PictureNetworkSettings) or len(rows) <= settings.training_limit:
         return rows
     digests = read_images(root, "md5")["md5"][rows]
@@ -117,11 +119,16 @@ def _trainer(settings: NetworkSettings, recipe: Recipe, fit: int, _: zarr.Group)
         rows = _read_rows(root, recipe, settings, task.data)
         reading = time.monotonic() - began
         ends = time.monotonic() + max(recipe.run.checkpoint_seconds, _LOADING_SHARE * reading)
+        labels = held_out = None
+        if isinstance(settings, PictureNetworkSettings) and settings.learns:
+            labels, judging = _labels(root, recipe, settings, task.data)
+            held_out = judging if settings.judged_on else None
         given = TrainingRows(
             rows,
             picture_ids(root, task.data),
             over=lambda: time.monotonic() >= ends,
-            labels=_labels(root, recipe, settings, task.data),
+            labels=labels,
+            held_out=held_out,
             state=read_unfinished(root, settings.name, fit),
         )
         return train_network(network_of(settings), settings, given)
@@ -139,69 +146,98 @@ def _read_rows(
 
 
 def _labels(
-    root: zarr.Group, recipe: Recipe, settings: NetworkSettings, rows: NDArray[np.int64]
-) -> NDArray[np.str_] | None:
-    if not isinstance(settings, PictureNetworkSettings) or not settings.learns:
-        return None
-    return learnt_labels(root, recipe, settings).at_level(_WHOLE_LABELS, rows)[1]
+    root: zarr.Group, recipe: Recipe, settings: PictureNetworkSettings, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
+    """Labels of some rows, text [n], empty where there is none, and which of them only judge what is learnt."""
+    labels, judging = np.full(len(rows), "", dtype=object), np.zeros(len(rows), bool)
+    for place, one in enumerate(learnt_labels(root, recipe, settings)):  # what judges comes last, and is not learnt
+        positions, found = one.at_level(_WHOLE_LABELS, rows)
+        labels[positions], judging[positions] = found, place > 0
+    return labels.astype(np.str_), judging
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """Entries whose vectors come from one pass, the keys of their rows, and their network, if it is trained."""
+
+    entries: tuple[NetworkSettings, ...]
+    keys: tuple[int, ...]
+    network: tuple[str, str] | None
+
+    def network_bytes(self, root: zarr.Group) -> bytes:
+        return b"" if self.network is None else read_network(root, *self.network)
 
 
 def _encoding(context: Context, settings: NetworkSettings, rows: NDArray[np.int64], key: int) -> Plan:
-    root, recipe, entry, group = context.root, context.recipe, network_of(settings), group_of(settings)
+    root, recipe, entry = context.root, context.recipe, network_of(settings)
     network = None
     if entry.train is not None:
-        fit = fit_key(root, recipe, settings)
-        assert fit is not None, "its key is known"
-        network = current_network(root, settings.name, fit)
-    layout = partial(
-        _layout,
-        settings=settings,
-        network=network,
-        group=group,
-        rows=image_count(context.root),
-        per_shard=shard_rows(context.root),
-    )
-    recorded = settings.model_dump(mode="json")
-    if isinstance(settings, PictureNetworkSettings):
-        recorded["weights_identity"] = entry.weights(settings)
+        fit, name = fit_key(root, recipe, settings), trained_name(recipe, settings)
+        fingerprint = None if fit is None else current_network(root, name, fit)
+        assert fingerprint is not None, "its key is known"
+        network = (name, fingerprint)
+    alike = _alike(root, recipe, settings, rows)
+    made = _Pass((settings, *alike), (key, *alike.values()), network)
+    names = ", ".join(one.name for one in made.entries)
     return Plan(
-        step=settings.name,
-        tasks=shard_tasks(context.root, group, rows),
-        job=Job(f"{stage_of(settings)} {settings.name} {key}", partial(_encoder, settings, recipe, network, key)),
+        step=names,
+        tasks=shard_tasks(context.root, group_of(settings), rows),
+        job=Job(f"{stage_of(settings)} {names} {' '.join(map(str, made.keys))}", partial(_encoder, recipe, made)),
         writes=True,
-        layout=layout,
+        layout=partial(_layout, made=made, rows=image_count(context.root), per_shard=shard_rows(context.root)),
         engine="ray",
         seconds_per_item=entry.seconds_per_row,
         gpus=_gpus(settings),
-        settings=recorded,
+        settings=_recorded(settings) | ({"together": [_recorded(one) for one in alike]} if alike else {}),
     )
 
 
-def _layout(
-    root: zarr.Group, *, settings: NetworkSettings, network: str | None, group: str, rows: int, per_shard: int
-) -> None:
-    width = network_of(settings).width(settings, _network_bytes(root, settings, network))
-    views = view_count(settings) if isinstance(settings, PictureNetworkSettings) else 1
-    require_vectors(root, group, width * views, rows, per_shard)
+def _alike(
+    root: zarr.Group, recipe: Recipe, settings: NetworkSettings, rows: NDArray[np.int64]
+) -> dict[NetworkSettings, int]:
+    """Other entries that one pass serves as well, as far as they have no vectors of these rows; with their keys."""
+    if not isinstance(settings, PictureNetworkSettings) or network_of(settings).load_together is None:
+        return {}
+    wanted, found = settings.pass_settings(), dict[NetworkSettings, int]()
+    for other in recipe.embed:
+        if other.name != settings.name and type(other) is type(settings) and other.pass_settings() == wanted:
+            key = row_key(root, recipe, other)
+            if key is not None and len(np.intersect1d(missing_rows(root, group_of(other), key), rows)) == len(rows):
+                found[other] = key
+    return found
+
+
+def _recorded(settings: NetworkSettings) -> dict[str, object]:
+    recorded = settings.model_dump(mode="json")
     if isinstance(settings, PictureNetworkSettings):
-        set_attributes(root, group, {"select": settings.select.model_dump(mode="json")})
+        recorded["weights_identity"] = network_of(settings).weights(settings)
+    return recorded
 
 
-def _network_bytes(root: zarr.Group, settings: NetworkSettings, network: str | None) -> bytes:
-    return b"" if network is None else read_network(root, settings.name, network)
+def _layout(root: zarr.Group, *, made: _Pass, rows: int, per_shard: int) -> None:
+    for settings in made.entries:
+        width = network_of(settings).width(settings, made.network_bytes(root))
+        views = view_count(settings) if isinstance(settings, PictureNetworkSettings) else 1
+        require_vectors(root, group_of(settings), width * views, rows, per_shard)
+        if isinstance(settings, PictureNetworkSettings):
+            set_attributes(root, group_of(settings), {"select": settings.select.model_dump(mode="json")})
 
 
-def _encoder(settings: NetworkSettings, recipe: Recipe, network: str | None, key: int, root: zarr.Group) -> Worker:
-    encoder = network_of(settings).load(settings, _network_bytes(root, settings, network))
-    group = group_of(settings)
+def _encoder(recipe: Recipe, made: _Pass, root: zarr.Group) -> Worker:
+    first, data = made.entries[0], made.network_bytes(root)
+    entry = network_of(first)
+    load = entry.load_together
+    encoder = entry.load(first, data) if load is None or len(made.entries) == 1 else load(made.entries, data)
 
     def worker(root: zarr.Group, task: ShardTask) -> None:
-        if isinstance(settings, PictureNetworkSettings):
-            vectors = picture_vectors(encoder, root, task.rows, settings)
+        if isinstance(first, PictureNetworkSettings):
+            pictures = tuple(one for one in made.entries if isinstance(one, PictureNetworkSettings))
+            found = picture_vectors(encoder, root, task.rows, pictures)
         else:
-            assert isinstance(settings, CodeNetworkSettings), "there are these two kinds"
-            source = open_array(root, f"{group_of(source_of(recipe, settings))}/vectors", np.float32)
-            vectors = encoder.encode(source[task.shard.start : task.shard.stop][task.rows - task.shard.start])
-        write_shard(root, group, task.shard, task.rows, {"vectors": vectors}, key)
+            assert isinstance(first, CodeNetworkSettings), "there are these two kinds"
+            source = open_array(root, f"{group_of(source_of(recipe, first))}/vectors", np.float32)
+            found = [encoder.encode(source[task.shard.start : task.shard.stop][task.rows - task.shard.start])]
+        for settings, key, vectors in zip(made.entries, made.keys, found, strict=True):
+            write_shard(root, group_of(settings), task.shard, task.rows, {"vectors": vectors}, key)
 
     return worker

@@ -1,5 +1,7 @@
 """From stored squares to vectors: the network's views of each picture, put together."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import zarr
 from numpy.typing import NDArray
@@ -7,7 +9,7 @@ from numpy.typing import NDArray
 from pipeline.imaging.canonical import shrink
 from pipeline.imaging.views import view_shapes, views_by_shape
 from pipeline.index.rows import row_pieces
-from pipeline.networks.base import PictureEncoder, PictureNetworkSettings
+from pipeline.networks.base import PictureEncoder, PictureNetworkSettings, Transform, Views
 from pipeline.stages.pictures.squares import stored_squares, width_over_height
 
 _BLOCK = 64  # pictures whose views are in memory at once
@@ -38,32 +40,48 @@ def view_count(settings: PictureNetworkSettings) -> int:
 
 
 def picture_vectors(
-    encoder: PictureEncoder, root: zarr.Group, rows: NDArray[np.int64], settings: PictureNetworkSettings
-) -> NDArray[np.float32]:
-    """Vectors of some rows, float32 [n, views x encoder.dimension].
+    encoder: PictureEncoder, root: zarr.Group, rows: NDArray[np.int64], settings: Sequence[PictureNetworkSettings]
+) -> list[NDArray[np.float32]]:
+    """Vectors of some rows, float32 [n, views x width] an entry, whose outputs the encoder has side by side.
 
     Memory: the result, a piece of the squares (`row_pieces`), and 64 pictures' views.
     """
     pixels = stored_squares(root)
-    vectors = np.empty((len(rows), encoder.dimension * view_count(settings)), np.float32)
+    widths = encoder.widths if len(settings) > 1 else (encoder.dimension,)  # type: ignore[attr-defined]
+    vectors = [
+        np.empty((len(rows), width * view_count(one)), np.float32) for width, one in zip(widths, settings, strict=True)
+    ]
     shown = aspects(root, rows)
     for where, block in row_pieces(pixels, rows):
         for first in range(0, len(block), _BLOCK):
             squares = block[first : first + _BLOCK]
             start = where.start + first
             stop = start + len(squares)
-            vectors[start:stop] = _vectors(encoder, squares, shown[start:stop], settings)
+            outputs = _outputs(encoder, squares, shown[start:stop], settings[0].seen)
+            for made, one, columns in zip(vectors, settings, _columns(widths), strict=True):
+                made[start:stop] = _side_by_side([values[:, columns] for values in outputs], one.applied)
     return vectors
 
 
-def _vectors(
-    encoder: PictureEncoder, squares: NDArray[np.uint8], shown: NDArray[np.float64], settings: PictureNetworkSettings
-) -> NDArray[np.float32]:
-    found = np.empty((len(squares), encoder.dimension * view_count(settings)), np.float32)
-    for part, members, pictures in views_by_shape(squares, shown, side=encoder.image_size, views=settings.seen):
-        columns = slice(part * encoder.dimension, (part + 1) * encoder.dimension)
-        found[members, columns] = transformed(encoder.encode(pictures), settings.applied)
-    return found if settings.applied == "none" else found / np.float32(np.sqrt(found.shape[1] / encoder.dimension))
+def _columns(widths: Sequence[int]) -> list[slice]:
+    ends = np.cumsum(widths).tolist()
+    return [slice(end - width, end) for end, width in zip(ends, widths, strict=True)]
+
+
+def _outputs(
+    encoder: PictureEncoder, squares: NDArray[np.uint8], shown: NDArray[np.float64], views: Views
+) -> list[NDArray[np.float32]]:
+    """What the network gives, float32 [n, dimension] a view."""
+    found = [np.empty((len(squares), encoder.dimension), np.float32) for _ in view_shapes(1.0, side=1, views=views)]
+    for part, members, pictures in views_by_shape(squares, shown, side=encoder.image_size, views=views):
+        found[part][members] = encoder.encode(pictures)
+    return found
+
+
+def _side_by_side(outputs: Sequence[NDArray[np.float32]], transform: Transform) -> NDArray[np.float32]:
+    """Outputs of the views as one vector, of length 1 where each of them is."""
+    found = np.concatenate([transformed(values, transform) for values in outputs], axis=1)
+    return found if transform == "none" else np.divide(found, np.float32(np.sqrt(len(outputs))), dtype=np.float32)
 
 
 def transformed(features: NDArray[np.float32], transform: str) -> NDArray[np.float32]:

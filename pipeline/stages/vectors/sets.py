@@ -140,8 +140,19 @@ def row_key(root: zarr.Group, recipe: Recipe, settings: NetworkSettings) -> int 
     if entry.train is None:
         return stage_key(stage_of(settings), settings.row_settings(), *upstream, entry.weights(settings))
     fit = fit_key(root, recipe, settings)
-    network = None if fit is None else current_network(root, settings.name, fit)
+    network = None if fit is None else current_network(root, trained_name(recipe, settings), fit)
     return None if network is None else stage_key(stage_of(settings), settings.row_settings(), *upstream, network)
+
+
+def trained_name(recipe: Recipe, settings: NetworkSettings) -> str:
+    """The name under which its training is kept: that of the first entry that asks for the same training."""
+    wanted = _training_of(settings)
+    return next((one.name for one in recipe.networks if _training_of(one) == wanted), settings.name)
+
+
+def _training_of(settings: NetworkSettings) -> tuple[object, ...]:
+    selection = settings.select if isinstance(settings, PictureNetworkSettings) else None
+    return type(settings), settings.fit_settings(), selection
 
 
 def _upstream(settings: NetworkSettings, recipe: Recipe) -> tuple[int, ...]:
@@ -149,23 +160,24 @@ def _upstream(settings: NetworkSettings, recipe: Recipe) -> tuple[int, ...]:
     return (pixels_key(recipe),) if isinstance(settings, PictureNetworkSettings) else ()
 
 
-def learnt_labels(root: zarr.Group, recipe: Recipe, settings: PictureNetworkSettings) -> LabelSet:
-    """The label set that a network learns.
+def learnt_labels(root: zarr.Group, recipe: Recipe, settings: PictureNetworkSettings) -> tuple[LabelSet, ...]:
+    """The label set that a network learns, and the one that it is judged on, if that is another.
 
     Raises
     ------
     UsageError
         The index has none of that name.
     """
-    found = label_sets(root, recipe)
-    for one in found:
-        if one.name == settings.learns:
-            return one
-    raise UsageError(
-        f"The network {settings.name!r} learns the label set {settings.learns!r}, which the index does not have (it "
-        f"has {', '.join(one.name for one in found) or 'none'}). Give it with --labels {settings.learns}=PATH to "
-        "`semcorpus run`, or name another as embed.labels."
-    )
+    found = {one.name: one for one in label_sets(root, recipe)}
+    names = [name for name in (settings.learns, settings.judged_on) if name]
+    missing = next((name for name in names if name not in found), None)
+    if missing is not None:
+        raise UsageError(
+            f"The network {settings.name!r} learns or is judged on the label set {missing!r}, which the index does not "
+            f"have (it has {', '.join(found) or 'none'}). Give it with --labels {missing}=PATH to `semcorpus run`, or "
+            "name another."
+        )
+    return tuple(found[name] for name in names)
 
 
 def fit_key(root: zarr.Group, recipe: Recipe, settings: NetworkSettings) -> int | None:
@@ -173,7 +185,7 @@ def fit_key(root: zarr.Group, recipe: Recipe, settings: NetworkSettings) -> int 
     if isinstance(settings, PictureNetworkSettings):
         chosen: tuple[int | str, ...] = () if settings.select.is_all else (settings.select.model_dump_json(),)
         if settings.learns:
-            chosen = (*chosen, learnt_labels(root, recipe, settings).key)
+            chosen = (*chosen, *(labels.key for labels in learnt_labels(root, recipe, settings)))
         return stage_key("embed", settings.fit_settings(), pixels_key(recipe), *chosen)
     assert isinstance(settings, CodeNetworkSettings), "there are these two kinds"
     source = source_of(recipe, settings)

@@ -6,6 +6,7 @@ import numpy as np
 import zarr
 
 from pipeline.index.arrays import attributes_of, read_array, texts_by_name
+from pipeline.index.dimensions import model_dimensions
 from pipeline.index.tables import replace_rows
 from pipeline.networks.base import NetworkSettings, Trained, Unfinished
 from pipeline.stages.vectors.tables import TRAINING
@@ -100,4 +101,4 @@ def _read_bytes(root: zarr.Group, path: str) -> bytes:
 
 def _write_bytes(group: zarr.Group, name: str, data: bytes) -> None:
     values = np.frombuffer(data, np.uint8)
-    group.create_array(name, data=values, chunks=(max(1, len(values)),))
+    group.create_array(name, data=values, chunks=(max(1, len(values)),), dimension_names=model_dimensions(name, 1))

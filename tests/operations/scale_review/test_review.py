@@ -14,6 +14,7 @@ import pytest
 from jobs.main import call
 from pipeline.index.store import open_index
 from pipeline.operations.lookup import image_facts
+from pipeline.operations.scale_review.review import _field_contradicts, _groups
 from pipeline.operations.scale_review.truth import wilson_interval
 from tests.stored import stored_arrays
 
@@ -54,14 +55,46 @@ def test_the_page_shows_each_crop_once_the_doubtful_first(index: Path) -> None:
     assert call(["scale", str(index), "--review", "--engines", "local", "--quiet"]) == 0
     items = _items(index)
     crops = [item["thing"] for item in items if str(item["thing"]).startswith("crop:")]
-    stored = set(_column(index, "crop").tolist()) - {""}
+    texts = _column(index, "text").tolist()
+    lengths = np.array([not text or (text[0].isdigit() and text[-1] == "m") for text in texts])
+    shared = _column(index, "crop")[lengths].tolist()
     assert len(crops) == len(set(crops))
-    assert {str(crop).removeprefix("crop:") for crop in crops} == stored
-    assert sum(item["images"] for item in items if item["thing"] in crops) == np.sum(_column(index, "crop") != "")
+    assert {str(crop).removeprefix("crop:") for crop in crops} == set(shared) - {""}
+    assert sum(item["images"] for item in items if item["thing"] in crops) == sum(map(bool, shared))
+    alone = [item for item in items if not lengths.all() and item["statuses"][0][0] == "no_unit"]  # type: ignore[index]
+    assert all(str(item["thing"]).startswith("image:") for item in alone)
     words = [item["statuses"][0][0] for item in items]  # type: ignore[index]
     doubtful = [word not in ("read", "agrees", "metadata", "confirmed", "no_bar") for word in words]
     assert doubtful == sorted(doubtful, reverse=True)
     assert all(str(item["picture"]).startswith("data:image/webp") for item in items)
+
+
+def test_a_crop_that_states_no_length_is_asked_picture_by_picture() -> None:
+    columns = {
+        "status": np.array(["uncertain"] * 4, object),
+        "crop": np.array(["aa", "aa", "bb", "bb"], object),
+        "text": np.array(["LM", "LM", "10 um", "10 um"], object),
+        "confidence": np.full(4, 0.5),
+    }
+    groups = _groups(columns, ["0", "1", "2", "3"])
+    assert {group.thing: group.rows for group in groups} == {"image:0": (0,), "image:1": (1,), "crop:bb": (2, 3)}
+
+
+def test_a_field_width_that_says_otherwise_is_known() -> None:
+    columns = {
+        "status": np.array(["uncertain", "uncertain", "read", "uncertain"], object),
+        "field_box": np.array([[1, 1, 9, 9]] * 3 + [[-1] * 4]),
+        "reason": np.array(
+            [
+                "the printed field width of 5 um is 10 times this one",
+                "the printed field width of 5 um is the same",
+                "",
+                "",
+            ],
+            object,
+        ),
+    }
+    assert [_field_contradicts(columns, position) for position in range(4)] == [True, False, False, False]
 
 
 def test_most_leaves_the_least_doubtful_out(index: Path, capsys: pytest.CaptureFixture[str]) -> None:

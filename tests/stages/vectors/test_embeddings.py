@@ -1,7 +1,8 @@
 """Backbones beside the autoencoder, networks that are kept, and weights that cannot be had."""
 
+import shutil
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table
 from pipeline.job import open_runner, run_stages
 from pipeline.progress import Event, Listener, Note, Silent
+from pipeline.stages.vectors import making
+from pipeline.stages.vectors.picture_vectors import picture_vectors
 
 STAGES = ("walk", "pair", "scale", "pixels", "embed", "autoencode")
 
@@ -128,3 +131,52 @@ def test_a_gpu_that_is_not_there_ends_in_a_sentence(demo: Path, tmp_path: Path) 
         pytest.skip("this machine has a GPU")
     with pytest.raises(UsageError, match="sees no GPU here"):
         _run(demo, tmp_path / "index", TWO_SETS, "embed.own.device=cuda")
+
+
+SEVERAL = """
+[pixels]
+size = 32
+[[embed]]
+name = "features"
+model = "test_resnet"
+weights = "random"
+runtime = "torch"
+views = "zoom"
+[[embed]]
+name = "scores"
+model = "test_resnet"
+weights = "random"
+runtime = "torch"
+views = "zoom"
+output = "logits"
+transform = "none"
+"""
+
+
+def test_features_and_logits_come_from_one_reading_with_the_bits_of_two(
+    demo: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One commit makes both; made one after the other, or where one is there already, they are the same."""
+    read: list[int] = []
+
+    def counted(*arguments: Any) -> Any:
+        read.append(len(arguments[2]))
+        return picture_vectors(*arguments)
+
+    monkeypatch.setattr(making, "picture_vectors", counted)
+    recipe = "autoencode = []\n" + SEVERAL
+    for name in ("together", "apart"):
+        shutil.copytree(index, tmp_path / name)
+    found = _run(demo, tmp_path / "together", recipe).read()
+    pictures, read[:] = sum(read), []
+    first, _ = SEVERAL.split('[[embed]]\nname = "scores"')
+    _run(demo, tmp_path / "apart", "autoencode = []\n" + first)
+    other = _run(demo, tmp_path / "apart", recipe).read()
+    assert sum(read) == 2 * pictures
+    for name in ("features", "scores"):
+        ours, theirs = (np.asarray(root[f"embeddings/{name}/vectors"][:]) for root in (found, other))
+        np.testing.assert_array_equal(ours, theirs)
+        keys = (np.asarray(root[f"embeddings/{name}/key"][:]) for root in (found, other))
+        np.testing.assert_array_equal(*keys)
+        assert np.isfinite(ours).all(axis=1).sum() == pictures
+    assert found["embeddings/scores/vectors"].shape[1] == 2000

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import zarr
@@ -20,7 +21,7 @@ from pipeline.job import open_runner, run_stages
 from pipeline.networks.selection import Selection
 from pipeline.progress import Event, Listener, Note, Silent
 from pipeline.runtime.stopping import StopRequest
-from pipeline.stages.files.ledger import representatives, text_array
+from pipeline.stages.files.ledger import hex_md5, read_images, representatives, text_array
 from pipeline.stages.labels.sets import LabelSet
 from pipeline.stages.vectors import making
 from pipeline.stages.vectors.selected import selected
@@ -248,8 +249,9 @@ def test_finetune_teaches_a_network_labels_and_embeds_with_it(demo: Path, pictur
     text = FINETUNED.format(labels=demo / "labels") + '[[autoencode]]\nvectors = "own"\n'
     run(demo, tmp_path / "index", recipe_of(text), stages=("labels",))
     options = ["--labels", "classes", "--layers", "all", "--engines", "local", "--format", "json", "--quiet"]
-    for setting in ("model=test_resnet", "weights=random", "side=32", "epochs=2", "runtime=torch"):
+    for setting in ("model=test_resnet", "weights=random", "side=64", "epochs=2", "runtime=torch"):
         options += ["--set", f"embed.finetuned.{setting}"]
+    options += ["--set", "pixels.size=64"]  # other than what the index holds: pictures are made anew first
     done = CliRunner().invoke(cli, ["finetune", str(tmp_path / "index"), *options], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     report = json.loads(done.output)
@@ -265,6 +267,29 @@ def test_finetune_teaches_a_network_labels_and_embeds_with_it(demo: Path, pictur
     before = open_index(tmp_path / "index").commit
     assert CliRunner().invoke(cli, ["finetune", str(tmp_path / "index"), *options]).exit_code == 0
     assert open_index(tmp_path / "index").commit == before
+    _sees(tmp_path / "index", report["classes"][0]["class"])
     wrong = CliRunner().invoke(cli, ["finetune", str(tmp_path / "index"), "--labels", "kinds", "--engines", "local"])
     assert wrong.exit_code != 0
     assert "has classes" in wrong.output + str(wrong.exception)
+
+
+def _sees(index: Path, label: str) -> None:
+    """`show --map` draws the picture and, beside it, the map, along a component and for a class; else it says why."""
+    root = open_index(index).read()
+    md5 = hex_md5(read_images(root, "md5")["md5"][representatives(root)[:1]])[0]
+    out = index.parent / "map.png"
+    drawn = []
+    for more in ([], ["--component", "2"], ["--class", label], ["--class", "0"]):
+        done = CliRunner().invoke(cli, ["show", str(index), md5, "--map", str(out), "--quiet", *more])
+        assert done.exit_code == 0, done.output
+        picture = cv2.imread(str(out))
+        assert picture is not None
+        left, right = picture[:, : (picture.shape[1] - 8) // 2], picture[:, -(picture.shape[1] - 8) // 2 :]
+        assert (left == left[:, :, :1]).all(), "the picture is gray"
+        assert (right != right[:, :, :1]).any(), "the map has colours"
+        drawn.append(right.tobytes())
+    assert len(set(drawn)) == 3, "the class and its number are one"
+    for more, said in ((["--class", "Nowhere"], "no class"), (["--vectors", "own"], "no embedding own")):
+        done = CliRunner().invoke(cli, ["show", str(index), md5, "--map", str(out), "--quiet", *more])
+        assert done.exit_code != 0
+        assert said in done.output + str(done.exception)

@@ -38,7 +38,9 @@ _MICRO_MISREADINGS: Final = frozenset({"yum", "jum", "pum", "wm", "ym", "jm", "h
 _NUMBER: Final = r"(?P<number>[0-9OoIl|]{1,4}(?:\s?[.,]\s?[0-9Oo]{1,3})?)"
 _LABEL: Final = re.compile(rf"^{_NUMBER}\s*(?P<unit>[A-Za-zμ]{{2,7}})\.?$")
 # What clings to a label: the bar's own ticks and arrows, Zeiss's asterisk, specks.
-_LEADING: Final = "|-\N{EN DASH}\N{EM DASH}<>[](){}~_'\"` "
+_LEADING: Final = (
+    "|-\N{EN DASH}\N{EM DASH}\N{CJK UNIFIED IDEOGRAPH-4E00}\N{KATAKANA-HIRAGANA PROLONGED SOUND MARK}<>[](){}~_'\"` "
+)
 _TRAILING: Final = _LEADING + "*°.,:;•·"
 _LOOKALIKES: Final = str.maketrans({"O": "0", "o": "0", "I": "1", "l": "1", "|": "1"})
 

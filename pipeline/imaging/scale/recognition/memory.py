@@ -14,7 +14,7 @@ from pipeline.imaging.scale.evidence.label import LabelReading, glance_at_label,
 from pipeline.imaging.scale.evidence.line import read_line
 from pipeline.imaging.scale.labels.value import LabelValue
 from pipeline.imaging.scale.recognition.network import label_net_readers
-from pipeline.imaging.scale.recognition.text import TextReader, network_reader
+from pipeline.imaging.scale.recognition.text import TextCandidate, TextReader, network_reader
 
 _MOST_KEPT: Final = 20_000
 _MOST_STRIPES: Final = 10_000
@@ -95,6 +95,11 @@ class LabelMemory:
             return digest, reading
         digest = digest if reading is None else _digest_in_full(digest)
         return digest, self._once(digest, lambda: self._read(crop))
+
+    def recognise(self, crop: NDArray[np.uint8]) -> TextCandidate:
+        """What the slow reader sees in a crop that is left as the picture has it; remembered by that reader."""
+        found = (self._reader or network_reader()).read(crop)
+        return found[0] if found else TextCandidate("", 0.0)
 
     def read_line(self, crop: NDArray[np.uint8]) -> tuple[str, LabelReading]:
         """The digest of the crop of a line of settings, another than that of a label, and what it says."""

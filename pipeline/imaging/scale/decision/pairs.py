@@ -1,0 +1,144 @@
+"""Which mark a text labels: every pair of a length and a mark near it, with a score from 0 to 1."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.imaging.scale.bars.anywhere import Mark, marks_near
+from pipeline.imaging.scale.labels.anywhere import PrintedText
+from pipeline.imaging.scale.labels.box import Place
+
+_BY_KIND: Final = {"ruler": 1.0, "broken": 1.0, "ticked": 1.0, "solid": 1.0, "line": 0.9}
+_FULL_CONTRAST: Final = 80
+_THIN_SHARE: Final = 0.75
+_FARTHEST: Final = 20.0
+_SHORTEST: Final = 1.2
+_BLUR_PX: Final = 5.0
+_NEARLY: Final = 0.75
+_RIM: Final = 0.6
+_SAME_GROUND: Final = 60
+_OTHER_GROUND: Final = 0.8
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A length and a mark that it may label; ``score`` is how well they go together, 1 at best."""
+
+    text: PrintedText
+    mark: Mark
+    place: Place
+    score: float
+
+    @property
+    def nm_per_px(self) -> float:
+        """Nanometres a pixel, if the text labels the mark."""
+        assert self.text.value is not None
+        return self.text.value.scale_nm / self.mark.segment.length_px
+
+
+def scored_pairs(gray: NDArray[np.uint8], texts: Sequence[PrintedText]) -> list[Pair]:
+    """Pair every length with the marks around it.
+
+    Parameters
+    ----------
+    gray : uint8 ndarray, [height, width]
+    texts : sequence of PrintedText
+
+    Returns
+    -------
+    list of Pair
+        The best first; empty where no text is a length or none has a mark.
+    """
+    found = []
+    for text in texts:
+        if text.value is None or text.ink == text.paper:
+            continue
+        others = [other.box for other in texts if other is not text and other.is_text]
+        for mark in marks_near(gray, text.box, ink=text.ink, paper=text.paper):
+            placed = _placed(text.box, mark.segment.box, others, kind=mark.segment.kind)
+            if placed is None or _is_in_text(mark, text.box, others) or _is_rim_of_plate(mark, text):
+                continue
+            place, nearness = placed
+            found.append(Pair(text, mark, place, round(nearness * _quality(mark, text), 3)))
+    found.sort(key=lambda pair: (-pair.score, -pair.mark.segment.length_px))
+    return [pair for pair in found if not any(_is_part(pair, other) for other in found)]
+
+
+def _is_part(one: Pair, other: Pair) -> bool:
+    """Whether a mark is a piece of another one that goes nearly as well with the same text."""
+    (x, y, width, height), (other_x, other_y, other_width, other_height) = one.mark.segment.box, other.mark.segment.box
+    if one is other or one.text is not other.text or other_width <= width or other.score < _NEARLY * one.score:
+        return False
+    is_within = other_x - _BLUR_PX <= x and x + width <= other_x + other_width + _BLUR_PX
+    return is_within and y < other_y + other_height and other_y < y + height
+
+
+def _is_rim_of_plate(mark: Mark, text: PrintedText) -> bool:
+    """Whether a mark right above or below a text has the level of its ground: the margin of the plate it stands on."""
+    x, y, width, height = text.box
+    mark_x, mark_y, mark_width, mark_height = mark.segment.box
+    is_within = x - height <= mark_x and mark_x + mark_width <= x + width + height
+    is_near = max(mark_y - y - height, y - mark_y - mark_height) < _RIM * height
+    return is_within and is_near and abs(mark.level - text.paper) < abs(mark.level - text.ink)
+
+
+def _placed(label: Box, mark: Box, others: Sequence[Box], *, kind: str) -> tuple[Place, float] | None:
+    """Where a label stands beside a mark, and how near: 1 at best; None where it can't be its label."""
+    x, y, width, height = label
+    mark_x, mark_y, mark_width, mark_height = mark
+    middle, mark_middle = y + height / 2, mark_y + mark_height / 2
+    if kind == "broken":
+        return "gap", 1.0
+    covered = min(x + width, mark_x + mark_width) - max(x, mark_x)
+    if covered >= 0.5 * min(width, mark_width):
+        is_above = middle < mark_middle
+        apart = (mark_y - y - height if is_above else y - mark_y - mark_height) / height
+        if not -0.35 <= apart <= 2.5:
+            return None
+        aside = abs(x + width / 2 - mark_x - mark_width / 2) / max(width, mark_width)
+        off = 0.0 if kind == "ruler" else 0.25 * aside
+        return ("above" if is_above else "below"), max(0.0, 1.0 - 0.2 * max(0.0, apart) - off)
+    if abs(middle - mark_middle) > 0.75 * height:
+        return None
+    apart = max(mark_x - x - width, x - mark_x - mark_width) / height
+    if not -0.3 <= apart <= _FARTHEST or (apart > 2 and _is_between(label, mark, others)):
+        return None
+    side: Place = "left" if x < mark_x else "right"
+    return side, max(0.7, 0.95 - 0.05 * max(0.0, apart)) - 0.1 * abs(middle - mark_middle) / height
+
+
+def _is_between(label: Box, mark: Box, others: Sequence[Box]) -> bool:
+    """Whether another text stands between a mark and its label, in their row."""
+    left, right = min(label[0] + label[2], mark[0] + mark[2]), max(label[0], mark[0])
+    row = label[1] + label[3] / 2
+    return any(y <= row <= y + height and x + width > left and x < right for x, y, width, height in others)
+
+
+def _is_in_text(mark: Mark, label: Box, others: Sequence[Box]) -> bool:
+    """Whether a mark is a stroke of a letter, of the label or another text."""
+    x, y, width, height = mark.segment.line_box
+    if mark.segment.kind in ("ruler", "broken"):
+        return False
+    for other_x, other_y, other_width, other_height in (label, *others):
+        is_within = other_x - 2 <= x and x + width <= other_x + other_width + 2
+        if is_within and other_y + 0.1 * other_height <= y + height / 2 <= other_y + 0.85 * other_height:
+            return True
+    return False
+
+
+def _quality(mark: Mark, text: PrintedText) -> float:
+    """How much a mark looks like a bar: clear, of a sharp length, on the label's ground, no shorter than a letter."""
+    segment = mark.segment
+    worth = _BY_KIND.get(segment.kind, 0.0) * (0.4 + 0.6 * min(1.0, mark.contrast / _FULL_CONTRAST))
+    if segment.kind == "line" and segment.line_box[3] == 1 and mark.contrast < _FULL_CONTRAST:
+        worth *= _THIN_SHARE
+    if abs(mark.ground - text.paper) > _SAME_GROUND:
+        worth *= _OTHER_GROUND
+    if segment.length_px < _SHORTEST * text.box[3]:
+        worth *= 0.5
+    return worth * (0.6 if abs(mark.blur_px) > _BLUR_PX else 1.0)

@@ -1,0 +1,127 @@
+"""Bars and labels that no data bar's geometry finds: looked for all over the picture, each rule of the decision."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from pipeline.imaging.scale.bars.anywhere import marks_near
+from pipeline.imaging.scale.labels.exponent import has_exponent
+from pipeline.imaging.scale.reading import read_scale
+from pipeline.imaging.scale.recognition.text_detection import text_detector
+from tests.imaging.scale.scale_drawings import font, specimen
+
+_SIZE = 640, 480
+
+
+def _picture(seed: int = 1) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+    image = Image.fromarray(specimen(_SIZE[1], _SIZE[0], seed))
+    return image, ImageDraw.Draw(image)
+
+
+def _gray(image: Image.Image) -> NDArray[np.uint8]:
+    return np.asarray(image, dtype=np.uint8)
+
+
+def _two_line_foot(label: str) -> NDArray[np.uint8]:
+    """JEOL's: a white block, its label right of it, and other settings in the line below."""
+    image, draw = _picture()
+    draw.rectangle((0, 430, 639, 479), fill=0)
+    draw.rectangle((400, 436, 479, 447), fill=255)
+    draw.text((560, 431), label, fill=255, font=font(16, "DejaVuSansMono-Bold"))
+    for x, text in ((200, "X 150"), (300, "15.0kV SEI"), (440, "LM"), (520, "WD 11.1mm")):
+        draw.text((x, 456), text, fill=255, font=font(16, "DejaVuSansMono-Bold"))
+    return _gray(image)
+
+
+def test_a_block_with_its_label_far_right_of_it_and_other_settings_below() -> None:
+    reading = read_scale(_two_line_foot("100\N{MICRO SIGN}m"))
+    assert (reading.status, reading.scale_nm) == ("read", 100_000.0), reading.reason
+    assert reading.bar_length_px == pytest.approx(80.0, abs=1.0)
+    assert "texts and bars all over the picture" in reading.reason
+    assert read_scale(_two_line_foot("100\N{MICRO SIGN}m"), thoroughly=False).nm_per_px is None
+
+
+def test_a_working_distance_is_no_label_where_there_is_no_other() -> None:
+    assert read_scale(_two_line_foot("")).nm_per_px is None
+
+
+def _ruler(top: int, *, tall: bool) -> NDArray[np.uint8]:
+    """Hitachi's: eleven ticks, the first, middle and last higher, the label under the last ones."""
+    image, draw = _picture()
+    draw.rectangle((0, 440, 639, 479), fill=0)
+    for tick in range(11):
+        height = 12 if tall and tick % 5 == 0 else 8
+        draw.rectangle((330 + 25 * tick, top, 332 + 25 * tick, top + height), fill=230)
+    draw.text((520, top + 15), "50.0um", fill=230, font=font(15))
+    return _gray(image)
+
+
+@pytest.mark.parametrize("tall", [False, True])
+def test_a_ruler_on_a_black_stripe_is_read_from_first_to_last_tick(tall: bool) -> None:
+    reading = read_scale(_ruler(444, tall=tall))
+    assert (reading.status, reading.scale_nm) == ("read", 50_000.0), reading.reason
+    assert reading.bar_length_px == pytest.approx(250.0, abs=0.6)
+
+
+def _plate(*, bar: bool) -> NDArray[np.uint8]:
+    image, draw = _picture(3)
+    draw.rectangle((300, 400, 420, 440), fill=255)
+    draw.text((312, 404), "100 nm", fill=0, font=font(26))
+    if bar:
+        draw.rectangle((200, 412, 269, 430), fill=255)
+    return _gray(image)
+
+
+def test_a_plate_alone_is_no_bar() -> None:
+    reading = read_scale(_plate(bar=False))
+    assert reading.nm_per_px is None
+    assert reading.status == "uncertain"
+
+
+def test_a_bar_beside_a_plate_is_read() -> None:
+    reading = read_scale(_plate(bar=True))
+    assert (reading.status, reading.scale_nm) == ("read", 100.0), reading.reason
+    assert reading.bar_length_px == pytest.approx(70.0, abs=1.0)
+
+
+def _frequency(exponent: str) -> NDArray[np.uint8]:
+    image, draw = _picture(4)
+    draw.rectangle((60, 380, 259, 389), fill=255)
+    draw.text((100, 400), "5 nm", fill=255, font=font(40))
+    draw.text((206, 394), exponent, fill=255, font=font(24))
+    return _gray(image)
+
+
+@pytest.mark.parametrize(("exponent", "has_value"), [("", True), ("\N{MINUS SIGN}1", False)])
+def test_a_spatial_frequency_is_no_length(exponent: str, has_value: bool) -> None:
+    reading = read_scale(_frequency(exponent))
+    assert (reading.nm_per_px is not None) == has_value, reading.reason
+
+
+def test_an_asterisk_is_no_exponent() -> None:
+    gray = np.zeros((60, 200), np.uint8)
+    cv2.putText(gray, "*", (100, 30), cv2.FONT_HERSHEY_SIMPLEX, 1.0, 255, 2)
+    assert not has_exponent(gray, (20, 20, 78, 30), 255)
+
+
+def test_a_blurred_stroke_is_measured_half_way_and_one_that_fades_is_none() -> None:
+    gray = np.full((80, 400), 60, np.uint8)
+    gray[50:56, 50:150] = 240
+    blurred = np.asarray(cv2.GaussianBlur(gray, (0, 0), 1.0), np.uint8)
+    (mark,) = marks_near(blurred, (80, 20, 40, 15), ink=240, paper=60)
+    assert mark.segment.length_px == pytest.approx(100.0, abs=0.3)
+    gray[50:56, 150:350] = np.linspace(240, 60, 200).astype(np.uint8)
+    assert all(one.segment.length_px > 120 for one in marks_near(gray, (80, 20, 40, 15), ink=240, paper=60))
+
+
+def test_text_is_found_where_it_is_and_nowhere_else() -> None:
+    image, draw = _picture(5)
+    assert text_detector().boxes(_gray(image)) == []
+    draw.text((300, 200), "20 nm", fill=255, font=font(30))
+    ((x, y, width, height),) = text_detector().boxes(_gray(image))
+    assert x <= 302
+    assert x + width >= 385
+    assert y <= 207
+    assert y + height >= 230
