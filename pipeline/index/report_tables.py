@@ -31,7 +31,15 @@ def arrow_type(column: Column) -> pa.DataType:
 def _table(table: Table, sources: Sources) -> pa.Table:
     assert table.report is not None
     values = table.report(table, sources)
-    return pa.table({column.name: _column(column, values.get(column.name, ())) for column in table.reported})
+    rows = max((len(found) for found in values.values()), default=0)
+    return pa.table(
+        {
+            column.name: _column(column, values[column.name])
+            if column.name in values
+            else pa.nulls(rows, arrow_type(column))  # an older version has not kept it
+            for column in table.reported
+        }
+    )
 
 
 def _column(column: Column, values: Any) -> pa.Array | pa.ChunkedArray:

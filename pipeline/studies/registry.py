@@ -10,6 +10,8 @@ from pipeline.studies.base import Study
 
 SUMMARIES: Final = {
     "toys": "six plane sets of 3,000 points by four linkages and Density Peaks, and by further methods",
+    "digits": "MNIST (or CIFAR-10) in ten clusters: pixels, codes, contrastive codes on a map",
+    "signs": "GTSRB, 43 classes of traffic signs: k-means, linkages, autoencoders, the system's own way",
 }
 
 
