@@ -25,7 +25,7 @@ from pipeline.operations.changes import Changes, changes_between, find_base
 from pipeline.operations.last_summary import LastSummary, keep_summary
 from pipeline.operations.moving import check_same_corpus
 from pipeline.operations.remembered import changed_settings, stored_label_sets, stored_recipe
-from pipeline.parts import check_stages
+from pipeline.parts import check_stages, missing_modules
 from pipeline.progress import (
     Listener,
     Note,
@@ -183,9 +183,11 @@ def open_runner(
     options = options or RunOptions()
     corpus.check()
     _check_separate(corpus, Location.parse(location))
-    _check_weights(recipe)
+    if not missing_modules("networks"):  # without them no stage runs that needs weights: see check_stages
+        _check_weights(recipe)
+        if not index_exists(location):
+            _check_hub(recipe)
     if not index_exists(location):
-        _check_hub(recipe)
         _check_creatable(Location.parse(location))
 
     def note(text: str) -> None:
