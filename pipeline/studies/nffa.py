@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipeline.reporting.figure_style import MUTED, draw, series_style
+from pipeline.reporting.figure_style import MUTED, draw, log_axis, series_style
 from pipeline.studies.base import Drawing, Figure, Findings, Material, Prepared, Study
 from pipeline.studies.results import Results
 
@@ -129,7 +129,8 @@ def _curves(results: Results) -> Drawing:
             for method, line in (("refined", "--"), ("uniform", ":"), ("orthogonal", "-.")):
                 curve = _curve(results, "", method)
                 axes.plot(list(curve), list(curve.values()), color=MUTED, linestyle=line, label=f"reference: {method}")
-            axes.set(xscale="log", xlabel="number of clusters", title=name, ylim=(0, 1.02))
+            axes.set(xlabel="number of clusters", title=name, ylim=(0, 1.02))
+            log_axis(axes, "x", lambda value: f"{value:,.0f}")
         figure.axes[0].set_ylabel("NMI with the categories")
         figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
