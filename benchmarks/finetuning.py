@@ -27,10 +27,10 @@ from benchmarks.machine import describe_machine
 _ALL = ("layers=all", "schedule=one_cycle")
 RUNS: dict[str, dict[str, tuple[str, ...]]] = {
     "gtsrb": {
-        "last layer, 48 px": ("layers=last", "side=48", "epochs=300", "learning_rate=0.003", "batch_size=256"),
+        "last layer, 64 px": ("layers=last", "side=64", "epochs=300", "learning_rate=0.003", "batch_size=256"),
         "last layer, 112 px": ("layers=last", "side=112", "epochs=300", "learning_rate=0.003", "batch_size=256"),
-        "all layers, 48 px": (
-            *_ALL, "side=48", "epochs=6", "learning_rate=0.002", "batch_size=64", "augment=tilt", "watched=500",
+        "all layers, 64 px": (
+            *_ALL, "side=64", "epochs=16", "learning_rate=0.001", "batch_size=64", "augment=tilt", "watched=1000",
         ),
     },
     "demo": {

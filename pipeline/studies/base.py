@@ -1,10 +1,14 @@
 """What a study is: how its data are read, or made up, and what of its results stands beside the published figures."""
 
+import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
+from pipeline.corpus.names import page_path
 from pipeline.errors import UsageError
 from pipeline.studies.results import Results
 
@@ -52,6 +56,30 @@ class Prepared:
     corpus: str
     labels: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_labels(
+    material: Material, files: Sequence[str], labels: Mapping[str, Sequence[Any] | NDArray[Any]]
+) -> dict[str, str]:
+    """Write a CSV beside the corpus for each label set, one label a file of the corpus; the places by name."""
+    places = {}
+    for name, values in labels.items():
+        place = material.folder.parent / f"{name}.csv"
+        with place.open("w", newline="") as file:
+            csv.writer(file).writerows([("file", "label"), *zip(files, map(str, values), strict=True)])
+        places[name] = str(place)
+    return places
+
+
+def rows_of(container: str, count: int) -> list[str]:
+    """The paths of a container's rows.
+
+    Examples
+    --------
+    >>> rows_of("spectra.npz", 2)
+    ['spectra.npz#page=1', 'spectra.npz#page=2']
+    """
+    return [page_path(container, row + 1) for row in range(count)]
 
 
 @dataclass(frozen=True, slots=True)

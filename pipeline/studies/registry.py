@@ -10,6 +10,9 @@ from pipeline.studies.base import Study
 
 SUMMARIES: Final = {
     "toys": "six plane sets of 3,000 points by four linkages and Density Peaks, and by further methods",
+    "ore": "spectra of crushed ore reduced to a few values: what they still tell of size, plant and month",
+    "fracture": "crops of ten micrographs of a tungsten alloy: five compositions found, and found across micrographs",
+    "nffa": "a corpus of electron micrographs of 1 and 2 um in ten categories: the whole path and its findings",
     "digits": "MNIST (or CIFAR-10) in ten clusters: pixels, codes, contrastive codes on a map",
     "signs": "GTSRB, 43 classes of traffic signs: k-means, linkages, autoencoders, the system's own way",
 }

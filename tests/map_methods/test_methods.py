@@ -62,3 +62,10 @@ def test_the_start_is_the_components() -> None:
     start = start_coordinates(points, 2)
     np.testing.assert_allclose(start[:, 0].std(), 1)
     assert np.all(np.diff(start[:, 0]) > 0)
+
+
+def test_a_map_without_transform_keeps_its_key() -> None:
+    from pipeline.map_methods.tsne import TSNESettings
+
+    assert "transform" not in TSNESettings().relevant()
+    assert TSNESettings(transform=("pca:50",)).relevant()["transform"] == ["pca:50"]

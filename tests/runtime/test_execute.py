@@ -16,9 +16,10 @@ from pipeline.engine import EngineChoice, Engines
 from pipeline.errors import ShardError, StageError, StoppedError
 from pipeline.index.store import Index, create_index
 from pipeline.index.tables import read_table, write_table
+from pipeline.kernels.mapping import MapTasks
 from pipeline.progress import Silent
 from pipeline.runtime.execute import Runner
-from pipeline.runtime.plan import Block, Context, Job, MapTasks, Plan, Stage
+from pipeline.runtime.plan import Block, Context, Job, Plan, Stage
 from pipeline.runtime.stopping import StopRequest
 
 QUICK = load_recipe(assignments=["run.retries=1"])

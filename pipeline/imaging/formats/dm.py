@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.imaging.formats.dm_tags import DmArray, DmValue, read_tags
 from pipeline.imaging.formats.limits import check_size
-from pipeline.imaging.metadata.vendor import length_nm
+from pipeline.imaging.metadata.lengths import length_nm
 from pipeline.records import DecodedImage, ImageFormat
 
 _DTYPES: Final = {

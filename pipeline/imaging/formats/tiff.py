@@ -2,6 +2,7 @@
 
 import io
 import logging
+import struct
 import zlib
 from typing import Any, Final
 
@@ -24,7 +25,8 @@ from pipeline.imaging.formats.tiff_layout import (
     page_size,
     read_layout,
 )
-from pipeline.imaging.metadata.vendor import VENDOR_TAGS, vendor_metadata
+from pipeline.imaging.metadata.lengths import plausible_nm
+from pipeline.imaging.metadata.vendor import MAKERS_TAGS, VENDOR_TAGS, vendor_metadata
 from pipeline.records import DecodedImage
 
 # Only compressions whose decoders were seen to notice damage, or which a check here covers (JPEG).
@@ -47,6 +49,7 @@ _REFUSED_PHOTOMETRICS: Final = {
     4: "transparency mask", 8: "CIE L*a*b*", 9: "ICC L*a*b*", 10: "ITU L*a*b*", 32803: "raw camera colours (CFA)",
     32844: "SGI LogL", 32845: "SGI LogLuv", 34892: "linear raw camera colours",
 }  # fmt: skip
+_OLYMPUS_TAG: Final = 33560
 _SPARE_BYTES: Final = 1 << 20  # of a strip that inflates to more than it should
 _REDUCED: Final = 1  # of the tag NewSubfileType
 _PREMULTIPLIED_ALPHA, _ALPHA = 1, 2
@@ -79,17 +82,47 @@ def decode_tiff(data: bytes, *, max_pixels: int) -> DecodedImage:
     check_size(width, height, max_pixels=max_pixels, bytes_per_pixel=layout.bytes_per_pixel)
     _check_supported(layout)
     check_segments(layout, data)
-    tags = {number: value for number in VENDOR_TAGS if (value := page.raw(number) or pages[0].raw(number))}
-    vendor = vendor_metadata(tags, width=width)
+    tags = _metadata_tags(page, pages[0])
+    vendor = vendor_metadata(tags, width=width, height=height, byte_order=page.byte_order)
     samples = _decode_samples(layout, data, page, index)
     return DecodedImage(
-        pixels=upright(_as_meant(samples, layout, page, from_microscope=bool(tags)), page.integer(TAG, UPRIGHT)),
+        pixels=upright(
+            _as_meant(samples, layout, page, from_microscope=any(number in tags for number in MAKERS_TAGS)),
+            page.integer(TAG, UPRIGHT),
+        ),
         format="tiff",
         bit_depth=layout.bits,
         pages=len(pages),
-        nm_per_px=vendor.nm_per_px,
+        nm_per_px=_olympus_nm(page, data, index) if vendor.nm_per_px is None else vendor.nm_per_px,
         metadata=vendor.fields,
     )
+
+
+def _metadata_tags(page: TiffPage, first: TiffPage) -> dict[int, bytes]:
+    """What may state a pixel size; of the tags that no microscope alone writes, those that are whole."""
+    tags = {number: value for number in MAKERS_TAGS if (value := page.raw(number) or first.raw(number))}
+    for number in VENDOR_TAGS:
+        if number in tags or number in MAKERS_TAGS:
+            continue
+        try:
+            value = page.raw(number)
+        except CorruptImageError:  # a damaged description leaves the pixels as they are
+            continue
+        if value:
+            tags[number] = value
+    return tags
+
+
+def _olympus_nm(page: TiffPage, data: bytes, index: int) -> float | None:
+    """The pixel size in the tag of Olympus SIS, whose layout tifffile knows; None without one that it understands."""
+    if _OLYMPUS_TAG not in page.tags:
+        return None
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            found = file.pages[index].aspage().tags[_OLYMPUS_TAG].value
+            return plausible_nm(float(found["pixelsizex"]) * 1e9)
+    except (tifffile.TiffFileError, struct.error, ValueError, TypeError, KeyError):
+        return None
 
 
 def _largest_page(pages: list[TiffPage]) -> int:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipeline.imaging.metadata.vendor import length_nm, plausible_nm, setting
+from pipeline.imaging.metadata.lengths import length_nm, plausible_nm
+from pipeline.imaging.metadata.vendor import setting
 
 _NUMBER: Final = r"[-+]?\d*[.,]?\d+(?:[eE][-+]?\d+)?"
 MAX_SIDECAR_BYTES: Final = 1 << 20

@@ -3,43 +3,26 @@
 Only what names nobody is kept: user names, paths and sample names in the same tags are left alone.
 """
 
-import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
+from pipeline.imaging.metadata.lengths import VendorMetadata, length_nm, plausible_nm
+from pipeline.imaging.metadata.tiff_tags import further_metadata, sized
+
 ZEISS_TAG, FEI_SFEG_TAG, FEI_HELIOS_TAG, TESCAN_TAG = 34118, 34680, 34682, 50431
-VENDOR_TAGS: Final = (ZEISS_TAG, FEI_SFEG_TAG, FEI_HELIOS_TAG, TESCAN_TAG)
+MAKERS_TAGS: Final = (ZEISS_TAG, FEI_SFEG_TAG, FEI_HELIOS_TAG, TESCAN_TAG)
+"""Tags that microscopes alone write."""
+
+VENDOR_TAGS: Final = (ZEISS_TAG, FEI_SFEG_TAG, FEI_HELIOS_TAG, TESCAN_TAG, 270, 282, 283, 34683, 65003, 65009, 65010)
 """TIFF tags that `vendor_metadata` understands."""
 
-_NM_PER_UNIT: Final = {
-    "fm": 1e-6, "pm": 1e-3, "a": 0.1, "å": 0.1, "nm": 1.0, "um": 1e3, "µm": 1e3, "μm": 1e3, "mm": 1e6,
-    "cm": 1e7, "m": 1e9,
-}  # fmt: skip
 _ZEISS_REFERENCE_WIDTH_PX: Final = 1024
-_SMALLEST_NM, _LARGEST_NM = 1e-5, 1e8  # no microscope's pixel is outside
+_TALLEST_BAR: Final = 0.2
 _NUMBER: Final = r"[-+]?\d*[.,]?\d+(?:[eE][-+]?\d+)?"
 
 
-@dataclass(frozen=True, slots=True)
-class VendorMetadata:
-    """What was understood of a file's vendor metadata.
-
-    Attributes
-    ----------
-    nm_per_px : float or None
-        Pixel size in nanometres; None when the file does not state a plausible one.
-    fields : mapping of str to str
-        Keys among ``vendor``, ``model``, ``magnification``, ``detector``, ``voltage``, ``working_distance``;
-        the text as the vendor writes it, with runs of blanks made one.
-    """
-
-    nm_per_px: float | None = None
-    fields: Mapping[str, str] = field(default_factory=dict)
-
-
-def vendor_metadata(tags: Mapping[int, bytes], *, width: int) -> VendorMetadata:
+def vendor_metadata(tags: Mapping[int, bytes], *, width: int, height: int = 0, byte_order: str = "<") -> VendorMetadata:
     """Read a TIFF's vendor tags.
 
     Parameters
@@ -48,6 +31,10 @@ def vendor_metadata(tags: Mapping[int, bytes], *, width: int) -> VendorMetadata:
         Raw values of the tags among `VENDOR_TAGS` that the file has. The first that is understood counts.
     width : int
         Width of the picture in pixels (Zeiss states some sizes for the whole width, or for 1024 pixels).
+    height : int, optional
+        Its height. FEI states the size that it was taken with: one that was made smaller since is told by both sides.
+    byte_order : str, optional
+        ``<`` or ``>``, of numbers in tags.
 
     Returns
     -------
@@ -56,29 +43,17 @@ def vendor_metadata(tags: Mapping[int, bytes], *, width: int) -> VendorMetadata:
     """
     readers: dict[int, Callable[[str], VendorMetadata]] = {
         ZEISS_TAG: lambda text: _zeiss(text, width),
-        FEI_SFEG_TAG: _fei,
-        FEI_HELIOS_TAG: _fei,
+        FEI_SFEG_TAG: lambda text: _fei(text, width, height),
+        FEI_HELIOS_TAG: lambda text: _fei(text, width, height),
         TESCAN_TAG: _tescan,
     }
     for number, read in readers.items():
-        if number in tags:
-            return read(tags[number].decode("latin-1"))
-    return VendorMetadata()
-
-
-def length_nm(number: str, unit: str) -> float | None:
-    """A written length in nanometres, e.g. ``("55,82", "nm")``; None if it is not a plausible one."""
-    factor = _NM_PER_UNIT.get(unit.strip().lower())
-    try:
-        value = float(number.replace(",", "."))
-    except ValueError:
-        return None
-    return None if factor is None else plausible_nm(value * factor)
-
-
-def plausible_nm(nm: float) -> float | None:
-    """The length, if a pixel of a microscope may be as large."""
-    return nm if math.isfinite(nm) and _SMALLEST_NM <= nm <= _LARGEST_NM else None
+        if number in tags and (found := read(tags[number].decode("latin-1"))).nm_per_px is not None:
+            return found
+    further = further_metadata(tags, width=width, byte_order=byte_order)
+    if further.nm_per_px is not None:
+        return further
+    return next((read(tags[number].decode("latin-1")) for number, read in readers.items() if number in tags), further)
 
 
 def _zeiss(text: str, width: int) -> VendorMetadata:
@@ -124,7 +99,7 @@ def _zeiss_text(text: str, key: str) -> str:
     return ""
 
 
-def _fei(text: str) -> VendorMetadata:
+def _fei(text: str, width: int, height: int) -> VendorMetadata:
     pixel_width = _ini_value(text, "Scan", "PixelWidth")
     voltage = _ini_value(text, "Beam", "HV")
     working_distance = _ini_value(text, _ini_value(text, "Beam", "Beam"), "WD")
@@ -136,7 +111,27 @@ def _fei(text: str) -> VendorMetadata:
         "working_distance": f"{working_distance} m" if working_distance else "",
     }
     # A navigation camera's picture has these tags too, with no [Scan] PixelWidth: then there is no scale.
-    return VendorMetadata(length_nm(pixel_width, "m"), _filled(fields))
+    pixel_height = _ini_value(text, "Scan", "PixelHeight")
+    shrunk = _shrunk_by(
+        _ini_value(text, "Image", "ResolutionX"), _ini_value(text, "Image", "ResolutionY"), width, height
+    )
+    if shrunk is None:
+        return VendorMetadata(None, _filled(fields))
+    x, y = (None if nm is None else nm * shrunk for nm in (length_nm(pixel_width, "m"), length_nm(pixel_height, "m")))
+    size = sized(x, y, "")
+    return VendorMetadata(x, _filled(fields) | dict(size.fields))
+
+
+def _shrunk_by(stated_width: str, stated_height: str, width: int, height: int) -> float | None:
+    """How many of FEI's pixels make one of the picture's; None where a picture of another width was not just resized.
+
+    A data bar below the picture adds rows to the stated ones.
+    """
+    if not stated_width.isdigit() or not stated_height.isdigit() or not height or int(stated_width) == width:
+        return 1.0
+    shrunk = int(stated_width) / width
+    rows = height * shrunk - int(stated_height)
+    return shrunk if -2 * shrunk <= rows <= _TALLEST_BAR * int(stated_height) else None
 
 
 def _tescan(text: str) -> VendorMetadata:

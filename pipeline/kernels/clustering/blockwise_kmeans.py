@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
 from pipeline.kernels.arrays import InvalidDataError, Vectors, require_count, require_finite
-from pipeline.kernels.clustering.lloyd import Map, RowReader, Survey, lloyd
+from pipeline.kernels.clustering.lloyd import RowReader, Survey, lloyd
 from pipeline.kernels.clustering.nearest_center import NearestCenters, nearest_centers
 from pipeline.kernels.clustering.seeding import find_start, shorten
+from pipeline.kernels.mapping import MapTasks
 
 BLOCK_ROWS = 16_384
 MAX_SWEEPS = 100
@@ -67,7 +68,7 @@ def k_means(
     max_sweeps: int = MAX_SWEEPS,
     tolerance: float | None = None,
     block_rows: int = BLOCK_ROWS,
-    map_tasks: Map = map,
+    map_tasks: MapTasks = map,
     nearest: NearestCenters | None = None,
 ) -> list[KMeansResult]:
     """Cluster rows into each of some numbers of clusters, all over the same readings of the rows.
@@ -188,7 +189,7 @@ def _sample_picks(read: RowReader, n_rows: int, k: int, wanted: int | None, seed
 
 
 def survey_rows(
-    read: RowReader, n_rows: int, picks: NDArray[np.int64], *, block_rows: int, map_tasks: Map = map
+    read: RowReader, n_rows: int, picks: NDArray[np.int64], *, block_rows: int, map_tasks: MapTasks = map
 ) -> tuple[Survey, Vectors]:
     """Read all rows once: their ranges, and the rows ``picks`` (ascending).
 

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from pipeline.errors import UsageError
 from pipeline.kernels.arrays import Vectors
 from pipeline.kernels.clustering.blockwise_kmeans import BLOCK_ROWS, MAX_SWEEPS, KMeansResult, k_means
-from pipeline.kernels.clustering.lloyd import ArrayReader, Map, RowReader
+from pipeline.kernels.clustering.lloyd import ArrayReader, RowReader
 from pipeline.kernels.clustering.nearest_center import NearestCenters, own_distances_sq
+from pipeline.kernels.mapping import MapTasks
 
 _SAMPLE_BYTES = 1 << 30
 
@@ -59,7 +60,7 @@ def hierarchical_k_means(
     resamples: int = 0,
     share: float = 0.5,
     block_rows: int = BLOCK_ROWS,
-    map_tasks: Map = map,
+    map_tasks: MapTasks = map,
     nearest: NearestCenters | None = None,
 ) -> list[Level]:
     """Cluster rows into the largest of some numbers of clusters, these into the next smaller one, and so on.
@@ -118,7 +119,7 @@ class _Rows:
     read: RowReader
     n_rows: int
     block_rows: int
-    map_tasks: Map = map
+    map_tasks: MapTasks = map
     nearest: NearestCenters | None = None
 
     def cluster(self, k: int, seed: int, begin: Vectors | None = None) -> KMeansResult:

@@ -14,7 +14,7 @@ G. Hamerly, "Making k-means even faster", SIAM Data Mining 2010, doi 10.1137/1.9
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Any, Protocol
@@ -41,9 +41,7 @@ from pipeline.kernels.clustering.order_free_sums import (
     make_grid,
     total_value,
 )
-
-Map = Callable[[Callable[[object], object], Sequence[object]], Iterable[Any]]
-"""Apply a function to every task and give the results in the tasks' order: the builtin `map`, or an engine's."""
+from pipeline.kernels.mapping import MapTasks
 
 _MOST_RELOCATED = 64
 _LEAST_EXPONENT = -900
@@ -197,7 +195,7 @@ class _Sweeper:
     read: RowReader
     survey: Survey
     ranges: list[tuple[int, int]]
-    map_tasks: Map
+    map_tasks: MapTasks
     max_sweeps: int
     tolerance: float
     allow_empty: bool
@@ -212,7 +210,7 @@ def lloyd(
     block_rows: int,
     max_sweeps: int,
     tolerance: float,
-    map_tasks: Map = map,
+    map_tasks: MapTasks = map,
     allow_empty: bool = False,
     nearest: NearestCenters = nearest_centers,
 ) -> list[Finished]:
@@ -232,7 +230,7 @@ def lloyd(
     tolerance : float
         It ends when at most this share of the rows changed their label; 0 means none did.
     map_tasks : callable
-        See `Map`.
+        See `MapTasks`.
     allow_empty : bool
         Whether clusters may stay empty where there are fewer distinct rows than centres.
     nearest : callable

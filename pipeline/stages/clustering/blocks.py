@@ -14,11 +14,12 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.clustering_methods.base import Blocks, MapTasks, MethodSettings
+from pipeline.clustering_methods.base import Blocks, MethodSettings
 from pipeline.clustering_methods.points import counts_that_exist
 from pipeline.config import Recipe
 from pipeline.kernels.arrays import Vectors
 from pipeline.kernels.clustering.nearest_center import NearestCenters
+from pipeline.kernels.mapping import MapTasks
 from pipeline.runtime.plan import Block, Job, Worker
 from pipeline.stages.maps.stored import find_clustered
 from pipeline.stages.vectors.sets import VectorSet

@@ -17,8 +17,9 @@ from pipeline.errors import SemcorpusError, UsageError
 from pipeline.index.dimensions import model_dimensions
 from pipeline.index.tables import write_table
 from pipeline.kernels.arrays import InvalidDataError
+from pipeline.kernels.mapping import MapTasks
 from pipeline.runtime.keys import random_seed
-from pipeline.runtime.plan import Block, Context, Done, Job, MapTasks, Plan, Stage, Worker
+from pipeline.runtime.plan import Block, Context, Done, Job, Plan, Stage, Worker
 from pipeline.stages.clustering.blocks import blocks_of, counts_to_find, job_of
 from pipeline.stages.clustering.stored import (
     AFRESH,

@@ -17,6 +17,7 @@ from pipeline.config import Recipe
 from pipeline.imaging.quality import SUSPECT_SHARE
 from pipeline.index.arrays import attributes_of
 from pipeline.index.tables import write_table
+from pipeline.kernels.union_find import find_root
 from pipeline.runtime.keys import content_key, stage_key
 from pipeline.runtime.plan import Context, Done, Job, Plan, Stage, Worker
 from pipeline.stages.duplicates import tables
@@ -127,18 +128,11 @@ def _of_another_scan(
 
 def _components(n: int, edges: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
     """The smallest member of the connected group of each of ``n`` nodes."""
-    parent = np.arange(n, dtype=np.int64)
-
-    def find(node: int) -> int:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = int(parent[node])
-        return node
-
+    parents = np.arange(n, dtype=np.int64)
     for a, b in edges:
-        low, high = sorted((find(a), find(b)))
-        parent[high] = low
-    return np.array([find(node) for node in range(n)], np.int64)
+        low, high = sorted((find_root(parents, a), find_root(parents, b)))
+        parents[high] = low
+    return np.array([find_root(parents, node) for node in range(n)], np.int64)
 
 
 def _choose(images: dict[str, NDArray[Any]], group: NDArray[np.int64]) -> NDArray[np.int64]:

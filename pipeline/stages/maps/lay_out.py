@@ -17,6 +17,7 @@ from pipeline.index.arrays import open_array
 from pipeline.index.rows import read_rows, shards_of, write_shard
 from pipeline.kernels.dimension.placement import place
 from pipeline.kernels.neighbours import nearest_neighbours
+from pipeline.kernels.transforms import parse_transform, transformed
 from pipeline.map_methods.base import FEWEST_POINTS, MapPoints, MapSettings
 from pipeline.map_methods.registry import method_of
 from pipeline.runtime.keys import random_seed
@@ -99,6 +100,8 @@ def _designer(recipe: Recipe, settings: MapSettings, name: str, _: zarr.Group) -
         source = find_vectors(root, recipe, name)
         chosen = _chosen(root, source, settings)
         vectors = source.read_some(root, chosen)
+        if settings.transform:
+            vectors = transformed(vectors, [parse_transform(step) for step in settings.transform])
         seed = random_seed(settings.seed, NAME, settings.name)
         points = MapPoints(vectors, *_neighbours(root, recipe, source, vectors, settings), seed)
         return LaidOut(source.rows[chosen], method_of(settings).lay_out(points, settings))
@@ -120,7 +123,8 @@ def _neighbours(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """From the shared table, where it has them; of a part of the set, or more of them, they are searched here."""
     k = settings.neighbours_needed(len(vectors))
-    known = read_neighbours(root, recipe, source) if recipe.neighbours.metric == "euclidean" else None
+    shared = recipe.neighbours.metric == "euclidean" and not settings.transform
+    known = read_neighbours(root, recipe, source) if shared else None
     if known is None or len(vectors) < len(source.rows) or known.indices.shape[1] < k:
         return nearest_neighbours(vectors, k)
     return known.indices[:, :k], known.distances[:, :k]

@@ -15,8 +15,9 @@ from pipeline.clustering_methods.splitting import Dividing, divide
 from pipeline.config import Recipe, SubdivideSettings
 from pipeline.index.tables import replace_rows, write_table
 from pipeline.kernels.clustering.category_tree import Node, Path, Split, deepest_nodes, grow_tree
+from pipeline.kernels.mapping import MapTasks
 from pipeline.runtime.keys import random_seed
-from pipeline.runtime.plan import Block, Context, Done, Job, MapTasks, Plan, Stage
+from pipeline.runtime.plan import Block, Context, Done, Job, Plan, Stage
 from pipeline.stages.clustering.blocks import StoredRows, job_of, reading
 from pipeline.stages.labels.sets import label_sets
 from pipeline.stages.result_keys import stored_keys

@@ -75,6 +75,7 @@ def test_fei(tag: int) -> None:
         "model": "Quanta",
         "voltage": "10000 V",
         "working_distance": "0.01 m",
+        "pixel_height": "1 nm",
     }
 
 

@@ -251,6 +251,7 @@ def test_finetune_teaches_a_network_labels_and_embeds_with_it(demo: Path, pictur
     options = ["--labels", "classes", "--layers", "all", "--engines", "local", "--format", "json", "--quiet"]
     for setting in ("model=test_resnet", "weights=random", "side=64", "epochs=2", "runtime=torch"):
         options += ["--set", f"embed.finetuned.{setting}"]
+    options += ["--set", "pixels.size=64"]  # other than what the index holds: pictures are made anew first
     done = CliRunner().invoke(cli, ["finetune", str(tmp_path / "index"), *options], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     report = json.loads(done.output)

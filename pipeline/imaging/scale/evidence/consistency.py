@@ -48,6 +48,8 @@ def remarks(nm_per_px: float, *, width_px: int, fields: Mapping[str, str], data:
         fits = DISPLAY_MM[0] <= display_mm <= DISPLAY_MM[1]
         verdict = "fits" if fits else "does not fit"
         found.append(f"the magnification of {magnification:.6g} {verdict} (shown {display_mm:.3g} mm wide)")
+    if fields.get("pixel_height"):
+        found.append(f"the pixels are {fields['pixel_height']} high")
     stated = header_nm_per_px(data)
     if stated is not None and abs(stated - nm_per_px) <= SCALE_AGREEMENT * nm_per_px:
         found.append("the resolution in the file's header is the same")

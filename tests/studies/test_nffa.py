@@ -1,0 +1,58 @@
+"""The study of the corpus: its findings from numbers, and its recipe on a sample of the demo's pictures."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from jobs.main import call
+from pipeline.index.reports import read_report_table
+from pipeline.index.store import open_index
+from pipeline.studies import nffa
+
+
+def scored(**nmi: float) -> Any:
+    """Results whose methods have the same NMI at each of some k, on both sets of vectors."""
+    rows = [
+        {"vectors": name, "method": method, "level": 1, "k": k, "nmi": value}
+        for name in nffa.SETS
+        for method, value in nmi.items()
+        for k in (2, 10, 50)
+    ]
+    return SimpleNamespace(scores=rows)
+
+
+def answers(results: Any) -> dict[str, str]:
+    return {figure.name: figure.answer for figure in nffa._findings(results)}
+
+
+def test_findings_are_answered_from_the_numbers() -> None:
+    found = answers(scored(single=0.1, complete=0.5, centroid=0.3, ward=0.52, density_peaks=0.49))
+    assert found["single linkage is the worst on features"] == "yes"
+    assert found["complete, Ward and Density Peaks are alike on logits"] == "yes"
+    assert found["Ward is the best on logits"] == "yes"
+    found = answers(scored(single=0.4, complete=0.5, centroid=0.3, ward=0.52, density_peaks=0.6))
+    assert found["single linkage is the worst on features"] == "no"
+    assert found["complete, Ward and Density Peaks are alike on features"] == "no"
+    assert found["Ward is the best on features"] == "no"
+
+
+def test_a_method_without_scores_is_said() -> None:
+    assert answers(scored(single=0.4, ward=0.5))["findings on clusterings of features"].startswith("not tested")
+
+
+def test_the_study_on_a_sample(demo: Path, tmp_path: Path) -> None:
+    settings = (
+        "embed.select={}", "autoencode.epochs=1", "autoencode.min_steps=0", "map.iterations=5", "cluster.k=[2,3,4]",
+        'cluster.methods=["single","complete","centroid","ward","density_peaks"]', "neighbours.k=20",
+        "assess.stability=never",
+    )  # fmt: skip
+    words = [word for setting in settings for word in ("--set", setting)]
+    out = tmp_path / "out"
+    assert call(["study", "nffa", str(demo), str(out), "--size", "36", *words, "--engines", "local", "--quiet"]) == 0
+    table = read_report_table(open_index(out / "index").location, "comparison").to_pylist()
+    found = {row["figure"]: row for row in table}
+    assert found["pictures in the subset"]["ours"] > 10
+    assert found["pictures in the subset"]["published"] == pytest.approx(52682)
+    assert (out / "index" / "reports" / "figures" / "nmi_by_k.svg").exists()
