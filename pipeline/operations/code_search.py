@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from pipeline.config import Recipe, load_recipe, recipe_to_toml
 from pipeline.errors import UsageError
 from pipeline.index.tables import text_array, write_table
+from pipeline.kernels.mapping import MapTasks
 from pipeline.networks.base import Trained, TrainingRows, Unfinished, train_network
 from pipeline.networks.registry import network_of
 from pipeline.networks.sae import SaeSettings
 from pipeline.runtime.execute import Runner
 from pipeline.runtime.keys import content_key
-from pipeline.runtime.plan import Block, Context, Job, MapTasks, Plan, Stage, Worker
+from pipeline.runtime.plan import Block, Context, Job, Plan, Stage, Worker
 from pipeline.stages.files.ledger import picture_ids
 from pipeline.stages.vectors.sets import find_vectors, fit_key
 from pipeline.stages.vectors.stored_networks import keep_training
