@@ -23,7 +23,7 @@ from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.imaging.scale.regions.databar import DataBar
 
 LEAST_SCORE: Final = 0.62
-"""Of a pair that may be believed. Of the pairs that were drawn and right nearly all reach 0.67."""
+"""Of a pair that may be believed. Of the right pairs on the pictures that it was made with nearly all reach 0.67."""
 
 _RIVAL: Final = 0.15
 _SURE_OF_PICTURE: Final = 0.5
