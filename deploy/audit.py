@@ -12,6 +12,7 @@ import base64
 import hashlib
 import re
 import sys
+import sysconfig
 from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
@@ -34,6 +35,12 @@ KNOWN = {
 """Distributions whose metadata do not say, or that are used apart, with the reason that they are on the list."""
 
 OWN = {"semcorpus", "pip", "setuptools", "wheel"}
+
+
+def installed() -> list[Distribution]:
+    """The distributions of this environment, whatever else may be on the path of modules; by name."""
+    places = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+    return sorted(distributions(path=places), key=lambda one: normal(one.name))
 
 
 def normal(name: str) -> str:
@@ -94,7 +101,7 @@ def _digest(path: Path, algorithm: str) -> str:
 
 def main() -> int:
     """Check this environment; the exit status."""
-    found = sorted(distributions(), key=lambda one: normal(one.name))
+    found = installed()
     pins = pinned((Path(__file__).parents[1] / "constraints.txt").read_text())
     wrong = [*versions(found, pins), *licences(found), *files(found)]
     for line in wrong:

@@ -1,12 +1,12 @@
 """The audit finds what was not chosen, and the chosen versions have hashes."""
 
 import sys
-from importlib.metadata import Distribution, PathDistribution, distributions
+from importlib.metadata import Distribution, PathDistribution
 from pathlib import Path
 
 import pytest
 
-from deploy.audit import files, licences, main, pinned, versions
+from deploy.audit import files, installed, licences, main, pinned, versions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,7 +55,7 @@ def test_a_changed_and_a_missing_file_are_said(tmp_path: Path) -> None:
 def test_the_command_ends_with_1_where_something_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("deploy.audit.distributions", lambda: [_installed(tmp_path)])
+    monkeypatch.setattr("deploy.audit.installed", lambda: [_installed(tmp_path)])
     assert main() == 1
     assert "made-up 1.0 is installed" in capsys.readouterr().out
 
@@ -68,6 +68,6 @@ def test_every_chosen_version_has_its_hashes() -> None:
     assert hashed.count("--hash=sha256:") >= len(entries)
 
 
-@pytest.mark.skipif("site-packages" not in "".join(sys.path), reason="no environment of its own")
+@pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="not in an environment of its own")
 def test_the_licences_of_this_environment_are_listed() -> None:
-    assert list(licences(distributions())) == []
+    assert list(licences(installed())) == []
