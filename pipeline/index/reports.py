@@ -35,11 +35,9 @@ def read_manifest(location: Location) -> dict[str, Any] | None:
         It cannot be read, or is damaged.
     """
     place = location.child("reports", _MANIFEST)
-    with storage_failures("reading the reports of", location.url):
-        try:
-            text = place.filesystem().cat_file(place.url)
-        except FileNotFoundError:
-            return None
+    text = read_file(location, place)
+    if text is None:
+        return None
     try:
         found: dict[str, Any] = json.loads(text)
         sealed = found.pop("digest", None)  # an older version wrote none
@@ -50,6 +48,21 @@ def read_manifest(location: Location) -> dict[str, Any] | None:
             f"The manifest {place.url} is damaged ({error}). `semcorpus report {location.url}` writes it anew."
         ) from error
     return found
+
+
+def read_file(location: Location, place: Location) -> bytes | None:
+    """A file among an index's reports; None where there is none.
+
+    Raises
+    ------
+    StorageError
+        It cannot be read.
+    """
+    with storage_failures("reading the reports of", location.url):
+        try:
+            return bytes(place.filesystem().cat_file(place.url))
+        except FileNotFoundError:
+            return None
 
 
 def _seal(manifest: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from pipeline.errors import StorageError
+from pipeline.index.reports import read_file
 from pipeline.index.run_folders import run_file
 from pipeline.storage.durable import write_durably
 from pipeline.storage.failures import storage_failures
@@ -33,11 +34,9 @@ def last_summary(location: Location) -> LastSummary | None:
         The file cannot be read, or is damaged.
     """
     place = run_file(location, "", _FILE)
-    with storage_failures("reading the reports of", location.url):
-        try:
-            text = place.filesystem().cat_file(place.url)
-        except FileNotFoundError:
-            return None
+    text = read_file(location, place)
+    if text is None:
+        return None
     try:
         return LastSummary(**json.loads(text))
     except (ValueError, TypeError) as error:
