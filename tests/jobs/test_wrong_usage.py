@@ -32,7 +32,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> str:
         (["run", "{demo}/labels", "{finished}"], 2, "belongs to the corpus {demo}/corpus"),
         (["run", "{demo}/corpus", "{tmp}/index", "--ray", "ray://head:10001"], 2, "ray job submit"),
         (["run", "{demo}/corpus", "{tmp}/index", "--engines", "spark"], 2, "--engines takes local, or dask,ray"),
-        (["run", "{demo}/corpus", "{tmp}/index", "--until", "emebd"], 2, "'walk', 'pair', 'labels'"),
+        (["run", "{demo}/corpus", "{tmp}/index", "--until", "emebd"], 2, "'walk', 'pair', 'arrays'"),
         (["run", "{demo}/corpus", "{tmp}/index", "--labels", "{demo}/labels"], 2, "NAME=PATH"),
         (["run", "{demo}/corpus", "{tmp}/index", "--labels", "a={tmp}/none"], 2, "no label set 'a' at {tmp}/none"),
         (["run", "{demo}/corpus", "{tmp}/index", "--recipe", "defalt"], 2, "Did you mean 'default'?"),
