@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ def skip_unless(part: str, available: bool, reason: str) -> None:
             pytest.fail(f"SEMCORPUS_REQUIRE asks for {part}: {reason}")
         pytest.skip(reason)
 
+
+# A busy machine makes no test fail: no limit of the clock on an example.
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
 
 # One machine has one SLURM, and the tests of engines look at each other's processes: their folders stay together.
 TOGETHER = ("deploy", "engine", "faults")
