@@ -75,6 +75,8 @@ def test_the_driver_is_killed_in_every_stage(demo: Path, reference_index: Path, 
     """One run after the other over one index, each killed in another stage: the first event of work, then SIGKILL."""
     index = tmp_path / "index"
     for stage in STAGES:
+        if stage == "arrays":
+            continue  # a heap of pictures has none
         started = False
 
         def kill(process: Driver, event: Event, stage: str = stage) -> bool:
