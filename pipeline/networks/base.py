@@ -89,6 +89,24 @@ class PictureNetworkSettings(NetworkSettings):
         raise NotImplementedError
 
 
+class SquareNetworkSettings(PictureNetworkSettings):
+    """A network that is trained on squares of the size that it sees: its settings have these two."""
+
+    if TYPE_CHECKING:  # each network has defaults and words of its own, in an order that keys rest on
+        input_size: int
+        max_training_images: int
+
+    @property
+    def training_side(self) -> int:
+        """Side in pixels of the squares that it is trained on."""
+        return self.input_size
+
+    @property
+    def training_limit(self) -> int:
+        """It is trained on at most so many pictures."""
+        return self.max_training_images
+
+
 class CodeNetworkSettings(NetworkSettings):
     """A network that makes shorter codes of vectors."""
 

@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from pipeline.networks.base import Network, PictureEncoder, PictureNetworkSettings, Trained, TrainingRows
+from pipeline.networks.base import Network, PictureEncoder, SquareNetworkSettings, Trained, TrainingRows
 from pipeline.settings import Name
 
 
-class CaeSettings(PictureNetworkSettings):
+class CaeSettings(SquareNetworkSettings):
     """A convolutional autoencoder, trained on the corpus itself to complete pictures."""
 
     network: Literal["cae"] = "cae"
@@ -37,16 +37,6 @@ class CaeSettings(PictureNetworkSettings):
     def training_epochs(self) -> int:
         """Passes over the pictures."""
         return self.epochs
-
-    @property
-    def training_side(self) -> int:
-        """Side in pixels of the squares that it is trained on."""
-        return self.input_size
-
-    @property
-    def training_limit(self) -> int:
-        """It is trained on at most so many pictures."""
-        return self.max_training_images
 
 
 def train(settings: CaeSettings, rows: TrainingRows) -> Trained:

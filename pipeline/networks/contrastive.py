@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from pipeline.models.contrastive_settings import ContrastiveSettings, Flips, Layout, Outside
-from pipeline.networks.base import Network, PictureEncoder, PictureNetworkSettings, Trained, TrainingRows
+from pipeline.networks.base import Network, PictureEncoder, SquareNetworkSettings, Trained, TrainingRows
 from pipeline.settings import Name
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def _of(name: str, description: str) -> Any:
     return found
 
 
-class ContrastiveNetworkSettings(PictureNetworkSettings):
+class ContrastiveNetworkSettings(SquareNetworkSettings):
     """A network that learns which two changed squares were one picture; the changes say what it is not to see.
 
     The defaults are those for handwritten digits and signs, which have an up and a down.
@@ -76,16 +76,6 @@ class ContrastiveNetworkSettings(PictureNetworkSettings):
     def training_epochs(self) -> int:
         """Passes over the pictures."""
         return self.epochs
-
-    @property
-    def training_side(self) -> int:
-        """Side in pixels of the squares that it is trained on."""
-        return self.input_size
-
-    @property
-    def training_limit(self) -> int:
-        """It is trained on at most so many pictures."""
-        return self.max_training_images
 
 
 def train(settings: ContrastiveNetworkSettings, given: TrainingRows) -> Trained:

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
-from pipeline.networks.base import Network, PictureEncoder, PictureNetworkSettings, Trained, TrainingRows
+from pipeline.networks.base import Network, PictureEncoder, SquareNetworkSettings, Trained, TrainingRows
 from pipeline.settings import Name
 
 _VERSION = 1
 
 
-class TexturesSettings(PictureNetworkSettings):
+class TexturesSettings(SquareNetworkSettings):
     """Local binary patterns, co-occurrences of gray levels and scattering: nothing but their scaling is fitted."""
 
     network: Literal["textures"] = "textures"
@@ -23,16 +23,6 @@ class TexturesSettings(PictureNetworkSettings):
     def fit_settings(self) -> dict[str, object]:
         """Settings that decide the fit, and the version of the descriptions."""
         return {**super().fit_settings(), "version": _VERSION}
-
-    @property
-    def training_side(self) -> int:
-        """Side in pixels of the squares that it is fitted on."""
-        return self.input_size
-
-    @property
-    def training_limit(self) -> int:
-        """It is fitted on at most so many pictures."""
-        return self.max_training_images
 
     @property
     def training_epochs(self) -> int:
