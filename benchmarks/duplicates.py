@@ -83,9 +83,9 @@ def by_semcorpus(folder: Path, place: Path) -> tuple[float, set[Pair]]:
         run_stages(runner, ("walk", "pair"))
     seconds = time.perf_counter() - began
     root = open_index(place).read()
-    files, picture = read_files(root), read_images(root, "picture")["picture"]
+    files, picture = read_files(root), read_images(root).picture
     groups = defaultdict(list)
-    for path, image in zip(files["path"].tolist(), files["image"].tolist(), strict=True):
+    for path, image in zip(files.path.tolist(), files.image.tolist(), strict=True):
         if image >= 0:
             groups[int(picture[image])].append(path)
     return seconds, pairs_of(groups.values())

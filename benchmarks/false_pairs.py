@@ -127,9 +127,9 @@ def _save(place: Path, frame: Gray) -> None:
 
 def groups_of(index: Index) -> set[frozenset[str]]:
     """Paths of different contents that show one picture, of groups of more than one."""
-    files, picture = read_files(index.read()), read_images(index.read(), "picture")["picture"]
+    files, picture = read_files(index.read()), read_images(index.read()).picture
     members: dict[int, set[str]] = defaultdict(set)
-    for path, status, image in zip(*(files[name].tolist() for name in ("path", "status", "image")), strict=True):
+    for path, status, image in zip(*(files.values(name).tolist() for name in ("path", "status", "image")), strict=True):
         if status in FIRST_PATHS:
             members[int(picture[image])].add(path)
     return {frozenset(paths) for paths in members.values() if len(paths) > 1}
@@ -157,7 +157,7 @@ def measure(scratch: Path, *, count: int, real: Path | None) -> dict[str, Any]:
     return {
         "machine": describe_machine(),
         "frames": count,
-        "files": len(read_files(index.read())["path"]),
+        "files": len(read_files(index.read()).path),
         "groups": len(true),
         "compared": len(read_table(index.read(), "comparisons").get("relation", ())),
         "false": sorted(map(sorted, found - true)),

@@ -36,7 +36,7 @@ from pipeline.index.tables import read_table
 from pipeline.job import open_runner, run_stages
 from pipeline.progress import Silent
 from pipeline.stages.files import digester
-from pipeline.stages.files.ledger import hex_md5, read_files, read_images
+from pipeline.stages.files.ledger import FILES, IMAGES, hex_md5
 
 _READ_ANYTHING = (1 << 1) | (1 << 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 _CAPABILITY_VERSION = 0x20080522
@@ -107,7 +107,7 @@ def disagreements(index: Index, directory: Path) -> list[str]:
     """Everything in which the index differs from the truth, in words; none if all is well."""
     truth = _for_this_machine(read_truth(directory / "truth.parquet"))
     root = index.read()
-    files, images = read_files(root), read_images(root)
+    files, images = read_table(root, FILES), read_table(root, IMAGES)
     ledger = _rows(files | {"md5": hex_md5(files["md5"])}, "path")
     pictures = dict(enumerate(_listed(images)))
     found = list(_in_ledger(ledger, truth))

@@ -28,6 +28,7 @@ from pipeline.progress import (
     StageFinished,
     StageStarted,
     TaskDone,
+    epoch_text,
 )
 
 
@@ -65,15 +66,19 @@ class Quiet(_Closing, Silent):
 
 
 class Lines(_Closing):
-    """A line for each stage, and one for each checkpoint of a long stage."""
+    """A line for each stage, for each checkpoint of a long stage, and for the last of epochs that are told together."""
 
     def __init__(self) -> None:
         self._engines: dict[str, str] = {}
         self._done = 0
         self._items = 0
+        self._epoch: EpochDone | None = None
 
     def tell(self, event: Event) -> None:
         """Print what the event says, or remember it for the stage's last line."""
+        if self._epoch is not None and not isinstance(event, EpochDone):
+            print_line(f"      {self._epoch.name:<12} {epoch_text(self._epoch)}")
+            self._epoch = None
         match event:
             case EngineOpened():
                 where = f"dashboard {event.dashboard}" if event.dashboard else "no dashboard"
@@ -88,7 +93,7 @@ class Lines(_Closing):
             case Checkpoint():
                 self._committed(event)
             case EpochDone():
-                print_line(f"      {event.name:<12} {epoch_text(event)}")
+                self._epoch = event
             case StageFinished():
                 self._finished(event)
             case Note():
@@ -108,12 +113,6 @@ class Lines(_Closing):
         print_line(f"{finished.stage:<12} {done}")
         if finished.skipped:
             print_line(f"      {finished.skipped:,} could not be done now; the next run tries again", style="yellow")
-
-
-def epoch_text(event: EpochDone) -> str:
-    """An epoch in a few words, such as ``epoch 7 of g, loss 0.2131 (held out 0.2287)``."""
-    held_out = "" if event.test_loss is None else f" (held out {event.test_loss:.4g})"
-    return f"epoch {event.epoch} of {event.phase}, loss {event.train_loss:.4g}{held_out}"
 
 
 class Bars(Lines):

@@ -308,9 +308,9 @@ def check_corpus(index: Index, corpus: Corpus, recipe: Recipe, *, moved: bool = 
 def _check_images(runner: Runner) -> None:
     if not table_length(runner.index.read(), "images"):
         files = read_files(runner.index.read())
-        reasons = sorted({str(reason) for reason in files["reason"].tolist()})[:3]
+        reasons = sorted({str(reason) for reason in files.reason.tolist()})[:3]
         raise EmptyCorpusError(
-            f"None of the {len(files['path'])} files in {runner.corpus.url} is an image that can be read "
+            f"None of the {len(files.path)} files in {runner.corpus.url} is an image that can be read "
             f"({'; '.join(reasons)}). The ledger in {runner.index.url} says why for each."
         )
 

@@ -120,7 +120,7 @@ class Several:
 
 
 class Telling:
-    """Turns events into one line on what is being done, such as ``embed, 320 of 1,000``."""
+    """Turns events into one line on what is being done, such as ``embed, 320 of 1,000``, or a training's last epoch."""
 
     def __init__(self, say: Callable[[str], object]) -> None:
         self._say = say
@@ -136,9 +136,18 @@ class Telling:
                 self._done, self._items = 0, event.items
             case TaskDone():
                 self._done += event.items
+            case EpochDone():
+                self._say(f"{self._stage}, {epoch_text(event)}")
+                return
             case _:
                 return
         self._say(f"{self._stage}, {self._done:,} of {self._items:,}")
+
+
+def epoch_text(event: EpochDone) -> str:
+    """An epoch in a few words, such as ``epoch 7 of g, loss 0.2131 (held out 0.2287)``."""
+    held_out = "" if event.test_loss is None else f" (held out {event.test_loss:.4g})"
+    return f"epoch {event.epoch} of {event.phase}, loss {event.train_loss:.4g}{held_out}"
 
 
 def new_run_id() -> str:

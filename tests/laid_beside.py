@@ -1,5 +1,6 @@
 """The program with one more entry in one of its tables, laid out in another folder."""
 
+import json
 import os
 import subprocess
 import sys
@@ -49,10 +50,14 @@ def change_file(path: Path, *changes: tuple[str, str]) -> None:
     path.write_text(text)
 
 
-def semcorpus(folder: Path, *arguments: object) -> str:
-    """What a command of the program in that folder prints."""
+_CALLS = "import json, sys; from jobs.main import call; sys.exit(max(call(words) for words in json.loads(sys.argv[1])))"
+
+
+def semcorpus(folder: Path, *commands: Sequence[object]) -> str:
+    """What commands of the program in that folder print, one after the other in one process."""
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    command = [sys.executable, "-m", "jobs", *map(str, arguments)]
+    words = json.dumps([[str(word) for word in command] for command in commands])
+    command = [sys.executable, "-c", _CALLS, words]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

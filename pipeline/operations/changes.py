@@ -22,7 +22,7 @@ from pipeline.operations.last_summary import last_summary
 from pipeline.operations.remembered import stored_recipe
 from pipeline.records import FIRST_PATHS, is_side_file
 from pipeline.stages.clustering.stored import group_of, stored_clusterings
-from pipeline.stages.files.ledger import hex_md5, read_files, read_images
+from pipeline.stages.files.ledger import LedgerRows, hex_md5, read_files, read_images
 from pipeline.stages.neighbours.tables import neighbours_group
 from pipeline.stages.vectors.sets import vector_sets
 
@@ -191,12 +191,12 @@ def changes_between(index: Index, since: str) -> Changes:
     recipe = stored_recipe(index)
     before, after = _root_at(index, since), index.read()
     old, new = read_files(before), read_files(after)
-    first_new = len(read_images(before, "present")["present"])
-    images = read_images(after, "picture", "present")
-    rows = np.arange(len(images["present"]))
-    fresh = (rows >= first_new) & images["present"]
-    pictures = np.flatnonzero(fresh & (images["picture"] == rows))
-    unpaired = np.any(images["present"] & (images["picture"] < 0))  # a run ended between walk and pair
+    first_new = len(read_images(before).present)
+    images = read_images(after)
+    rows = np.arange(len(images.present))
+    fresh = (rows >= first_new) & images.present
+    pictures = np.flatnonzero(fresh & (images.picture == rows))
+    unpaired = np.any(images.present & (images.picture < 0))  # a run ended between walk and pair
     return Changes(
         since=since,
         until=index.commit,
@@ -206,7 +206,7 @@ def changes_between(index: Index, since: str) -> Changes:
         new_duplicates=_duplicates(before, after, old, new),
         scales=_scales(after, pictures),
         rescaled=_rescaled(before, after, first_new, new),
-        quality=_quality(after, pictures, np.flatnonzero((rows < first_new) & (images["picture"] == rows))),
+        quality=_quality(after, pictures, np.flatnonzero((rows < first_new) & (images.picture == rows))),
         grown=_growth(before, after, recipe),
         drift=() if unpaired else tuple(_drift(after, recipe, pictures)),
     )
@@ -219,7 +219,7 @@ def _root_at(index: Index, commit: str) -> zarr.Group:
     return open_index(index.url, commit=commit).read()
 
 
-def _files(old: Mapping[str, NDArray[Any]], new: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+def _files(old: LedgerRows, new: LedgerRows) -> dict[str, Any]:
     earlier, later = _ledger(old), _ledger(new)
     here = {path for path, (_, status, _) in later.items() if status not in _NO_FILES}
     there = {path for path, (_, status, _) in earlier.items() if status not in _NO_FILES}
@@ -249,9 +249,9 @@ def _has_failed(path: str, status: str) -> bool:
     return status in _FAILED and not is_side_file(path, status)
 
 
-def _ledger(files: Mapping[str, NDArray[Any]]) -> dict[str, tuple[str, str, str]]:
+def _ledger(files: LedgerRows) -> dict[str, tuple[str, str, str]]:
     """MD5, status and reason by path."""
-    columns = (files["path"].tolist(), hex_md5(files["md5"]), files["status"].tolist(), files["reason"].tolist())
+    columns = (files.path.tolist(), hex_md5(files.md5), files.status.tolist(), files.reason.tolist())
     return {path: (md5, status, reason) for path, md5, status, reason in zip(*columns, strict=True)}
 
 
@@ -268,9 +268,7 @@ def _moved(
     return [(waiting[md5].pop(), path) for path in appeared if waiting.get(md5 := later[path][0])]
 
 
-def _duplicates(
-    before: zarr.Group, after: zarr.Group, old: Mapping[str, NDArray[Any]], new: Mapping[str, NDArray[Any]]
-) -> dict[str, int]:
+def _duplicates(before: zarr.Group, after: zarr.Group, old: LedgerRows, new: LedgerRows) -> dict[str, int]:
     known = set(read_table(before, "duplicates", "image").get("image", np.empty(0, np.int64)).tolist())
     table = read_table(after, "duplicates", "image", "relation")
     joined = [
@@ -279,7 +277,7 @@ def _duplicates(
         if int(image) not in known and relation
     ]
     counts = Counter(joined)
-    copies = int(np.sum(new["status"] == "duplicate")) - int(np.sum(old["status"] == "duplicate"))
+    copies = int(np.sum(new.status == "duplicate")) - int(np.sum(old.status == "duplicate"))
     return dict(sorted(counts.items())) | ({"same_bytes": copies} if copies > 0 else {})
 
 
@@ -291,9 +289,7 @@ def _scales(root: zarr.Group, pictures: NDArray[np.int64]) -> dict[str, int]:
     return dict(Counter(str(text) for text in status[known].tolist() if text).most_common())
 
 
-def _rescaled(
-    before: zarr.Group, after: zarr.Group, first_new: int, files: Mapping[str, NDArray[Any]]
-) -> tuple[tuple[str, str], ...]:
+def _rescaled(before: zarr.Group, after: zarr.Group, first_new: int, files: LedgerRows) -> tuple[tuple[str, str], ...]:
     """Older pictures whose status or value is another, by path; what had none before does not count."""
     names = ("status", "nm_per_px")
     old, new = read_table(before, "scale", *names), read_table(after, "scale", *names)
@@ -306,14 +302,14 @@ def _rescaled(
     changed = np.flatnonzero(~same & (status[0] != "") & (status[1] != ""))
     said = {row: f"{_in_words(status[0][row], size[0][row])} -> {_in_words(status[1][row], size[1][row])}"
             for row in changed.tolist()}  # fmt: skip
-    first = np.isin(files["status"], FIRST_PATHS) & np.isin(files["image"], changed)
-    rows = zip(files["path"][first].tolist(), files["image"][first].tolist(), strict=True)
+    first = np.isin(files.status, FIRST_PATHS) & np.isin(files.image, changed)
+    rows = zip(files.path[first].tolist(), files.image[first].tolist(), strict=True)
     return tuple(sorted((path, said[row]) for path, row in rows))
 
 
-def _in_words(status: Any, nm_per_px: Any) -> str:
+def _in_words(status: str, nm_per_px: float) -> str:
     value = f", {nm_per_px:.4g} nm a pixel" if np.isfinite(nm_per_px) else ""
-    return f"{str(status).replace('_', ' ')}{value}"
+    return f"{status.replace('_', ' ')}{value}"
 
 
 _BAD_ENDS = {"focus": False, "contrast_levels": False, "noise_levels": True, "saturated_share": True}

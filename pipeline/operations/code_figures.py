@@ -191,7 +191,7 @@ def _course(root: zarr.Group, name: str) -> pa.Table:
 def _titles(root: zarr.Group, rows: NDArray[np.int64]) -> list[str]:
     """The file's name and the first digits of the MD5, which no two share."""
     paths = {source.image: source.path.rsplit("/", 1)[-1] for source in sources_of(root, rows)}
-    md5 = hex_md5(read_images(root, "md5")["md5"][rows])
+    md5 = hex_md5(read_images(root).md5[rows])
     return [f"{paths.get(row, '')} {digits[:6]}".strip() for row, digits in zip(rows.tolist(), md5, strict=True)]
 
 
@@ -204,7 +204,7 @@ def _labels(root: zarr.Group, recipe: Recipe, rows: NDArray[np.int64]) -> list[s
 def _outliers(root: zarr.Group, found: CodeErrors) -> str:
     order = found.worst_first
     rows = found.images[order]
-    md5 = hex_md5(read_images(root, "md5")["md5"][rows])
+    md5 = hex_md5(read_images(root).md5[rows])
     paths = {source.image: source.path for source in sources_of(root, rows)}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -261,7 +261,7 @@ def _write(place: Path, gray: NDArray[np.uint8], settings: ExportSettings) -> No
 
 def _write_manifest(root: zarr.Group, recipe: Recipe, items: Sequence[_Item], out: Path) -> None:
     """A row a picture: its name, folder, size and scale; nothing that names a person or a path."""
-    images = read_images(root, "width_px", "height_px")
+    images = read_images(root)
     scaled = done_rows(root, "scale", scale_key(recipe)) if "scale" in root else np.empty(0, np.int64)
     nm_per_px: dict[int, float] = {}
     if len(scaled):
@@ -272,12 +272,12 @@ def _write_manifest(root: zarr.Group, recipe: Recipe, items: Sequence[_Item], ou
         writer.writerow(["md5", "folder", "original_width_px", "original_height_px", "kept_height_px", "nm_per_px"])
         for item in items:
             row = item.source.image
-            height = int(images["height_px"][row])
+            height = int(images.height_px[row])
             kept = item.rows if item.rows >= _LEAST_PICTURE * height else height
             scale = nm_per_px.get(row, float("nan"))
             shown = "" if np.isnan(scale) else f"{scale:.6g}"
             folder = cell_text(item.folder)
-            writer.writerow([item.source.md5.hex(), folder, int(images["width_px"][row]), height, kept, shown])
+            writer.writerow([item.source.md5.hex(), folder, int(images.width_px[row]), height, kept, shown])
 
 
 def _flat(table: pa.Table) -> pa.Table:

@@ -47,7 +47,7 @@ def forget(index: Index, md5: str) -> Forgotten:
     with writer_lock(Location.parse(index.url)):
         root = index.read()
         row = row_of_md5(root, md5, index.url)
-        digest = read_images(root, "md5")["md5"][row].copy()
+        digest = read_images(root).md5[row].copy()
         paths = _paths(root, row)
         _check_gone(Corpus(stored_corpus(index)), paths)
         remember_runs(index)
@@ -64,7 +64,7 @@ def forget(index: Index, md5: str) -> Forgotten:
 
 def _paths(root: zarr.Group, row: int) -> tuple[str, ...]:
     files = read_files(root)
-    return tuple(str(path) for path in files["path"][files["image"] == row])
+    return tuple(str(path) for path in files.path[files.image == row])
 
 
 def _check_gone(corpus: Corpus, paths: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ from pipeline.corpus.source import Corpus
 from pipeline.errors import ImageError, UsageError
 from pipeline.index.store import Index
 from pipeline.records import PICTURES
-from pipeline.stages.files.ledger import bytes_md5, read_files
+from pipeline.stages.files.ledger import LedgerRows, bytes_md5, read_files
 
 SAMPLE: Final = 32
 _SHARE: Final = 0.8
@@ -28,11 +28,11 @@ def check_same_corpus(index: Index, corpus: Corpus, recipe: Recipe) -> None:
         Fewer than four of five are there with the content that the index knows; names one that is not.
     """
     files = read_files(index.read())
-    rows = [row for row in np.flatnonzero(np.isin(files["status"], PICTURES)).tolist() if not _is_page(files, row)]
+    rows = [row for row in np.flatnonzero(np.isin(files.status, PICTURES)).tolist() if not _is_page(files, row)]
     chosen = [rows[place * len(rows) // SAMPLE] for place in range(SAMPLE)] if len(rows) > SAMPLE else rows
     missed = []
     for row in chosen:
-        path, wanted = str(files["path"][row]), files["md5"][row].tobytes()
+        path, wanted = str(files.path[row]), files.md5[row].tobytes()
         try:
             found = bytes_md5(corpus.read(path, max_bytes=recipe.walk.max_bytes)) == wanted
         except ImageError:
@@ -47,5 +47,5 @@ def check_same_corpus(index: Index, corpus: Corpus, recipe: Recipe) -> None:
         )
 
 
-def _is_page(files: dict[str, np.ndarray], row: int) -> bool:
-    return bool(split_page(str(files["path"][row]))[1])
+def _is_page(files: LedgerRows, row: int) -> bool:
+    return bool(split_page(str(files.path[row]))[1])

@@ -111,7 +111,7 @@ def _look(root: zarr.Group, recipe: Recipe, row: int, name: str) -> _Seen:
             f"The index has no embedding {name or 'by a network of timm'}; it has "
             f"{', '.join(one.name for one in entries) or 'none'} by such networks."
         )
-    picture = int(read_images(root, "picture")["picture"][row])
+    picture = int(read_images(root).picture[row])
     if picture not in sets[settings.name].rows:
         raise UsageError(f"The image has no vector in {settings.name!r}: it is gone, damaged or not selected.")
     data = b""

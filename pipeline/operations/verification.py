@@ -154,27 +154,27 @@ def _stored_chunks(index: Index, root: zarr.Group) -> Iterator[Finding]:
 
 def _ledger(root: zarr.Group) -> Iterator[Finding]:
     files, images = read_files(root), read_images(root)
-    n = len(images["md5"])
-    ok = np.isin(files["status"].astype(str), PICTURES)
-    for row in np.flatnonzero(ok & ((files["image"] < 0) | (files["image"] >= n))).tolist():
-        yield Finding("files", 1, f"ledger row {row} ({files['path'][row]}) names image {files['image'][row]} of {n}")
-    inside = ok & (files["image"] >= 0) & (files["image"] < n)
+    n = len(images.md5)
+    ok = np.isin(files.status.astype(str), PICTURES)
+    for row in np.flatnonzero(ok & ((files.image < 0) | (files.image >= n))).tolist():
+        yield Finding("files", 1, f"ledger row {row} ({files.path[row]}) names image {files.image[row]} of {n}")
+    inside = ok & (files.image >= 0) & (files.image < n)
     wrong = inside.copy()
-    wrong[inside] = np.any(files["md5"][inside] != images["md5"][files["image"][inside]], axis=1)
+    wrong[inside] = np.any(files.md5[inside] != images.md5[files.image[inside]], axis=1)
     for row in np.flatnonzero(wrong).tolist():
-        yield Finding("files", 1, f"ledger row {row} ({files['path'][row]}) has another MD5 than its image")
-    if len(set(files["path"].tolist())) != len(files["path"]):
+        yield Finding("files", 1, f"ledger row {row} ({files.path[row]}) has another MD5 than its image")
+    if len(set(files.path.tolist())) != len(files.path):
         yield Finding("files", 1, "a path has two rows in the ledger")
-    first = files["image"][inside & np.isin(files["status"].astype(str), FIRST_PATHS)]
+    first = files.image[inside & np.isin(files.status.astype(str), FIRST_PATHS)]
     if len(np.unique(first)) != len(first):
         yield Finding("files", 1, "two paths of one content are both `ok` in the ledger")
-    yield Finding("ledger rows", len(files["path"]))
-    if len({md5.tobytes() for md5 in images["md5"]}) != n:
+    yield Finding("ledger rows", len(files.path))
+    if len({md5.tobytes() for md5 in images.md5}) != n:
         yield Finding("images", 1, "a content has two rows in images")
-    present = np.isin(np.arange(n), files["image"][ok])
-    for row in np.flatnonzero(present != images["present"]).tolist():
-        yield Finding("images", 1, f"image {row} is marked present = {images['present'][row]}, against the ledger")
-    picture = images["picture"]
+    present = np.isin(np.arange(n), files.image[ok])
+    for row in np.flatnonzero(present != images.present).tolist():
+        yield Finding("images", 1, f"image {row} is marked present = {images.present[row]}, against the ledger")
+    picture = images.picture
     paired = picture >= 0
     for row in np.flatnonzero(paired & (picture[np.where(paired, picture, 0)] != picture)).tolist():
         yield Finding("images", 1, f"image {row} is represented by {picture[row]}, which does not represent itself")
@@ -183,7 +183,7 @@ def _ledger(root: zarr.Group) -> Iterator[Finding]:
 
 def _tables(root: zarr.Group) -> Iterator[Finding]:
     """Every table is as its stage declares it."""
-    n = len(read_images(root, "md5")["md5"])
+    n = len(read_images(root).md5)
     for group, rows, problems in check_tables(root, TABLES, n):
         for problem in problems:
             yield Finding(group, 1, problem)
@@ -193,17 +193,17 @@ def _tables(root: zarr.Group) -> Iterator[Finding]:
 def _corpus(root: zarr.Group, corpus: Corpus, recipe: Recipe, read: bool) -> Iterator[Finding]:
     """Compare the ledger with the listing; a page is a part of a file, whose own row is compared."""
     files, listed = read_files(root), corpus.listing().files
-    rows = np.flatnonzero(np.isin(files["status"].astype(str), (*PICTURES, "document")))
-    split = [split_page(path) for path in files["path"][rows].tolist()]
+    rows = np.flatnonzero(np.isin(files.status.astype(str), (*PICTURES, "document")))
+    split = [split_page(path) for path in files.path[rows].tolist()]
     there = positions(texts([place for place, _ in split]), listed.path)
     for row, (place, page), at in zip(rows.tolist(), split, there.tolist(), strict=True):
         now = (listed.size_bytes[at], listed.modified_ns[at]) if at >= 0 else None
         if now is None and not corpus.exists(place):
             problem = "" if page else f"{place} is missing from the corpus"
-        elif now is not None and not page and now != (files["size_bytes"][row], files["modified_ns"][row]):
+        elif now is not None and not page and now != (files.size_bytes[row], files.modified_ns[row]):
             problem = f"{place} has changed since it was walked"
         else:
-            problem = _changed(corpus, files["path"][row], files["md5"][row].tobytes(), recipe) if read else ""
+            problem = _changed(corpus, files.path[row], files.md5[row].tobytes(), recipe) if read else ""
         if problem:
             yield Finding("corpus", 1, problem)
     yield Finding("files of the corpus", len(rows))

@@ -168,6 +168,8 @@ class Runner:
                         raise outcome.error
                     skipped = tally.add(plan, outcome)
                     outcomes.append(outcome)
+                    for event in plan.told(outcome.value):
+                        self.listener.tell(event)
                     self.listener.tell(TaskDone(stage.name, outcome.items, skipped, outcome.seconds))
         except WorkFailedError as error:
             raise self._explain(error) from error

@@ -12,6 +12,7 @@ from pipeline.corpus.source import Corpus
 from pipeline.engine.opening import EngineName
 from pipeline.index.schema import Gone, Table
 from pipeline.kernels.mapping import MapTasks
+from pipeline.progress import Event
 from pipeline.storage.location import Location
 
 
@@ -93,6 +94,8 @@ class Plan:
         What the commit records.
     skipped : callable
         Of a task's result: how many of its items could not be done.
+    told : callable
+        Of a task's result: what listeners are told of how it came about, such as the epochs of a training.
     drive : callable, optional
         For work that goes over the data again and again: called in the driver, once, with the root group (read-only)
         and a function like `map` that sends a function and its argument to the workers, as a `Block` whose ``data`` is
@@ -113,6 +116,7 @@ class Plan:
     gpus: float = 0.0
     settings: Mapping[str, Any] = field(default_factory=dict)
     skipped: Callable[[Any], int] = lambda result: 0
+    told: Callable[[Any], Iterable[Event]] = lambda result: ()
     drive: Callable[[zarr.Group, MapTasks], Any] | None = None
     complete: bool = False
 

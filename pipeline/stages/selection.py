@@ -79,8 +79,8 @@ def count_rows(root: zarr.Group, what: str, group: str, key: int | None, *, outd
 
 def unpaired_images(root: zarr.Group) -> int:
     """Present images that no run has paired yet."""
-    images = read_images(root, "picture", "present")
-    return int(np.sum(images["present"] & (images["picture"] < 0)))
+    images = read_images(root)
+    return int(np.sum(images.present & (images.picture < 0)))
 
 
 def once_paired(status: Status) -> Status:

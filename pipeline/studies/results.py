@@ -85,8 +85,8 @@ class Results:
     def paths(self) -> dict[int, str]:
         """Image row to a path of it."""
         files = read_files(self.root)
-        chosen = files["status"].astype(str) != "gone"
-        return dict(zip(files["image"][chosen].tolist(), files["path"][chosen].astype(str).tolist(), strict=True))
+        chosen = files.status.astype(str) != "gone"
+        return dict(zip(files.image[chosen].tolist(), files.path[chosen].astype(str).tolist(), strict=True))
 
     def table(self, name: str) -> list[dict[str, Any]]:
         """A stored table, a dict a row."""

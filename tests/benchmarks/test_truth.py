@@ -26,7 +26,7 @@ def test_the_index_of_the_heap_agrees_with_its_truth(heap: Path) -> None:
     """Every row, picture, relation and label; then 1% of the files change, and so does the truth."""
     place, engines = heap / "index", EngineChoice.parse("local")
     index, _ = run_first_stages(heap, place, engines=engines)
-    assert len(read_files(index.read())["path"]) == FILES
+    assert len(read_files(index.read()).path) == FILES
     assert disagreements(index, heap) == []
     edits = edit_heap(heap)
     stale = disagreements(index, heap)

@@ -45,9 +45,12 @@ def test_a_method_is_one_file_and_one_entry(demo: Path, reference_index: Path, t
     again = f'{{method = "halves", name = "again", first_is = 1, vectors = ["{embedding}"]}}'
     mixture = f'{{method = "gaussian_mixture", k = [2], transform = ["l2", "pca:3"], vectors = ["{code}"]}}'
     methods = f'cluster.methods=["halves", {again}, {mixture}]'
-    semcorpus(tmp_path, "cluster", index, "--set", methods, "--engines", "local")
-    semcorpus(tmp_path, "agree", index, "--engines", "local")
-    semcorpus(tmp_path, "report", index)
+    semcorpus(
+        tmp_path,
+        ("cluster", index, "--set", methods, "--engines", "local"),
+        ("agree", index, "--engines", "local"),
+        ("report", index),
+    )
     found = pq.read_table(index / "reports" / "clusterings.parquet").to_pylist()
     assert [row["clustering"] for row in found] == [
         f"{embedding}-halves", f"{embedding}-again", f"{code}-halves", f"{code}-gaussian_mixture-k2",

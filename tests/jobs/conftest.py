@@ -1,23 +1,11 @@
-"""One finished small index for all tests of the command line; a test that changes it takes a copy."""
+"""The finished small index of all tests, for the command line; a test that changes it takes a copy."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from jobs.main import call
-
-CHEAP = (
-    "embed.name=cae",
-    "embed.model=autoencoder",
-    "autoencode.vectors=cae",
-    "embed.epochs=1",
-    "embed.input_size=32",
-    "pixels.size=64",
-    "autoencode.epochs=2",
-    "autoencode.min_steps=0",
-    "cluster.k=[2,5,10]",
-)
+from tests.stages.conftest import CHEAP, CHEAP_WITH_LABELS
 
 
 def run_arguments(corpus: Path, index: Path, *more: str, labels: Path | None = None) -> list[str]:
@@ -25,25 +13,15 @@ def run_arguments(corpus: Path, index: Path, *more: str, labels: Path | None = N
     words = ["run", str(corpus), str(index), "--engines", "local"]
     if labels is not None:
         words += ["--labels", f"classes={labels}"]
-    for setting in CHEAP:
+    for setting in CHEAP if labels is None else (*CHEAP, *CHEAP_WITH_LABELS):
         words += ["--set", setting]
     return [*words, *more]
 
 
 @pytest.fixture(scope="session")
-def half_done(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index of the demo corpus, up to its embeddings. Read only."""
-    index = tmp_path_factory.mktemp("half_done") / "index"
-    assert call(run_arguments(demo / "corpus", index, "--quiet", "--until", "embed", labels=demo / "labels")) == 0
-    return index
-
-
-@pytest.fixture(scope="session")
-def finished(demo: Path, half_done: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(reference_index: Path) -> Path:
     """An index of the demo corpus, all stages done. Read only."""
-    index = Path(shutil.copytree(half_done, tmp_path_factory.mktemp("finished") / "index"))
-    assert call(run_arguments(demo / "corpus", index, "--quiet", labels=demo / "labels")) == 0
-    return index
+    return reference_index
 
 
 @pytest.fixture

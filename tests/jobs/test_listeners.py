@@ -33,7 +33,7 @@ EVENTS: tuple[Event, ...] = (
 
 def test_lines_for_people(capsys: pytest.CaptureFixture[str], quiet_environment: None) -> None:
     lines = Lines()
-    for event in EVENTS:
+    for event in (*EVENTS[:3], EpochDone("autoencode", "sae", "g", 6, 0.3), *EVENTS[3:]):
         lines.tell(event)
     assert [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()] == [
         "Ray: 2 workers, no dashboard",
@@ -58,4 +58,8 @@ def test_a_line_of_json_for_each_event(capsys: pytest.CaptureFixture[str], monke
     assert {line["run"] for line in found} == {"r1"}
     assert found[3]["test_loss"] == 0.2287
     assert found[4] | {"items": 4, "skipped": 1, "seconds": 0.25} == found[4]
-    assert said == ["autoencode (sae), 0 of 10", "autoencode (sae), 4 of 10"]
+    assert said == [
+        "autoencode (sae), 0 of 10",
+        "autoencode (sae), epoch 7 of g, loss 0.2131 (held out 0.2287)",
+        "autoencode (sae), 4 of 10",
+    ]

@@ -75,7 +75,7 @@ def test_show_tells_all_of_an_image(
     assert row["path"] in found["paths"]
     assert found["labels"]["classes"]
     assert len(found["neighbours"]["cae"]) == 5
-    assert set(found["clusters"]["cae-ward"]) == {"k2", "k5", "k10"}
+    assert set(found["clusters"]["cae-ward"]) == {"k2", "k5", "k9"}
 
 
 def test_show_explains_a_damaged_file(finished: Path, demo: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,10 +55,11 @@ NETWORK = Network(BrightnessSettings, lambda settings, data: 2, load, seconds_pe
 '''
 
 _RECIPE = """
-[scale]
-enabled = false
+[run]
+stages = ["walk", "pair", "pixels", "embed", "autoencode"]
 [pixels]
 size = 32
+crop_bar = false
 [[embed]]
 network = "brightness"
 times = 2.0
@@ -76,8 +77,8 @@ def test_a_network_is_one_file_and_one_entry(demo: Path, tmp_path: Path) -> None
     lay_beside(tmp_path, "networks", "brightness", _FILE, "NETWORK")
     recipe, index = tmp_path / "made-up.toml", tmp_path / "index"
     recipe.write_text(_RECIPE)
-    options = ("--recipe", recipe, "--sample", 24, "--until", "autoencode", "--engines", "local")
-    semcorpus(tmp_path, "run", demo / "corpus", index, *options)
+    options = ("--recipe", recipe, "--sample", 24, "--engines", "local", "--quiet")
+    said = semcorpus(tmp_path, ("run", demo / "corpus", index, *options), ("status", index, "--format", "json"))
     root = open_index(index).read()
     vectors = np.asarray(root["embeddings/brightness/vectors"][:])
     codes = np.asarray(root["codes/dense/vectors"][:])
@@ -85,9 +86,6 @@ def test_a_network_is_one_file_and_one_entry(demo: Path, tmp_path: Path) -> None
     assert done.sum() > 10
     assert vectors.shape[1:] == (2,)
     np.testing.assert_array_equal(np.isfinite(codes).all(axis=1), done)
-    stages = {
-        row["stage"]: (row["done"], row["missing"])
-        for row in json.loads(semcorpus(tmp_path, "status", index, "--format", "json"))["stages"]
-    }
+    stages = {row["stage"]: (row["done"], row["missing"]) for row in json.loads(said)["stages"]}
     assert stages["embed brightness"] == (done.sum(), 0)
     assert stages["autoencode dense"] == (done.sum(), 0)

@@ -5,7 +5,6 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from email.header import decode_header, make_header
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ from pipeline.operations.change_summary import to_mail, to_markdown
 from pipeline.operations.changes import Changes, Growth, _files, _grown, changes_between, find_base
 from pipeline.progress import Event, Listener, Silent, StageFinished
 from pipeline.runtime.plan import RunOptions
+from pipeline.stages.files.ledger import LedgerRows
 from pipeline.stages.scale.answers import Answer, enter_answers
 from pipeline.storage.location import Location
 
@@ -34,6 +34,7 @@ CHEAP = (
     "autoencode.epochs=1",
     "autoencode.min_steps=0",
     "cluster.k=[2,3,4]",
+    'run.stages=["walk", "pair", "scale", "pixels", "embed", "autoencode", "neighbours", "cluster", "report"]',
     "neighbours.k=20",
 )
 
@@ -142,11 +143,13 @@ def test_clusters_are_matched_by_what_they_share() -> None:
 
 
 def test_side_files_are_neither_new_pictures_nor_failures() -> None:
-    def ledger(**status: str) -> dict[str, Any]:
+    def ledger(**status: str) -> LedgerRows:
         paths = [name.replace("_", ".") for name in status]
         md5 = np.arange(16 * len(paths), dtype=np.uint8).reshape(-1, 16) + 1
         columns = {"path": paths, "status": list(status.values()), "reason": ["why"] * len(paths)}
-        return {name: np.array(values, object) for name, values in columns.items()} | {"md5": md5}
+        return LedgerRows(
+            ({name: np.array(values, object) for name, values in columns.items()} | {"md5": md5}).__getitem__
+        )
 
     before = ledger(a_tif="ok")
     after = ledger(a_tif="ok", b_txt="unsupported", c_tif="unsupported", d_tif="not_judged")

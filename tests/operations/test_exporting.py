@@ -24,7 +24,7 @@ def index(reference_index: Path) -> Path:
 
 def _pictures(index: Path) -> set[str]:
     root = open_index(index).read()
-    return set(hex_md5(read_images(root, "md5")["md5"][representatives(root)]))
+    return set(hex_md5(read_images(root).md5[representatives(root)]))
 
 
 def _export(index: Path, out: Path, *more: str) -> int:

@@ -10,22 +10,29 @@ import numpy as np
 import pytest
 
 from jobs.main import call
+from pipeline.engine import EngineChoice
 from pipeline.index.store import open_index
+from pipeline.job import run
 from pipeline.operations.verification import verify_index
+from pipeline.runtime.plan import RunOptions
 from pipeline.stages.files.ledger import hex_md5, read_files, read_images, representatives, sources_of
 from pipeline.stages.scale.answers import Answer, enter_answers, entered_answers
 from pipeline.storage.location import Location
 from tests.stages.conftest import cheap_recipe, run_job
 
+LOCAL = EngineChoice.parse("local")
+
 
 @pytest.fixture(scope="module")
-def made(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def made(demo: Path, reference_index: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A demo of our own with its index, and the place where a copy of it is at home: an index knows its corpus."""
     folder = tmp_path_factory.mktemp("forgetting")
     home = folder / "home"
     for name in ("corpus", "labels"):
         shutil.copytree(demo / name, home / name)
-    run_job(home, home / "index", cheap_recipe(home))
+    shutil.copytree(reference_index, home / "index")
+    moved = RunOptions(corpus_moved=True)
+    run(home / "corpus", home / "index", recipe=cheap_recipe(home), engines=LOCAL, until="walk", options=moved)
     return home.rename(folder / "kept"), home
 
 
@@ -56,7 +63,7 @@ def test_an_image_is_forgotten_for_good(place: Path, capsys: pytest.CaptureFixtu
     assert call(["forget", str(index), md5, "--yes"]) == 2
     assert "still in the corpus" in " ".join(capsys.readouterr().err.split())
     names = [path.relative_to(place / "corpus").as_posix() for path in files]
-    row = hex_md5(read_images(open_index(index).read(), "md5")["md5"]).index(md5)
+    row = hex_md5(read_images(open_index(index).read()).md5).index(md5)
     for path in files:
         path.unlink()
     crop = Answer("crop", "ab" * 16, "200 nm", images=("cd" * 16, md5))
@@ -65,9 +72,9 @@ def test_an_image_is_forgotten_for_good(place: Path, capsys: pytest.CaptureFixtu
     assert entered_answers(Location.parse(index)) == [replace(crop, images=("cd" * 16,))]
     root = open_index(index).read()
     images = read_images(root)
-    assert md5 not in hex_md5(images["md5"])
-    assert not images["present"][row]
-    assert not set(names) & set(read_files(root)["path"].tolist())
+    assert md5 not in hex_md5(images.md5)
+    assert not images.present[row]
+    assert not set(names) & set(read_files(root).path.tolist())
     assert not np.asarray(root["pixels/gray"][row]).any()
     assert np.asarray(root["scale/text"][row]).tolist() == ""
     assert np.isnan(np.asarray(root["embeddings/cae/vectors"][row])).all()
@@ -80,18 +87,14 @@ def test_an_image_is_forgotten_for_good(place: Path, capsys: pytest.CaptureFixtu
             assert md5.encode() not in data
             assert bytes.fromhex(md5) not in data
             assert not any(name.encode() in data for name in names)
+    _the_next_run_finishes_and_the_index_is_sound(place, index, md5)
 
 
-def test_the_next_run_finishes_and_the_index_is_sound(place: Path) -> None:
-    md5, files = _victim(place)
-    for path in files:
-        path.unlink()
-    index = place / "index"
-    assert call(["forget", str(index), md5, "--yes", "--quiet"]) == 0
+def _the_next_run_finishes_and_the_index_is_sound(place: Path, index: Path, md5: str) -> None:
     run_job(place, index, cheap_recipe(place))
     found = open_index(index)
     assert [finding.problem for finding in verify_index(found) if finding.problem] == []
-    assert md5 not in hex_md5(read_images(found.read(), "md5")["md5"])
+    assert md5 not in hex_md5(read_images(found.read()).md5)
 
 
 def test_an_unknown_image_is_refused(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

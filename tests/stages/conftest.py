@@ -22,11 +22,9 @@ CHEAP = (
     "cluster.k=[2, 5, 9]",
     "assess.stability=always",
     "assess.resamples=2",
-    "subdivide.labels=classes",
-    "subdivide.resamples=3",
-    "subdivide.min_pictures=4",
     "walk.files_per_task=8",
 )
+CHEAP_WITH_LABELS = ("subdivide.labels=classes", "subdivide.resamples=3", "subdivide.min_pictures=4")
 
 
 class OneEngine(Engines):
@@ -43,7 +41,7 @@ class OneEngine(Engines):
 def cheap_recipe(demo: Path, *assignments: str) -> Recipe:
     """The default recipe, cheap, with the demo's labels."""
     overrides = {"labels.sets": {"classes": str(demo / "labels")}}
-    return load_recipe(assignments=[*CHEAP, *assignments], overrides=overrides)
+    return load_recipe(assignments=[*CHEAP, *CHEAP_WITH_LABELS, *assignments], overrides=overrides)
 
 
 def run_job(demo: Path, index: Path, recipe: Recipe, engines: Engines | None = None, *, report: bool = True) -> None:

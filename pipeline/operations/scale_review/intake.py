@@ -180,7 +180,7 @@ def _hanging(index: Index) -> tuple[dict[str, list[str]], dict[str, Any]]:
     if not len(rows):
         return {}, {}
     columns = {name: values[rows] for name, values in read_columns(root, 0, image_count(root)).items()}
-    md5 = hex_md5(read_images(root, "md5")["md5"][rows])
+    md5 = hex_md5(read_images(root).md5[rows])
     hanging: dict[str, list[str]] = {}
     for image, crop in zip(md5, columns["crop"].tolist(), strict=True):
         if crop:

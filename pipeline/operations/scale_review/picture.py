@@ -29,7 +29,7 @@ def scale_picture(index: Index, image: str) -> bytes:
         Its file is gone, or has changed since it was walked.
     """
     root, recipe = index.read(), stored_recipe(index)
-    row = int(read_images(root, "picture")["picture"][image_row(index, image)])
+    row = int(read_images(root).picture[image_row(index, image)])
     if row < 0 or row not in done_rows(root, "scale", scale_key(recipe)):
         raise StageError(f"The scale of {image} has not been read; run `semcorpus scale {index.url}` first.")
     source = sources_of(root, [row])[0]

@@ -93,7 +93,7 @@ def write_review(index: Index, *, most: int, engines: Engines, listener: Listene
     if not len(rows):
         raise StageError(f"No scale has been read in {index.url}; run `semcorpus scale {index.url}` first.")
     columns = {name: values[rows] for name, values in read_columns(root, 0, image_count(root)).items() if len(values)}
-    md5 = hex_md5(read_images(root, "md5")["md5"][rows])
+    md5 = hex_md5(read_images(root).md5[rows])
     answers = read_answers(index.location)
     groups = _groups(columns, md5)
     chosen = groups[:most]

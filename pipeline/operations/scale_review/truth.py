@@ -207,7 +207,7 @@ def _values(index: Index) -> dict[str, float]:
     if not len(rows):
         raise StageError(f"No scale has been read in {index.url}; run `semcorpus scale {index.url}` first.")
     sizes = read_rows(open_array(root, "scale/nm_per_px", np.float64), rows)
-    md5 = hex_md5(read_images(root, "md5")["md5"][rows])
+    md5 = hex_md5(read_images(root).md5[rows])
     return dict(zip(md5, sizes.tolist(), strict=True))
 
 
@@ -218,7 +218,7 @@ def _names(table: pa.Table, file: Path, index: Index, values: Mapping[str, float
         raise UsageError(f"The truth {file} names no pictures; expected a column md5, path or file.")
     root = index.read()
     files = read_files(root)
-    of_path = dict(zip(files["path"].tolist(), hex_md5(files["md5"]), strict=True)) if md5 is None else {}
+    of_path = dict(zip(files.path.tolist(), hex_md5(files.md5), strict=True)) if md5 is None else {}
     found: list[tuple[str, str | None]] = []
     for row in range(table.num_rows):
         path = str(paths[row]) if paths is not None else ""

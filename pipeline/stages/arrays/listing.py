@@ -127,7 +127,7 @@ def _described(path: str, arrays: Arrays) -> list[dict[str, Any]]:
 
 def _merge(root: zarr.Group, results: Sequence[Listed], *, gone: NDArray[np.int64]) -> None:
     merge_digests(root, [found.digests for found in results], gone=gone, kept=np.empty(0, np.int64))
-    picture = read_images(root, "picture")["picture"]
+    picture = read_images(root).picture
     new = np.flatnonzero(picture < 0)
     update_rows(root, IMAGES, new, {"picture": new.astype(np.int64)}, total=len(picture))
     rows = [row for found in results for row in found.arrays]

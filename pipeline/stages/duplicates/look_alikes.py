@@ -29,7 +29,7 @@ from pipeline.runtime.plan import Block, Context, Job, Plan, Worker
 from pipeline.stage_list import VERSIONS
 from pipeline.stages.duplicates import tables
 from pipeline.stages.files.contents import Contents
-from pipeline.stages.files.ledger import Source, sources_of, text_array
+from pipeline.stages.files.ledger import ImageRows, Source, sources_of, text_array
 
 NAME = "pair"
 
@@ -58,15 +58,15 @@ class Candidates:
 
 
 def find_candidates(
-    root: zarr.Group, images: dict[str, NDArray[Any]], rows: NDArray[np.int64], settings: PairSettings, key: int
+    root: zarr.Group, images: ImageRows, rows: NDArray[np.int64], settings: PairSettings, key: int
 ) -> Candidates:
     """Pairs of ``rows`` that look alike and were not compared yet, those that could not be read just now left out.
 
     Parameters
     ----------
     root : zarr.Group
-    images : dict of ndarray
-        Columns of all images.
+    images : ImageRows
+        All images.
     rows : ndarray of int64
         Images to look among.
     settings : PairSettings
@@ -75,7 +75,7 @@ def find_candidates(
     """
     tolerance = settings.signature_tolerance
     new = ~np.isin(rows, _searched(root, tolerance))
-    signatures = images["signature"][rows]
+    signatures = images.signature[rows]
     near = near_signature_pairs(signatures, tolerance=tolerance, crowd=CROWD, new=new)
     known = read_stored(root, FINGERPRINTS)
     hashed = set(known["image"].tolist()) if known else set()
@@ -84,11 +84,11 @@ def find_candidates(
     pairs = {(int(a), int(b)) for a, b in rows[near.pairs].tolist()}
     if known:
         pairs |= _pairs_by_fields(known, set(rows[new].tolist()), set(rows.tolist()))
-    shape = np.stack([images["height_px"][rows], images["width_px"][rows]], axis=1).astype(np.int64)
-    squares = images["square"][rows].reshape(-1, SQUARE_PX, SQUARE_PX)
+    shape = np.stack([images.height_px[rows], images.width_px[rows]], axis=1).astype(np.int64)
+    squares = images.square[rows].reshape(-1, SQUARE_PX, SQUARE_PX)
     unlike = (
         thumbnail_pairs(signatures, shape, crowd=CROWD, new=new),
-        other_gray_pairs(signatures, images["bit_depth"][rows] > GRAY_BITS, crowd=CROWD, new=new),
+        other_gray_pairs(signatures, images.bit_depth[rows] > GRAY_BITS, crowd=CROWD, new=new),
         turned_pairs(squares, tolerance=tolerance, crowd=CROWD, new=new),
     )
     pairs |= {(int(a), int(b)) for a, b in rows[np.concatenate(unlike)].tolist()}

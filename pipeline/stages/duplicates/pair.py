@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.config import Recipe
 from pipeline.imaging.quality import SUSPECT_SHARE
 from pipeline.index.arrays import attributes_of
-from pipeline.index.tables import write_table
+from pipeline.index.tables import update_rows, write_table
 from pipeline.kernels.union_find import find_root
 from pipeline.runtime.keys import content_key, stage_key
 from pipeline.runtime.plan import Context, Done, Job, Plan, Stage, Worker
@@ -30,7 +30,7 @@ from pipeline.stages.duplicates.look_alikes import (
     read_stored,
     write_searched,
 )
-from pipeline.stages.files.ledger import IMAGES, read_images, text_array
+from pipeline.stages.files.ledger import IMAGES, ImageRows, read_images, text_array
 from pipeline.stages.selection import unpaired_images
 
 DUPLICATES = tables.DUPLICATES.place
@@ -43,10 +43,10 @@ _STRENGTH = ("same_pixels", "near", "same_picture", "other_bar", "turned", "mirr
 def plan(context: Context) -> Plan | None:
     """Compare candidates that were not compared before; with none left, choose the representatives."""
     images = read_images(context.root)
-    if not len(images["md5"]):
+    if not len(images.md5):
         return None
     settings = context.recipe.pair
-    key = stage_key(NAME, settings.model_dump(), content_key(images["md5"], images["present"]))
+    key = stage_key(NAME, settings.model_dump(), content_key(images.md5, images.present))
     if attributes_of(context.root, DUPLICATES).get("key") == key:
         return None
     rows = _distinct_rows(images) if settings.same_picture else np.empty(0, np.int64)
@@ -68,10 +68,10 @@ def _nothing(root: zarr.Group) -> Worker:
     raise AssertionError("this step has no tasks")
 
 
-def _distinct_rows(images: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
+def _distinct_rows(images: ImageRows) -> NDArray[np.int64]:
     """Present images, one of each exact-pixel group, ascending."""
-    _, first = np.unique(images["pixel_md5"][images["present"]], axis=0, return_index=True)
-    return np.sort(np.flatnonzero(images["present"])[first]).astype(np.int64)
+    _, first = np.unique(images.pixel_md5[images.present], axis=0, return_index=True)
+    return np.sort(np.flatnonzero(images.present)[first]).astype(np.int64)
 
 
 def _merge_pictures(
@@ -81,27 +81,27 @@ def _merge_pictures(
     write_searched(root, searched, key=key, tolerance=tolerance)
     images = read_images(root)
     links = list(_links(root, images))
-    group = _components(len(images["md5"]), [(a, b) for a, b, *_ in links])
-    images["picture"] = _choose(images, group)
-    write_table(root, IMAGES, images)
-    write_table(root, DUPLICATES, _duplicate_rows(links, images), attributes={"key": key})
+    group = _components(len(images.md5), [(a, b) for a, b, *_ in links])
+    picture = _choose(images, group)
+    update_rows(root, IMAGES, np.arange(len(picture)), {"picture": picture}, total=len(picture))
+    write_table(root, DUPLICATES, _duplicate_rows(links, picture), attributes={"key": key})
 
 
 Link = tuple[int, int, str, str, int, int]  # image, image, relation, evidence, differing pixels, largest difference
 
 
-def _links(root: zarr.Group, images: dict[str, NDArray[Any]]) -> Iterator[Link]:
+def _links(root: zarr.Group, images: ImageRows) -> Iterator[Link]:
     """What ties present images together, exact pixels first."""
-    present = images["present"]
+    present = images.present
     first_of: dict[bytes, int] = {}
     for row in np.flatnonzero(present).tolist():
-        first = first_of.setdefault(images["pixel_md5"][row].tobytes(), row)
+        first = first_of.setdefault(images.pixel_md5[row].tobytes(), row)
         if first != row:
             yield first, row, "same_pixels", "equal_pixels", 0, 0
     compared = read_stored(root, COMPARISONS)
     if compared:
         there = present[compared["first"]] & present[compared["second"]] & (compared["relation"] != "")
-        there &= ~_of_another_scan(compared, there, images["width_px"].astype(np.int64) * images["height_px"])
+        there &= ~_of_another_scan(compared, there, images.width_px.astype(np.int64) * images.height_px)
         names = ("first", "second", "relation", "evidence", "differing_pixels", "max_difference")
         yield from zip(*(compared[name][there].tolist() for name in names), strict=True)
 
@@ -135,15 +135,15 @@ def _components(n: int, edges: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
     return np.array([find_root(parents, node) for node in range(n)], np.int64)
 
 
-def _choose(images: dict[str, NDArray[Any]], group: NDArray[np.int64]) -> NDArray[np.int64]:
+def _choose(images: ImageRows, group: NDArray[np.int64]) -> NDArray[np.int64]:
     """The representative of every image: one chosen before is kept; else a whole one, TIFF, larger, of smaller MD5."""
-    old, present = images["picture"], images["present"]
+    old, present = images.picture, images.present
 
     def rank(row: int) -> tuple[bool, bool, bool, int, int, bytes]:
-        area = int(images["width_px"][row]) * int(images["height_px"][row])
-        format_rank = _FORMAT_RANK.get(str(images["format"][row]), 9)
-        suspect = bool(images["filled_share"][row] >= SUSPECT_SHARE)
-        return not present[row], old[row] != row, suspect, format_rank, -area, images["md5"][row].tobytes()
+        area = int(images.width_px[row]) * int(images.height_px[row])
+        format_rank = _FORMAT_RANK.get(str(images.format[row]), 9)
+        suspect = bool(images.filled_share[row] >= SUSPECT_SHARE)
+        return not present[row], old[row] != row, suspect, format_rank, -area, images.md5[row].tobytes()
 
     picture = np.arange(len(group), dtype=np.int64)
     shared = np.flatnonzero(np.bincount(group, minlength=len(group))[group] > 1)
@@ -155,13 +155,12 @@ def _choose(images: dict[str, NDArray[Any]], group: NDArray[np.int64]) -> NDArra
     return picture
 
 
-def _duplicate_rows(links: Sequence[Link], images: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def _duplicate_rows(links: Sequence[Link], picture: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
     """A row a member of a group: the representative first with no relation, then each other with its strongest tie."""
     tie: dict[int, Link] = {}
     for link in sorted(links, key=lambda link: _STRENGTH.index(link[2])):
         for row in link[:2]:
             tie.setdefault(row, link)
-    picture = images["picture"]
     rows = sorted(tie, key=lambda row: (picture[row], row != picture[row], row))
     return {
         "group": picture[rows].astype(np.int64),
@@ -174,7 +173,7 @@ def _duplicate_rows(links: Sequence[Link], images: dict[str, NDArray[Any]]) -> d
 
 
 def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:
-    present = int(np.sum(read_images(root, "present")["present"]))
+    present = int(np.sum(read_images(root).present))
     unpaired = unpaired_images(root)
     yield Done("", present - unpaired, unpaired, step="representatives")
 

@@ -74,7 +74,7 @@ def merge_digests(
 def _append_images(root: zarr.Group, digests: Sequence[Digest]) -> dict[bytes, int]:
     """Add the new contents; the image row of every content among the digests."""
     md5s = np.frombuffer(b"".join(digest.md5 for digest in digests), np.uint8).reshape(-1, 16)
-    before = read_images(root, "md5")["md5"]
+    before = read_images(root).md5
     known = Md5Rows(before).rows(md5s)
     image_of = {digest.md5: row for digest, row in zip(digests, known.tolist(), strict=True) if row >= 0}
     new: list[Digest] = []
@@ -163,7 +163,7 @@ class _Ledger:
         self.status[rows] = "duplicate"
         self.status[rows[np.unique(self.image[rows], return_index=True)[1]]] = "ok"
         first = np.flatnonzero(self.status == "ok")
-        filled = read_images(self._root, "filled_share")["filled_share"][self.image[first]]
+        filled = read_images(self._root).filled_share[self.image[first]]
         suspect = filled >= SUSPECT_SHARE
         self.status[first[suspect]] = "suspect"
         self._suspect = dict(zip(first[suspect].tolist(), filled[suspect].tolist(), strict=True))
@@ -215,7 +215,7 @@ def _extended(
 
 
 def _mark_present(root: zarr.Group, ledger: _Ledger) -> None:
-    before = read_images(root, "present")["present"]
+    before = read_images(root).present
     present = np.zeros(len(before), bool)
     present[ledger.image[(ledger.image >= 0) & (ledger.status != "gone")]] = True
     rows = np.flatnonzero(present != before)

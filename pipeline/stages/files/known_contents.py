@@ -90,14 +90,14 @@ class Md5Rows:
 def known_contents(root: zarr.Group, settings: WalkSettings, *, judge_again: bool) -> KnownContents:
     """The contents of an index; those that these limits may let pass count as new, with ``judge_again`` all failed."""
     failed = {} if judge_again else _failed(_judged_files(root), settings)
-    return KnownContents(read_images(root, "md5")["md5"], failed)
+    return KnownContents(read_images(root).md5, failed)
 
 
 def contents_key(root: zarr.Group) -> int:
     """A number for the state of the index that `known_contents` rests on."""
     files = _judged_files(root)
     failed = _failed_rows(files)
-    return content_key(read_images(root, "md5")["md5"], files["md5"][failed], files["status"][failed])
+    return content_key(read_images(root).md5, files["md5"][failed], files["status"][failed])
 
 
 def _judged_files(root: zarr.Group) -> dict[str, NDArray[np.generic]]:

@@ -64,7 +64,7 @@ def contradictions_table(name: str) -> str:
 
 def plan(context: Context) -> Plan | None:
     """Digest the label files that are new; then match, whenever files or images have changed."""
-    images = read_images(context.root, "md5", "pixel_md5", "picture", "present")
+    images = read_images(context.root)
     walked = Walked(context.root)
     open_cases: list[Plan] = []
     for name, place in sorted(context.recipe.labels.sets.items()):
@@ -80,7 +80,7 @@ def plan(context: Context) -> Plan | None:
         key = stage_key(
             NAME,
             {},
-            content_key(*(images[column] for column in sorted(images))),
+            content_key(images.md5, images.picture, images.pixel_md5, images.present),
             content_key(*(known[column] for column in sorted(known))),
             matches_key(context.root, name),
         )
@@ -238,9 +238,9 @@ def _bytes_column(values: Sequence[bytes], length: int) -> NDArray[np.uint8]:
 def _match(root: zarr.Group, results: Sequence[object], *, name: str, key: int) -> None:
     """Write the labels of pictures, those of contradictory contents, and the counts of the set as attributes."""
     files = read_table(root, files_table(name))
-    images = read_images(root, "md5", "pixel_md5", "picture", "present")
-    found = match_files(files, content_lookup(images), known_matches(root, name, images["present"]))
-    picture = [int(images["picture"][row]) if row is not None else -1 for row in found.images]
+    images = read_images(root)
+    found = match_files(files, content_lookup(images), known_matches(root, name, images.present))
+    picture = [int(images.picture[row]) if row is not None else -1 for row in found.images]
     labels: dict[int | bytes, set[str]] = {}
     for content, group, label in zip(found.contents, picture, files["label"].tolist(), strict=True):
         if content is not None:

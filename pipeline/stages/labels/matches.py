@@ -25,7 +25,7 @@ from pipeline.runtime.plan import Block, Context, Job, Plan, Worker
 from pipeline.stage_list import VERSIONS
 from pipeline.stages.duplicates.look_alikes import CROWD
 from pipeline.stages.files.contents import Contents
-from pipeline.stages.files.ledger import Source, bytes_md5, read_images, sources_of, text_array
+from pipeline.stages.files.ledger import ImageRows, Source, bytes_md5, read_images, sources_of, text_array
 from pipeline.stages.labels.tables import RE_ENCODINGS
 
 NAME = "labels"
@@ -38,11 +38,11 @@ Way = Literal["bytes", "pixels", "re-encoding", ""]
 Lookup = Mapping[bytes, int]
 
 
-def content_lookup(images: dict[str, NDArray[Any]]) -> Lookup:
+def content_lookup(images: ImageRows) -> Lookup:
     """Image row by MD5, and by pixel MD5 with a prefix; present images with a picture only."""
-    rows = np.flatnonzero(images["present"] & (images["picture"] >= 0)).tolist()
-    by_pixels = {_PIXELS + images["pixel_md5"][row].tobytes(): row for row in reversed(rows)}
-    return by_pixels | {images["md5"][row].tobytes(): row for row in rows}
+    rows = np.flatnonzero(images.present & (images.picture >= 0)).tolist()
+    by_pixels = {_PIXELS + images.pixel_md5[row].tobytes(): row for row in reversed(rows)}
+    return by_pixels | {images.md5[row].tobytes(): row for row in rows}
 
 
 def _found(lookup: Lookup, md5: bytes, pixel_md5: bytes) -> tuple[int | None, Way]:
@@ -135,8 +135,8 @@ Pair = tuple[str, bytes, Source]  # path in the set, MD5, image
 
 def plan_matches(context: Context, name: str, labels: Corpus, rest: NDArray[np.int64]) -> Plan | None:
     """Compare the files that are left over with the images that look like them; nothing when that was done."""
-    images = read_images(context.root, "md5", "signature", "present", "picture")
-    key = content_key(images["md5"], images["present"])
+    images = read_images(context.root)
+    key = content_key(images.md5, images.present)
     pairs = _pairs(context, name, rest, images, key)
     if not pairs:
         return None
@@ -155,15 +155,13 @@ def plan_matches(context: Context, name: str, labels: Corpus, rest: NDArray[np.i
     )
 
 
-def _pairs(
-    context: Context, name: str, rest: NDArray[np.int64], images: dict[str, NDArray[Any]], key: int
-) -> list[Pair]:
+def _pairs(context: Context, name: str, rest: NDArray[np.int64], images: ImageRows, key: int) -> list[Pair]:
     if not len(rest):
         return []
     root = context.root
     files = read_table(root, f"label_files/{name}", "path", "md5", "signature")
-    rows = np.flatnonzero(images["present"] & (images["picture"] >= 0))
-    signatures = np.concatenate([files["signature"][rest], images["signature"][rows]])
+    rows = np.flatnonzero(images.present & (images.picture >= 0))
+    signatures = np.concatenate([files["signature"][rest], images.signature[rows]])
     near = near_signature_pairs(
         signatures,
         tolerance=context.recipe.pair.signature_tolerance,

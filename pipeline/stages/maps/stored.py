@@ -88,7 +88,7 @@ def remember_layout(
 ) -> int:
     """Make the arrays of a new layout and note what was laid out; returns the key of its rows."""
     require_map(root, settings)
-    fingerprint = content_key(read_images(root, "md5")["md5"][images], found)
+    fingerprint = content_key(read_images(root).md5[images], found)
     set_attributes(root, group_of(settings.name), {_FITTED_UNDER: layout_key(settings, source), _FIT: fingerprint})
     return stage_key("map", {}, fingerprint)
 
@@ -136,6 +136,6 @@ def map_sets(root: zarr.Group, recipe: Recipe) -> list[VectorSet]:
         if source is None or layout is None:
             continue
         rows = np.intersect1d(done_rows(root, group_of(settings.name), layout.key), source.rows)
-        content = content_key(read_images(root, "md5")["md5"][rows], np.array([layout.key]))
+        content = content_key(read_images(root).md5[rows], np.array([layout.key]))
         found.append(VectorSet(settings.name, group_of(settings.name), layout.key, rows, content))
     return found

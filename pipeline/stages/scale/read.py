@@ -113,7 +113,7 @@ def plan(context: Context) -> Plan | None:
 
 def _reading(context: Context, answers: Answers, rows: NDArray[np.int64], sidecars: Mapping[int, SidecarFile]) -> Plan:
     root, key = context.root, scale_key(context.recipe)
-    fields = read_images(root, "metadata")["metadata"]
+    fields = read_images(root).metadata
     tasks = [_read_task(task, sidecars, answers, fields) for task in shard_tasks(root, GROUP, rows, with_sources=True)]
     build = partial(_reader, Contents(context.corpus, context.recipe.walk), key, answers.of_crops())
     return Plan(
@@ -242,7 +242,7 @@ def _to_answer(
     crops, applied = (read_strings(root, f"{GROUP}/{name}")[rows].tolist() for name in ("crop", "answer"))
     if not answers.held and not any(applied):
         return rows[:0], {}
-    md5 = hex_md5(read_images(root, "md5")["md5"][rows])
+    md5 = hex_md5(read_images(root).md5[rows])
     found = {}
     for row, digest, crop, before in zip(rows.tolist(), md5, crops, applied, strict=True):
         answer = answers.of(digest, crop)

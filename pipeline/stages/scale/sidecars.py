@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.corpus.source import Corpus
 from pipeline.errors import UnreadableFileError
 from pipeline.imaging.metadata.sidecar import MAX_SIDECAR_BYTES, Sidecar, decode_text, parse_sidecar
 from pipeline.records import PICTURES
-from pipeline.stages.files.ledger import bytes_md5
+from pipeline.stages.files.ledger import LedgerRows, bytes_md5
 
 _TEXT: Final = ".txt"  # JEOL, Hitachi: picture.tif and picture.txt
 _HEADER: Final = ".hdr"  # Tescan: picture.tif and picture-tif.hdr
@@ -24,12 +23,12 @@ class SidecarFile:
     md5: str
 
 
-def sidecar_files(files: dict[str, NDArray[np.number]]) -> dict[int, SidecarFile]:
+def sidecar_files(files: LedgerRows) -> dict[int, SidecarFile]:
     """The text file of each image that has one, by image row.
 
     Parameters
     ----------
-    files : dict of str to ndarray
+    files : LedgerRows
         The ledger. A text file counts where it was walked: a recipe whose ``corpus.include`` leaves text files out
         has none.
 
@@ -40,8 +39,8 @@ def sidecar_files(files: dict[str, NDArray[np.number]]) -> dict[int, SidecarFile
     texts = _text_files(files)
     if not texts:
         return {}
-    present = np.flatnonzero(np.isin(files["status"].astype(str), PICTURES))
-    paths, images = files["path"][present].tolist(), files["image"][present].tolist()
+    present = np.flatnonzero(np.isin(files.status.astype(str), PICTURES))
+    paths, images = files.path[present].tolist(), files.image[present].tolist()
     found: dict[int, SidecarFile] = {}
     for path, image in sorted(zip(paths, images, strict=True), key=lambda pair: str(pair[0]).encode(), reverse=True):
         for name in _names(path):
@@ -51,15 +50,15 @@ def sidecar_files(files: dict[str, NDArray[np.number]]) -> dict[int, SidecarFile
     return found
 
 
-def _text_files(files: dict[str, NDArray[np.number]]) -> dict[str, SidecarFile]:
+def _text_files(files: LedgerRows) -> dict[str, SidecarFile]:
     """By path with its extension in small letters; files too large to be a sidecar are none."""
-    small = (files["size_bytes"] <= MAX_SIDECAR_BYTES) & (files["status"] == "unsupported")
+    small = (files.size_bytes <= MAX_SIDECAR_BYTES) & (files.status == "unsupported")
     found = {}
     for row in np.flatnonzero(small).tolist():
-        path = str(files["path"][row])
+        path = str(files.path[row])
         stem, ending = path[:-4], path[-4:].lower()
         if ending in (_TEXT, _HEADER):
-            found[stem + ending] = SidecarFile(path, files["md5"][row].tobytes().hex())
+            found[stem + ending] = SidecarFile(path, files.md5[row].tobytes().hex())
     return found
 
 

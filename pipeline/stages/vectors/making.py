@@ -5,6 +5,7 @@ loses no more than that, and somebody who watches or wants to stop it need not w
 """
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,6 +26,7 @@ from pipeline.networks.base import (
     train_network,
 )
 from pipeline.networks.registry import network_of
+from pipeline.progress import EpochDone
 from pipeline.runtime.keys import pixels_key
 from pipeline.runtime.plan import Block, Context, Job, Plan, Worker
 from pipeline.stages.files.ledger import picture_ids, read_images
@@ -45,10 +47,10 @@ from pipeline.stages.vectors.sets import (
 )
 from pipeline.stages.vectors.stored_networks import (
     current_network,
+    epochs_done,
     keep_training,
     read_network,
     read_unfinished,
-    unfinished_training,
 )
 
 _WHOLE_LABELS = 1 << 16  # parts of a label's path: all
@@ -83,7 +85,7 @@ def training_rows(root: zarr.Group, recipe: Recipe, settings: NetworkSettings) -
         rows = rows[_labels(root, recipe, settings, rows)[0] != ""]
     if not isinstance(settings, PictureNetworkSettings) or len(rows) <= settings.training_limit:
         return rows
-    digests = read_images(root, "md5")["md5"][rows]
+    digests = read_images(root).md5[rows]
     order = np.lexsort(digests.T[::-1])
     return np.sort(rows[order[: settings.training_limit]])
 
@@ -92,21 +94,28 @@ def _training(context: Context, settings: NetworkSettings) -> Plan:
     root, recipe = context.root, context.recipe
     fit = fit_key(root, recipe, settings)
     assert fit is not None, "there are rows to train on"
-    said = unfinished_training(root, settings.name, fit)
-    if said:
-        context.notes.append(said)
+    known = epochs_done(root, settings.name, fit)
     rows = training_rows(root, recipe, settings)
     source = settings.vectors if isinstance(settings, CodeNetworkSettings) else "pixels"
     return Plan(
         step=f"train {settings.name}",
-        tasks=[Block(len(rows), f"training of {said or settings.name}", rows)],
+        tasks=[Block(len(rows), f"training of {settings.name} after {known} epochs", rows)],
         job=Job(f"train {settings.name} {fit}", partial(_trainer, settings, recipe, fit)),
         merge=partial(keep_training, settings=settings, source=source, fit_key=fit),
+        told=partial(_epochs, settings, known),
         engine="ray",
         seconds_per_item=network_of(settings).seconds_per_trained_row * settings.training_epochs,
         gpus=_gpus(settings),
         settings=settings.model_dump(mode="json"),
     )
+
+
+def _epochs(settings: NetworkSettings, known: int, result: Trained | Unfinished) -> Iterator[EpochDone]:
+    """The epochs of this part of a training, after the ``known`` ones of the parts before it."""
+    for loss in result.history[known:]:
+        yield EpochDone(
+            stage_of(settings), settings.name, loss.phase, loss.epoch, loss.train_loss, test_loss=loss.test_loss
+        )
 
 
 def _gpus(settings: NetworkSettings) -> float:

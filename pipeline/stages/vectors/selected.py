@@ -42,10 +42,10 @@ def selected(
         found = _scale(root, "nm_per_px", rows)
         meets &= (found >= select.nm_per_px[0]) & (found < select.nm_per_px[1])
     if select.width_px:
-        widths = read_images(root, "width_px")["width_px"][rows]
+        widths = read_images(root).width_px[rows]
         meets &= (widths >= select.width_px[0]) & (widths <= select.width_px[1])
     if select.formats:
-        formats = read_images(root, "format")["format"][rows]
+        formats = read_images(root).format[rows]
         meets &= np.isin(formats.astype(str), [name.lower() for name in select.formats])
     if select.label_sets or select.labels:
         meets &= np.array([_has_label(select, label_sets, row) for row in rows.tolist()], bool)

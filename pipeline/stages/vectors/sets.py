@@ -79,13 +79,13 @@ def vector_sets(root: zarr.Group, recipe: Recipe) -> list[VectorSet]:
     for given in map(GivenVectors, recipe.arrays.vectors):
         rows = done_rows(root, group_of(given), given.key)
         if len(rows):
-            content = content_key(read_images(root, "md5")["md5"][rows], np.array([given.key]))
+            content = content_key(read_images(root).md5[rows], np.array([given.key]))
             found.append(VectorSet(given.name, group_of(given), given.key, rows, content))
     for settings in recipe.networks:
         group, key = group_of(settings), row_key(root, recipe, settings)
         rows = wanted_rows(root, recipe, settings, done_rows(root, group, key)) if key is not None else _NO_ROWS
         if key is not None and len(rows):
-            content = content_key(read_images(root, "md5")["md5"][rows], np.array([key]))
+            content = content_key(read_images(root).md5[rows], np.array([key]))
             found.append(VectorSet(settings.name, group, key, rows, content))
     return found
 

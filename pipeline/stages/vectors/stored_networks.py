@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import zarr
 
-from pipeline.index.arrays import attributes_of, read_array, texts_by_name
+from pipeline.index.arrays import attributes_of, read_array, texts_by_name, whole_number
 from pipeline.index.dimensions import model_dimensions
 from pipeline.index.tables import replace_rows
 from pipeline.networks.base import NetworkSettings, Trained, Unfinished
@@ -35,15 +35,15 @@ def store_network(root: zarr.Group, name: str, fit_key: int, data: bytes, finger
     group.attrs["fits"] = {**_fits(root, name), str(fit_key): fingerprint}
 
 
-def unfinished_training(root: zarr.Group, name: str, fit_key: int) -> str | None:
-    """What is said of the training of ``name`` that was broken off under ``fit_key``; None if there is none."""
+def epochs_done(root: zarr.Group, name: str, fit_key: int) -> int:
+    """Epochs, of all phases, of the training of ``name`` that was broken off under ``fit_key``; 0 if there is none."""
     about = attributes_of(root, f"unfinished/{name}")
-    return str(about["said"]) if about.get("fit_key") == str(fit_key) else None
+    return whole_number(about, "epochs", 0) if about.get("fit_key") == str(fit_key) else 0
 
 
 def read_unfinished(root: zarr.Group, name: str, fit_key: int) -> bytes:
     """The state of a training that was broken off; empty if there is none."""
-    return _read_bytes(root, f"unfinished/{name}/state") if unfinished_training(root, name, fit_key) else b""
+    return _read_bytes(root, f"unfinished/{name}/state") if epochs_done(root, name, fit_key) else b""
 
 
 def keep_training(
@@ -57,18 +57,11 @@ def keep_training(
             del root[f"unfinished/{settings.name}"]
         if isinstance(result, Unfinished):
             group = root.require_group(f"unfinished/{settings.name}")
-            group.attrs.update({"fit_key": str(fit_key), "said": training_sentence(settings.name, result)})
+            group.attrs.update({"fit_key": str(fit_key), "epochs": len(result.history)})
             _write_bytes(group, "state", result.state)
         else:
             store_network(root, settings.name, fit_key, result.data, fingerprint(result.data))
             store_training(root, settings, source, result)
-
-
-def training_sentence(name: str, result: Trained | Unfinished) -> str:
-    """How far a training is, for people."""
-    last = result.history[-1]
-    held_out = "" if last.test_loss is None else f", {last.test_loss:.4g} on held-out rows"
-    return f"{name}: epoch {last.epoch} of the phase {last.phase}, loss {last.train_loss:.4g}{held_out}."
 
 
 def store_training(root: zarr.Group, settings: NetworkSettings, source: str, result: Trained) -> None:

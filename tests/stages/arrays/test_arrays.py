@@ -66,12 +66,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_rows_are_vectors_and_pictures(made: Path) -> None:
     root = open_index(made / "index").read()
     files, images = read_files(root), read_images(root)
-    assert dict(zip(*np.unique(files["status"].astype(str), return_counts=True), strict=True)) == {
+    assert dict(zip(*np.unique(files.status.astype(str), return_counts=True), strict=True)) == {
         "document": 3,
         "ok": 92,
     }
-    assert np.array_equal(images["picture"], np.arange(92))
-    image = dict(zip(files["path"].tolist(), files["image"].tolist(), strict=True))["b.npz#page=3"]
+    assert np.array_equal(images.picture, np.arange(92))
+    image = dict(zip(files.path.tolist(), files.image.tolist(), strict=True))["b.npz#page=3"]
     with np.load(made / "corpus" / "b.npz") as arrays:
         assert np.array_equal(root["embeddings/points/vectors"][image], arrays["points"][2])  # type: ignore[index]
     assert root["pixels/gray"][image].shape == (16, 16)  # type: ignore[index]
@@ -103,8 +103,8 @@ def test_only_a_changed_container_is_read_again(tmp_path: Path) -> None:
     assert run(tmp_path, "--until", "arrays") == 0
     root = open_index(tmp_path / "index").read()
     images, files = read_images(root), read_files(root)
-    assert (len(images["present"]), int(images["present"].sum())) == (93, 82)
-    assert np.sum(files["status"].astype(str) == "gone") == 10
+    assert (len(images.present), int(images.present.sum())) == (93, 82)
+    assert np.sum(files.status.astype(str) == "gone") == 10
     assert np.array_equal(root["embeddings/points/vectors"][:40], old)  # type: ignore[index]
     assert np.all(root["embeddings/points/vectors"][92] == 7)  # type: ignore[index]
 
@@ -122,7 +122,7 @@ def test_what_is_no_container_is_a_row_of_the_ledger(
     (tmp_path / "recipe.toml").write_text(RECIPE)
     assert run(tmp_path, "--until", "arrays") == 0
     files = read_files(open_index(tmp_path / "index").read())
-    found = dict(zip(files["path"].tolist(), files["status"].tolist(), strict=True))
+    found = dict(zip(files.path.tolist(), files.status.tolist(), strict=True))
     assert (found["d.npz"], found["notes.txt"]) == (status, "unsupported")
 
 

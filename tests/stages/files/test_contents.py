@@ -59,7 +59,7 @@ def test_a_decoder_that_crashes_or_hangs_after_the_walk_leaves_one_row_missing(
     )
     assert (result.stages[-1].items, result.stages[-1].skipped) == (3, 2)
     root = open_index(tmp_path / "index").read()
-    image = dict(zip(read_files(root)["path"].tolist(), read_files(root)["image"].tolist(), strict=True))
+    image = dict(zip(read_files(root).path.tolist(), read_files(root).image.tolist(), strict=True))
     done = np.asarray(root["pixels/key"][:]) != 0  # type: ignore[index]
     assert {path for path, row in image.items() if not done[row]} == {"1.png", "3.png"}
 

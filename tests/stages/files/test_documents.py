@@ -62,7 +62,7 @@ def _run(corpus: Path, until: str = "pixels") -> Index:
 
 def _rows(index: Index) -> dict[str, tuple[str, str]]:
     files = read_files(index.read())
-    columns = (files[name].tolist() for name in ("path", "status", "format"))
+    columns = (files.values(name).tolist() for name in ("path", "status", "format"))
     return {path: (status, kind) for path, status, kind in zip(*columns, strict=True)}
 
 
@@ -79,7 +79,7 @@ def test_every_page_is_a_row_and_a_page_that_was_a_file_is_that_file(corpus: Pat
         "one.pdf": ("ok", "pdf"),
     }
     files = read_files(index.read())
-    reason = dict(zip(files["path"].tolist(), files["reason"].tolist(), strict=True))
+    reason = dict(zip(files.path.tolist(), files.reason.tolist(), strict=True))
     assert reason["all.pdf"] == "5 pages, each with a row of its own"
     assert reason["all.pdf#page=3"] == "the page has no picture (drawings, text and stencils are not rendered)"
     assert "60000 x 60000" in reason["all.pdf#page=4"]
@@ -105,7 +105,7 @@ def test_nothing_is_done_again_and_a_document_that_moves_or_shrinks_takes_its_pa
     rows = _rows(index)
     assert rows["moved.pdf"][0] == "ok"
     assert {rows[f"moved.pdf#page={page}"][0] for page in range(1, 6)} == {"gone"}
-    assert read_images(index.read(), "present")["present"].sum() == 3
+    assert read_images(index.read()).present.sum() == 3
 
 
 def test_no_more_pages_than_a_limit(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ def test_no_more_pages_than_a_limit(corpus: Path, monkeypatch: pytest.MonkeyPatc
     index = _run(corpus, "walk")
     assert sorted(path for path in _rows(index) if "#page=" in path) == ["all.pdf#page=1", "all.pdf#page=2"]
     files = read_files(index.read())
-    assert "5 pages, of which the first 2 have rows of their own" in files["reason"].tolist()
+    assert "5 pages, of which the first 2 have rows of their own" in files.reason.tolist()
 
 
 def test_a_file_that_is_called_like_a_page_is_none(corpus: Path) -> None:
@@ -136,7 +136,7 @@ def test_pages_of_a_document_with_an_odd_name_are_read_again_and_kept(corpus: Pa
 def test_a_page_is_not_forgotten_while_its_document_is_there(corpus: Path) -> None:
     index = _run(corpus, "pair")
     files = read_files(index.read())
-    md5 = files["md5"][files["path"] == "all.pdf#page=5"][0].tobytes().hex()
+    md5 = files.md5[files.path == "all.pdf#page=5"][0].tobytes().hex()
     with pytest.raises(UsageError, match="still in the corpus"):
         forget(index, md5)
 

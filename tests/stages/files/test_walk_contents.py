@@ -27,6 +27,7 @@ from pipeline.progress import Silent, StageFinished
 from pipeline.runtime.plan import RunOptions
 from pipeline.stages.files import walk
 from pipeline.stages.files.ledger import read_files, read_images
+from pipeline.stages.files.tables import CONTENTS
 from tests.imaging.formats.documents import joined
 from tests.imaging.isolation.misbehaving import (
     CRASH,
@@ -80,7 +81,7 @@ def _run(corpus: Path, place: Path, *assignments: str, engines: Engines | None =
 
 def _status(index: Index) -> dict[str, tuple[str, str]]:
     files = read_files(index.read())
-    columns = (files[name].tolist() for name in ("path", "status", "reason"))
+    columns = (files.values(name).tolist() for name in ("path", "status", "reason"))
     return {path: (status, reason) for path, status, reason in zip(*columns, strict=True)}
 
 
@@ -127,7 +128,11 @@ def test_a_renamed_file_is_read_and_not_decoded(corpus: Path, tmp_path: Path, no
     status = {path: word for path, (word, _) in _status(index).items()}
     assert (status["04.png"], status["moved/new 04.png"], status["a copy.png"]) == ("gone", "ok", "duplicate")
     after = read_images(index.read())
-    assert all(np.array_equal(after[name], images[name], equal_nan=name == "metadata_nm_per_px") for name in images)
+    for column in CONTENTS.stored:
+        same = np.array_equal(
+            after.values(column.name), images.values(column.name), equal_nan=column.name == "metadata_nm_per_px"
+        )
+        assert same, column.name
 
 
 def test_copies_within_a_block_are_decoded_once(corpus: Path, tmp_path: Path, notes: Path) -> None:
@@ -222,15 +227,15 @@ def test_an_object_that_was_replaced_by_one_of_the_same_size_and_time_is_read_ag
         return open_index(tmp_path / "index")
 
     first = read_files(walked().read())
-    assert len(first["path"]) == 12
-    assert all(first["etag"])
+    assert len(first.path) == 12
+    assert all(first.etag)
     other = bytearray((corpus / "03.png").read_bytes())
     other[-20] ^= 1
     filesystem.pipe_file(f"{bucket}/03.png", bytes(other))
     second = read_files(walked().read())
-    changed = np.flatnonzero(np.any(first["md5"] != second["md5"], axis=1))
-    assert second["path"][changed].tolist() == ["03.png"]
-    assert second["status"][changed].tolist() == ["corrupt"]
+    changed = np.flatnonzero(np.any(first.md5 != second.md5, axis=1))
+    assert second.path[changed].tolist() == ["03.png"]
+    assert second.status[changed].tolist() == ["corrupt"]
 
 
 @pytest.fixture
@@ -405,7 +410,7 @@ def _fails_on_page(data: bytes, *, page: int, max_pixels: int, page_2: bytes) ->
 
 def _limits(index: Index) -> dict[str, str]:
     files = read_files(index.read())
-    return {path: limit for path, limit in zip(files["path"].tolist(), files["limit"].tolist(), strict=True) if limit}
+    return {path: limit for path, limit in zip(files.path.tolist(), files.limit.tolist(), strict=True) if limit}
 
 
 def _run_telling(corpus: Path, place: Path) -> tuple[Index, StageFinished]:

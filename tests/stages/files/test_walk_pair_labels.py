@@ -69,12 +69,12 @@ def _run(corpus: Path, place: Path, recipe: Recipe | None = None, *, accept_remo
 
 def _status(index: Index) -> dict[str, str]:
     files = read_files(index.read())
-    return dict(zip(files["path"].tolist(), files["status"].tolist(), strict=True))
+    return dict(zip(files.path.tolist(), files.status.tolist(), strict=True))
 
 
 def _image_of(index: Index) -> dict[str, int]:
     files = read_files(index.read())
-    return dict(zip(files["path"].tolist(), files["image"].tolist(), strict=True))
+    return dict(zip(files.path.tolist(), files.image.tolist(), strict=True))
 
 
 def test_an_unchanged_corpus_makes_no_commit(corpus: Path, place: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_removed_file_is_gone_and_its_copy_takes_over(corpus: Path, place: Pat
     index = _run(corpus, place)
     status = _status(index)
     assert (status["operator 1/img_01.tif"], status["operator 2/copy.tif"]) == ("gone", "ok")
-    assert read_images(index.read(), "present")["present"].all()
+    assert read_images(index.read()).present.all()
 
 
 def test_the_last_copy_gone_marks_the_image_and_its_return_unmarks_it(corpus: Path, place: Path) -> None:
@@ -123,12 +123,12 @@ def test_the_last_copy_gone_marks_the_image_and_its_return_unmarks_it(corpus: Pa
     image = _image_of(_run(corpus, place))["operator 1/img_01.tif"]
     data = path.read_bytes()
     path.unlink()
-    assert not read_images(_run(corpus, place).read(), "present")["present"][image]
+    assert not read_images(_run(corpus, place).read()).present[image]
     path.write_bytes(data)
     index = _run(corpus, place)
     assert _status(index)["operator 1/img_01.tif"] == "ok"
     assert _image_of(index)["operator 1/img_01.tif"] == image
-    assert read_images(index.read(), "present")["present"][image]
+    assert read_images(index.read()).present[image]
 
 
 def test_a_changed_file_is_another_content(corpus: Path, place: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_changed_file_is_another_content(corpus: Path, place: Path) -> None:
     os.utime(corpus / "operator 1" / "img_01.tif", ns=(10**18, 10**18))
     index = _run(corpus, place)
     assert _image_of(index)["operator 1/img_01.tif"] == 30
-    assert not read_images(index.read(), "present")["present"][before]
+    assert not read_images(index.read()).present[before]
 
 
 def test_many_files_gone_end_the_run_and_change_nothing(corpus: Path, place: Path) -> None:
@@ -246,7 +246,7 @@ def test_tiff_and_jpeg_are_one_picture_and_the_tiff_stands_for_it(corpus: Path, 
     index = _run(corpus, place)
     images, image_of = read_images(index.read()), _image_of(index)
     jpeg, tiff = image_of["operator 0/A jpeg.jpg"], image_of["operator 2/img_05.tif"]
-    assert images["picture"][jpeg] == images["picture"][tiff] == tiff
+    assert images.picture[jpeg] == images.picture[tiff] == tiff
     duplicates = read_table(index.read(), "duplicates")
     assert sorted(duplicates["image"].tolist()) == sorted([jpeg, tiff])
     assert set(duplicates["relation"].tolist()) == {"same_picture"}
@@ -261,10 +261,10 @@ def test_a_representative_is_kept_while_it_is_there(corpus: Path, place: Path) -
     _write(corpus / "operator 0" / "later.tif", 77)
     index = _run(corpus, place)
     later = _image_of(index)["operator 0/later.tif"]
-    assert read_images(index.read())["picture"][[row, later]].tolist() == [row, row]
+    assert read_images(index.read()).picture[[row, later]].tolist() == [row, row]
     jpeg.unlink()
     index = _run(corpus, place)
-    assert read_images(index.read())["picture"][later] == later
+    assert read_images(index.read()).picture[later] == later
 
 
 def _labelled(corpus: Path, tmp_path: Path) -> Path:

@@ -72,7 +72,7 @@ def _commonest_crop(index: Path) -> tuple[str, list[int], list[str]]:
     read = scales["status"] == "read"
     crop = Counter(scales["crop"][read].tolist()).most_common(1)[0][0]
     rows = np.flatnonzero(scales["crop"] == crop).tolist()
-    md5 = hex_md5(read_images(open_index(index).read(), "md5")["md5"])
+    md5 = hex_md5(read_images(open_index(index).read()).md5)
     return crop, rows, [md5[row] for row in rows]
 
 

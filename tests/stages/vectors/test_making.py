@@ -19,7 +19,7 @@ from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table, write_table
 from pipeline.job import open_runner, run_stages
 from pipeline.networks.selection import Selection
-from pipeline.progress import Event, Listener, Note, Silent
+from pipeline.progress import EpochDone, Event, Listener, Silent
 from pipeline.runtime.stopping import StopRequest
 from pipeline.stages.files.ledger import hex_md5, read_images, representatives, text_array
 from pipeline.stages.labels.sets import LabelSet
@@ -67,17 +67,17 @@ min_steps = 0
 """
 
 
-class Notes(Silent):
-    """Keeps what is said, and may ask to stop at a training."""
+class Epochs(Silent):
+    """Keeps the epochs that it is told of, and may ask to stop at a training."""
 
     def __init__(self, stop: StopRequest | None = None) -> None:
-        self.texts: list[str] = []
+        self.epochs: list[EpochDone] = []
         self.stop = stop
 
     def tell(self, event: Event) -> None:
-        if isinstance(event, Note):
-            self.texts.append(event.text)
-            if self.stop is not None and "epoch" in event.text:
+        if isinstance(event, EpochDone):
+            self.epochs.append(event)
+            if self.stop is not None:
                 self.stop.request()
 
 
@@ -128,7 +128,7 @@ def test_trainings_that_are_broken_off_at_every_epoch_give_the_same_bits(
     stop = StopRequest()
     recipe = recipe_of(TRAINED, "run.checkpoint_seconds=1e-9")
     with pytest.raises(StoppedError, match="train own"):
-        run(demo, tmp_path / "index", recipe, listener=Notes(stop), stop=stop)
+        run(demo, tmp_path / "index", recipe, listener=Epochs(stop), stop=stop)
     root = open_index(tmp_path / "index").read()
     assert list(root.require_group("unfinished").group_keys()) == ["own"]
     assert "networks" not in root
@@ -136,11 +136,14 @@ def test_trainings_that_are_broken_off_at_every_epoch_give_the_same_bits(
     assert fit is not None
     assert read_unfinished(root, "own", fit)
     assert read_unfinished(root, "own", fit + 1) == b"", "another training begins anew"
-    notes = Notes()
-    parts = run(demo, tmp_path / "index", recipe, listener=notes)
-    epochs = [text for text in notes.texts if text.startswith("own: epoch")]
-    assert [text[: len("own: epoch 1")] for text in epochs] == ["own: epoch 1", "own: epoch 2"]
-    assert "held-out" in epochs[0]
+    seen = Epochs()
+    parts = run(demo, tmp_path / "index", recipe, listener=seen)
+    told = [(event.stage, event.epoch) for event in seen.epochs if event.name == "own"]
+    assert told == [("embed", 2), ("embed", 3)], "each once, in the part that it belongs to"
+    stored = read_table(parts.read(), "training")
+    for event in seen.epochs:
+        row = (stored["codes"] == event.name) & (stored["phase"] == event.phase) & (stored["epoch"] == event.epoch)
+        assert stored["train_loss"][row].tolist() == [event.train_loss]
     assert not list(parts.read().require_group("unfinished").group_keys()), "what is finished leaves nothing behind"
     ours, theirs = stored_arrays(tmp_path / "index"), stored_arrays(whole)
     names = [name for name in theirs if name.split("/")[0] in ("networks", "embeddings", "codes", "training")]
@@ -276,7 +279,7 @@ def test_finetune_teaches_a_network_labels_and_embeds_with_it(demo: Path, pictur
 def _sees(index: Path, label: str) -> None:
     """`show --map` draws the picture and, beside it, the map, along a component and for a class; else it says why."""
     root = open_index(index).read()
-    md5 = hex_md5(read_images(root, "md5")["md5"][representatives(root)[:1]])[0]
+    md5 = hex_md5(read_images(root).md5[representatives(root)[:1]])[0]
     out = index.parent / "map.png"
     drawn = []
     for more in ([], ["--component", "2"], ["--class", label], ["--class", "0"]):
