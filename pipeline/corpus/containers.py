@@ -4,7 +4,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from pipeline.errors import CorruptImageError, ImageTooLargeError, UnsupportedIm
 
 SUFFIX: Final = ".npz"
 
-Arrays = Mapping[str, NDArray[Any]]
+Arrays = Mapping[str, NDArray[np.generic]]
 
 
 def is_container(path: str) -> bool:
@@ -27,7 +27,7 @@ def is_container(path: str) -> bool:
     return path.lower().endswith(SUFFIX)
 
 
-def read_container(data: bytes, *, max_bytes: int) -> dict[str, NDArray[Any]]:
+def read_container(data: bytes, *, max_bytes: int) -> dict[str, NDArray[np.generic]]:
     """The arrays of a container by name; nothing in it is executed.
 
     Parameters

@@ -1,16 +1,16 @@
 """Rows of a stored table as a record of typed columns; a column is read when it is first asked for."""
 
 from collections.abc import Callable
-from typing import Generic, TypeVar, cast
+from typing import Generic
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.index.arrays import Scalar
 from pipeline.index.schema import Table
-from pipeline.index.tables import read_table, table_length
+from pipeline.index.tables import column_of, read_table, table_length
 
-Scalar = TypeVar("Scalar", bound=np.generic)
 ReadColumn = Callable[[str], NDArray[np.generic]]
 
 
@@ -49,7 +49,7 @@ class ColumnOf(Generic[Scalar]):
 
     def __get__(self, rows: StoredRows, owner: type[StoredRows]) -> NDArray[Scalar]:
         """The values, [n, ...]."""
-        return cast(NDArray[Scalar], rows.values(self.name))
+        return column_of({self.name: rows.values(self.name)}, self.name, self.kind)
 
 
 def reader_of(root: zarr.Group, table: Table) -> ReadColumn:

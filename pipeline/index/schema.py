@@ -30,7 +30,7 @@ Layout = Literal[
     "arrays",  # arrays of any lengths
     "computed",  # not stored: made for the report
 ]
-Columns = Mapping[str, NDArray[Any]]
+Columns = Mapping[str, NDArray[np.generic]]
 Reported = Mapping[str, Any]
 """Values of a report table by column: sequences, NumPy or Arrow arrays."""
 
@@ -77,7 +77,7 @@ class Column:
     chunk_rows: int | None = None
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> np.dtype[np.generic]:
         """Of the stored values; text is ``object``."""
         return np.dtype({"text": "object", "md5": "uint8"}.get(self.kind, self.kind))
 
@@ -189,11 +189,11 @@ class Table:
             return []
         return [f"{parent}/{name}" for name in sorted(found.group_keys())] if star else [parent]
 
-    def empty(self, rows: int = 0, *names: str) -> dict[str, NDArray[Any]]:
+    def empty(self, rows: int = 0, *names: str) -> dict[str, NDArray[np.generic]]:
         """The stored columns (all, or those named) with ``rows`` zeros or empty texts."""
         return {c.name: _zeros(c, rows) for c in self.stored if not names or c.name in names}
 
-    def typed(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[Any]]:
+    def typed(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[np.generic]]:
         """Rows as the stored columns."""
         return {column.name: values_of(column, [row[column.name] for row in rows]) for column in self.stored}
 
@@ -202,12 +202,12 @@ class Table:
         return tuple(_row_array(column, shapes.get(column.name, column.row_shape)) for column in self.stored)
 
 
-def _zeros(column: Column, rows: int) -> NDArray[Any]:
+def _zeros(column: Column, rows: int) -> NDArray[np.generic]:
     shape = (rows, *(column.row_shape or ()))
     return np.full(shape, "", object) if column.kind == "text" else np.zeros(shape, column.dtype)
 
 
-def values_of(column: Column, values: Sequence[Any]) -> NDArray[Any]:
+def values_of(column: Column, values: Sequence[Any]) -> NDArray[np.generic]:
     """Values as the stored column."""
     if column.kind == "text":
         return text_array(values)

@@ -6,7 +6,7 @@ chunk, and a chunk that did not change is left as it is: it costs no new object 
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,8 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
-from pipeline.index.arrays import StoredArray, attributes_of, find_values, open_values, whole_number
+from pipeline.errors import IndexFormatError
+from pipeline.index.arrays import Scalar, StoredArray, attributes_of, find_values, open_values, whole_number
 from pipeline.index.dimensions import dimension_names, first_axis, unit_of
 from pipeline.json_values import JsonObject
 from pipeline.storage.failures import storage_failures
@@ -34,7 +35,7 @@ def table_length(root: zarr.Group, name: str) -> int:
     return whole_number(attributes_of(root, name), "rows", 0)
 
 
-def read_table(root: zarr.Group, name: str, *columns: str) -> dict[str, NDArray[Any]]:
+def read_table(root: zarr.Group, name: str, *columns: str) -> dict[str, NDArray[np.generic]]:
     """Columns of a table as NumPy arrays (all, or those named); an absent table gives an empty dict.
 
     Text columns come as object arrays of ``str``.
@@ -50,6 +51,23 @@ def read_table(root: zarr.Group, name: str, *columns: str) -> dict[str, NDArray[
             return {}
         names = columns or tuple(sorted(str(key) for key in group.array_keys()))
         return {column: _read_slice(open_values(group, column), 0, None) for column in names}
+
+
+def column_of(table: Columns, name: str, kind: type[Scalar]) -> NDArray[Scalar]:
+    """A column of a table that was read, whose values have one type; texts are ``np.object_``.
+
+    Raises
+    ------
+    IndexFormatError
+        The values are of another type.
+    """
+    found = table[name]
+    if found.dtype.type is not kind:
+        raise IndexFormatError(
+            f"The column {name} of the index holds {found.dtype}, and {kind.__name__} was expected: another version of "
+            "semcorpus, or another program, has written it."
+        )
+    return cast(NDArray[Scalar], found)
 
 
 def read_texts(root: zarr.Group, name: str, column: str) -> pa.LargeStringArray:
@@ -175,7 +193,7 @@ def _write_column(group: zarr.Group, column: str, values: NDArray[np.generic], a
             array[start:stop] = new
 
 
-def _read_slice(array: Any, start: int, stop: int | None) -> NDArray[Any]:
+def _read_slice(array: Any, start: int, stop: int | None) -> NDArray[np.generic]:
     values: NDArray[np.generic] = array[start:stop]
     return values.astype(object) if _is_text(values) else values
 

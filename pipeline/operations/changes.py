@@ -16,7 +16,7 @@ from pipeline.imaging.quality import SUSPECT_SHARE
 from pipeline.index.arrays import find_array, read_strings
 from pipeline.index.history import Commit
 from pipeline.index.store import Index, open_index
-from pipeline.index.tables import read_table
+from pipeline.index.tables import Columns, column_of, read_table
 from pipeline.operations.expiring import parse_age
 from pipeline.operations.last_summary import last_summary
 from pipeline.operations.remembered import stored_recipe
@@ -325,9 +325,8 @@ def _quality(root: zarr.Group, pictures: NDArray[np.int64], older: NDArray[np.in
             continue
         badness = np.asarray(values, np.float64) * (1 if large_is_bad else -1)
         counts[name] = int(np.sum(badness[pictures] > np.nanquantile(badness[older], _WORST_FROM)))
-    filled = table.get("filled_share")
-    if filled is not None:
-        counts["filled_share"] = int(np.sum(filled[pictures] >= SUSPECT_SHARE))
+    if "filled_share" in table:
+        counts["filled_share"] = int(np.sum(column_of(table, "filled_share", np.float32)[pictures] >= SUSPECT_SHARE))
     return {name: count for name, count in counts.items() if count}
 
 
@@ -339,9 +338,13 @@ def _growth(before: zarr.Group, after: zarr.Group, recipe: Recipe) -> tuple[Grow
         if not old or not new or old["labels"].shape[1] != new["labels"].shape[1]:
             continue
         middle = stored.clusterings[len(stored.k) // 2]
-        columns = old["labels"][:, middle.column], new["labels"][:, middle.column]
-        found += _grown(middle.name, old["images"], columns[0], new["images"], columns[1])
+        images, labels = zip(*(_partition(table, middle.column) for table in (old, new)), strict=True)
+        found += _grown(middle.name, images[0], labels[0], images[1], labels[1])
     return tuple(sorted(found, key=lambda growth: (growth.before - growth.after, growth.clustering, growth.cluster)))
+
+
+def _partition(table: Columns, column: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    return column_of(table, "images", np.int64), column_of(table, "labels", np.int32)[:, column]
 
 
 def _grown(

@@ -34,7 +34,7 @@ from pipeline.index.arrays import open_array
 from pipeline.index.reports import read_manifest, read_report_tables
 from pipeline.index.rows import read_rows
 from pipeline.index.store import Index
-from pipeline.index.tables import read_table
+from pipeline.index.tables import column_of, read_table
 from pipeline.operations.remembered import stored_corpus, stored_recipe
 from pipeline.progress import Listener, StageFinished, StageStarted, TaskDone
 from pipeline.runtime.keys import scale_key
@@ -188,7 +188,7 @@ def _folders(root: zarr.Group, recipe: Recipe, settings: ExportSettings) -> dict
         if settings.name not in known:
             raise UsageError(f"There is no label set {settings.name!r}; the index has {', '.join(known) or 'none'}.")
         table = read_table(root, f"labels/{settings.name}")
-        good = ~table["contradictory"]
+        good = ~column_of(table, "contradictory", np.bool_)
         pairs = zip(table["images"][good].tolist(), table["label"][good].tolist(), strict=True)
         return {int(image): folder_name(str(label)) for image, label in pairs}
     found = find_clustering(root, recipe, settings.name)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +30,7 @@ def open_device(name: str, setting: str) -> torch.device:
     return torch.device(name)
 
 
-def moved(values: NDArray[Any], device: torch.device) -> torch.Tensor:
+def moved(values: NDArray[np.generic], device: torch.device) -> torch.Tensor:
     """An array on the device."""
     return torch.from_numpy(np.ascontiguousarray(values)).to(device)
 

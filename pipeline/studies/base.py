@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.corpus.names import page_path
@@ -59,7 +60,7 @@ class Prepared:
 
 
 def write_labels(
-    material: Material, files: Sequence[str], labels: Mapping[str, Sequence[Any] | NDArray[Any]]
+    material: Material, files: Sequence[str], labels: Mapping[str, Sequence[Any] | NDArray[np.generic]]
 ) -> dict[str, str]:
     """Write a CSV beside the corpus for each label set, one label a file of the corpus; the places by name."""
     places = {}

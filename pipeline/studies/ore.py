@@ -58,10 +58,10 @@ def prepare(material: Material) -> Prepared:
     return Prepared(str(material.folder), write_labels(material, rows_of("spectra.npz", len(spectra)), labels))
 
 
-def _read_containers(material: Material) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
+def _read_containers(material: Material) -> tuple[NDArray[np.generic], dict[str, NDArray[np.generic]]]:
     import h5py
 
-    spectra: list[NDArray[Any]] = []
+    spectra: list[NDArray[np.generic]] = []
     labels: dict[str, list[str]] = {name: [] for name in LABELS}
     for path in material.find("*.h5", LAYOUT):
         with h5py.File(path) as file:
@@ -75,7 +75,7 @@ def _read_containers(material: Material) -> tuple[NDArray[Any], dict[str, NDArra
     return np.concatenate(spectra), {name: np.array(values) for name, values in labels.items()}
 
 
-def _read_cube(path: Path) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
+def _read_cube(path: Path) -> tuple[NDArray[np.generic], dict[str, NDArray[np.generic]]]:
     from scipy.io import loadmat
 
     found = loadmat(str(path))

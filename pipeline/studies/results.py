@@ -9,7 +9,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
-from pipeline.index.tables import read_table
+from pipeline.index.tables import column_of, read_table
 from pipeline.stages.clustering.stored import cluster_labels, find_clustering, stored_clusterings
 from pipeline.stages.files.ledger import read_files
 from pipeline.stages.labels.sets import label_sets
@@ -56,9 +56,8 @@ class Results:
         table = found[0].read(self.root) if found else {}
         if found is None or "peak_rank" not in table:
             return np.empty(0, np.int64)
-        rank, k = table["peak_rank"], found[1].k
-        rows: NDArray[np.int64] = table["images"][(rank >= 0) & (rank < (len(rank) if k is None else k))]
-        return rows
+        rank, k = column_of(table, "peak_rank", np.int64), found[1].k
+        return column_of(table, "images", np.int64)[(rank >= 0) & (rank < (len(rank) if k is None else k))]
 
     @cached_property
     def scores(self) -> list[dict[str, Any]]:

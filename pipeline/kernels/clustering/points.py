@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -162,7 +161,7 @@ def scaled_rows(array: Vectors) -> tuple[NDArray[np.float64], int, NDArray[np.fl
 
 
 @compiled
-def _hash_rows(rows: Vectors, words: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.uint64]:
+def _hash_rows(rows: Vectors, words: NDArray[np.unsignedinteger]) -> NDArray[np.uint64]:
     hashes = np.empty(rows.shape[0], dtype=np.uint64)
     for row in range(rows.shape[0]):
         value = np.uint64(14695981039346656037)

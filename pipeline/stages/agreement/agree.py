@@ -10,7 +10,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
-from pipeline.index.tables import replace_rows
+from pipeline.index.tables import column_of, replace_rows
 from pipeline.kernels.agreement.chance import adjusted_mutual_information
 from pipeline.kernels.agreement.scores import agreement_scores, contingency, normalized_mutual_information
 from pipeline.runtime.plan import Block, Context, Done, Job, Plan, Stage, Worker
@@ -80,10 +80,10 @@ def _scorer(recipe: Recipe, root: zarr.Group) -> Worker:
         about = {"part": part, "vectors": stored.vectors, "method": stored.label}
         for labels in sets:
             for level in range(1, labels.levels + 1):
-                positions, truth = labels.at_level(level, table["images"])
+                positions, truth = labels.at_level(level, column_of(table, "images", np.int64))
                 if len(positions) > 1:
                     fixed = about | {"set": labels.name, "level": level, "n_scored": len(positions)}
-                    _score(scored, table["labels"][positions], stored.clusterings, truth, fixed)
+                    _score(scored, column_of(table, "labels", np.int32)[positions], stored.clusterings, truth, fixed)
         return scored
 
     return worker

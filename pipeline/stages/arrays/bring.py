@@ -28,7 +28,7 @@ from pipeline.runtime.keys import pixels_key
 from pipeline.runtime.plan import Context, Done, Job, Plan, Stage, Worker
 from pipeline.stages.arrays.listing import plan_listing
 from pipeline.stages.arrays.tables import ARRAYS, TABLES
-from pipeline.stages.files.ledger import FILES, Source, representatives
+from pipeline.stages.files.ledger import FILES, Source, read_files, representatives
 from pipeline.stages.pictures.tables import PIXELS
 from pipeline.stages.selection import ShardTask, image_count, once_paired, shard_rows, shard_tasks
 from pipeline.stages.vectors.sets import GivenVectors, group_of, require_vectors
@@ -93,10 +93,10 @@ def _rows_with(root: zarr.Group, name: str) -> NDArray[np.int64]:
             f"{', '.join(sorted(set(map(str, table['array'])))) if table else 'none'}. Change arrays.vectors or "
             "arrays.pictures in the recipe."
         )
-    files = read_table(root, FILES, "image")
+    image = read_files(root).image
     places: pa.LargeStringArray = pc.replace_substring_regex(read_texts(root, FILES, "path"), r"#page=[1-9][0-9]*$", "")
-    within = (files["image"] >= 0) & (positions(places, texts(list(map(str, holders)))) >= 0)
-    return np.intersect1d(files["image"][within], representatives(root)).astype(np.int64)
+    within = (image >= 0) & (positions(places, texts(list(map(str, holders)))) >= 0)
+    return np.intersect1d(image[within], representatives(root)).astype(np.int64)
 
 
 def _missing(root: zarr.Group, name: str, group: str, key: int) -> NDArray[np.int64]:
@@ -142,11 +142,11 @@ def _storing(context: Context, name: str, group: str, rows: NDArray[np.int64], l
 
 def _storer(corpus: Corpus, settings: WalkSettings, name: str, group: str, values_of: Any, _: zarr.Group) -> Worker:
     @lru_cache(maxsize=1)
-    def container(place: str) -> dict[str, NDArray[Any]]:
+    def container(place: str) -> dict[str, NDArray[np.generic]]:
         data = corpus.read(place, max_bytes=settings.max_bytes)
         return read_container(data, max_bytes=settings.decode_memory_bytes)
 
-    def row(source: Source) -> NDArray[Any] | None:
+    def row(source: Source) -> NDArray[np.generic] | None:
         """The row as it was listed; None where its container is gone or has changed since."""
         place, page = split_page(source.path)
         try:
@@ -167,11 +167,13 @@ def _storer(corpus: Corpus, settings: WalkSettings, name: str, group: str, value
     return worker
 
 
-def _vectors(key: int, rows: NDArray[Any]) -> tuple[Mapping[str, NDArray[Any]], int]:
+def _vectors(key: int, rows: NDArray[np.generic]) -> tuple[Mapping[str, NDArray[np.generic]], int]:
     return {"vectors": rows.reshape(len(rows), -1).astype(np.float32)}, key
 
 
-def _pictures(key: int, settings: PixelsSettings, rows: NDArray[Any]) -> tuple[Mapping[str, NDArray[Any]], int]:
+def _pictures(
+    key: int, settings: PixelsSettings, rows: NDArray[np.generic]
+) -> tuple[Mapping[str, NDArray[np.generic]], int]:
     if rows.ndim != 3 or rows.dtype != np.uint8:
         raise StageError(
             f"The array of pictures has rows of {rows.dtype} {rows.shape[1:]}; expected uint8 (height, width)."

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.clustering_methods.splitting import Dividing, can_be_scored, resampled
 from pipeline.config import Recipe
-from pipeline.index.tables import replace_rows, table_length
+from pipeline.index.tables import column_of, replace_rows, table_length
 from pipeline.kernels.clustering.density_peaks import prominences
 from pipeline.kernels.clustering.scatter_scores import scatter_scores
 from pipeline.kernels.clustering.silhouette import silhouettes_of_all
@@ -70,10 +70,11 @@ def _assessor(recipe: Recipe, _: zarr.Group) -> Worker:
         part, key = task.data
         stored = next(found for found in stored_clusterings(root, recipe) if found.part == part)
         table, vectors = stored.read(root), find_clustered(root, recipe, stored.vectors).read(root)
-        stable = _stabilities(recipe, stored, vectors, table["labels"])
+        labels = column_of(table, "labels", np.int32)
+        stable = _stabilities(recipe, stored, vectors, labels)
         gaps = _decision_gaps(table)
         rows = []
-        for clustering, scores in zip(stored.clusterings, _scores(vectors, table["labels"]), strict=True):
+        for clustering, scores in zip(stored.clusterings, _scores(vectors, labels), strict=True):
             k = NO_COUNT if clustering.k is None else clustering.k
             about = {"part": part, "clustering": clustering.name, "vectors": stored.vectors, "method": stored.label}
             measured = {"stability": stable[clustering.column], "decision_gap": gaps.get(k, float("nan"))}
@@ -117,11 +118,11 @@ def _stabilities(
     return [stability(labels[:, column], part).partition for column, part in enumerate(parts)]
 
 
-def _decision_gaps(table: dict[str, NDArray[Any]]) -> dict[int, float]:
+def _decision_gaps(table: dict[str, NDArray[np.generic]]) -> dict[int, float]:
     """By the number of centres: how many times less prominent the next one would be; of a decision graph only."""
     if not {"density", "delta"} <= set(table):
         return {}
-    ranked = np.sort(prominences(table["density"], table["delta"]))[::-1]
+    ranked = np.sort(prominences(column_of(table, "density", np.float64), column_of(table, "delta", np.float64)))[::-1]
     with np.errstate(divide="ignore", invalid="ignore"):
         gaps = ranked[:-1] / ranked[1:]
     return {k: float(gaps[k - 1]) for k in range(2, len(ranked))}

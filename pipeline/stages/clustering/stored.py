@@ -97,7 +97,7 @@ class StoredClusterings:
         """One for each column of the labels."""
         return tuple(Clustering(self.part, self.vectors, self.label, k, column) for column, k in enumerate(self.k))
 
-    def read(self, root: zarr.Group, *columns: str) -> dict[str, NDArray[Any]]:
+    def read(self, root: zarr.Group, *columns: str) -> dict[str, NDArray[np.generic]]:
         """Columns of the table, all of them when none is named: ``images`` int64 [n], ``labels`` int32 [n, C], ..."""
         return read_table(root, group_of(self.part), *columns)
 

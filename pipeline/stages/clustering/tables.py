@@ -1,7 +1,6 @@
 """The tables of `cluster`: what is stored of each set of vectors and method, and the reports' view of it."""
 
 import json
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.index.arrays import find_array
 from pipeline.index.schema import Column, Reported, Sources, Table, made_anew
-from pipeline.index.tables import hex_md5, read_table
+from pipeline.index.tables import column_of, hex_md5, read_table
 from pipeline.stages.clustering.stored import Clustering, StoredClusterings, stored_clusterings
 
 
@@ -18,7 +17,7 @@ def _clusterings(table: Table, sources: Sources) -> Reported:
     rows = [
         _about(labels, stored, clustering) | _starts(sources.root, clustering)
         for stored in stored_clusterings(sources.root, sources.recipe)
-        for labels in (stored.read(sources.root, "labels")["labels"],)
+        for labels in (column_of(stored.read(sources.root, "labels"), "labels", np.int32),)
         for clustering in stored.clusterings
     ]
     return {column.name: [row[column.name] for row in rows] for column in table.reported}
@@ -59,7 +58,7 @@ def _clusters(table: Table, sources: Sources) -> Reported:
     return {c.name: pa.chunked_array([p[c.name] for p in parts]).combine_chunks() for c in table.reported if parts}
 
 
-def _members(table: dict[str, NDArray[Any]], md5: pa.Array, clustering: Clustering) -> dict[str, pa.Array]:
+def _members(table: dict[str, NDArray[np.generic]], md5: pa.Array, clustering: Clustering) -> dict[str, pa.Array]:
     n = len(table["images"])
     return {
         "clustering": pa.array([clustering.name] * n, pa.string()),
@@ -72,15 +71,15 @@ def _members(table: dict[str, NDArray[Any]], md5: pa.Array, clustering: Clusteri
     }
 
 
-def _is_center(table: dict[str, NDArray[Any]], clustering: Clustering, n: int) -> pa.Array:
+def _is_center(table: dict[str, NDArray[np.generic]], clustering: Clustering, n: int) -> pa.Array:
     """Of a method that ranks its peaks: the first k, or all where it finds its own number."""
-    rank = table.get("peak_rank")
-    if rank is None:
+    if "peak_rank" not in table:
         return pa.nulls(n, pa.bool_())
+    rank = column_of(table, "peak_rank", np.int64)
     return pa.array((rank >= 0) & ((rank < clustering.k) if clustering.k is not None else True))
 
 
-def _optional(table: dict[str, NDArray[Any]], name: str, n: int) -> pa.Array:
+def _optional(table: dict[str, NDArray[np.generic]], name: str, n: int) -> pa.Array:
     return pa.array(table[name]) if name in table else pa.nulls(n, pa.float64())
 
 

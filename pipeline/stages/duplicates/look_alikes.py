@@ -9,7 +9,6 @@ so that a few new images cost a search for these few.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
 
 import numpy as np
 import zarr
@@ -21,7 +20,7 @@ from pipeline.imaging.canonical import GRAY_BITS, SQUARE_PX
 from pipeline.imaging.matching.fingerprint import fingerprints
 from pipeline.imaging.matching.same_picture import Comparison, Copy, compare_pictures
 from pipeline.index.arrays import attributes_of
-from pipeline.index.tables import read_table, write_table
+from pipeline.index.tables import column_of, read_table, write_table
 from pipeline.kernels.signatures.candidate_pairs import near_signature_pairs, shared_value_pairs
 from pipeline.kernels.signatures.turned_pairs import turned_pairs
 from pipeline.kernels.signatures.unlike_copies import other_gray_pairs, thumbnail_pairs
@@ -96,21 +95,21 @@ def find_candidates(
     return Candidates(sorted(pairs - done), crowded)
 
 
-def _pairs_by_fields(known: dict[str, NDArray[Any]], new: set[int], rows: set[int]) -> set[Pair]:
+def _pairs_by_fields(known: dict[str, NDArray[np.generic]], new: set[int], rows: set[int]) -> set[Pair]:
     here = np.isin(known["image"], sorted(rows))
-    image, fields = known["image"][here], known["fields"][here]
+    image, fields = column_of(known, "image", np.int64)[here], column_of(known, "fields", np.uint64)[here]
     shared = np.sort(image[shared_value_pairs(fields, most=CROWD, least=_FIELDS_IN_COMMON)], axis=1)
     return {(a, b) for a, b in shared.tolist() if a != b and (a in new or b in new)}
 
 
-def read_stored(root: zarr.Group, table: str) -> dict[str, NDArray[Any]]:
+def read_stored(root: zarr.Group, table: str) -> dict[str, NDArray[np.generic]]:
     """A table of this version of the method; nothing where an older version has left it."""
     if attributes_of(root, table).get("version") != VERSIONS[NAME]:
         return {}
     return read_table(root, table)
 
 
-def write_stored(root: zarr.Group, table: str, columns: dict[str, NDArray[Any]], **attributes: int) -> None:
+def write_stored(root: zarr.Group, table: str, columns: dict[str, NDArray[np.generic]], **attributes: int) -> None:
     """Write a table with the version of the method."""
     write_table(root, table, columns, attributes={"version": VERSIONS[NAME], **attributes})
 
@@ -120,8 +119,7 @@ def _searched(root: zarr.Group, tolerance: int) -> NDArray[np.int64]:
     found = read_stored(root, SEARCHED)
     if not found or attributes_of(root, SEARCHED).get("tolerance") != tolerance:
         return np.empty(0, np.int64)
-    rows: NDArray[np.int64] = found["image"]
-    return rows
+    return column_of(found, "image", np.int64)
 
 
 def write_searched(root: zarr.Group, rows: NDArray[np.int64], *, key: int, tolerance: int) -> None:
@@ -269,7 +267,7 @@ def _merge_comparisons(root: zarr.Group, results: Sequence[list[Compared]], *, k
     _add_unavailable(root, {(a, b) for block in results for a, b, c in block if c is None}, key)
     found = [(a, b, c) for block in results for a, b, c in block if c is not None]
     old = read_stored(root, COMPARISONS)
-    new: dict[str, NDArray[Any]] = {
+    new: dict[str, NDArray[np.generic]] = {
         "first": np.array([a for a, _, _ in found], np.int64),
         "second": np.array([b for _, b, _ in found], np.int64),
         "relation": text_array([c.relation for _, _, c in found]),

@@ -7,7 +7,6 @@ pixel.
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import zarr
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.config import Recipe
 from pipeline.imaging.quality import SUSPECT_SHARE
 from pipeline.index.arrays import attributes_of
-from pipeline.index.tables import update_rows, write_table
+from pipeline.index.tables import column_of, update_rows, write_table
 from pipeline.kernels.union_find import find_root
 from pipeline.runtime.keys import content_key, stage_key
 from pipeline.runtime.plan import Context, Done, Job, Plan, Stage, Worker
@@ -107,7 +106,7 @@ def _links(root: zarr.Group, images: ImageRows) -> Iterator[Link]:
 
 
 def _of_another_scan(
-    compared: dict[str, NDArray[Any]], there: NDArray[np.bool_], area: NDArray[np.int64]
+    compared: dict[str, NDArray[np.generic]], there: NDArray[np.bool_], area: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Comparisons by which a thumbnail resembles a picture, but another one more.
 
@@ -115,7 +114,7 @@ def _of_another_scan(
     mean, the first of equal ones; what is proven by encoding it again stays anyhow.
     """
     thumbnails = np.flatnonzero(there & (compared["relation"] == "thumbnail"))
-    first, second = compared["first"][thumbnails], compared["second"][thumbnails]
+    first, second = (column_of(compared, name, np.int64)[thumbnails] for name in ("first", "second"))
     smaller = np.where(area[first] < area[second], first, second)
     proven = compared["evidence"][thumbnails] == "re_encoded"
     order = np.lexsort((first + second - smaller, compared["mean_difference"][thumbnails], ~proven, smaller))

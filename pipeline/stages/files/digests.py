@@ -13,12 +13,14 @@ from pipeline.corpus.listing import FileEntry, positions, texts
 from pipeline.corpus.names import split_page
 from pipeline.imaging.quality import MEASURES, SUSPECT_SHARE
 from pipeline.imaging.summary import PictureSummary
-from pipeline.index.tables import read_table, read_texts, table_length, update_rows
+from pipeline.index.arrays import Scalar
+from pipeline.index.tables import read_texts, table_length, update_rows
 from pipeline.stages.files.known_contents import IMAGE, NO_MD5, Md5Rows
 from pipeline.stages.files.ledger import (
     FILES,
     IMAGES,
     path_ranks,
+    read_files,
     read_images,
     text_array,
 )
@@ -111,10 +113,10 @@ class _Ledger:
     def __init__(self, root: zarr.Group) -> None:
         self._root = root
         self.before = table_length(root, FILES)
-        kept = read_table(root, FILES, "status", "image") or LEDGER.empty(0, "status", "image")
+        kept = read_files(root)
         self.path = read_texts(root, FILES, "path")
-        self.status, self.image = kept["status"], kept["image"]
-        self._old_status = kept["status"].copy()
+        self.status, self.image = kept.status, kept.image
+        self._old_status = kept.status.copy()
         self._suspect: dict[int, float] = {}
         self._rows = self._gone = np.empty(0, np.int64)
         self._changed = LEDGER.empty()
@@ -177,6 +179,8 @@ class _Ledger:
         update_rows(self._root, FILES, others, {"status": self.status[others]}, total=total)
         why = text_array(["no longer in the corpus"] * len(self._gone))
         update_rows(self._root, FILES, self._gone, {"reason": why}, total=total)
+        cleared = others[(self._old_status[others] == "suspect") & np.isin(self.status[others], ("ok", "duplicate"))]
+        update_rows(self._root, FILES, cleared, {"reason": text_array([""] * len(cleared))}, total=total)
         told = np.union1d(self._rows, others)
         suspect = told[self.status[told] == "suspect"].astype(np.int64)
         shares = [self._suspect[row] for row in suspect.tolist()]
@@ -207,8 +211,8 @@ def _columns(digests: Sequence[Digest], image_of: dict[bytes, int]) -> dict[str,
 
 
 def _extended(
-    column: NDArray[np.generic], rows: NDArray[np.int64], values: NDArray[np.generic], total: int
-) -> NDArray[np.generic]:
+    column: NDArray[Scalar], rows: NDArray[np.int64], values: NDArray[np.generic], total: int
+) -> NDArray[Scalar]:
     longer = np.concatenate([column, np.empty(total - len(column), column.dtype)])
     longer[rows] = values
     return longer

@@ -9,7 +9,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.corpus.listing import texts
-from pipeline.index.tables import read_table, read_texts
+from pipeline.index.tables import column_of, read_table, read_texts
 from pipeline.stages.files.ledger import FILES
 from pipeline.stages.files.refusals import read_limits
 from pipeline.stages.files.tables import LEDGER
@@ -44,4 +44,5 @@ class KnownFiles:
         path, etag = read_texts(root, FILES, "path"), read_texts(root, FILES, "etag")
         if len(etag) < len(path):  # a ledger from before there were etags
             etag = pa.concat_arrays([etag, texts([""] * (len(path) - len(etag)))])
-        return cls(path, etag=etag, limit=read_limits(root), **numbers)
+        size, modified = (column_of(numbers, name, np.int64) for name in ("size_bytes", "modified_ns"))
+        return cls(path, column_of(numbers, "status", np.object_), read_limits(root), size, modified, etag)

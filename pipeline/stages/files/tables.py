@@ -7,12 +7,12 @@ import zarr
 from pipeline.imaging.canonical import SIGNATURE_SHAPE, SQUARE_PX
 from pipeline.imaging.quality import SUSPECT_SHARE
 from pipeline.index.schema import Column, Gone, Reported, Sources, Table
-from pipeline.index.tables import read_table, write_table
+from pipeline.index.tables import column_of, read_table, write_table
 
 
 def _files(table: Table, sources: Sources) -> Reported:
     files = read_table(sources.root, table.place) or table.empty()
-    modified = files["modified_ns"]
+    modified = column_of(files, "modified_ns", np.int64)
     return {**files, "modified": pa.array(modified, pa.timestamp("ns", tz="UTC"), mask=modified < 0)}
 
 

@@ -22,7 +22,7 @@ from pipeline.corpus.names import split_page
 from pipeline.errors import NotJudgedError
 from pipeline.imaging.formats.pdf import page_picture
 from pipeline.imaging.summary import summarise_picture
-from pipeline.index.tables import read_table, read_texts, table_length
+from pipeline.index.tables import read_texts, table_length
 from pipeline.records import FIRST_PATHS
 from pipeline.runtime.keys import stage_key
 from pipeline.runtime.plan import Context, Done, Job, Plan, Stage, Worker
@@ -30,7 +30,7 @@ from pipeline.stages.files.digester import Digester
 from pipeline.stages.files.digests import Digest, merge_digests
 from pipeline.stages.files.known_contents import NO_MD5, contents_key, known_contents
 from pipeline.stages.files.known_files import LEFT_OUT, KnownFiles
-from pipeline.stages.files.ledger import FILES, count_values
+from pipeline.stages.files.ledger import FILES, count_values, read_files
 from pipeline.stages.files.refusals import refused_by_less
 from pipeline.stages.files.removals import check_removals
 from pipeline.stages.files.tables import TABLES
@@ -243,7 +243,7 @@ def _digesting_worker(root: zarr.Group, *, digester: Digester, judge_again: bool
 
 def statuses(root: zarr.Group) -> Mapping[str, int]:
     """Files of the ledger by status."""
-    return count_values(read_table(root, FILES, "status").get("status", np.empty(0, object)))
+    return count_values(read_files(root).status)
 
 
 def _status(root: zarr.Group, recipe: Recipe) -> Iterator[Done]:

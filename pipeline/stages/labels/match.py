@@ -8,7 +8,6 @@ re-encodings (`pipeline.stages.labels.matches`).
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import zarr
@@ -22,7 +21,7 @@ from pipeline.imaging.canonical import SIGNATURE_SHAPE
 from pipeline.imaging.isolation.decoding import run_isolated
 from pipeline.imaging.summary import PictureSummary, summarise_picture
 from pipeline.index.arrays import attributes_of
-from pipeline.index.tables import read_table, table_length, write_table
+from pipeline.index.tables import column_of, read_table, table_length, write_table
 from pipeline.runtime.keys import content_key, stage_key
 from pipeline.runtime.plan import Block, Context, Done, Job, Plan, Stage, Worker
 from pipeline.stage_list import VERSIONS
@@ -104,7 +103,7 @@ def _nothing(root: zarr.Group) -> Worker:
     raise AssertionError("this step has no tasks")
 
 
-def _known_files(root: zarr.Group, name: str) -> dict[str, NDArray[Any]]:
+def _known_files(root: zarr.Group, name: str) -> dict[str, NDArray[np.generic]]:
     """The set's files that were digested; none where an older version has left them."""
     table = files_table(name)
     if attributes_of(root, table).get("version") != VERSIONS[NAME]:
@@ -121,7 +120,7 @@ def _identity(file: LabelledFile) -> Identity:
     return file.entry.path, file.label, file.entry.size_bytes, file.entry.modified_ns, file.md5, file.occurrence
 
 
-def _missing(listed: Sequence[LabelledFile], known: dict[str, NDArray[Any]]) -> list[LabelledFile]:
+def _missing(listed: Sequence[LabelledFile], known: dict[str, NDArray[np.generic]]) -> list[LabelledFile]:
     """Files to digest; the whole list stands for a set from which files have gone."""
     if not known:
         return list(listed)
@@ -133,9 +132,9 @@ def _missing(listed: Sequence[LabelledFile], known: dict[str, NDArray[Any]]) -> 
     return missing
 
 
-def _not_judged(listed: Sequence[LabelledFile], known: dict[str, NDArray[Any]]) -> list[LabelledFile]:
+def _not_judged(listed: Sequence[LabelledFile], known: dict[str, NDArray[np.generic]]) -> list[LabelledFile]:
     """Files that the machine kept from being digested."""
-    rows = np.flatnonzero(~known["judged"])
+    rows = np.flatnonzero(~column_of(known, "judged", np.bool_))
     waiting: set[Identity] = set(zip(*(known[name][rows].tolist() for name in _IDENTITY), strict=True))
     return [file for file in listed if _identity(file) in waiting] if waiting else []
 
@@ -209,7 +208,7 @@ def _merge_files(
 ) -> None:
     """Add digests to the set's files, and drop the files that are no longer listed."""
     found = [digest for block in results for digest in block]
-    new: dict[str, NDArray[Any]] = {
+    new: dict[str, NDArray[np.generic]] = {
         "path": text_array([d.file.entry.path for d in found]),
         "label": text_array([d.file.label for d in found]),
         "size_bytes": np.array([d.file.entry.size_bytes for d in found], np.int64),
@@ -246,7 +245,7 @@ def _match(root: zarr.Group, results: Sequence[object], *, name: str, key: int) 
         if content is not None:
             labels.setdefault(content if group < 0 else group, set()).add(label)
     pictures = sorted(group for group in labels if isinstance(group, int))
-    columns: dict[str, NDArray[Any]] = {
+    columns: dict[str, NDArray[np.generic]] = {
         "images": np.array(pictures, np.int64),
         "label": text_array(["; ".join(sorted(labels[row])) for row in pictures]),
         "contradictory": np.array([len(labels[row]) > 1 for row in pictures], bool),

@@ -8,7 +8,7 @@ encoding the image again, or within what the JPG's quantisation explains.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import zarr
@@ -53,7 +53,7 @@ def _found(lookup: Lookup, md5: bytes, pixel_md5: bytes) -> tuple[int | None, Wa
     return None, ""
 
 
-def left_over(files: dict[str, NDArray[Any]], lookup: Lookup) -> NDArray[np.int64]:
+def left_over(files: dict[str, NDArray[np.generic]], lookup: Lookup) -> NDArray[np.int64]:
     """Rows of ``files``, one a content, that are pictures and are matched neither by bytes nor by pixels."""
     rows: dict[bytes, int] = {}
     for row, (md5, pixel_md5) in enumerate(zip(files["md5"], files["pixel_md5"], strict=True)):
@@ -87,7 +87,7 @@ class Matches:
         }
 
 
-def match_files(files: dict[str, NDArray[Any]], lookup: Lookup, re_encodings: Mapping[bytes, int]) -> Matches:
+def match_files(files: dict[str, NDArray[np.generic]], lookup: Lookup, re_encodings: Mapping[bytes, int]) -> Matches:
     """Match every file; a file without a content (it could not be read) matches nothing."""
     contents: list[bytes | None] = []
     images: list[int | None] = []
@@ -107,7 +107,7 @@ def matches_table(name: str) -> str:
     return f"label_matches/{name}"
 
 
-def _compared(root: zarr.Group, name: str) -> dict[str, NDArray[Any]]:
+def _compared(root: zarr.Group, name: str) -> dict[str, NDArray[np.generic]]:
     table = matches_table(name)
     if attributes_of(root, table).get("version") != (VERSIONS["pair"] << 16) + VERSIONS[NAME]:
         return {}
@@ -218,7 +218,7 @@ def _comparer(labels: Corpus, contents: Contents, root: zarr.Group) -> Worker:
 
 def _merge(root: zarr.Group, results: Sequence[list[tuple[bytes, int, str]]], *, name: str, key: int) -> None:
     found = [one for block in results for one in block]
-    new: dict[str, NDArray[Any]] = {
+    new: dict[str, NDArray[np.generic]] = {
         "md5": np.array([list(md5) for md5, _, _ in found], np.uint8).reshape(-1, 16),
         "image": np.array([image for _, image, _ in found], np.int64),
         "relation": text_array([relation for *_, relation in found]),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Recipe
 from pipeline.index.arrays import attributes_of, whole_number
-from pipeline.index.tables import read_table
+from pipeline.index.tables import column_of, read_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def label_sets(root: zarr.Group, recipe: Recipe) -> list[LabelSet]:
         if not table:
             continue
         key = whole_number(attributes_of(root, f"labels/{name}"), "key")
-        good = ~table["contradictory"]
+        good = ~column_of(table, "contradictory", np.bool_)
         pairs = zip(table["images"][good].tolist(), table["label"][good].tolist(), strict=True)
         found.append(LabelSet(name, key, dict(pairs)))
     return found

@@ -10,7 +10,6 @@ of 8 tasks. Above `neighbours.approximate_above` vectors one task searches all o
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import zarr
@@ -228,7 +227,9 @@ def _searcher(device: str) -> Search:
     return TorchSearch(device)
 
 
-def _values(root: zarr.Group, vectors: VectorSet, positions: NDArray[np.int64], search: _Search) -> NDArray[Any]:
+def _values(
+    root: zarr.Group, vectors: VectorSet, positions: NDArray[np.int64], search: _Search
+) -> NDArray[np.floating]:
     values = vectors.read_some(root, positions)
     return unit_rows(values) if search.metric == "cosine" else values
 

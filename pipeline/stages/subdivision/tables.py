@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipeline.index.schema import Column, Reported, Sources, Table
-from pipeline.index.tables import read_table
+from pipeline.index.tables import column_of, read_table
 
 _TREE = Column("tree", "text", "Its name: vectors and the recipe's `name`.")
 
@@ -49,7 +49,7 @@ def _members(table: Table, sources: Sources) -> Reported:
     trees = dict.fromkeys(read_table(sources.root, CATEGORY_TREE.place, "tree").get("tree", ()))
     for tree in trees:
         found = read_table(sources.root, table.place.replace("*", tree))
-        inside = found["node"] >= 0
+        inside = column_of(found, "node", np.int64) >= 0
         images = found["images"][inside]
         parts.append({"tree": [tree] * len(images), "image": images, "node": found["node"][inside]})
     return {c.name: np.concatenate([part[c.name] for part in parts]) for c in table.reported} if parts else {}
