@@ -63,7 +63,7 @@ def command(name: str, data: Path, out: Path, make: bool, size: int, seed: int, 
     _tell(result.table("comparison"), out, options)
 
 
-def _tell(table: Any, out: Path, options: dict[str, Any]) -> None:
+def _tell(table: Any, out: Path, options: dict[str, object]) -> None:
     """Write the comparison as JSON beside the index, and print it."""
     import json
 

@@ -100,7 +100,7 @@ class CenterMethodSettings(CountedMethodSettings):
         """As the settings say."""
         return self.device
 
-    def relevant(self) -> dict[str, Any]:
+    def relevant(self) -> dict[str, object]:
         """Settings that decide a result; where products are made is not among them."""
         found = super().relevant()
         return {name: found[name] for name in found if name != "device"}

@@ -72,7 +72,7 @@ class ActorPool(Generic[Item, Result]):
         actors: int,
         gpus: float,
         retries: int,
-        kept: list[Any],
+        kept: list[object],
         environment: Mapping[str, str | None],
     ) -> None:
         self._environment = environment
@@ -86,7 +86,7 @@ class ActorPool(Generic[Item, Result]):
         self._waiting: deque[_Attempt[Item]] = deque()
         self._starting: dict[Any, _Start] = {}
         self._busy: dict[Any, tuple[Any, _Attempt[Item]]] = {}
-        self._idle: list[Any] = []
+        self._idle: list[object] = []
         self._failed_starts = 0
 
     def results(self) -> Iterator[Result]:

@@ -2,7 +2,6 @@
 
 import json
 import os
-from typing import Any
 
 import numpy as np
 import zarr
@@ -19,7 +18,7 @@ from pipeline.stages.registry import TABLES
 _SHORTEST_PREFIX = 6
 
 
-def image_facts(index: Index, image: str) -> dict[str, Any]:
+def image_facts(index: Index, image: str) -> dict[str, object]:
     """Everything about an image, as JSON-like values.
 
     Parameters
@@ -84,7 +83,7 @@ def row_of_md5(root: zarr.Group, text: str, url: str) -> int:
     return found[0]
 
 
-def _file_facts(files: LedgerRows, row: int) -> dict[str, Any]:
+def _file_facts(files: LedgerRows, row: int) -> dict[str, object]:
     return {
         "path": str(files.path[row]),
         "status": str(files.status[row]),
@@ -95,12 +94,12 @@ def _file_facts(files: LedgerRows, row: int) -> dict[str, Any]:
     }
 
 
-def _image_facts(root: zarr.Group, recipe: Recipe, row: int) -> dict[str, Any]:
+def _image_facts(root: zarr.Group, recipe: Recipe, row: int) -> dict[str, object]:
     images = read_images(root)
     md5 = hex_md5(images.md5)
     files = read_files(root)
     picture = int(images.picture[row])
-    facts: dict[str, Any] = {
+    facts: dict[str, object] = {
         "image": row,
         "md5": md5[row],
         "format": str(images.format[row]),

@@ -4,7 +4,6 @@ import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,11 +55,11 @@ class Prepared:
 
     corpus: str
     labels: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 def write_labels(
-    material: Material, files: Sequence[str], labels: Mapping[str, Sequence[Any] | NDArray[np.generic]]
+    material: Material, files: Sequence[str], labels: Mapping[str, Sequence[object] | NDArray[np.generic]]
 ) -> dict[str, str]:
     """Write a CSV beside the corpus for each label set, one label a file of the corpus; the places by name."""
     places = {}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow.compute as pc
@@ -49,7 +49,7 @@ class Listed:
 
     path: str
     digests: list[Digest]
-    arrays: list[dict[str, Any]]
+    arrays: list[dict[str, object]]
 
 
 def plan_listing(context: Context) -> Plan | None:
@@ -112,7 +112,7 @@ def _row(entry: FileEntry, arrays: Arrays, row: int) -> Digest:
     return Digest(replace(entry, path=page_path(entry.path, row + 1), size_bytes=0), "npz", content, "ok", "", summary)
 
 
-def _described(path: str, arrays: Arrays) -> list[dict[str, Any]]:
+def _described(path: str, arrays: Arrays) -> list[dict[str, object]]:
     return [
         {
             "path": path,
