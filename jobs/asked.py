@@ -2,10 +2,10 @@
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from jobs.options import Options
 from jobs.recipes import builtin_recipes
 from pipeline.config import Recipe, load_recipe
 from pipeline.config.toml_file import read_toml_text
@@ -57,7 +57,7 @@ class Asked:
         return " ".join(words)
 
 
-def asked_for(index: str, named: str | None, options: Mapping[str, Any]) -> tuple[Asked, bool]:
+def asked_for(index: str, named: str | None, options: Options) -> tuple[Asked, bool]:
     """What this command line asks for, and whether some of it is remembered.
 
     A recipe that is named begins anew; else single settings go over those of the last run.
@@ -68,7 +68,7 @@ def asked_for(index: str, named: str | None, options: Mapping[str, Any]) -> tupl
     return changed, changed != own
 
 
-def _over(base: Asked, options: Mapping[str, Any]) -> Asked:
+def _over(base: Asked, options: Options) -> Asked:
     return replace(
         base,
         assignments=_merged(base.assignments, options["assignments"]),

@@ -1,12 +1,11 @@
 """semcorpus export: anonymous pictures, folders of labels or clusters, tables as CSV."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from jobs.listeners import open_listener
-from jobs.options import engine_choice, engine_options, talk_options
+from jobs.options import Option, engine_choice, engine_options, talk_options
 from jobs.terminal import print_error, print_line
 
 _SHOWN = 10
@@ -29,7 +28,7 @@ _SHOWN = 10
 @click.option("--jpeg-quality", type=click.IntRange(1, 100), default=90, show_default=True)
 @engine_options
 @talk_options
-def command(index: str, out: Path, **options: Any) -> int:
+def command(index: str, out: Path, **options: Option) -> int:
     """Write pictures of INDEX into the new folder OUT: by default anonymous TIFF/JPG pairs named by MD5.
 
     Every picture is written anew as 8-bit gray, without the metadata of its file; manifest.csv lists name, size and

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jobs.catalogue import SUMMARIES
-from jobs.options import engine_choice, engine_options, settings_option, talk_options, trust_options, watch_options
+from jobs.options import (
+    Option,
+    Options,
+    engine_choice,
+    engine_options,
+    settings_option,
+    talk_options,
+    trust_options,
+    watch_options,
+)
 from jobs.terminal import print_line, print_table
 
 if TYPE_CHECKING:
@@ -45,7 +54,7 @@ _STAGES = ("labels", "scale", "pixels", "embed")
 @trust_options
 @watch_options
 @talk_options
-def command(index: str, **options: Any) -> None:
+def command(index: str, **options: Option) -> None:
     from jobs.working import open_work
     from pipeline.index.store import open_index
     from pipeline.job import run_stages
@@ -64,7 +73,7 @@ def command(index: str, **options: Any) -> None:
         _print(report)
 
 
-def _with_network(recipe: "Recipe", options: dict[str, Any]) -> "Recipe":
+def _with_network(recipe: "Recipe", options: Options) -> "Recipe":
     """The recipe with the network as its last embedding, or in place of one of that name."""
     from pipeline.config import load_recipe, recipe_to_toml
     from pipeline.networks.finetuned import FinetunedSettings

@@ -1,6 +1,6 @@
 """Options that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,7 +8,11 @@ import click
 
 from pipeline.engine import EngineChoice
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Option = Any
+"""What click hands over for an option: its declaration says of which type."""
+
+Options = Mapping[str, Option]
+Command = TypeVar("Command", bound=Callable[..., object])
 
 
 def talk_options(command: Command) -> Command:

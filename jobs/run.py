@@ -1,13 +1,14 @@
 """semcorpus run: the whole job."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from jobs.asked import asked_for
 from jobs.catalogue import STAGES
 from jobs.options import (
+    Option,
+    Options,
     engine_choice,
     engine_options,
     parse_label_sets,
@@ -68,7 +69,7 @@ _SUMMARY_TABLES = (
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be done, and do nothing.")
 @watch_options
 @talk_options
-def command(corpus: str, index: str, **options: Any) -> int:
+def command(corpus: str, index: str, **options: Option) -> int:
     """Bring INDEX up to date with the images in CORPUS; run it again and only what is new or changed is done.
 
     CORPUS is a folder or a URL (s3://...), INDEX a folder or an s3:// prefix; INDEX is made when it does not exist.
@@ -113,7 +114,7 @@ def _print_summary(result: "RunResult", page: str) -> None:
     print_line(f"Commit  {result.index.commit}")
 
 
-def _print_plan(corpus: str, index: str, recipe: "Recipe", names: tuple[str, ...], options: Mapping[str, Any]) -> int:
+def _print_plan(corpus: str, index: str, recipe: "Recipe", names: tuple[str, ...], options: Options) -> int:
     """What each stage would do, and what the run would refuse; 1 where it would refuse something."""
     from jobs.planning import plan_without_writing
     from pipeline.runtime.plan import RunOptions

@@ -2,13 +2,21 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from jobs.catalogue import STAGES
 from jobs.listeners import open_listener
-from jobs.options import engine_choice, engine_options, settings_option, talk_options, trust_options, watch_options
+from jobs.options import (
+    Options,
+    engine_choice,
+    engine_options,
+    settings_option,
+    talk_options,
+    trust_options,
+    watch_options,
+)
 from jobs.stage import run_one
 from jobs.terminal import print_line, print_rows
 from pipeline.records import ScaleStatus
@@ -62,7 +70,7 @@ def command(index: str, **options: object) -> None:
         run_one("scale", index, options, before=_marking(options), unread_only=options["only"] == "missing")
 
 
-def _check(options: dict[str, Any]) -> None:
+def _check(options: Options) -> None:
     asked = [name for name in _ACTIONS if options[name]]
     if len(asked) > 1:
         names = " and ".join(f"--{name.replace('_', '-')}" for name in asked)
@@ -75,11 +83,11 @@ def _check(options: dict[str, Any]) -> None:
         raise click.UsageError("--by names who answered; give --answers with it.")
 
 
-def _silent(options: dict[str, Any]) -> bool:
+def _silent(options: Options) -> bool:
     return bool(options["quiet"] or options["log_json"])
 
 
-def _marking(options: dict[str, Any]) -> "Callable[[Runner], object] | None":
+def _marking(options: Options) -> "Callable[[Runner], object] | None":
     if not options["again"]:
         return None
 
@@ -93,7 +101,7 @@ def _marking(options: dict[str, Any]) -> "Callable[[Runner], object] | None":
     return mark
 
 
-def _review(index: str, options: dict[str, Any]) -> None:
+def _review(index: str, options: Options) -> None:
     from pipeline.engine import Engines
     from pipeline.index.store import open_index
     from pipeline.operations.scale_review.review import write_review
@@ -115,7 +123,7 @@ def _review(index: str, options: dict[str, Any]) -> None:
     print_line(f"Then    semcorpus scale {index} --answers FILE")
 
 
-def _take(index: str, options: dict[str, Any]) -> None:
+def _take(index: str, options: Options) -> None:
     from pipeline.index.store import open_index
     from pipeline.operations.scale_review.intake import take_answers
 
@@ -129,7 +137,7 @@ def _take(index: str, options: dict[str, Any]) -> None:
         )
 
 
-def _export(index: str, options: dict[str, Any]) -> None:
+def _export(index: str, options: Options) -> None:
     from pipeline.index.store import open_index
     from pipeline.operations.scale_review.intake import export_answers
 
@@ -138,7 +146,7 @@ def _export(index: str, options: dict[str, Any]) -> None:
         print_line(f"{written:,} answers in {options['export_answers']}")
 
 
-def _compare(index: str, options: dict[str, Any]) -> None:
+def _compare(index: str, options: Options) -> None:
     from pipeline.index.store import open_index
     from pipeline.operations.scale_review.truth import compare_with_truth
 

@@ -1,13 +1,21 @@
 """semcorpus walk | pair | ... | report: one stage on an index that exists, with the settings it was last run with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from jobs.catalogue import STAGES
-from jobs.options import engine_choice, engine_options, settings_option, talk_options, trust_options, watch_options
+from jobs.options import (
+    Options,
+    engine_choice,
+    engine_options,
+    settings_option,
+    talk_options,
+    trust_options,
+    watch_options,
+)
 from jobs.terminal import print_line
 from jobs.working import open_work
 
@@ -35,7 +43,7 @@ def command_for(name: str) -> click.Command:
 def run_one(
     name: str,
     index: str,
-    options: Mapping[str, Any],
+    options: Options,
     *,
     before: Callable[["Runner"], object] | None = None,
     unread_only: bool = False,

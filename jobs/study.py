@@ -5,7 +5,15 @@ from typing import Any
 
 import click
 
-from jobs.options import engine_choice, engine_options, settings_option, talk_options, trust_options, watch_options
+from jobs.options import (
+    Option,
+    engine_choice,
+    engine_options,
+    settings_option,
+    talk_options,
+    trust_options,
+    watch_options,
+)
 from jobs.terminal import log_event, print_line, print_table
 from jobs.working import open_work
 from pipeline.studies.registry import SUMMARIES
@@ -34,7 +42,7 @@ _NAMES = "\b\n" + "\n".join(f"  {name:9} {summary}" for name, summary in SUMMARI
 @trust_options
 @watch_options
 @talk_options
-def command(name: str, data: Path, out: Path, make: bool, size: int, seed: int, **options: Any) -> None:
+def command(name: str, data: Path, out: Path, make: bool, size: int, seed: int, **options: Option) -> None:
     """Bound to the help above."""
     from pipeline.config import load_recipe
     from pipeline.job import run_stages, stages_to_run, with_label_sets

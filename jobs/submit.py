@@ -3,11 +3,10 @@
 import datetime
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
-from jobs.options import talk_options
+from jobs.options import Option, Options, talk_options
 from jobs.terminal import log_event, print_line
 from pipeline.errors import DeploymentError, UsageError
 
@@ -35,7 +34,7 @@ _EXAMPLE = (
     help="Kubernetes: definitions of custom resources (YAML) to check against offline; repeatable.",
 )
 @talk_options
-def command(target: str, corpus: str, index: str, run_options: tuple[str, ...], **options: Any) -> int:
+def command(target: str, corpus: str, index: str, run_options: tuple[str, ...], **options: Option) -> int:
     """Render the files of deploy/ with the site's values, check and send them, follow the log.
 
     CORPUS and INDEX are paths as the cluster's nodes see them, or s3://. What stands behind -- goes to `semcorpus run`.
@@ -53,9 +52,7 @@ def _speaker(*, quiet: bool, log_json: bool) -> Callable[[str], None]:
     return (lambda text: None) if quiet else print_line
 
 
-def _slurm(
-    corpus: str, index: str, run_options: tuple[str, ...], options: dict[str, Any], say: Callable[[str], None]
-) -> int:
+def _slurm(corpus: str, index: str, run_options: tuple[str, ...], options: Options, say: Callable[[str], None]) -> int:
     from pipeline.deployment.settings import SlurmSettings, load_values
     from pipeline.deployment.slurm import check_places, follow_batch, log_of, render_batch, send_batch
 
@@ -79,7 +76,7 @@ def _slurm(
 
 
 def _kubernetes(
-    corpus: str, index: str, run_options: tuple[str, ...], options: dict[str, Any], say: Callable[[str], None]
+    corpus: str, index: str, run_options: tuple[str, ...], options: Options, say: Callable[[str], None]
 ) -> int:
     from pipeline.deployment.checking import check_manifests
     from pipeline.deployment.kubectl import Kubectl, commands_for, follow, send

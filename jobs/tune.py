@@ -10,6 +10,7 @@ import click
 from jobs.catalogue import SUMMARIES
 from jobs.options import (
     Command,
+    Option,
     engine_choice,
     engine_options,
     settings_option,
@@ -60,7 +61,7 @@ def _list(name: str, default: str, text: str) -> Callable[[Command], Command]:
 @trust_options
 @watch_options
 @talk_options
-def command(index: str, **options: Any) -> None:
+def command(index: str, **options: Option) -> None:
     """Bound to the summary."""
     from jobs.working import open_work
     from pipeline.index.store import open_index

@@ -1,11 +1,12 @@
 """Opening an index for work, as `run` and the stage commands do: what tells of it, its metrics, and its lock."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.listeners import open_listener
+from jobs.options import Options
 from pipeline.config import Recipe
 from pipeline.progress import Listener, Several
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_work(
-    corpus: str, index: str, recipe: Recipe, options: Mapping[str, Any], *, unread_only: bool = False, **more: Any
+    corpus: str, index: str, recipe: Recipe, options: Options, *, unread_only: bool = False, **more: Any
 ) -> Iterator["Runner"]:
     """A runner as the options of a command ask for it; ``more`` goes to `pipeline.job.open_runner`."""
     from pipeline.corpus.source import Corpus

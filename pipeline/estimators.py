@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pipeline.errors import UsageError
+from pipeline.estimator_bases import Clusterer, Estimator
 from pipeline.kernels.arrays import Vectors
 from pipeline.kernels.clustering.advanced_density_peaks import Z, advanced_density_peaks
 from pipeline.kernels.clustering.assignment import assign_to_centers
@@ -57,7 +58,7 @@ NeighbourTable = tuple[ArrayLike, ArrayLike]
 """Indices [N, K] and distances [N, K] as `pipeline.kernels.neighbours.nearest.nearest_neighbours` gives them."""
 
 
-class TwoNN(BaseEstimator):  # type: ignore[misc]
+class TwoNN(Estimator):
     """Intrinsic dimension from the two nearest neighbours (doi 10.1038/s41598-017-11873-y).
 
     Parameters
@@ -97,7 +98,7 @@ class TwoNN(BaseEstimator):  # type: ignore[misc]
         return self
 
 
-class DensityPeaks(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+class DensityPeaks(Clusterer):
     """Clustering by density peaks (doi 10.1126/science.1242072).
 
     Parameters
@@ -188,7 +189,7 @@ class DensityPeaks(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return peak_hierarchy(self._graph, k_max)
 
 
-class AdvancedDensityPeaks(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+class AdvancedDensityPeaks(Clusterer):
     """Density peaks that the density's error cannot explain (doi 10.1016/j.ins.2021.01.010); finds their number.
 
     Parameters
@@ -242,7 +243,7 @@ class AdvancedDensityPeaks(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
 
-class Agglomerative(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+class Agglomerative(Clusterer):
     """Hierarchical clustering that keeps the whole tree.
 
     Parameters
@@ -281,7 +282,7 @@ class Agglomerative(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return cut_tree(self.linkage_matrix_, k)
 
 
-class MiniBatchKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+class MiniBatchKMeans(Clusterer):
     """k-means from starts on one large batch, then full sweeps; no empty clusters and exact assignments.
 
     ``fit`` reads Dask arrays block by block, several times, and never holds more than a block and the batch.

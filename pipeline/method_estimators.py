@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
-from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import validate_data
 
 from pipeline.clustering_methods.base import MethodSettings
 from pipeline.clustering_methods.points import make_points
 from pipeline.clustering_methods.registry import METHODS, method_of
 from pipeline.errors import UsageError
+from pipeline.estimator_bases import Clusterer
 from pipeline.runtime.keys import random_seed
 
 
-class ClusteringByMethod(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+class ClusteringByMethod(Clusterer):
     """Clustering by a method of the recipes, with the results that the stage stores for the same vectors and seeds.
 
     Parameters

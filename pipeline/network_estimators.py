@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pipeline.errors import UsageError
+from pipeline.estimator_bases import Clusterer, Transformer
 from pipeline.models.contrastive_settings import ContrastiveSettings
 from pipeline.models.settings import DeepClusteringSettings, StackedSettings, Start
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.models.vector_networks.training import VectorEncoder
 
 
-class StackedAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class StackedAutoencoder(Transformer):
     """A stacked autoencoder: D values to a code through layers of ``n_hidden``, and back through as many.
 
     Three widths make six layers D, h1, h2, code, h2, h1, D in three pairs: {1, 6} outer, {2, 5} middle, {3, 4}
@@ -267,7 +268,7 @@ class StackedAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-class VectorAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class VectorAutoencoder(Transformer):
     """An autoencoder of the registry by its name.
 
     Parameters
@@ -357,7 +358,7 @@ class VectorAutoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-class DeepEmbeddedClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+class DeepEmbeddedClustering(Clusterer):
     """Clusters and a code learnt together: DEC (arXiv:1511.06335), or IDEC where the reconstruction is kept.
 
     Parameters
@@ -484,7 +485,7 @@ class DeepEmbeddedClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return DeepClusterer(self.clustering_)
 
 
-class ContrastiveEmbedding(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class ContrastiveEmbedding(Transformer):
     """Codes of small pictures that are learnt by contrast (SimCLR, arXiv:2002.05709), without labels.
 
     Parameters

@@ -18,6 +18,9 @@ from pipeline.networks.cae import CaeSettings
 from pipeline.networks.registry import NETWORKS
 from pipeline.networks.timm_backbone import TimmSettings
 
+Tables = dict[str, Any]
+"""A recipe as TOML has it, before it is validated."""
+
 
 def load_recipe(
     source: str = "",
@@ -101,12 +104,12 @@ def _validate(tables: Mapping[str, object], source: str) -> Recipe:
         raise RecipeError(_explain(error, source)) from error
 
 
-def _with_lists(tables: Mapping[str, object]) -> dict[str, Any]:
+def _with_lists(tables: Mapping[str, object]) -> Tables:
     """A single table stands for a list of one, so that ``[embed]`` and ``[[embed]]`` are both accepted."""
     return {k: [v] if k in _LISTED and isinstance(v, dict) else v for k, v in tables.items()}
 
 
-def _with_methods(tables: dict[str, Any]) -> dict[str, Any]:
+def _with_methods(tables: Tables) -> Tables:
     """In ``cluster.methods`` and ``subdivide.method`` a name stands for the method with its defaults.
 
     Recipes of indexes of format 1 hold two settings beside ``methods`` that are now those of a method.
@@ -128,7 +131,7 @@ def _with_methods(tables: dict[str, Any]) -> dict[str, Any]:
     return {**tables, "cluster": kept}
 
 
-def _method_table(entry: Any, former: Sequence[tuple[str, str, Any]]) -> object:
+def _method_table(entry: Any, former: Sequence[tuple[str, str, object]]) -> object:
     if not isinstance(entry, str):
         return entry
     return {"method": entry} | {name: value for method, name, value in former if method == entry}
@@ -140,7 +143,7 @@ _FORMER = {
 }
 
 
-def _with_networks(tables: dict[str, Any]) -> dict[str, Any]:
+def _with_networks(tables: Tables) -> Tables:
     """An entry that names no network is of the first one of its stage, or as older recipes put it.
 
     Those said ``model = "autoencoder"`` for `cae`; as an index keeps them, they hold the settings of both networks.
@@ -148,13 +151,13 @@ def _with_networks(tables: dict[str, Any]) -> dict[str, Any]:
     return tables | {stage: _network_tables(stage, tables[stage]) for stage in _WITH_NETWORKS if stage in tables}
 
 
-def _network_tables(stage: str, entries: Any) -> object:
+def _network_tables(stage: str, entries: object) -> object:
     if not isinstance(entries, list):
         return entries
     return [_network_table(stage, entry) if isinstance(entry, dict) else entry for entry in entries]
 
 
-def _network_table(stage: str, entry: dict[str, Any]) -> dict[str, Any]:
+def _network_table(stage: str, entry: Tables) -> Tables:
     if "network" in entry:
         return entry
     if stage != "embed":
@@ -191,7 +194,7 @@ def _toml_lines(table: Mapping[str, object]) -> list[str]:
     return [f"{key} = {_toml_value(value)}" for key, value in table.items()]
 
 
-def _toml_value(value: Any) -> str:
+def _toml_value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -209,7 +212,7 @@ def _toml_character(character: str) -> str:
     return character if character.isprintable() else f"\\U{ord(character):08x}"
 
 
-def _read_toml(source: str, known: Mapping[str, str]) -> dict[str, Any]:
+def _read_toml(source: str, known: Mapping[str, str]) -> Tables:
     if not source:
         return {}
     if source.endswith(".toml"):
@@ -232,7 +235,7 @@ def _read_toml(source: str, known: Mapping[str, str]) -> dict[str, Any]:
         raise RecipeError(f"The recipe {source} is not valid TOML: {error}.") from error
 
 
-def _parse_assignment(assignment: str) -> tuple[str, Any]:
+def _parse_assignment(assignment: str) -> tuple[str, object]:
     key, equals, text = assignment.partition("=")
     key = key.strip()
     if not equals or "." not in key:
@@ -245,7 +248,7 @@ def _parse_assignment(assignment: str) -> tuple[str, Any]:
         raise RecipeError(f"--set {key}: {error}.") from error
 
 
-def _assign(tables: dict[str, Any], key: str, value: Any) -> None:
+def _assign(tables: Tables, key: str, value: object) -> None:
     """Set ``stage.key`` or, for one of several embeddings, ``embed.NAME.key``; ``embed.key`` sets it in all."""
     stage, *rest = key.split(".")
     targets = _entries(tables, stage, ".".join(rest[:-1]), key) if stage in _LISTED else [tables]
@@ -257,7 +260,7 @@ def _assign(tables: dict[str, Any], key: str, value: Any) -> None:
         table[rest[-1]] = value
 
 
-def _entries(tables: dict[str, Any], stage: str, name: str, key: str) -> list[dict[str, Any]]:
+def _entries(tables: Tables, stage: str, name: str, key: str) -> list[Tables]:
     """The entries of a stage such as ``[[embed]]`` that are called ``name``; all of them without a name."""
     entries = tables.setdefault(stage, [{}])
     entries = [entries] if isinstance(entries, dict) else entries
@@ -311,7 +314,7 @@ def _example(key: str) -> str:
     return f"[[{key}]]" if key in _LISTED else f"[{key}]"
 
 
-def _model_at(model: type[BaseModel], where: Sequence[Any]) -> type[BaseModel] | None:
+def _model_at(model: type[BaseModel], where: Sequence[object]) -> type[BaseModel] | None:
     """The settings class that the keys ``where`` lead to."""
     for part in where:
         found = model.model_fields.get(str(part))
@@ -326,7 +329,7 @@ _NETWORK_SETTINGS: dict[str, type[BaseModel]] = {entry.name: entry.settings for 
 _VARIANTS = _NETWORK_SETTINGS | {entry.name: entry.settings for entry in METHODS}
 
 
-def _settings_class(annotation: Any) -> type[BaseModel] | None:
+def _settings_class(annotation: object) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for part in typing.get_args(annotation) if (found := _settings_class(part))), None)

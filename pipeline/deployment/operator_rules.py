@@ -8,7 +8,7 @@ Kubernetes' CronJob.
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
@@ -225,7 +225,7 @@ def _environment(group: Manifest) -> dict[str, str]:
     return {entry["name"]: entry.get("value", "") for entry in (containers[0].get("env") or [])} if containers else {}
 
 
-_RULES: Final[Mapping[str, Callable[[Mapping[str, Any], str], Found]]] = {
+_RULES: Final[Mapping[str, Callable[[Manifest, str], Found]]] = {
     "RayJob": _ray_job,
     "RayCluster": _ray_cluster,
     "RayCronJob": _ray_cron_job,

@@ -41,7 +41,7 @@ _METADATA = {
 class CustomResources:
     """Schemas of custom resources, by apiVersion and kind."""
 
-    schemas: Mapping[tuple[str, str], Mapping[str, Any]]
+    schemas: Mapping[tuple[str, str], Manifest]
 
     @classmethod
     def read(cls, places: Sequence[Path]) -> "CustomResources":
@@ -52,7 +52,7 @@ class CustomResources:
         DeploymentError
             A place holds none.
         """
-        schemas: dict[tuple[str, str], Mapping[str, Any]] = {}
+        schemas: dict[tuple[str, str], Manifest] = {}
         for place in places:
             found = dict(_definitions(place))
             if not found:
@@ -96,7 +96,7 @@ def is_core(manifest: Manifest) -> bool:
     return "." not in group or group.endswith(".k8s.io")
 
 
-def _definitions(place: Path) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
+def _definitions(place: Path) -> Iterator[tuple[tuple[str, str], Manifest]]:
     files = sorted([*place.glob("*.yaml"), *place.glob("*.yaml.gz")]) if place.is_dir() else [place]
     for path in files:
         try:
@@ -109,7 +109,7 @@ def _definitions(place: Path) -> Iterator[tuple[tuple[str, str], Mapping[str, An
                 yield from _versions(document["spec"])
 
 
-def _versions(spec: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
+def _versions(spec: Manifest) -> Iterator[tuple[tuple[str, str], Manifest]]:
     for version in spec["versions"]:
         if version["served"]:
             schema = _closed(version["schema"]["openAPIV3Schema"])
@@ -119,7 +119,7 @@ def _versions(spec: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Mappin
             yield (f"{spec['group']}/{version['name']}", spec["names"]["kind"]), schema
 
 
-def _closed(schema: Mapping[str, Any]) -> dict[str, Any]:
+def _closed(schema: Manifest) -> dict[str, Any]:
     """A structural schema as JSON Schema that refuses unknown fields, as ``--validate=strict`` does."""
     closed = {key: value for key, value in schema.items() if key not in _DROPPED}
     if closed.pop("x-kubernetes-int-or-string", False):
@@ -137,7 +137,7 @@ def _closed(schema: Mapping[str, Any]) -> dict[str, Any]:
     return closed
 
 
-def _broken_rules(schema: Mapping[str, Any], value: Any, where: str) -> Iterator[tuple[str, str]]:
+def _broken_rules(schema: Manifest, value: Any, where: str) -> Iterator[tuple[str, str]]:
     """Every CEL rule of the schema that the value breaks, with its place and message."""
     for rule in schema.get("x-kubernetes-validations", ()):
         # A rule about oldSelf compares an update with what was there; here all is new.

@@ -84,8 +84,8 @@ class ActorPool(Generic[Item, Result]):
         self._options = {"num_cpus": 1, "num_gpus": gpus, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
         self._retries = retries
         self._waiting: deque[_Attempt[Item]] = deque()
-        self._starting: dict[Any, _Start] = {}
-        self._busy: dict[Any, tuple[Any, _Attempt[Item]]] = {}
+        self._starting: dict[object, _Start] = {}
+        self._busy: dict[object, tuple[Any, _Attempt[Item]]] = {}
         self._idle: list[object] = []
         self._failed_starts = 0
 
@@ -122,7 +122,7 @@ class ActorPool(Generic[Item, Result]):
         actor = ray.remote(_Worker).options(**self._options)
         return actor.remote(self._environment)
 
-    def _started(self, reference: Any) -> None:
+    def _started(self, reference: object) -> None:
         start = self._starting.pop(reference)
         try:
             self._fetch(reference)
@@ -155,7 +155,7 @@ class ActorPool(Generic[Item, Result]):
         else:
             self._busy[actor.run.remote(self._function, attempt.item)] = (actor, attempt)
 
-    def _finished(self, reference: Any) -> Iterator[Result]:
+    def _finished(self, reference: object) -> Iterator[Result]:
         actor, attempt = self._busy.pop(reference)
         try:
             result = self._fetch(reference)

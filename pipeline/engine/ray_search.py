@@ -119,7 +119,7 @@ def search(
     return sorted(found, key=lambda one: order[str(sorted(one.point.items()))])
 
 
-def _trial(config: dict[str, Any], *, train: Train, grace: int, factor: int, data: Any) -> None:
+def _trial(config: Point, *, train: Train, grace: int, factor: int, data: Any) -> None:
     """One training, told to the scheduler where it may be ended."""
     state, epoch = _resumed()
     for rung in (grace * factor**power for power in itertools.count()):

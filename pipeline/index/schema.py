@@ -30,6 +30,9 @@ Layout = Literal[
     "arrays",  # arrays of any lengths
     "computed",  # not stored: made for the report
 ]
+Row = dict[str, Any]
+"""A row of a table: values by column; `Table.typed` makes columns of many."""
+
 Columns = Mapping[str, NDArray[np.generic]]
 Reported = Mapping[str, Any]
 """Values of a report table by column: sequences, NumPy or Arrow arrays."""
@@ -115,7 +118,7 @@ def as_stored(table: "Table", sources: Sources) -> Reported:
     return read_table(sources.root, table.place)
 
 
-def rows_of(table: "Table", sources: Sources, picture: int) -> list[dict[str, Any]]:
+def rows_of(table: "Table", sources: Sources, picture: int) -> list[Row]:
     """What ``show`` says by default of a picture: its rows, as the report has them."""
     stored = read_table(sources.root, table.place)
     naming = [column.name for column in table.stored if column.of == "image" and column.name in stored]

@@ -1,11 +1,11 @@
 """Searching the grid of stacked autoencoders of one set of vectors, and keeping the best of them."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
@@ -25,6 +25,9 @@ from pipeline.stages.files.ledger import picture_ids
 from pipeline.stages.vectors.sets import find_vectors, fit_key
 from pipeline.stages.vectors.stored_networks import keep_training
 from pipeline.stages.vectors.tables import TRIALS
+
+if TYPE_CHECKING:
+    from pipeline.engine.ray_search import Point
 
 Data = tuple[NDArray[np.float32], NDArray[np.uint64]]
 
@@ -46,7 +49,7 @@ class Grid:
     code: tuple[int, ...] = (10, 13, 18)
     tied: tuple[bool, ...] = (False, True)
 
-    def points(self, batch_size: int) -> list[dict[str, Any]]:
+    def points(self, batch_size: int) -> "list[Point]":
         """Settings that differ, a dict a trial."""
         return [
             {"layers": [first, second, code], "tied": [False, False, tied], "batch_size": batch_size}
@@ -55,7 +58,7 @@ class Grid:
 
 
 def train_point(
-    base: SaeSettings, point: Mapping[str, Any], data: Data, over: Callable[[], bool], state: bytes
+    base: SaeSettings, point: "Point", data: Data, over: Callable[[], bool], state: bytes
 ) -> Trained | Unfinished:
     """One trial: as the stage `autoencode` would train it, to the bit."""
     settings = settings_of(base, point)
@@ -63,7 +66,7 @@ def train_point(
     return train_network(network_of(settings), settings, TrainingRows(rows, ids, over=over, state=state))
 
 
-def settings_of(base: SaeSettings, point: Mapping[str, Any]) -> SaeSettings:
+def settings_of(base: SaeSettings, point: "Point") -> SaeSettings:
     """The settings with a point's in place."""
     return SaeSettings(**{**base.model_dump(), **point})
 
@@ -110,7 +113,7 @@ def search_codes(
 
 
 def _plan(
-    context: Context, *, base: SaeSettings, points: Sequence[Mapping[str, Any]], folder: Path, grace: int, factor: int
+    context: Context, *, base: SaeSettings, points: "Sequence[Point]", folder: Path, grace: int, factor: int
 ) -> Plan | None:
     source = find_vectors(context.root, context.recipe, base.vectors)
     key = content_key(
@@ -119,7 +122,7 @@ def _plan(
     if TRIALS.place in context.root and context.root[TRIALS.place].attrs.get("key") == key:
         return None
 
-    def drive(root: zarr.Group, send: MapTasks) -> Any:
+    def drive(root: zarr.Group, send: MapTasks) -> object:
         from pipeline.engine.ray_search import search
 
         data = (source.read(root), picture_ids(root, source.rows))
@@ -178,7 +181,7 @@ def _trained(data: bytes) -> Trained:
     return Trained(data, history, kept="pca" if len(history) == 1 else "network")
 
 
-def _layers(point: Mapping[str, Any]) -> str:
+def _layers(point: "Point") -> str:
     return f"{point['layers']} {point['tied']}"
 
 

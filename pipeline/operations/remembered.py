@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from pipeline.config import Recipe, load_recipe
 from pipeline.index.store import Index, index_exists, open_index
@@ -40,7 +39,7 @@ def changed_settings(before: Recipe, after: Recipe) -> list[str]:
     return [text for key in new if key not in silent for text in _differences(key, old.get(key), new[key])]
 
 
-def _differences(key: str, old: Any, new: Any) -> Iterator[str]:
+def _differences(key: str, old: object, new: object) -> Iterator[str]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in [*new, *(name for name in old if name not in new)]:
             yield from _differences(f"{key}.{name}", old.get(name), new.get(name))
@@ -52,6 +51,6 @@ def _differences(key: str, old: Any, new: Any) -> Iterator[str]:
         yield f"{key} was {_short(old)} and is {_short(new)}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

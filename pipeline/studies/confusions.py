@@ -1,9 +1,9 @@
 """Tables of what was taken for what, and scores of clusterings beside published accuracies."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure as Canvas
 
 from pipeline.reporting.figure_style import draw, short
 from pipeline.studies.base import Drawing, Figure
@@ -34,7 +34,7 @@ def confusion(results: Results, panels: Sequence[tuple[str, str]], *, labels: st
     names = sorted(set(of_image.values()))
     place = {name: number for number, name in enumerate(names)}
 
-    def paint(figure: Any) -> None:
+    def paint(figure: Canvas) -> None:
         for axes, (title, clustering) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             clusters = results.clusters(clustering)
             rows = [row for row in of_image if row in clusters]

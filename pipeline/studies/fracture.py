@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
 from pipeline.demo.detector import detect
@@ -117,7 +118,7 @@ def _colour_map(results: Results) -> Drawing:
     first = {min(parents[row] for row, one in zip(rows.tolist(), kinds, strict=True) if one == kind) for kind in names}
     second = np.array([2 - (parents[row] in first) for row in rows.tolist()])
 
-    def paint(figure: Any) -> None:
+    def paint(figure: Canvas) -> None:
         axes = figure.add_subplot(title="15 nearest neighbours on the map")
         colors = [series_style(place)[0] for place in range(len(names))]
         axes.contourf(grid[..., 0], grid[..., 1], field, np.arange(-0.5, len(names)), colors=colors, alpha=0.22)
@@ -135,7 +136,7 @@ def _colour_map(results: Results) -> Drawing:
 
 
 def _scree(shares: NDArray[np.float64]) -> Drawing:
-    def paint(figure: Any) -> None:
+    def paint(figure: Canvas) -> None:
         axes = figure.add_subplot(title="Components of the pooled features")
         axes.plot(np.arange(1, 51)[: len(shares)], shares[:50], marker="o", label="ours")
         axes.plot((1, 2, 3), EIGENVALUES, "s", label="published (VGG16)")

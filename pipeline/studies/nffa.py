@@ -1,9 +1,10 @@
 """A corpus of electron micrographs: what was found of its vectors and clusterings, put to the test."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+from matplotlib.figure import Figure as Canvas
 
 from pipeline.reporting.figure_style import MUTED, draw, log_axis, series_style
 from pipeline.studies.base import Drawing, Figure, Findings, Material, Prepared, Study
@@ -121,7 +122,7 @@ def _findings(results: Results) -> list[Figure]:
 
 
 def _curves(results: Results) -> Drawing:
-    def paint(figure: Any) -> None:
+    def paint(figure: Canvas) -> None:
         for axes, name in zip(figure.subplots(1, len(SETS), sharey=True), SETS, strict=True):
             for place, method in enumerate(METHODS):
                 curve, (color, marker) = _curve(results, name, method), series_style(place)

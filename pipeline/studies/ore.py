@@ -1,9 +1,10 @@
 """Spectra of crushed ore: what is left of size, plant and month when spectra are reduced to a few values."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
 from pipeline.demo.spectra import mineral_spectra, mixed_spectra
@@ -106,7 +107,7 @@ def _accuracy(results: Results, vectors: str, name: str, title: str) -> float:
 
 
 def _elbow(results: Results) -> Drawing:
-    def paint(figure: Any) -> None:
+    def paint(figure: Canvas) -> None:
         axes = figure.add_subplot(title="k-means: what is left within clusters")
         for place, vectors in enumerate(("spectra", "bands4")):
             _, values = results.vectors(vectors)
@@ -128,7 +129,7 @@ def _elbow(results: Results) -> Drawing:
 def _maps(results: Results, names: list[str]) -> Drawing:
     rows, places = results.vectors("drawn")
 
-    def paint(figure: Any) -> None:
+    def paint(figure: Canvas) -> None:
         for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
             of_image = results.labels(name)
             kinds = np.array([of_image.get(row, "") for row in rows.tolist()])

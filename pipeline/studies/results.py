@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
+from pipeline.index.schema import Row
 from pipeline.index.tables import column_of, read_table
 from pipeline.stages.clustering.stored import cluster_labels, find_clustering, stored_clusterings
 from pipeline.stages.files.ledger import read_files
@@ -60,7 +60,7 @@ class Results:
         return column_of(table, "images", np.int64)[(rank >= 0) & (rank < (len(rank) if k is None else k))]
 
     @cached_property
-    def scores(self) -> list[dict[str, Any]]:
+    def scores(self) -> list[Row]:
         """The table ``agreement``, a dict a row."""
         return self.table("agreement")
 
@@ -87,7 +87,7 @@ class Results:
         chosen = files.status.astype(str) != "gone"
         return dict(zip(files.image[chosen].tolist(), files.path[chosen].astype(str).tolist(), strict=True))
 
-    def table(self, name: str) -> list[dict[str, Any]]:
+    def table(self, name: str) -> list[Row]:
         """A stored table, a dict a row."""
         columns = {key: values.tolist() for key, values in (read_table(self.root, name) or {}).items()}
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
 from pipeline.reporting.figure_style import INK, PALETTE, draw
@@ -93,7 +95,7 @@ def _title(method: str) -> str:
 def _drawing(results: Results) -> Drawing:
     methods = _methods(results)
 
-    def paint(figure: Any) -> None:
+    def paint(figure: Canvas) -> None:
         grid = figure.subplots(len(methods), len(SETS))
         for line, method in zip(grid, methods, strict=True):
             line[0].set_ylabel(_title(method), fontweight="bold")
@@ -110,7 +112,7 @@ def _drawing(results: Results) -> Drawing:
     return Drawing("toys", caption, draw("toys", paint, width=11.0, height=14.5))
 
 
-def _panel(axes: Any, results: Results, name: str, method: str) -> None:
+def _panel(axes: Axes, results: Results, name: str, method: str) -> None:
     clustering = _clustering(name, method)
     rows, points = results.vectors(name)
     of_image = results.clusters(clustering)

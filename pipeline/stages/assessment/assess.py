@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import zarr
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.clustering_methods.splitting import Dividing, can_be_scored, resampled
 from pipeline.config import Recipe
+from pipeline.index.schema import Row
 from pipeline.index.tables import column_of, replace_rows, table_length
 from pipeline.kernels.clustering.density_peaks import prominences
 from pipeline.kernels.clustering.scatter_scores import scatter_scores
@@ -34,7 +34,7 @@ class Assessed:
 
     part: str
     key: int
-    rows: list[dict[str, Any]]
+    rows: list[Row]
 
 
 def plan(context: Context) -> Plan | None:
@@ -84,7 +84,7 @@ def _assessor(recipe: Recipe, _: zarr.Group) -> Worker:
     return worker
 
 
-def _scores(vectors: NDArray[np.float32], labels: NDArray[np.int32]) -> Iterator[dict[str, Any]]:
+def _scores(vectors: NDArray[np.float32], labels: NDArray[np.int32]) -> Iterator[Row]:
     """Of every column of labels; NaN where a score is not defined (one cluster, or as many as points)."""
     columns = [column for column in range(labels.shape[1]) if can_be_scored(labels[:, column])]
     found = silhouettes_of_all(vectors, [labels[:, column] for column in columns]) if columns else []

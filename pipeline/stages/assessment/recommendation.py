@@ -1,18 +1,18 @@
 """Which number of clusters the clusterings themselves recommend, by what criterion, and which clustering."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.index.schema import Row
 from pipeline.stages.clustering.stored import NO_COUNT
 
 CRITERIA = {"silhouette": 1, "stability": 1, "decision_gap": 1, "calinski_harabasz": 1, "davies_bouldin": -1}
 """Columns of the table of quality, and whether the largest or the smallest value is best."""
 
 
-def recommendations(quality: Mapping[str, NDArray[np.generic]]) -> Iterator[dict[str, Any]]:
+def recommendations(quality: Mapping[str, NDArray[np.generic]]) -> Iterator[Row]:
     """Of each set of vectors, method and criterion the number of clusters with the best value (of equals the smallest).
 
     One row a set of vectors is marked: that of the largest silhouette over all methods. The others stand beside it, so
@@ -33,7 +33,7 @@ def recommendations(quality: Mapping[str, NDArray[np.generic]]) -> Iterator[dict
             yield row | {"recommended": row is best}
 
 
-def _of_method(quality: Mapping[str, NDArray[np.generic]], mine: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
+def _of_method(quality: Mapping[str, NDArray[np.generic]], mine: NDArray[np.int64]) -> Iterator[Row]:
     counted = bool((quality["k"][mine] != NO_COUNT).all())
     for criterion, sign in CRITERIA.items():
         values = sign * quality[criterion][mine]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.config import DimensionSettings, Recipe
 from pipeline.errors import SemcorpusError
 from pipeline.index.arrays import attributes_of, set_attributes
-from pipeline.index.schema import Kind
+from pipeline.index.schema import Kind, Row
 from pipeline.index.tables import replace_rows
 from pipeline.kernels.arrays import InvalidDataError
 from pipeline.kernels.dimension.distance_maps import distance_map
@@ -92,7 +92,7 @@ class Part:
         return f"{self.kind}{which.get(self.kind, '')} of {self.vectors}"
 
 
-Rows = dict[str, list[dict[str, Any]]]
+Rows = dict[str, list[Row]]
 """Rows of tables, by the table's name."""
 
 
@@ -172,7 +172,7 @@ def _measurer(recipe: Recipe, name: str, root: zarr.Group) -> Worker:
     return worker
 
 
-def _row(name: str, fraction: float, subsample: int, n: int, fit: TwoNNEstimate | None) -> dict[str, Any]:
+def _row(name: str, fraction: float, subsample: int, n: int, fit: TwoNNEstimate | None) -> Row:
     """A row of the table; without a fit all that is missing is NaN."""
     return {
         "vectors": name,
@@ -264,7 +264,7 @@ def _gride(distances: NDArray[np.float64]) -> list[GrideEstimate]:
         return []  # the 2-NN fits of the same distances say why
 
 
-def _subsample(root: zarr.Group, vectors: VectorSet, settings: DimensionSettings, part: Part) -> list[dict[str, Any]]:
+def _subsample(root: zarr.Group, vectors: VectorSet, settings: DimensionSettings, part: Part) -> list[Row]:
     """2-NN on a random part of at most ``max_points`` vectors, which is the same for all parts."""
     seed = random_seed(settings.seed, NAME, vectors.name)
     values = vectors.read_some(root, _at_most(len(vectors.rows), settings.max_points, seed))
@@ -338,7 +338,7 @@ def _distances(root: zarr.Group, vectors: VectorSet, labels: LabelSet, settings:
     return {"distances": [row], "distance_map": cells if len(mapped.labels) <= _MOST_LABELS else []}
 
 
-def _preservation(root: zarr.Group, recipe: Recipe, vectors: VectorSet) -> list[dict[str, Any]]:
+def _preservation(root: zarr.Group, recipe: Recipe, vectors: VectorSet) -> list[Row]:
     """How well a code keeps the neighbourhoods of the vectors that it was made from."""
     name = next(code.vectors for code in recipe.autoencode if code.name == vectors.name)
     source = find_vectors(root, recipe, name)
@@ -406,7 +406,7 @@ def _value(value: object, kind: Kind) -> Any:
     return missing[kind] if value is None else value
 
 
-def _with_spread(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with_spread(rows: list[Row]) -> list[Row]:
     """Give the subsamples of one size the standard deviation of their estimates for an error."""
     spread = {}
     for size in {row["n_points"] for row in rows if row["subsample"] >= 0}:
@@ -415,8 +415,8 @@ def _with_spread(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row | {"error": spread[row["n_points"]]} if row["subsample"] >= 0 else row for row in rows]
 
 
-def _findings(name: str, rows: Rows) -> dict[str, Any]:
-    known: dict[str, Any] = {"vectors": name}
+def _findings(name: str, rows: Rows) -> Row:
+    known: Row = {"vectors": name}
     for part in rows["dimension_findings"]:
         known |= part
     told, table = known.pop("statement", ""), rows["dimension"]
@@ -427,7 +427,7 @@ def _findings(name: str, rows: Rows) -> dict[str, Any]:
     return known | {"statement": told or dimension_statement(sizes, means, plateau, table)}
 
 
-def _curve(rows: list[dict[str, Any]]) -> tuple[list[int], list[float], list[float]]:
+def _curve(rows: list[Row]) -> tuple[list[int], list[float], list[float]]:
     """Mean estimates by size, and their standard errors: the subsamples', and the fit on all points."""
     sizes, means, errors = [], [], []
     for size in sorted({row["n_points"] for row in rows if row["subsample"] >= 0}):
