@@ -1,12 +1,13 @@
 """Orientation: the turn that EXIF or TIFF states, by which stored pixels become the upright picture."""
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.kernels.turns import Pixel, turned
 
 UPRIGHT: Final = 1
 """The orientation of pixels that are stored as they are to be seen."""
@@ -19,22 +20,13 @@ EXIF_HEAD: Final = b"Exif\0\0"
 
 _MOST_ENTRIES: Final = 1000
 
-_Pixels = NDArray[Any]
-_TURNS: Final[Mapping[int, Callable[[_Pixels], _Pixels]]] = MappingProxyType(
-    {
-        2: lambda pixels: pixels[:, ::-1],
-        3: lambda pixels: pixels[::-1, ::-1],
-        4: lambda pixels: pixels[::-1],
-        5: lambda pixels: pixels.swapaxes(0, 1),
-        6: lambda pixels: pixels.swapaxes(0, 1)[:, ::-1],
-        7: lambda pixels: pixels.swapaxes(0, 1)[::-1, ::-1],
-        8: lambda pixels: pixels.swapaxes(0, 1)[::-1],
-    }
-)
+_TURNS: Final[Mapping[int, int]] = MappingProxyType({2: 4, 3: 2, 4: 6, 5: 5, 6: 3, 7: 7, 8: 1})
+"""The turn of `pipeline.kernels.turns` by which pixels of each orientation come upright."""
+
 _INVERSE: Final = MappingProxyType({6: 8, 8: 6})
 
 
-def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+def upright(pixels: NDArray[Pixel], orientation: int) -> NDArray[Pixel]:
     """Stored pixels as they are to be seen.
 
     Parameters
@@ -49,10 +41,10 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     [[1], [2], [3]]
     """
     turn = _TURNS.get(orientation)
-    return pixels if turn is None else np.ascontiguousarray(turn(pixels))
+    return pixels if turn is None else turned(pixels, turn, axes=(0, 1))
 
 
-def as_stored(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+def as_stored(pixels: NDArray[Pixel], orientation: int) -> NDArray[Pixel]:
     """The inverse of `upright`."""
     return upright(pixels, _INVERSE.get(orientation, orientation))
 

@@ -18,8 +18,8 @@ from pipeline.imaging.canonical import signature_square
 from pipeline.imaging.formats.jpeg import jpeg_orientation
 from pipeline.imaging.formats.orientation import UPRIGHT, as_stored
 from pipeline.imaging.matching.reencoding import is_jpeg, is_reencoding, luma_steps
-from pipeline.kernels.signatures.turned_pairs import N_TURNS, turned
 from pipeline.kernels.signatures.unlike_copies import is_thumbnail_shape
+from pipeline.kernels.turns import N_TURNS, turned
 
 Relation = Literal["same_picture", "near", "thumbnail", "crop", "other_bar", "turned", "mirrored", ""]
 Evidence = Literal["re_encoded", "quantisation", "levels", "gray_scale", "resampled", ""]

@@ -7,14 +7,13 @@ neighborhood information", Scientific Reports 7, 12140 (2017), doi 10.1038/s4159
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import UsageError
-from pipeline.kernels.arrays import InvalidDataError, as_vectors, require_count
+from pipeline.kernels.arrays import InvalidDataError, as_vectors
 from pipeline.kernels.neighbours.nearest import nearest_neighbours
 
 MIN_POINTS = 3
@@ -95,7 +94,7 @@ def two_nn(first: ArrayLike, second: ArrayLike, *, fraction: float = 0.9) -> Two
     -----
     Points with ``first = 0`` are dropped and counted. The estimate assumes a density that is constant over
     ``r2`` and no boundary; with few points in many dimensions it reads low (a cube of 18 dimensions reads
-    about 14 at 5,000 points), so give it with its course under `decimation`.
+    about 14 at 5,000 points), so give it with its course under decimation.
 
     Examples
     --------
@@ -236,86 +235,10 @@ def _relative_error(n_points: int, height: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.sum((later * spread) ** 2)) / np.sum(height**2))
 
 
-@dataclass(frozen=True, slots=True)
-class DecimationCurve:
-    """The 2-NN dimension of random subsamples: dimension against scale.
-
-    Attributes
-    ----------
-    sizes : int64 [S]
-        Points in a subsample.
-    mean, spread : float64 [S]
-        Mean and standard deviation (``ddof = 1``) over the repeats; the spread of one repeat is NaN.
-    estimates : float64 [S, R]
-    n_dropped : int64 [S, R]
-        Duplicates dropped from each subsample.
-    fraction : float
-    """
-
-    sizes: NDArray[np.int64]
-    mean: NDArray[np.float64]
-    spread: NDArray[np.float64]
-    estimates: NDArray[np.float64]
-    n_dropped: NDArray[np.int64]
-    fraction: float
-
-
-def decimation(
-    vectors: ArrayLike, sizes: Sequence[int], *, seed: int, repeats: int = 10, fraction: float = 0.9
-) -> DecimationCurve:
-    """Estimate the dimension of random subsamples of each size; fewer points look from farther away.
-
-    Parameters
-    ----------
-    vectors : array_like, [N, D]
-    sizes : sequence of int
-        Each from 3 to N.
-    seed : int
-        A subsample depends on (seed, size, repeat) only, not on the other sizes.
-    repeats : int
-        Subsamples of each size, drawn without replacement.
-    fraction : float
-        As in `two_nn`.
-
-    Returns
-    -------
-    DecimationCurve
-
-    Raises
-    ------
-    UsageError
-        A size outside 3..N, ``repeats < 1``, or a bad ``fraction``.
-    InvalidDataError
-        As `two_nn`, for a subsample; also NaN or infinities.
-
-    Notes
-    -----
-    Time ``2 D repeats sum(size^2)`` operations; memory of one subsample and its neighbour search.
-    """
-    array = as_vectors(vectors)
-    require_count(repeats, None, "repeats")
-    if not sizes or min(sizes) < MIN_POINTS or max(sizes) > len(array):
-        raise UsageError(f"the subsample sizes are {list(sizes)}; expected sizes from {MIN_POINTS} to {len(array)}")
-    estimates = np.empty((len(sizes), repeats))
-    n_dropped = np.empty((len(sizes), repeats), dtype=np.int64)
-    for i, size in enumerate(sizes):
-        for repeat in range(repeats):
-            estimate = subsample_estimate(array, size, seed=seed, repeat=repeat, fraction=fraction)
-            estimates[i, repeat], n_dropped[i, repeat] = estimate.dimension, estimate.n_dropped
-    return DecimationCurve(
-        sizes=np.asarray(sizes, dtype=np.int64),
-        mean=estimates.mean(axis=1),
-        spread=estimates.std(axis=1, ddof=1) if repeats > 1 else np.full(len(sizes), np.nan),
-        estimates=estimates,
-        n_dropped=n_dropped,
-        fraction=float(fraction),
-    )
-
-
 def subsample_estimate(
     vectors: ArrayLike, size: int, *, seed: int, repeat: int, fraction: float = 0.9
 ) -> TwoNNEstimate:
-    """Estimate the dimension of one random subsample: a point of `decimation`, for tasks of their own.
+    """Estimate the dimension of one random subsample: a point of its course under decimation.
 
     Parameters
     ----------
@@ -329,8 +252,10 @@ def subsample_estimate(
 
     Raises
     ------
-    UsageError, InvalidDataError
-        As `decimation`.
+    UsageError
+        A size outside 3..N, or a bad ``fraction``.
+    InvalidDataError
+        As `two_nn`, for a subsample; also NaN or infinities.
     """
     array = as_vectors(vectors)
     if not MIN_POINTS <= size <= len(array):

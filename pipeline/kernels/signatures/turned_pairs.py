@@ -1,33 +1,15 @@
 """Candidate pairs of which one picture is the other turned by quarters or mirrored."""
 
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.signatures.candidate_pairs import near_signature_pairs
-
-N_TURNS: Final = 8
-"""Ways to lay a square on itself: number ``4 * mirrored + quarters``, see `turned`."""
+from pipeline.kernels.turns import N_TURNS, turned
 
 # Means of quadrants hardly move when a copy is made; where they are nearer than this, either order is tried.
 _UNCERTAIN_LEVELS: Final = 1.0
-
-
-Pixel = TypeVar("Pixel", bound=np.generic)
-
-
-def turned(pixels: NDArray[Pixel], turn: int) -> NDArray[Pixel]:
-    """A picture mirrored left to right (turns 4 to 7), then turned counter-clockwise by ``turn % 4`` quarters.
-
-    Parameters
-    ----------
-    pixels : ndarray, [..., rows, columns]
-    turn : int
-        0 to 7; 0 leaves it as it is.
-    """
-    mirrored = pixels[..., ::-1] if turn >= N_TURNS // 2 else pixels
-    return np.ascontiguousarray(np.rot90(mirrored, turn % 4, axes=(-2, -1)))
 
 
 def turned_pairs(
@@ -73,7 +55,7 @@ def _standing(squares: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np
     brightest = means.max(axis=(1, 2))
     owners, turns = [], []
     for number in range(N_TURNS):
-        quadrant = np.rot90(means[:, :, ::-1] if number >= N_TURNS // 2 else means, number % 4, axes=(1, 2))
+        quadrant = turned(means, number)
         stands = quadrant[:, 0, 0] >= brightest - _UNCERTAIN_LEVELS
         stands &= quadrant[:, 0, 1] >= quadrant[:, 1, 0] - _UNCERTAIN_LEVELS
         owners.append(np.flatnonzero(stands))

@@ -16,7 +16,7 @@ from pipeline.config import Recipe
 from pipeline.imaging.quality import SUSPECT_SHARE
 from pipeline.index.arrays import attributes_of
 from pipeline.index.tables import column_of, update_rows, write_table
-from pipeline.kernels.union_find import find_root
+from pipeline.kernels.union_find import connected_components
 from pipeline.runtime.keys import content_key, stage_key
 from pipeline.runtime.plan import Context, Done, Job, Plan, Stage, Worker
 from pipeline.stages.duplicates import tables
@@ -80,7 +80,7 @@ def _merge_pictures(
     write_searched(root, searched, key=key, tolerance=tolerance)
     images = read_images(root)
     links = list(_links(root, images))
-    group = _components(len(images.md5), [(a, b) for a, b, *_ in links])
+    group = connected_components(len(images.md5), [(a, b) for a, b, *_ in links])
     picture = _choose(images, group)
     update_rows(root, IMAGES, np.arange(len(picture)), {"picture": picture}, total=len(picture))
     write_table(root, DUPLICATES, _duplicate_rows(links, picture), attributes={"key": key})
@@ -123,15 +123,6 @@ def _of_another_scan(
     found = np.zeros(len(there), bool)
     found[thumbnails[others[~proven[others]]]] = True
     return found
-
-
-def _components(n: int, edges: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
-    """The smallest member of the connected group of each of ``n`` nodes."""
-    parents = np.arange(n, dtype=np.int64)
-    for a, b in edges:
-        low, high = sorted((find_root(parents, a), find_root(parents, b)))
-        parents[high] = low
-    return np.array([find_root(parents, node) for node in range(n)], np.int64)
 
 
 def _choose(images: ImageRows, group: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.imaging.matching.same_picture import Comparison, Copy, compare_pictures
-from pipeline.kernels.signatures.turned_pairs import turned
+from pipeline.kernels.turns import turned
 
 Gray = NDArray[np.uint8]
 

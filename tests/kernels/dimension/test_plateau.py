@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.kernels.dimension.plateau import READS_LOW, Plateau, dimension_statement, find_plateau
-from pipeline.kernels.dimension.two_nn import decimation
+from tests.reference.decimation import decimation
 
 SIZES = [125, 250, 500, 1000, 2000]
 

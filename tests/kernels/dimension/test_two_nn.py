@@ -12,13 +12,13 @@ from pipeline.errors import UsageError
 from pipeline.kernels.arrays import InvalidDataError
 from pipeline.kernels.dimension.two_nn import (
     COLUMNS,
-    decimation,
     distinct_distances,
     rounding_distance,
     subsample_estimate,
     two_nn,
 )
 from pipeline.kernels.neighbours.nearest import nearest_neighbours
+from tests.reference.decimation import decimation
 
 GOLDEN_SETS = ["cube2", "cube5", "cube10", "cube18", "swiss", "gauss20"]
 

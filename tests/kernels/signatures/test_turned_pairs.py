@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.kernels.signatures.turned_pairs import N_TURNS, turned, turned_pairs
+from pipeline.kernels.signatures.turned_pairs import turned_pairs
+from pipeline.kernels.turns import N_TURNS, turned
 
 
 def squares_with_copies(seed: int, *, contrast: float) -> NDArray[np.uint8]:

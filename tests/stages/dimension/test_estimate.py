@@ -17,7 +17,7 @@ from pipeline.index.store import Index, create_index, open_index
 from pipeline.index.tables import read_table
 from pipeline.kernels.dimension.gride import gride_curve
 from pipeline.kernels.dimension.principal_components import fit_pca
-from pipeline.kernels.dimension.two_nn import decimation, distinct_distances, two_nn
+from pipeline.kernels.dimension.two_nn import distinct_distances, two_nn
 from pipeline.kernels.neighbours.nearest import nearest_neighbours
 from pipeline.progress import Silent
 from pipeline.runtime.execute import Runner
@@ -26,6 +26,7 @@ from pipeline.stages.dimension import estimate as dimension
 from pipeline.stages.dimension import moments
 from pipeline.stages.neighbours import search as neighbours
 from pipeline.stages.neighbours.tables import SEARCHES
+from tests.reference.decimation import decimation
 from tests.stages.conftest import OneEngine
 from tests.stages.neighbours.test_search import ALL, WIDTH, _recipe, _store
 
