@@ -5,8 +5,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 import zarr
 
+from pipeline.errors import IndexFormatError
+from pipeline.index.columns import ColumnOf
 from pipeline.index.forgetting import forget_image
 from pipeline.index.memory import empty_root
 from pipeline.index.report_tables import arrow_type
@@ -15,6 +18,8 @@ from pipeline.index.schema import Column, Gone, Table
 from pipeline.index.store import open_index
 from pipeline.index.table_check import check_tables
 from pipeline.index.tables import read_table, table_length, write_table
+from pipeline.stages.files.ledger import ImageRows, LedgerRows, read_images
+from pipeline.stages.files.tables import CONTENTS, LEDGER
 from pipeline.stages.registry import TABLES
 
 
@@ -71,3 +76,17 @@ def test_an_image_is_forgotten_by_whatever_names_it() -> None:
     forget_image(root, [table], Gone(3, md5, ("gone.png",)))
     for name in ("a", "b"):
         assert np.array_equal(read_table(root, f"t/{name}")["number"], [3])
+
+
+def test_records_of_rows_have_the_declared_columns() -> None:
+    for record, table in ((LedgerRows, LEDGER), (ImageRows, CONTENTS)):
+        columns = {name: column.kind for name, column in vars(record).items() if isinstance(column, ColumnOf)}
+        assert columns == {column.name: column.dtype.type for column in table.stored}
+
+
+def test_a_column_of_another_type_is_refused() -> None:
+    root = empty_root()
+    write_table(root, "images", {"picture": np.arange(3, dtype=np.int32)})
+    with pytest.raises(IndexFormatError, match="picture of the index holds int32, and int64 was expected"):
+        _ = read_images(root).picture
+    assert read_images(root).present.tolist() == [False] * 3, "a column that an older version has not kept"

@@ -18,7 +18,7 @@ from pipeline.errors import EmptyCorpusError, RemovalsError, UsageError
 from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table
 from pipeline.job import open_runner, run_stages
-from pipeline.progress import Silent
+from pipeline.progress import Checkpoint, Event, Listener, Silent
 from pipeline.runtime.plan import Context, RunOptions
 from pipeline.stages.files.ledger import read_files, read_images
 from pipeline.stages.labels import match as labels
@@ -52,7 +52,14 @@ def place(tmp_path: Path) -> Path:
     return tmp_path / "index"
 
 
-def _run(corpus: Path, place: Path, recipe: Recipe | None = None, *, accept_removals: bool = False) -> Index:
+def _run(
+    corpus: Path,
+    place: Path,
+    recipe: Recipe | None = None,
+    *,
+    accept_removals: bool = False,
+    listener: Listener | None = None,
+) -> Index:
     recipe = recipe or load_recipe(assignments=["walk.files_per_task=7"])
     source = Corpus(str(corpus), recipe.corpus)
     with open_runner(
@@ -60,7 +67,7 @@ def _run(corpus: Path, place: Path, recipe: Recipe | None = None, *, accept_remo
         place,
         recipe,
         engines=EngineChoice.parse("local"),
-        listener=Silent(),
+        listener=listener or Silent(),
         options=RunOptions(accept_removals=accept_removals),
     ) as runner:
         run_stages(runner, FIRST_STAGES)
@@ -105,6 +112,31 @@ def test_copies_are_duplicates_and_the_first_stays_first(corpus: Path, place: Pa
     status = _status(_run(corpus, place))
     assert status["operator 1/img_01.tif"] == "ok"
     assert status["operator 0/a copy that sorts earlier.tif"] == "duplicate"
+
+
+class _InterruptAtCheckpoint(Silent):
+    def tell(self, event: Event) -> None:
+        if isinstance(event, Checkpoint):
+            raise KeyboardInterrupt
+
+
+def test_a_duplicate_keeps_no_reason_of_when_it_was_suspect(tmp_path: Path, place: Path) -> None:
+    """A copy that comes first by name is the first of its content until the older file is digested anew, too."""
+    cut_off, folder = _picture(99), tmp_path / "corpus"
+    cut_off[80:] = 7
+    folder.mkdir()
+    assert cv2.imwrite(str(folder / "b.tif"), cut_off)
+    recipe = load_recipe(assignments=["walk.files_per_task=1", "run.checkpoint_seconds=1e-9"])
+    found = read_files(_run(folder, place, recipe).read())
+    assert (found.status[0], "cut off?" in found.reason[0]) == ("suspect", True)
+    shutil.copy(folder / "b.tif", folder / "a.tif")
+    os.utime(folder / "b.tif", (1e9, 1e9))
+    with pytest.raises(KeyboardInterrupt):
+        _run(folder, place, recipe, listener=_InterruptAtCheckpoint())
+    found = read_files(open_index(place).read())
+    rows = dict(zip(found.path, zip(found.status, found.reason, strict=True), strict=True))
+    assert rows["b.tif"] == ("duplicate", "")
+    assert rows["a.tif"][0] == "suspect"
 
 
 def test_a_removed_file_is_gone_and_its_copy_takes_over(corpus: Path, place: Path) -> None:
