@@ -45,7 +45,7 @@ CLUSTERS = ("tests/deploy/slurm", "tests/engine", "tests/faults")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a cluster: ``-m engines`` runs these, one at a time; ``-m "not engines" -n 2`` the others."""
+    """Mark the tests that need a cluster: those run alone (``-m engines``), the others by two (``.ci/run``)."""
     for item in items:
         if item.nodeid.startswith(CLUSTERS) or "cluster" in getattr(item, "fixturenames", ()):
             item.add_marker("engines")
