@@ -119,8 +119,10 @@ def real_cases(folder: Path) -> Iterator[Case]:
         yield Case(f"real {row['vendor']}", gray, value, float(row["bar_length_px"] or 0))
 
 
-def measure(cases: Iterable[Case], *, with_reference: bool) -> dict[str, Any]:
+def measure(cases: Iterable[Case], *, with_reference: bool, warm_up: int = _WARM_UP) -> dict[str, Any]:
     """Read every case: by the reader from scratch, with its label seen before, and with its whole stripe seen before.
+
+    ``warm_up`` drawn pictures are read before them, and not counted.
 
     Returns
     -------
@@ -134,7 +136,7 @@ def measure(cases: Iterable[Case], *, with_reference: bool) -> dict[str, Any]:
     tallies = {name: Tally() for name in others}
     count = 0
     # Networks are built, and compiled code is loaded, once a process and not once a picture.
-    for case in drawn_cases(_WARM_UP, 0):
+    for case in drawn_cases(warm_up, 0):
         read_scale(case.gray)
     for case in cases:
         count += 1

@@ -10,8 +10,8 @@ from pipeline.imaging.scale.reading import read_scale
 from pipeline.records import SCALE_STATUSES_WITH_VALUE
 from tests.imaging.scale.junk_pictures import KINDS, junk
 
-_EACH = 38
-_THOROUGHLY_EACH = 19
+_EACH = 20
+_THOROUGHLY_EACH = 20
 
 
 @pytest.mark.parametrize("kind", range(len(KINDS)))

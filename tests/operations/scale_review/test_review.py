@@ -235,19 +235,14 @@ def test_wilson(successes: int, n: int, low: float, high: float) -> None:
 
 @pytest.mark.usefixtures("s3_endpoint")
 def test_an_index_in_a_bucket_is_reviewed_and_answered(
-    demo: Path, s3_endpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    read_once: Path, s3_endpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     filesystem = fsspec.filesystem("s3", endpoint_url=s3_endpoint)
-    truth = pq.read_table(demo / "truth.parquet", columns=["path", "nm_per_px", "status"]).to_pylist()
-    for path in [line["path"] for line in truth if line["nm_per_px"] and line["status"] == "ok"][:6]:
-        filesystem.put(str(demo / "corpus" / path), f"semcorpus/review/corpus/{path}")
     place = "s3://semcorpus/review/index"
-    run = ["run", "s3://semcorpus/review/corpus", place, "--until", "scale", "--engines", "local", "--quiet"]
-    assert call(run) == 0
-    assert call(["scale", place, "--review", "--engines", "local"]) == 0
+    filesystem.put(str(read_once), place, recursive=True)
+    assert call(["scale", place, "--review", "--most", "3", "--engines", "local"]) == 0
     assert f"{place}/reports/scale-review.html" in capsys.readouterr().out
-    page = filesystem.cat_file("semcorpus/review/index/reports/scale-review.html").decode()
-    items = _items_of(page)
+    items = _items_of(filesystem.cat_file("semcorpus/review/index/reports/scale-review.html").decode())
     thing = next(str(item["thing"]) for item in items if str(item["thing"]).startswith("crop:"))
     file = _answers(tmp_path / "a.csv", (thing, "777 nm", "", "eva"))
     assert call(["scale", place, "--answers", str(file), "--engines", "local", "--quiet"]) == 0
@@ -255,8 +250,3 @@ def test_an_index_in_a_bucket_is_reviewed_and_answered(
     assert set(texts[crops == thing.removeprefix("crop:")].tolist()) == {"777 nm"}
     assert call(["scale", place, "--export-answers", str(tmp_path / "out.csv"), "--quiet"]) == 0
     assert thing in (tmp_path / "out.csv").read_text(encoding="utf-8")
-    assert call(["scale", place, "--review", "--engines", "local", "--quiet"]) == 0
-    again = filesystem.cat_file("semcorpus/review/index/reports/scale-review.html").decode()
-    assert next(item for item in _items_of(again) if item["thing"] == thing) != next(
-        item for item in items if item["thing"] == thing
-    )

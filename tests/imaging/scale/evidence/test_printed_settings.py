@@ -46,13 +46,13 @@ def test_every_makers_form_is_read(form: Form) -> None:
 def test_no_field_width_is_read_wrongly_and_most_are_read() -> None:
     memory = LabelMemory()
     right = 0
-    for seed in range(500, 560):
+    for seed in range(500, 540):
         drawing, field_nm, how = draw_with_settings(seed, FONTS)
         found = settings_of(drawing.gray, memory).field if find_data_bar(drawing.gray) is not None else None
         if found is not None:
             assert found.value == pytest.approx(field_nm, rel=0.006), how
             right += 1
-    assert right >= 48
+    assert right >= 32
 
 
 def test_other_lengths_of_a_data_bar_are_no_field_width() -> None:

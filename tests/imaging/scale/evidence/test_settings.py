@@ -215,7 +215,7 @@ def test_a_doubtful_label_is_borne_out(monkeypatch: pytest.MonkeyPatch, form: An
     assert reading.field_box is not None
 
 
-@pytest.mark.parametrize("times", [0.001, 0.1, 0.5, 2.0, 10.0, 1000.0])
+@pytest.mark.parametrize("times", [0.1, 0.5, 1000.0])
 def test_a_misread_label_is_not(monkeypatch: pytest.MonkeyPatch, times: float) -> None:
     memory = _labels(monkeypatch, lambda reading: _unsure(reading, times=times))
     for form, seed in FORMS:
