@@ -72,19 +72,19 @@ def plan(context: Context) -> Plan | None:
         missing = _missing(listed, known)
         if missing:
             return _digesting(context.recipe.walk, name, name, corpus, listed, missing)
-        rest = left_over(known, content_lookup(images))
-        comparing = plan_matches(context, name, corpus, rest)
-        if comparing is not None:
-            return comparing
         key = stage_key(
             NAME,
-            {},
-            content_key(images.md5, images.picture, images.pixel_md5, images.present),
+            {"signature_tolerance": context.recipe.pair.signature_tolerance},
+            content_key(images.md5, images.picture, images.pixel_md5, images.present, images.signature),
             content_key(*(known[column] for column in sorted(known))),
             matches_key(context.root, name),
         )
         counts = attributes_of(context.root, set_table(name))
         if counts.get("key") != key:
+            rest = left_over(known, content_lookup(images))
+            comparing = plan_matches(context, name, corpus, rest)
+            if comparing is not None:
+                return comparing
             return Plan(
                 step=f"match {name}",
                 tasks=(),
