@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
-from pipeline.index.schema import Row
+from pipeline.errors import StageError
 from pipeline.index.tables import column_of, read_table
 from pipeline.stages.clustering.stored import cluster_labels, find_clustering, stored_clusterings
 from pipeline.stages.files.ledger import read_files
@@ -30,8 +31,20 @@ class Results:
     recipe: Recipe
 
     def vectors(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Image rows, int64 [n], and the vectors, float32 [n, D], of a set of vectors or a map."""
-        found = find_clustered(self.root, self.recipe, name)
+        """Image rows, int64 [n], and the vectors, float32 [n, D], of a set of vectors or a map.
+
+        Raises
+        ------
+        StageError
+            The index has none of that name.
+        """
+        try:
+            found = find_clustered(self.root, self.recipe, name)
+        except StopIteration:
+            raise StageError(
+                f"The study compares the vectors {name!r}, and the index has none: a stage that makes them was left "
+                "out of run.stages, or no picture was there for it. Run the study with all stages of its recipe."
+            ) from None
         return found.rows, found.read(self.root)
 
     def labels(self, name: str) -> dict[int, str]:
@@ -60,7 +73,7 @@ class Results:
         return column_of(table, "images", np.int64)[(rank >= 0) & (rank < (len(rank) if k is None else k))]
 
     @cached_property
-    def scores(self) -> list[Row]:
+    def scores(self) -> list[dict[str, Any]]:
         """The table ``agreement``, a dict a row."""
         return self.table("agreement")
 
@@ -87,7 +100,7 @@ class Results:
         chosen = files.status.astype(str) != "gone"
         return dict(zip(files.image[chosen].tolist(), files.path[chosen].astype(str).tolist(), strict=True))
 
-    def table(self, name: str) -> list[Row]:
+    def table(self, name: str) -> list[dict[str, Any]]:
         """A stored table, a dict a row."""
         columns = {key: values.tolist() for key, values in (read_table(self.root, name) or {}).items()}
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
