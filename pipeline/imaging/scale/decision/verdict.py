@@ -124,4 +124,16 @@ def _record(
         segment_box=None if candidate is None else candidate.segment.box,
         text_box=None if candidate is None or candidate.label is None else candidate.label.box,
         crop="" if candidate is None else candidate.crop,
+        rule=_rule(candidate, status),
     )
+
+
+def _rule(candidate: ScaleCandidate | None, status: ScaleStatus) -> str:
+    """The name of the rule that decided: the one that objects, or what the value rests on."""
+    if status == "metadata":
+        return "metadata alone"
+    if status in ("disagrees", "agrees"):
+        return "bar and metadata alike"
+    if candidate is None or candidate.reading is None or status in ("no_unit", "no_text"):
+        return "a length beside a bar"
+    return candidate.rule or ("a bar and its label" if status == "read" else "a label that readers are sure of")

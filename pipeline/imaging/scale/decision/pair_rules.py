@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.imaging.scale.candidates import EXPONENT, ScaleCandidate
+from pipeline.imaging.scale.candidates import ScaleCandidate
+from pipeline.imaging.scale.decision.label_rules import EXPONENT
 from pipeline.imaging.scale.decision.pairs import Pair, scored_pairs
 from pipeline.imaging.scale.decision.verdict import agree, implausible
 from pipeline.imaging.scale.evidence.label import LabelReading
@@ -41,7 +42,7 @@ class Evidence:
     seen: Sequence[ScaleCandidate]
 
 
-def decide(
+def best_pair(
     gray: NDArray[np.uint8], seen: Sequence[ScaleCandidate], memory: LabelMemory
 ) -> tuple[ScaleCandidate | None, list[ScaleCandidate]]:
     """Look for texts and bars all over a picture, and say which pair is its scale.
@@ -74,13 +75,13 @@ def decide(
         if why:
             if rule is _pair_is_good:
                 return None, []
-            return None, [_candidate(gray, pairs[0], f"{_text(pairs[0])!r} was read, but {why} [{name}]", False)]
+            return None, [_candidate(gray, pairs[0], f"{_text(pairs[0])!r} was read, but {why} [{name}]", name)]
     best = pairs[0]
     reason = (
         f"two recognisers read {_text(best)!r}; a {best.mark.segment.kind} mark, label {best.place}, "
         f"score {best.score:.2f} [texts and bars all over the picture]"
     )
-    return _candidate(gray, best, reason, True), []
+    return _candidate(gray, best, reason, ""), []
 
 
 def _label_is_read_twice(evidence: Evidence) -> str:
@@ -181,9 +182,12 @@ def _pair_only(pair: Pair) -> ScaleCandidate:
     return ScaleCandidate(DataBar(0, 0, 0, 0, "picture", pair.text.ink), pair.mark.segment, reading=reading)
 
 
-def _candidate(gray: NDArray[np.uint8], pair: Pair, reason: str, certain: bool) -> ScaleCandidate:
+def _candidate(gray: NDArray[np.uint8], pair: Pair, reason: str, objects: str) -> ScaleCandidate:
+    """The pair as a candidate; certain where no rule objects."""
+    certain = not objects
     confidence = max(pair.text.seen.confidence, pair.text.reading.confidence if pair.text.reading else 0.0)
     reading = LabelReading(_text(pair), pair.text.value, certain, confidence if certain else 0.5, reason)
     region = DataBar(0, gray.shape[0], 0, gray.shape[1], "picture", pair.text.ink)
     label = LabelBox(pair.text.box, pair.place, 0.0)
-    return ScaleCandidate(region, pair.mark.segment, label, reading, pair.text.crop)
+    rule = objects or "a pair all over the picture"
+    return ScaleCandidate(region, pair.mark.segment, label, reading, pair.text.crop, rule=rule)
