@@ -13,6 +13,7 @@ from pipeline.imaging.scale.decision.label_rules import weighed
 from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.imaging.scale.regions.colour_print import is_blurred, length_of_coloured_bar, printed_region
 
+COLOUR_SHOWS_ENOUGH: Final = "colour shows enough"
 _AS_COLOURED: Final = 0.6
 _THIN_PX: Final = 3
 _LONGER_BY_SHADOW_PX: Final = 1.5
@@ -78,7 +79,7 @@ def _coloured(
             length = length_of_coloured_bar(print_alone, gray, one.segment)
             if why or length is None:
                 return None, [
-                    in_doubt(one, why or "the ends of the bar are too blurred to measure it", "colour shows enough")
+                    in_doubt(one, why or "the ends of the bar are too blurred to measure it", COLOUR_SHOWS_ENOUGH)
                 ]
             return replace(one, segment=replace(one.segment, length_px=length)), []
     return None, [one for one in seen if one.nm_per_px is not None]

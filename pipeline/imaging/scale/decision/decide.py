@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.scale.candidates import ScaleCandidate, read_candidates, stroke_regions
-from pipeline.imaging.scale.decision.coloured import with_colour
+from pipeline.imaging.scale.decision.coloured import COLOUR_SHOWS_ENOUGH, with_colour
 from pipeline.imaging.scale.decision.disputes import in_doubt
 from pipeline.imaging.scale.decision.pair_rules import best_pair
 from pipeline.imaging.scale.decision.quick import first_certain, found_on_picture
@@ -48,12 +48,15 @@ def decide(
     word = Word("silent")
     if metadata is None:
         accepted, word = held_against_settings(accepted, seen, gray, bar, memory, key)
-        is_open = accepted is None and word.verdict != "against" and not any(one.is_ruled_out for one in seen)
+        ruled_out = any(one.is_ruled_out and one.rule != COLOUR_SHOWS_ENOUGH for one in seen)
+        is_open = accepted is None and word.verdict != "against" and not ruled_out
         if is_open and thoroughly and not is_drawing(gray, bar):
-            accepted, doubtful = best_pair(gray, seen, memory)
-            seen = [*doubtful, *seen]
-            if accepted is not None:
-                accepted, word = held_against_settings(accepted, seen, gray, bar, memory, key)
+            for picture in (gray,) if coloured is None else (gray, coloured):
+                accepted, doubtful = best_pair(picture, seen, memory)
+                seen = [*doubtful, *seen]
+                if accepted is not None:
+                    accepted, word = held_against_settings(accepted, seen, gray, bar, memory, key)
+                    break
     if accepted is not None:
         rule, why = _objection(gray, bar, accepted, word, memory)
         if why:

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from pipeline.imaging.scale.bars.line_ends import has_arrow_head
 from pipeline.imaging.scale.candidates import Print, ScaleCandidate, cut_out
 from pipeline.imaging.scale.evidence.label import LabelReading
 from pipeline.imaging.scale.gray_levels import median_level, near_level
@@ -28,6 +29,7 @@ _SURE_OF_MM: Final = 0.95
 _PLATE_SHARE: Final = 0.6
 _PLATE_TOLERANCE: Final = 40
 _STROKE_ON_PLATE: Final = 0.2
+ARROW: Final = "its bar ends in arrow heads, whose tips are not measured"
 EXPONENT: Final = "an exponent follows it, so that it is no length"
 
 
@@ -111,12 +113,12 @@ def _no_letter_lost(seen: _Seen) -> str:
 
 
 def _no_plate(seen: _Seen) -> str:
-    """A block on a picture that was laid behind its label, or behind label and bar, is no bar itself.
+    """A block that was laid behind its label, or behind label and bar, is no bar itself.
 
     A plate is as wide as its label, or shows a straight stroke as well.
     """
     segment, region = seen.printed.segment, seen.region
-    if segment.kind != "inside" or region.paper != "picture":
+    if segment.kind != "inside":
         return ""
     x, y, width, height = segment.box
     is_plate = seen.printed.label.box[2] > _PLATE_SHARE * width
@@ -134,6 +136,12 @@ def _no_exponent(seen: _Seen) -> str:
     return EXPONENT if has_exponent(gray, box, level) else ""
 
 
+def _no_arrow(seen: _Seen) -> str:
+    segment = seen.printed.segment
+    is_arrow = segment.kind != "ruler" and has_arrow_head(seen.printed.gray, segment.line_box)
+    return ARROW if is_arrow else ""
+
+
 _RULES: Final[dict[str, Callable[[_Seen], str]]] = {
     "no n taken for an m": _no_n_taken_for_an_m,
     "no point lost": _no_point_lost,
@@ -141,4 +149,5 @@ _RULES: Final[dict[str, Callable[[_Seen], str]]] = {
     "no letter lost": _no_letter_lost,
     "no plate": _no_plate,
     "no exponent": _no_exponent,
+    "no arrow": _no_arrow,
 }

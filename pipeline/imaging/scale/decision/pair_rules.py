@@ -11,12 +11,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.imaging.scale.bars.line_ends import has_arrow_head, has_other_half
 from pipeline.imaging.scale.candidates import ScaleCandidate
-from pipeline.imaging.scale.decision.label_rules import EXPONENT
+from pipeline.imaging.scale.decision.label_rules import ARROW, EXPONENT
 from pipeline.imaging.scale.decision.pairs import Pair, scored_pairs
 from pipeline.imaging.scale.decision.verdict import agree, implausible
 from pipeline.imaging.scale.evidence.label import LabelReading
-from pipeline.imaging.scale.labels.anywhere import PrintedText, find_texts
+from pipeline.imaging.scale.labels.anywhere import PrintedText, find_texts, share_place
 from pipeline.imaging.scale.labels.box import LabelBox
 from pipeline.imaging.scale.labels.exponent import has_exponent
 from pipeline.imaging.scale.labels.value import is_usual_value
@@ -118,6 +119,19 @@ def _label_has_no_exponent(evidence: Evidence) -> str:
     return EXPONENT if has_exponent(evidence.gray, text.box, text.ink) else ""
 
 
+def _bar_is_no_arrow(evidence: Evidence) -> str:
+    segment = evidence.pairs[0].mark.segment
+    return ARROW if segment.kind != "ruler" and has_arrow_head(evidence.gray, segment.line_box) else ""
+
+
+def _bar_is_whole(evidence: Evidence) -> str:
+    best = evidence.pairs[0]
+    if best.place not in ("left", "right") or best.mark.segment.kind not in ("line", "solid"):
+        return ""
+    goes_on = has_other_half(evidence.gray, best.mark.segment.line_box, best.text.box)
+    return "its bar goes on behind it" if goes_on else ""
+
+
 def _pair_is_good(evidence: Evidence) -> str:
     best = evidence.pairs[0]
     return "" if best.score >= LEAST_SCORE else f"no mark near it looks like its bar (score {best.score:.2f})"
@@ -145,7 +159,7 @@ def _nothing_seen_contradicts(evidence: Evidence) -> str:
     for one in evidence.seen:
         if one.reading is None or one.reading.value is None or one.label is None:
             continue
-        is_same = _overlap(one.label.box, best.text.box)
+        is_same = share_place(one.label.box, best.text.box)
         is_other = one.reading.value.scale_nm != best.text.value.scale_nm
         if is_same and is_other and one.reading.confidence >= _DISSENT and len(one.reading.text) >= len(_text(best)):
             return f"{one.reading.text!r} was read before"
@@ -161,16 +175,13 @@ _RULES: Final[dict[str, Callable[[Evidence], str]]] = {
     "a label read twice": _label_is_read_twice,
     "a usual length": _label_is_usual,
     "no exponent": _label_has_no_exponent,
+    "no arrow": _bar_is_no_arrow,
+    "a whole bar": _bar_is_whole,
     "no setting": _label_is_no_setting,
     "one pair": _pair_is_alone,
     "no contradiction": _nothing_seen_contradicts,
     "a plausible field": _field_is_plausible,
 }
-
-
-def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
-    is_beside = one[0] < other[0] + other[2] and other[0] < one[0] + one[2]
-    return is_beside and one[1] < other[1] + other[3] and other[1] < one[1] + one[3]
 
 
 def _text(pair: Pair) -> str:
