@@ -93,12 +93,10 @@ def marks_near(gray: NDArray[np.uint8], text: Box, *, ink: int, paper: int) -> l
         mask[: stripe.start], mask[stripe.stop :] = 0, 0
         for mark in _marks(window, mask, label):
             moved = _moved(mark, top)
-            same = [place for place, other in enumerate(found) if _is_same(moved, other)]
-            if not same:
-                found.append(moved)
-            elif moved.contrast > _CLEARER * found[same[0]].contrast:
-                # The blurred edge of a bar was in an exact mask of the letters' level before the bar itself.
-                found[same[0]] = moved
+            same = [other for other in found if _is_same(moved, other)]
+            # The blurred edges of a bar may be in an exact mask of the letters' level, the bar itself in a later one.
+            if all(moved.contrast > _CLEARER * other.contrast for other in same):
+                found = [*(other for other in found if other not in same), moved]
     return found
 
 
