@@ -164,3 +164,15 @@ class ScaleReading:
     field_box: tuple[int, int, int, int] | None = None
     rule: str = ""
     nm_per_px_y: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCandidate:
+    """A candidate for a scale as it is drawn: its mark, its text, and in words what was read and what it is worth.
+
+    A text without a mark is one that was read all over the picture; a mark without a text is a segment without a label.
+    """
+
+    mark: tuple[int, int, int, int] | None
+    text: tuple[int, int, int, int] | None
+    words: str

@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from pipeline.imaging.scale.decision.shown import Shown
-from pipeline.records import SCALE_STATUSES_WITH_VALUE, ScaleReading
+from pipeline.records import SCALE_STATUSES_WITH_VALUE, ScaleReading, ShownCandidate
 from pipeline.reporting.facts import length
 
 _PAGE, _INK, _MUTED, _LINE = "#ffffff", "#1d2630", "#66717e", "#d3d9e0"
@@ -32,7 +31,7 @@ Box = tuple[int, int, int, int]
 
 
 def draw_scale(
-    gray: NDArray[np.uint8], reading: ScaleReading, *, title: str, candidates: Sequence[Shown] = ()
+    gray: NDArray[np.uint8], reading: ScaleReading, *, title: str, candidates: Sequence[ShownCandidate] = ()
 ) -> bytes:
     """Draw a picture with its reading.
 
@@ -44,7 +43,7 @@ def draw_scale(
         Boxes in pixels of the picture.
     title : str
         What to call the picture; shown as it is.
-    candidates : sequence of Shown, optional
+    candidates : sequence of ShownCandidate, optional
         What else was found, drawn thinly and numbered; the numbers are explained below the picture.
 
     Returns
@@ -135,7 +134,7 @@ def _paint_picture(axes: Axes, gray: NDArray[np.uint8], reading: ScaleReading) -
     axes.set_ylim(height, 0)
 
 
-def _paint_candidates(axes: Axes, candidates: Sequence[Shown]) -> None:
+def _paint_candidates(axes: Axes, candidates: Sequence[ShownCandidate]) -> None:
     for number, one in enumerate(candidates, start=1):
         for box, color in ((one.mark, _SEGMENT), (one.text, _LABEL)):
             if box is not None:
@@ -144,7 +143,7 @@ def _paint_candidates(axes: Axes, candidates: Sequence[Shown]) -> None:
         axes.text(x, y, f"{number} ", color=_SEGMENT if one.mark else _LABEL, fontsize=6, ha="right", va="bottom")
 
 
-def _list_candidates(figure: Figure, candidates: Sequence[Shown], share: float) -> None:
+def _list_candidates(figure: Figure, candidates: Sequence[ShownCandidate], share: float) -> None:
     rows = -(-len(candidates) // _COLUMNS)
     for place, one in enumerate(candidates):
         column, row = divmod(place, rows)

@@ -1,6 +1,5 @@
 """Everything that a picture shows of a scale, with what each candidate is worth: for a person to look at."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -13,25 +12,12 @@ from pipeline.imaging.scale.decision.verdict import implausible
 from pipeline.imaging.scale.labels.anywhere import find_texts
 from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.imaging.scale.regions.databar import find_data_bar
+from pipeline.records import ShownCandidate
 
 _MOST_PAIRS: Final = 8
 
-Box = tuple[int, int, int, int]
 
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A candidate: its mark, its text, and in words what was read, and a score or the rule that objects.
-
-    A text without a mark is one that was read all over the picture; a mark without a text is a segment without a label.
-    """
-
-    mark: Box | None
-    text: Box | None
-    words: str
-
-
-def shown_candidates(gray: NDArray[np.uint8]) -> list[Shown]:
+def shown_candidates(gray: NDArray[np.uint8]) -> list[ShownCandidate]:
     """The candidates of the quick way with the rules that object, then texts and pairs with scores, the best first.
 
     Parameters
@@ -46,20 +32,20 @@ def shown_candidates(gray: NDArray[np.uint8]) -> list[Shown]:
     quick = (weighed(one) for one, _ in straight_or_tilted(gray, find_data_bar(gray), memory))
     found = [_quick(one, gray.shape[1]) for one in quick]
     texts = find_texts(gray, memory)
-    found += [Shown(None, text.box, f"text {text.seen.text!r}") for text in texts if text.seen.text]
+    found += [ShownCandidate(None, text.box, f"text {text.seen.text!r}") for text in texts if text.seen.text]
     pairs = scored_pairs(gray, texts)[:_MOST_PAIRS]
     return found + [
-        Shown(pair.mark.segment.box, pair.text.box, f"pair {pair.text.seen.text!r}, score {pair.score:.2f}")
+        ShownCandidate(pair.mark.segment.box, pair.text.box, f"pair {pair.text.seen.text!r}, score {pair.score:.2f}")
         for pair in pairs
     ]
 
 
-def _quick(candidate: ScaleCandidate, width: int) -> Shown:
+def _quick(candidate: ScaleCandidate, width: int) -> ShownCandidate:
     segment, label, reading = candidate.segment, candidate.label, candidate.reading
     if label is None or reading is None:
-        return Shown(segment.box, None, f"{segment.kind} without a label")
+        return ShownCandidate(segment.box, None, f"{segment.kind} without a label")
     if not reading.is_certain:
         why = candidate.rule or "not sure"
     else:
         why = implausible(candidate, width) or f"sure, {reading.confidence:.2f}"
-    return Shown(segment.box, label.box, f"{segment.kind} {reading.text!r}: {why}")
+    return ShownCandidate(segment.box, label.box, f"{segment.kind} {reading.text!r}: {why}")
