@@ -36,11 +36,13 @@ def has_arrow_head(gray: NDArray[np.uint8], line: Box) -> bool:
     top, bottom = max(0, y - _TALLEST_PX), min(gray.shape[0], y + height + _TALLEST_PX)
     inner = gray[:, x + width // 4 : x + width - width // 4]
     level = median_level(inner[y : y + height])
-    around = [row for row in (y - 3, y + height + 2) if 0 <= row < gray.shape[0]]
-    contrast = min((abs(level - median_level(inner[row])) for row in around), default=0)
-    if not contrast:
+    around = [median_level(inner[row]) for row in (y - 3, y + height + 2) if 0 <= row < gray.shape[0]]
+    ground = min(around, key=lambda one: abs(level - one), default=level)
+    if ground == level:
         return False
-    inked = np.abs(gray[top:bottom].astype(np.int16) - level) <= contrast // 2
+    # A head is thicker than its line, and so may be further from the ground where a blur made that paler.
+    rise = (gray[top:bottom].astype(np.int16) - ground) * (1 if level > ground else -1)
+    inked = rise >= abs(level - ground) // 2
     middle = y + height // 2 - top
     ends = ((x + width - 1, 1), (x, -1))
     return any(_is_head(_heights(inked, middle, at, outwards), height) for at, outwards in ends)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.scale.bars.line_ends import has_arrow_head, has_other_half
+from pipeline.imaging.scale.bars.segment import is_outline
 from pipeline.imaging.scale.candidates import ScaleCandidate
 from pipeline.imaging.scale.decision.label_rules import ARROW, EXPONENT
 from pipeline.imaging.scale.decision.pairs import Pair, scored_pairs
@@ -124,6 +125,12 @@ def _bar_is_no_arrow(evidence: Evidence) -> str:
     return ARROW if segment.kind != "ruler" and has_arrow_head(evidence.gray, segment.line_box) else ""
 
 
+def _bar_is_no_outline(evidence: Evidence) -> str:
+    mark = evidence.pairs[0].mark
+    is_rim = mark.segment.kind in ("line", "solid") and is_outline(evidence.gray, mark.segment, mark.level)
+    return "its bar is the outline of another" if is_rim else ""
+
+
 def _bar_is_whole(evidence: Evidence) -> str:
     best = evidence.pairs[0]
     if best.place not in ("left", "right") or best.mark.segment.kind not in ("line", "solid"):
@@ -176,6 +183,7 @@ _RULES: Final[dict[str, Callable[[Evidence], str]]] = {
     "a usual length": _label_is_usual,
     "no exponent": _label_has_no_exponent,
     "no arrow": _bar_is_no_arrow,
+    "no outline": _bar_is_no_outline,
     "a whole bar": _bar_is_whole,
     "no setting": _label_is_no_setting,
     "one pair": _pair_is_alone,

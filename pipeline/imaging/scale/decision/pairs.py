@@ -20,7 +20,7 @@ _BLUR_PX: Final = 5.0
 _NEARLY: Final = 0.75
 _RIM: Final = 0.6
 _SAME_GROUND: Final = 60
-_OTHER_GROUND: Final = 0.8
+_OTHER_GROUND: Final = 0.9
 
 Box = tuple[int, int, int, int]
 
