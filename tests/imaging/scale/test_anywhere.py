@@ -7,11 +7,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from pipeline.imaging.scale.bars.anywhere import marks_near
+from pipeline.imaging.scale.decision import decide
+from pipeline.imaging.scale.decision.pair_rules import agreeing_pair
 from pipeline.imaging.scale.labels.anywhere import find_texts
 from pipeline.imaging.scale.labels.exponent import has_exponent
 from pipeline.imaging.scale.reading import read_scale
 from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.imaging.scale.recognition.text_detection import text_detector
+from tests.imaging.scale.scale_drawings import draw as draw_style
 from tests.imaging.scale.scale_drawings import font, specimen
 
 _SIZE = 640, 480
@@ -162,3 +165,20 @@ def test_a_plate_on_a_dark_stripe_is_no_bar_either() -> None:
     reading = read_scale(_gray(image))
     assert reading.nm_per_px is None
     assert reading.rule == "no plate"
+
+
+def test_a_bar_that_the_metadata_contradict_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of a line that its label breaks was taken for a bar: the whole one bears the metadata out."""
+    image, draw = _picture(8)
+    draw.rectangle((0, 420, 639, 479), fill=0)
+    for x, width in ((200, 60), (340, 60)):
+        draw.rectangle((x, 449, x + width - 1, 451), fill=255)
+    draw.text((270, 440), "5 um", fill=255, font=font(20))
+    found = agreeing_pair(_gray(image), 25.0, LabelMemory())
+    assert found is not None
+    assert found.segment.length_px == pytest.approx(200.0, abs=1.0)
+    assert agreeing_pair(_gray(image), 40.0, LabelMemory()) is None
+    monkeypatch.setattr(decide, "agreeing_pair", lambda *_: found)
+    assert read_scale(draw_style("zeiss").gray, metadata_nm_per_px=25.0).status == "agrees"
+    monkeypatch.setattr(decide, "agreeing_pair", lambda *_: None)
+    assert read_scale(draw_style("zeiss").gray, metadata_nm_per_px=25.0).status == "disagrees"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.imaging.scale.candidates import ScaleCandidate, read_candidates, stroke_regions
 from pipeline.imaging.scale.decision.coloured import COLOUR_SHOWS_ENOUGH, with_colour
 from pipeline.imaging.scale.decision.disputes import in_doubt
-from pipeline.imaging.scale.decision.pair_rules import best_pair
+from pipeline.imaging.scale.decision.pair_rules import agreeing_pair, best_pair
 from pipeline.imaging.scale.decision.quick import first_certain, found_on_picture
 from pipeline.imaging.scale.decision.settings import Word, held_against_settings, with_word
 from pipeline.imaging.scale.decision.verdict import agree, from_certain, from_uncertain
@@ -57,6 +57,8 @@ def decide(
                 if accepted is not None:
                     accepted, word = held_against_settings(accepted, seen, gray, bar, memory, key)
                     break
+    if accepted is not None and metadata is not None and thoroughly and not _agrees(accepted, metadata):
+        accepted = agreeing_pair(gray, metadata, memory) or accepted
     if accepted is not None:
         rule, why = _objection(gray, bar, accepted, word, memory)
         if why:
@@ -65,6 +67,10 @@ def decide(
     if accepted is not None:
         return with_word(from_certain(accepted, metadata, top), word)
     return with_word(from_uncertain(seen, metadata, bar, gray.shape[1]), word)
+
+
+def _agrees(accepted: ScaleCandidate, metadata: float) -> bool:
+    return accepted.nm_per_px is not None and agree(accepted.nm_per_px, metadata)
 
 
 def _objection(

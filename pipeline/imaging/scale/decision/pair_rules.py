@@ -86,6 +86,18 @@ def best_pair(
     return _candidate(gray, best, reason, ""), []
 
 
+def agreeing_pair(gray: NDArray[np.uint8], nm_per_px: float, memory: LabelMemory) -> ScaleCandidate | None:
+    """The best good pair that gives a pixel size within 3%: a bar of which the quick way took a part.
+
+    Its label needs no second reader: the metadata bear it out.
+    """
+    for pair in scored_pairs(gray, find_texts(gray, memory)):
+        if pair.score >= LEAST_SCORE and agree(pair.nm_per_px, nm_per_px):
+            reason = f"the bar was measured again; a {pair.mark.segment.kind} mark, score {pair.score:.2f}"
+            return _candidate(gray, pair, reason, "")
+    return None
+
+
 def _label_is_read_twice(evidence: Evidence) -> str:
     text = evidence.pairs[0].text
     assert text.value is not None
