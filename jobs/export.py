@@ -48,9 +48,8 @@ def command(index: str, out: Path, **options: Any) -> int:
     name = options[kind] if kind in ("labels", "clusters") else ""
     if options["only_sure"] and not options["crop_bar"]:
         raise click.UsageError("--only-sure goes with --crop-bar.")
-    settings = ExportSettings(  # type: ignore[arg-type]
-        kind, name, options["crop_bar"], options["only_sure"], options["jpeg_quality"]
-    )
+    cut = {"crop_bar": options["crop_bar"], "only_sure": options["only_sure"]}
+    settings = ExportSettings(kind, name, jpeg_quality=options["jpeg_quality"], **cut)  # type: ignore[arg-type]
     choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])
     with (
         open_listener(quiet=options["quiet"], log_json=options["log_json"]) as listener,
