@@ -74,7 +74,7 @@ def test_a_damaged_chunk_is_no_defect_of_ours(walked: Path, capsys: pytest.Captu
             data = bytearray(chunk.read_bytes())
             data[-1] ^= 255
             chunk.write_bytes(bytes(data))
-    assert call(["show", str(walked), "plain.png"]) == 1  # its chunks are files, and not within the lists of chunks
+    assert call(["pair", str(walked)]) == 1  # signatures are files, and not within the lists of chunks
     text = capsys.readouterr().err
     assert "damaged" in text
     assert "verify" in text
