@@ -20,7 +20,6 @@ from pipeline.kernels.arrays import InvalidDataError
 from pipeline.kernels.neighbours.nearest import Metric, nearest_neighbours
 from pipeline.progress import Silent
 from pipeline.runtime.execute import Runner
-from pipeline.stages.files.ledger import text_array
 from pipeline.stages.neighbours import search as stage
 from pipeline.stages.neighbours import updates as neighbour_updates
 from pipeline.stages.neighbours.tables import read_neighbours
@@ -61,7 +60,7 @@ def _store(index: Index, recipe: Recipe, values: NDArray[np.float32], present: N
     transaction = index.begin()
     root = transaction.root
     columns: dict[str, NDArray[Any]] = {
-        "md5": text_array([f"{row:032x}" for row in range(n)]),
+        "md5": np.arange(4 * n, dtype=np.uint32).view(np.uint8).reshape(n, 16),
         "picture": np.arange(n),
         "present": present,
     }
