@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stages.conftest import CHEAP, CHEAP_WITH_LABELS
+from tests.stages.conftest import CHEAP, CHEAP_WITHOUT_LABELS
 
 
 def run_arguments(corpus: Path, index: Path, *more: str, labels: Path | None = None) -> list[str]:
@@ -13,7 +13,7 @@ def run_arguments(corpus: Path, index: Path, *more: str, labels: Path | None = N
     words = ["run", str(corpus), str(index), "--engines", "local"]
     if labels is not None:
         words += ["--labels", f"classes={labels}"]
-    for setting in CHEAP if labels is None else (*CHEAP, *CHEAP_WITH_LABELS):
+    for setting in CHEAP_WITHOUT_LABELS if labels is None else CHEAP:
         words += ["--set", setting]
     return [*words, *more]
 

@@ -9,7 +9,7 @@ from pipeline.engine.opening import EngineName
 from pipeline.job import REPORT, open_runner, run_stages
 from pipeline.progress import Silent
 
-CHEAP = (
+CHEAP_WITHOUT_LABELS = (
     "embed.name=cae",
     "embed.model=autoencoder",
     "autoencode.vectors=cae",
@@ -24,7 +24,7 @@ CHEAP = (
     "assess.resamples=2",
     "walk.files_per_task=8",
 )
-CHEAP_WITH_LABELS = ("subdivide.labels=classes", "subdivide.resamples=3", "subdivide.min_pictures=4")
+CHEAP = (*CHEAP_WITHOUT_LABELS, "subdivide.labels=classes", "subdivide.resamples=3", "subdivide.min_pictures=4")
 
 
 class OneEngine(Engines):
@@ -41,7 +41,7 @@ class OneEngine(Engines):
 def cheap_recipe(demo: Path, *assignments: str) -> Recipe:
     """The default recipe, cheap, with the demo's labels."""
     overrides = {"labels.sets": {"classes": str(demo / "labels")}}
-    return load_recipe(assignments=[*CHEAP, *CHEAP_WITH_LABELS, *assignments], overrides=overrides)
+    return load_recipe(assignments=[*CHEAP, *assignments], overrides=overrides)
 
 
 def run_job(demo: Path, index: Path, recipe: Recipe, engines: Engines | None = None, *, report: bool = True) -> None:
