@@ -96,7 +96,7 @@ class _Block:
     files: int
     written: int
     unreadable: tuple[str, ...]
-    kept: tuple[tuple[bytes, int, bool], ...]  # MD5, rows, whether no print is left
+    kept: tuple[tuple[bytes, int | None, bool], ...]  # MD5, rows (None: all, unread), whether no print is left
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +256,14 @@ def _scales(root: zarr.Group, recipe: Recipe) -> dict[int, tuple[float, float, f
 def _write_block(block: Sequence[_Item], *, contents: Contents, out: str, settings: ExportSettings) -> _Block:
     files, written = 0, 0
     unreadable: list[str] = []
-    kept: list[tuple[bytes, int, bool]] = []
+    kept: list[tuple[bytes, int | None, bool]] = []
     for item in block:
         places = _places(item, Path(out), settings)
         missing = [place for place in places if not place.exists()]
+        if not missing and not settings.crop_bar:  # what is cut off is seen in the picture alone
+            files += len(places)
+            kept.append((item.source.md5, None, True))
+            continue
         try:
             gray, is_sure = _cropped(contents.gray(item.source), item.bar_top_px, settings)
             kept.append((item.source.md5, len(gray), is_sure))
@@ -323,7 +327,7 @@ def _tiff(gray: NDArray[np.uint8], nm_per_px: float, nm_per_px_y: float) -> byte
 def _write_manifest(
     root: zarr.Group,
     items: Sequence[_Item],
-    kept: Mapping[bytes, tuple[int, bool]],
+    kept: Mapping[bytes, tuple[int | None, bool]],
     settings: ExportSettings,
     out: Path,
 ) -> None:
@@ -337,8 +341,9 @@ def _write_manifest(
             row = item.source.image
             rows, is_sure = kept.get(item.source.md5, ("", True))
             scale = "" if np.isnan(item.nm_per_px) else f"{item.nm_per_px:.6g}"
-            size = int(images.width_px[row]), int(images.height_px[row])
-            line = [item.source.md5.hex(), cell_text(item.folder), *size, rows, scale]
+            width, height = int(images.width_px[row]), int(images.height_px[row])
+            left = height if rows is None else rows
+            line = [item.source.md5.hex(), cell_text(item.folder), width, height, left, scale]
             writer.writerow([*line, *(["none seen" if is_sure else "may be left"] if settings.crop_bar else [])])
 
 

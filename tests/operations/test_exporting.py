@@ -14,6 +14,7 @@ from jobs.main import call
 from pipeline.corpus.csv_text import plain_text
 from pipeline.index.store import open_index
 from pipeline.operations.exporting import _flat, folder_name
+from pipeline.stages.files.contents import Contents
 from pipeline.stages.files.ledger import hex_md5, read_images, representatives, sources_of
 
 
@@ -102,7 +103,7 @@ def test_tables_as_csv(index: Path, tmp_path: Path) -> None:
 
 
 def test_an_export_goes_on_where_it_was_stopped(
-    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    index: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
     assert _export(index, out) == 0
@@ -112,6 +113,12 @@ def test_an_export_goes_on_where_it_was_stopped(
     assert call(["export", str(index), str(out), "--engines", "local"]) == 0
     assert "3 of them new" in capsys.readouterr().out
     assert all(path.is_file() for path in some)
+    manifest = (out / "manifest.csv").read_text()
+    with monkeypatch.context() as unread:
+        unread.delattr(Contents, "gray")
+        assert call(["export", str(index), str(out), "--engines", "local"]) == 0, "what is there is not read again"
+    assert "0 of them new" in capsys.readouterr().out
+    assert (out / "manifest.csv").read_text() == manifest
 
 
 @pytest.mark.parametrize(
