@@ -66,7 +66,10 @@ def plan(context: Context) -> Plan | None:
     images = read_images(context.root)
     walked = Walked(context.root)
     open_cases: list[Plan] = []
-    for name, place in sorted(context.recipe.labels.sets.items()):
+    sets = sorted(context.recipe.labels.sets.items())
+    shown = [images.md5, images.picture, images.pixel_md5, images.present, images.signature] if sets else []
+    pictures = content_key(*shown)
+    for name, place in sets:
         corpus, listed = list_label_set(place, walked)
         known = _known_files(context.root, name)
         missing = _missing(listed, known)
@@ -75,7 +78,7 @@ def plan(context: Context) -> Plan | None:
         key = stage_key(
             NAME,
             {"signature_tolerance": context.recipe.pair.signature_tolerance},
-            content_key(images.md5, images.picture, images.pixel_md5, images.present, images.signature),
+            pictures,
             content_key(*(known[column] for column in sorted(known))),
             matches_key(context.root, name),
         )
