@@ -67,8 +67,9 @@ def plan(context: Context) -> Plan | None:
     walked = Walked(context.root)
     open_cases: list[Plan] = []
     sets = sorted(context.recipe.labels.sets.items())
-    shown = [images.md5, images.picture, images.pixel_md5, images.present, images.signature] if sets else []
-    pictures = content_key(*shown)
+    if not sets:
+        return None
+    pictures = content_key(images.md5, images.picture, images.pixel_md5, images.present, images.signature)
     for name, place in sets:
         corpus, listed = list_label_set(place, walked)
         known = _known_files(context.root, name)
