@@ -11,6 +11,7 @@ help:
 	@echo "make demo    set up, write a sample corpus, run the whole job on it, print where the page is"
 	@echo "make test    set up, run the tests (TESTS='tests/kernels -k nmi' runs some)"
 	@echo "make faults  set up, let N=500 faults happen, one at a time: nothing may be lost, wrong or hang; a table"
+	@echo "             (FIRST=80 RECORD=FILE: from the 80th on, and its table counts those recorded before)"
 	@echo "make check   set up, run ruff, mypy and the import rules"
 	@echo "make audit   set up, compare what is installed with what was chosen: versions, files, licences"
 	@echo "make format  set up, format the code"
@@ -37,8 +38,10 @@ test: $(INSTALLED)
 	@$(BIN)/python -m pytest $(TESTS)
 
 N ?= 500
+FIRST ?= 0
+RECORD ?=
 faults: $(INSTALLED)
-	@SEMCORPUS_FAULTS=$(N) $(BIN)/python -m pytest tests/faults -q
+	@SEMCORPUS_FAULTS=$(N) SEMCORPUS_FAULTS_FIRST=$(FIRST) SEMCORPUS_FAULTS_RECORD=$(RECORD) $(BIN)/python -m pytest tests/faults -q
 
 check: $(INSTALLED)
 	@$(BIN)/ruff format --check .

@@ -36,7 +36,7 @@ KINDS: tuple[Kind, ...] = (
 )
 
 
-def cases(number: int, *, all_kinds: bool) -> list[tuple[Kind, Any]]:
-    """So many cases (a kind and a seed), every kind in turn."""
+def cases(number: int, *, first: int = 0, all_kinds: bool) -> list[tuple[Kind, Any]]:
+    """So many cases (a kind and a seed) from a ``first`` one on, every kind in turn."""
     kinds = [kind for kind in KINDS if all_kinds or not kind.slow]
-    return [(kinds[n % len(kinds)], n // len(kinds)) for n in range(number)]
+    return [(kinds[n % len(kinds)], n // len(kinds)) for n in range(first, first + number)]

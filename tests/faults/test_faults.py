@@ -3,7 +3,8 @@
 A case is a kind and a seed (`tests.faults.kinds`). After the fault comes a run without one, and then `verify` finds
 nothing, arrays are the quiet run's, every file is in the ledger, the report is whole and of the newest work, and
 garbage collection leaves nothing behind. ``make faults N=500`` runs many cases, the slow kinds too; every test run has
-one of each of the others.
+one of each of the others. ``make faults N=40 FIRST=80 RECORD=faults.jsonl`` runs a part of them, and its table counts
+what earlier parts have recorded as well.
 """
 
 import os
@@ -21,7 +22,8 @@ from tests.faults.world import FEW_REQUESTS, SETTINGS, LostError, World, recover
 from tests.index.flaky_proxy import FlakyProxy, flaky_proxy
 
 MANY = os.environ.get("SEMCORPUS_FAULTS")
-CASES = cases(int(MANY) if MANY else sum(not kind.slow for kind in KINDS), all_kinds=MANY is not None)
+FIRST = int(os.environ.get("SEMCORPUS_FAULTS_FIRST", "0"))
+CASES = cases(int(MANY) if MANY else sum(not kind.slow for kind in KINDS), first=FIRST, all_kinds=MANY is not None)
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def test_nothing_is_lost_or_wrong(
         outcome = "lost"
         raise
     finally:
-        note(kind.name, outcome, seconds)
+        note(kind.name, seed, outcome, seconds)
 
 
 def _happen(kind: Kind, world: World, chance: random.Random, request: pytest.FixtureRequest) -> None:
