@@ -7,6 +7,7 @@ import icechunk
 import zarr
 
 from pipeline.index.branch import BRANCH, Branch
+from pipeline.index.clock import require_past
 from pipeline.storage.failures import storage_failures
 from pipeline.storage.location import Location
 from pipeline.storage.steady_bucket import steadily, steady_store
@@ -31,8 +32,8 @@ class Transaction:
             self._names = self._branch.names()
             self._session = steadily(lambda: self._repository.writable_session(BRANCH))
             self.base_commit = str(self._session.snapshot_id)
-            # A snapshot that cannot be read looks like an empty store to Zarr, which would begin a new one.
-            steadily(lambda: self._repository.lookup_snapshot(self.base_commit))
+            # It reads the snapshot: of one that cannot be read Zarr would make an empty store.
+            require_past(self._repository, self.base_commit, self._place)
             self.root = zarr.open_group(steady_store(self._session), mode="a")
 
     @property

@@ -2,6 +2,8 @@
 
 import errno
 import random
+import re
+import shutil
 
 from tests.faults.shim import ALWAYS, CHANGES, JUMP, KILL, SHORT, SLOW, Call, Fault
 from tests.faults.world import DONE, World, WrongError
@@ -104,6 +106,24 @@ def clock_falls_back(world: World, chance: random.Random) -> None:
         raise WrongError(f"it does not say that it is the clock: {run.said()[-1000:]}")
 
 
+def clock_jumps_ahead(world: World, chance: random.Random) -> None:
+    """By a minute up to three years, from some call on: the next run says so, and a step back is the way out."""
+    seconds = chance.choice((60, 3600, 86_400, 3 * 365 * 86_400))
+    first = chance.randint(1, world.calls[Call.CLOCK])
+    world.run(fault=Fault(world.index, Call.CLOCK, JUMP, first, chance.choice((1, ALWAYS)), seconds))
+    again = world.run()
+    if again.wait() == DONE:
+        return
+    if "by a clock that was ahead" not in again.said():
+        raise WrongError(f"it does not say that it was the clock: {again.said()[-1000:]}")
+    if way := re.search(r"`semcorpus (rollback \S+ \w+)`", again.said()):
+        stepped = world.nursery.start(way[1].split())
+        if stepped.wait() != DONE:
+            raise WrongError(f"the way out is none: {stepped.said()[-1000:]}")
+    else:  # the index was made in the future
+        shutil.rmtree(world.index)
+
+
 def little_memory(world: World, chance: random.Random) -> None:
     """The address space ends somewhere in the run's work."""
     world.run(memory_bytes=chance.randint(30, 500) << 20)
@@ -125,5 +145,6 @@ FILE_SYSTEM = (
     corpus_stale_handle,
     corpus_vanishes_meanwhile,
     clock_falls_back,
+    clock_jumps_ahead,
     little_memory,
 )
