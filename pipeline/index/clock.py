@@ -52,8 +52,8 @@ def _explain(repository: icechunk.Repository, newest: Commit, place: str) -> str
         else "all of its commits are; make a new index, if you cannot wait"
     )
     return (
-        f"The newest commit of the index {place} was written at {newest.written:%F %T} UTC by a clock that was ahead; here "
-        f"it is {here:%F %T} UTC, and a commit may not be older than the one before it. If this machine's clock "
+        f"The newest commit of the index {place} was written at {newest.written:%F %T} UTC by a clock that was ahead; "
+        f"here it is {here:%F %T} UTC, and a commit may not be older than the one before it. If this machine's clock "
         f"is wrong, set it. Else it can be written again from that time on, or at once after a step back: {way}. "
         "What is read needs neither."
     )

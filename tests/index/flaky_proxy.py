@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-Fault = Literal["lose answer", "cut body", "stall", "500", "503"]
+Fault = Literal["lose answer", "cut body", "stall", "hang", "500", "503"]
 
 _ERRORS = ("500", "503")
-_STALL_SECONDS = 1.5
+_PAUSES = {"stall": 1.5, "hang": 20.0}  # seconds before an answer; after a hang none comes
 
 
 class FlakyProxy:
@@ -95,10 +95,9 @@ def _handler(proxy: FlakyProxy) -> type[BaseHTTPRequestHandler]:
             answer = server.getresponse()
             data = answer.read()
             fault = proxy.next_fault(self.command, self.path, answered=True) if answer.status < 300 else None
-            if fault == "stall":
-                time.sleep(_STALL_SECONDS)
+            time.sleep(_PAUSES.get(fault or "", 0.0))
             self.close_connection = fault is not None
-            if fault == "lose answer":
+            if fault in ("lose answer", "hang"):
                 return
             self.wfile.write(f"HTTP/1.1 {answer.status} {answer.reason}\r\n".encode())
             length = answer.headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(data))
