@@ -20,17 +20,27 @@ from pathlib import Path
 
 SHARD_ROWS = 128
 _NETWORKS = {
-    "lite0": '[[embed]]\nname = "lite0"',
-    "textures": '[[embed]]\nnetwork = "textures"\ninput_size = 64',
     "gradients": '[[embed]]\nnetwork = "gradients"',
     "cae": '[[embed]]\nnetwork = "cae"\nepochs = 1',
     "contrastive": '[[embed]]\nnetwork = "contrastive"\nepochs = 1',
-    "last layer": '[[embed]]\nnetwork = "finetuned"\nname = "last"\nepochs = 2',
     "all layers": '[[embed]]\nnetwork = "finetuned"\nname = "all"\nlayers = "all"\nepochs = 1\nside = 64',
+    "lite0": '[[embed]]\nname = "lite0"',
+    "last layer": '[[embed]]\nnetwork = "finetuned"\nname = "last"\nepochs = 2',
+    "textures": '[[embed]]\nnetwork = "textures"\ninput_size = 64',
 }
-_STAGES = ("walk", "pair", "labels", "scale", "pixels")
-_AFTER = ("autoencode", "neighbours", "map", "dimension", "cluster", "assess", "subdivide", "agree", "report")
-_OTHERS = '[[map]]\nmethod = "tsne"\n[[map]]\nmethod = "umap"\n[[subdivide]]\nlabels = "classes"\n'
+_BEFORE = ("walk", "pair", "labels", "pixels")
+_AFTER = ("autoencode", "neighbours", "cluster", "assess", "dimension", "subdivide", "agree", "report")
+_COSTLY = ("map", "scale")
+_OTHERS = """
+[[autoencode]]
+vectors = "gradients"
+[[map]]
+method = "tsne"
+[[map]]
+method = "umap"
+[[subdivide]]
+labels = "classes"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +54,17 @@ class Peak:
 
 
 def steps() -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """Every step: its name, the stages that run, the networks of its recipe."""
-    for stage in _STAGES:
-        yield stage, (stage,), ("lite0",)
-    yield "embed: lite0", ("embed",), ("lite0",)
+    """Every step: its name, the stages that run, the networks of its recipe; the cheap ones first."""
+    first, *others = _NETWORKS
+    for stage in _BEFORE:
+        yield stage, (stage,), (first,)
+    yield f"embed: {first}", ("embed",), (first,)
     for stage in _AFTER:
-        yield stage, (stage,), ("lite0",)
-    yield "all again, nothing to do", (*_STAGES, "embed", *_AFTER), ("lite0",)
-    names = tuple(_NETWORKS)
-    for n, name in enumerate(names[1:], start=2):
-        yield f"embed: {name}", ("embed",), names[:n]
+        yield stage, (stage,), (first,)
+    for n, name in enumerate(others):
+        yield f"embed: {name}", ("embed",), (first, *others[: n + 1])
+    for stage in _COSTLY:
+        yield stage, (stage,), (first,)
 
 
 def measure(work: Path, files: int, done: dict[str, Peak]) -> Iterator[Peak]:
