@@ -5,13 +5,14 @@ INSTALLED := .venv/.installed
 # An index of Torch builds, where another than PyPI's is wanted: those without CUDA are much smaller.
 TORCH_INDEX ?=
 
-.PHONY: help demo test faults check audit format docs clean
+.PHONY: help demo test faults soak check audit format docs clean
 
 help:
 	@echo "make demo    set up, write a sample corpus, run the whole job on it, print where the page is"
 	@echo "make test    set up, run the tests (TESTS='tests/kernels -k nmi' runs some)"
 	@echo "make faults  set up, let N=500 faults happen, one at a time: nothing may be lost, wrong or hang; a table"
 	@echo "             (FIRST=80 RECORD=FILE: from the 80th on, and its table counts those recorded before)"
+	@echo "make soak    set up, run, change, kill and ask for MINUTES=60: memory and files have to stay flat; soak.svg"
 	@echo "make check   set up, run ruff, mypy and the import rules"
 	@echo "make audit   set up, compare what is installed with what was chosen: versions, files, licences"
 	@echo "make format  set up, format the code"
@@ -42,6 +43,10 @@ FIRST ?= 0
 RECORD ?=
 faults: $(INSTALLED)
 	@SEMCORPUS_FAULTS=$(N) SEMCORPUS_FAULTS_FIRST=$(FIRST) SEMCORPUS_FAULTS_RECORD=$(RECORD) $(BIN)/python -m pytest tests/faults -q
+
+MINUTES ?= 60
+soak: $(INSTALLED)
+	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --plot soak.svg
 
 check: $(INSTALLED)
 	@$(BIN)/ruff format --check .

@@ -14,7 +14,7 @@ from tests.faults.nursery import Command
 from tests.faults.world import World, check_words
 
 
-def _when(command: Command, ready: Callable[[], bool]) -> bool:
+def when(command: Command, ready: Callable[[], bool]) -> bool:
     """Wait until something is so; False if the command has ended before."""
     while not ready():
         if not command.is_running():
@@ -23,7 +23,8 @@ def _when(command: Command, ready: Callable[[], bool]) -> bool:
     return True
 
 
-def _advanced(command: Command, times: int) -> Callable[[], bool]:
+def advanced(command: Command, times: int) -> Callable[[], bool]:
+    """Whether a run has told so often that it got further, as a condition for `when`."""
     return lambda: sum(event["event"] in ("advanced", "checkpoint") for event in command.events()) >= times
 
 
@@ -35,7 +36,7 @@ def _ended(command: Command) -> None:
 def killed_at_an_event(world: World, chance: random.Random) -> None:
     """SIGKILL a moment after the run has told something."""
     command = world.start()
-    _when(command, _advanced(command, chance.randint(0, 8)))
+    when(command, advanced(command, chance.randint(0, 8)))
     time.sleep(chance.random() * 0.1)
     command.kill()
     command.wait()
@@ -44,7 +45,7 @@ def killed_at_an_event(world: World, chance: random.Random) -> None:
 def terminated(world: World, chance: random.Random) -> None:
     """SIGTERM, SIGINT or SIGUSR1, as people and batch systems send them."""
     command = world.start()
-    _when(command, _advanced(command, chance.randint(1, 6)))
+    when(command, advanced(command, chance.randint(1, 6)))
     with contextlib.suppress(psutil.NoSuchProcess):
         command.process.send_signal(chance.choice((signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)))
     _ended(command)
@@ -55,7 +56,7 @@ def decoders_killed(world: World, chance: random.Random) -> None:
     world.any_order = True
     command = world.start("--set", "walk.files_per_task=2")
     for _ in range(chance.randint(1, 5)):
-        if not _when(command, lambda: bool(_children(command))):
+        if not when(command, lambda: bool(_children(command))):
             break
         time.sleep(chance.random() * 0.3)
         for child in _children(command):
@@ -67,7 +68,7 @@ def decoders_killed(world: World, chance: random.Random) -> None:
 def decoders_stopped(world: World, chance: random.Random) -> None:
     """They stand still for a second and go on."""
     command = world.start()
-    _when(command, lambda: bool(_children(command)))
+    when(command, lambda: bool(_children(command)))
     time.sleep(chance.random() * 0.5)
     children = _children(command)
     for number in (signal.SIGSTOP, signal.SIGCONT):
@@ -89,7 +90,7 @@ def growing_file(world: World, chance: random.Random) -> None:
     path = _victim(world, chance)
     before, content = path.stat(), path.read_bytes()
     command = world.start()
-    _when(command, _advanced(command, 0))
+    when(command, advanced(command, 0))
     while command.is_running() and path.stat().st_size < len(content) + 100_000:
         with path.open("ab") as stream:
             stream.write(bytes(chance.randint(1, 2000)))

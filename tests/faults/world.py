@@ -166,14 +166,14 @@ def _check_ledger(world: World) -> None:
 
 def _check_content(world: World) -> None:
     """Every file that the quiet run knows has its verdict and its picture, in whatever order."""
-    here, there = _told(stored_arrays(world.index)), _told(stored_arrays(world.quiet))
+    here, there = told(stored_arrays(world.index)), told(stored_arrays(world.quiet))
     if missing := there.keys() - here.keys():
         raise LostError(f"not in the ledger: {missing}")
     if wrong := [path for path in there if here[path] != there[path]]:
         raise WrongError(f"not what the quiet run says: {wrong}: {here[wrong[0]][:2]}")
 
 
-def _told(arrays: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+def told(arrays: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
     """What is told of every file: status, content, and the rows of its picture.
 
     Which of several copies is ``ok`` is not compared: the first that was there stays it.
