@@ -8,7 +8,6 @@ from tests.faults.bucket import BUCKET
 from tests.faults.clusters import ON_THE_SESSIONS_ENGINES
 from tests.faults.damage import DAMAGE
 from tests.faults.file_system import FILE_SYSTEM
-from tests.faults.own_engines import ON_THEIR_OWN
 from tests.faults.processes import PROCESSES
 
 Needs = Literal["nothing", "proxy", "cluster"]
@@ -34,7 +33,6 @@ KINDS: tuple[Kind, ...] = (
     *(Kind(name, happen) for name, happen in DAMAGE.items()),
     *(Kind(name, happen, "proxy", slow=name != "S3 loses replies") for name, happen in BUCKET.items()),
     *(Kind(name, happen, "cluster", slow=True) for name, happen in ON_THE_SESSIONS_ENGINES.items()),
-    *(Kind(name, happen, slow=True) for name, happen in ON_THEIR_OWN.items()),
 )
 
 

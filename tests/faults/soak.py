@@ -38,7 +38,7 @@ _SETTINGS = (
     "index.shard_rows=32",
     "run.checkpoint_seconds=0.5",
 )
-_FIRST_PICTURES = 40
+_FIRST_PICTURES = 20
 _COUNTED_EVERY = 10
 _KILLED = 1 / 3
 
