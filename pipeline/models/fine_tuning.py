@@ -1,7 +1,9 @@
 """A backbone that learns the labels of the corpus: its last layer alone, or all of it.
 
-Statistics of batch normalisation stay as they are: batches are small, and a picture's features must not depend on its
-company. Dropout is left out.
+Where all layers learn, batch normalisation takes each batch's own statistics and keeps their running means, by which
+the network judges and embeds: a picture's features do not depend on its company. With the statistics that it came with,
+those of other pictures at another size, it hardly learns (5 classes of 60 traffic signs of 48 px, 48 steps: loss 0.47
+instead of 0.13 at a rate of 0.001). Dropout is left out.
 """
 
 import dataclasses
@@ -17,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from pipeline.errors import StageError, UsageError, WeightsError
 from pipeline.models.adam import Adam
@@ -42,6 +45,8 @@ Balance = Literal["weights", "none"]
 Schedule = Literal["plateau", "one_cycle"]
 _KEY = "semcorpus"
 _ENCODED_AT_ONCE = 64
+_FEWEST_PICTURES = 8  # of a batch whose statistics are taken; a smaller one has the running ones
+_MOMENTUM = 0.1  # a batch's share of the running statistics, once ten batches have had an equal one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +181,7 @@ def fine_tune(
         module = _with_head(settings, len(names), pictures.shape[1], seed).to(device).eval()
         hasten_depthwise(module)
         learning = _Learning(module, pictures, order, split, torch.from_numpy(classes), settings, seed, device)
-        parameters = learning.parameters()
+        parameters, buffers = learning.parameters(), learning.buffers()
         optimiser = Adam(parameters, learning_rate=settings.learning_rate)
         course.begin(module)
         course.register("train", optimiser)
@@ -194,6 +199,7 @@ def fine_tune(
             rules=settings.rules(),
             optimiser=optimiser,
             course=course,
+            buffers=buffers,
         )
         report = learning.report(tuple(names.tolist()))
     return FineTuned(_to_bytes(module, settings, pictures.shape[1], report), tuple(history), report)
@@ -251,6 +257,15 @@ class _Learning:
         chosen = self.module if self.settings.layers == "all" else model.get_classifier()
         return list(chosen.parameters())
 
+    def buffers(self) -> list[torch.Tensor]:
+        """Running statistics, which begin anew with the first batch: those of other pictures do not count."""
+        found = list[torch.Tensor]()
+        for part in _batch_norms(self.module) if self.settings.layers == "all" else ():
+            if part.running_mean is not None and part.running_var is not None and part.num_batches_tracked is not None:
+                part.num_batches_tracked.zero_()
+                found += [part.running_mean, part.running_var]
+        return found
+
     def loss(self, rows: NDArray[np.int64], epoch: int | None) -> torch.Tensor:
         return functional.cross_entropy(self._scores(rows, epoch), self.classes[rows].to(self.device), self._weights())
 
@@ -263,6 +278,10 @@ class _Learning:
         if epoch is not None:
             numbers = hash_ids(self.split.ids[rows], STREAM_AUGMENT, self.seed, epoch)
             images = augmented(images, numbers, augment=self.settings.augment)
+        for part in _batch_norms(self.module):
+            part.train(epoch is not None and len(rows) >= _FEWEST_PICTURES)
+            if part.training and part.num_batches_tracked is not None:
+                part.momentum = max(_MOMENTUM, 1 / (1 + int(part.num_batches_tracked)))
         scored: torch.Tensor = self.module(images.to(self.device))
         return scored
 
@@ -296,6 +315,10 @@ class _Learning:
             given = self._scores(rows, None)[:, : len(names)].argmax(dim=1).cpu().numpy()
             np.add.at(confusion, (self.classes[rows].numpy(), given), 1)
         return ClassReport(names, confusion)
+
+
+def _batch_norms(module: nn.Module) -> list[_BatchNorm]:
+    return [part for part in module.modules() if isinstance(part, _BatchNorm)]
 
 
 def _to_bytes(module: nn.Module, settings: FineTuning, side: int, report: ClassReport) -> bytes:

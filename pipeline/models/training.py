@@ -163,6 +163,7 @@ def train_epochs(
     epochs_before: int = 0,
     penalty: Callable[[], torch.Tensor] | None = None,
     course: Course | None = None,
+    buffers: Sequence[torch.Tensor] = (),
 ) -> list[EpochLoss]:
     """Train in batches whose order follows from (seed, epoch) and the ids.
 
@@ -188,6 +189,8 @@ def train_epochs(
         Added to what a step lowers; the losses in the history are without it.
     course : Course, optional
         Says when to break off, and where an earlier part of this training was.
+    buffers : sequence of Tensor
+        What a step changes beside the parameters, such as running statistics; the best are kept with the best weights.
 
     Returns
     -------
@@ -207,7 +210,7 @@ def train_epochs(
     standing = course.enter()
     optimiser = Adam(parameters, learning_rate=learning_rate) if optimiser is None else optimiser
     optimiser.learning_rate = standing.learning_rate or optimiser.learning_rate
-    watch = _Watch(parameters, rules, optimiser, standing) if len(split.test) else None
+    watch = _Watch([*parameters, *buffers], rules, optimiser, standing) if len(split.test) else None
     passes = _passes(split, epochs, batch_size, rows_per_epoch, rules.min_steps)
     history = standing.history
 
@@ -283,7 +286,7 @@ class _Watch:
     """Looks at the test loss after each epoch: keeps the best weights, halves the learning rate, says when to stop."""
 
     def __init__(
-        self, parameters: Sequence[torch.nn.Parameter], rules: Rules, optimiser: PacedSteps, standing: Standing
+        self, parameters: Sequence[torch.Tensor], rules: Rules, optimiser: PacedSteps, standing: Standing
     ) -> None:
         self._parameters, self._rules, self._optimiser, self._at = parameters, rules, optimiser, standing
 

@@ -61,7 +61,8 @@ class FinetunedSettings(BackboneSettings):
         """Settings that decide the training's result."""
         used = {"views", "output", "transform", "runtime", "classes"}
         kept = {key: value for key, value in super().fit_settings().items() if key not in used}
-        return kept | {"weights_identity": timm_backbone.weights(self)}
+        statistics = {"statistics": "of the batches"} if self.layers == "all" else {}
+        return kept | statistics | {"weights_identity": timm_backbone.weights(self)}
 
     @property
     def learns(self) -> str:

@@ -1,4 +1,4 @@
-"""One finished small index for all tests of the command line; a test that changes it takes a copy."""
+"""The session's small index, finished or half done, for all tests of the command line; who changes it takes a copy."""
 
 import shutil
 from pathlib import Path
@@ -6,18 +6,8 @@ from pathlib import Path
 import pytest
 
 from jobs.main import call
-
-CHEAP = (
-    "embed.name=cae",
-    "embed.model=autoencoder",
-    "autoencode.vectors=cae",
-    "embed.epochs=1",
-    "embed.input_size=32",
-    "pixels.size=64",
-    "autoencode.epochs=2",
-    "autoencode.min_steps=0",
-    "cluster.k=[2,5,10]",
-)
+from pipeline.index.store import open_index
+from tests.stages.conftest import CHEAP
 
 
 def run_arguments(corpus: Path, index: Path, *more: str, labels: Path | None = None) -> list[str]:
@@ -31,18 +21,19 @@ def run_arguments(corpus: Path, index: Path, *more: str, labels: Path | None = N
 
 
 @pytest.fixture(scope="session")
-def half_done(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index of the demo corpus, up to its embeddings. Read only."""
-    index = tmp_path_factory.mktemp("half_done") / "index"
-    assert call(run_arguments(demo / "corpus", index, "--quiet", "--until", "embed", labels=demo / "labels")) == 0
+def finished(demo: Path, reference_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of the demo corpus, all stages done, that remembers a command line. Read only."""
+    index = Path(shutil.copytree(reference_index, tmp_path_factory.mktemp("finished") / "index"))
+    assert call(run_arguments(demo / "corpus", index, "--quiet", labels=demo / "labels")) == 0
     return index
 
 
 @pytest.fixture(scope="session")
-def finished(demo: Path, half_done: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index of the demo corpus, all stages done. Read only."""
-    index = Path(shutil.copytree(half_done, tmp_path_factory.mktemp("finished") / "index"))
-    assert call(run_arguments(demo / "corpus", index, "--quiet", labels=demo / "labels")) == 0
+def half_done(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """It as it was after its embeddings were made. Read only."""
+    index = Path(shutil.copytree(finished, tmp_path_factory.mktemp("half_done") / "index"))
+    embedded = next(one for one in open_index(index).history() if one.metadata.get("stage") == "embed")
+    assert call(["rollback", str(index), embedded.id]) == 0
     return index
 
 

@@ -54,7 +54,7 @@ PICTURES = _pictures()
 @pytest.mark.parametrize("keep_head", [False, True])
 def test_it_learns_and_is_read_back_as_it_was(layers: str, keep_head: bool) -> None:
     settings = replace(
-        SETTINGS, layers=layers, keep_head=keep_head, epochs={"last": 60, "all": 5}[layers] * (1 + 2 * keep_head)
+        SETTINGS, layers=layers, keep_head=keep_head, epochs={"last": 60, "all": 10}[layers] * (1 + keep_head)
     )
     found = fine_tune(PICTURES, IDS, LABELS, settings=settings, seed=1)
     assert found.report.confusion.sum() == 12, "a quarter is held out"
@@ -73,7 +73,7 @@ def test_it_learns_and_is_read_back_as_it_was(layers: str, keep_head: bool) -> N
 
 @pytest.mark.parametrize(("layers", "schedule"), [("last", "plateau"), ("all", "plateau"), ("all", "one_cycle")])
 def test_broken_off_after_every_epoch_it_gives_the_same_bits(layers: str, schedule: str) -> None:
-    settings = replace(SETTINGS, layers=layers, schedule=schedule, epochs=3, patience=2, plateau=1, augment="turn")
+    settings = replace(SETTINGS, layers=layers, schedule=schedule, epochs=3, patience=3, plateau=1, augment="turn")
     whole = fine_tune(PICTURES, IDS, LABELS, settings=settings, seed=1)
     state, parts = b"", 0
     while True:
@@ -85,6 +85,21 @@ def test_broken_off_after_every_epoch_it_gives_the_same_bits(layers: str, schedu
             state, parts = pause.state, parts + 1
     assert parts == 2
     assert broken.data == whole.data
+
+
+def test_running_statistics_are_kept_with_the_best_weights() -> None:
+    """What is read back has the lowest held-out loss of all epochs, though the last ones were worse."""
+    settings = replace(SETTINGS, layers="all", learning_rate=0.03, epochs=6, patience=6)
+    found = fine_tune(PICTURES, IDS, LABELS, settings=settings, seed=1)
+    losses = [epoch.test_loss for epoch in found.history if epoch.test_loss is not None]
+    assert losses[-1] > min(losses), "so that keeping the best matters"
+    order = np.argsort(IDS)
+    classes = np.unique(LABELS, return_inverse=True)[1]
+    held_out = order[stratified_split(IDS[order], classes[order], 0.25).test]
+    scorer = load_fine_tuned(found.data, device="cpu", batch_size=8, runtime="torch", outputs=("logits",))
+    scores = torch.from_numpy(scorer.encode(PICTURES[held_out]))
+    kept = torch.nn.functional.cross_entropy(scores, torch.from_numpy(classes[held_out]))
+    assert float(kept) == pytest.approx(min(losses), rel=1e-3)
 
 
 def test_a_share_of_each_class_is_held_out_and_one_picture_trains() -> None:

@@ -1,6 +1,7 @@
 """A network is one file and one entry: a made-up one is laid beside the others and does all that they do."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -55,10 +56,8 @@ NETWORK = Network(BrightnessSettings, lambda settings, data: 2, load, seconds_pe
 '''
 
 _RECIPE = """
-[scale]
-enabled = false
 [pixels]
-size = 32
+size = 64
 [[embed]]
 network = "brightness"
 times = 2.0
@@ -71,12 +70,13 @@ min_steps = 0
 """
 
 
-def test_a_network_is_one_file_and_one_entry(demo: Path, tmp_path: Path) -> None:
+def test_a_network_is_one_file_and_one_entry(demo: Path, reference_index: Path, tmp_path: Path) -> None:
     """Recipe, training, stage, status and tables know it; a network of vectors from the table codes what it makes."""
     lay_beside(tmp_path, "networks", "brightness", _FILE, "NETWORK")
     recipe, index = tmp_path / "made-up.toml", tmp_path / "index"
     recipe.write_text(_RECIPE)
-    options = ("--recipe", recipe, "--sample", 24, "--until", "autoencode", "--engines", "local")
+    shutil.copytree(reference_index, index)
+    options = ("--recipe", recipe, "--until", "autoencode", "--engines", "local")
     semcorpus(tmp_path, "run", demo / "corpus", index, *options)
     root = open_index(index).read()
     vectors = np.asarray(root["embeddings/brightness/vectors"][:])

@@ -1,6 +1,7 @@
 """Backbones beside the autoencoder, networks that are kept, and weights that cannot be had."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,31 +11,35 @@ import torch
 
 from pipeline.config import load_recipe
 from pipeline.corpus.source import Corpus
-from pipeline.engine import EngineChoice
+from pipeline.engine import EngineChoice, Engines
 from pipeline.errors import UsageError, WeightsError
+from pipeline.index.rows import write_shard
 from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table
 from pipeline.job import open_runner, run_stages
 from pipeline.progress import Event, Listener, Note, Silent
 from pipeline.stages.vectors import making
 from pipeline.stages.vectors.picture_vectors import picture_vectors
+from tests.stages.conftest import OneEngine
+from tests.stored import stored_arrays
 
-STAGES = ("walk", "pair", "scale", "pixels", "embed", "autoencode")
+STAGES = ("embed", "autoencode")
 
 TWO_SETS = """
 [pixels]
-size = 32
+size = 64
 [[embed]]
 name = "own"
 model = "autoencoder"
 epochs = 1
-input_size = 32
+input_size = 64
 [[embed]]
 name = "backbone"
 model = "test_resnet"
 weights = "random"
 views = "square"
 runtime = "torch"
+batch_size = 4
 [[autoencode]]
 name = "short"
 vectors = "backbone"
@@ -55,9 +60,9 @@ def _run(demo: Path, place: Path, text: str, *assignments: str, listener: Listen
 
 
 @pytest.fixture(scope="module")
-def index(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two sets of embeddings and a code of the second."""
-    place = tmp_path_factory.mktemp("embeddings") / "index"
+def index(demo: Path, reference_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sets of embeddings and a code of the second, made of pictures that are there."""
+    place = Path(shutil.copytree(reference_index, tmp_path_factory.mktemp("embeddings") / "index"))
     _run(demo, place, TWO_SETS)
     return place
 
@@ -78,6 +83,47 @@ def test_each_set_has_vectors_of_its_own(index: Path) -> None:
 def test_nothing_is_trained_or_embedded_twice(index: Path, demo: Path) -> None:
     before = open_index(index).commit
     assert _run(demo, index, TWO_SETS).commit == before
+
+
+def _made(place: Path) -> dict[str, bytes]:
+    """Networks, vectors and codes of the recipe, as they are stored."""
+    names = ("networks/own", "networks/short", "embeddings/own", "embeddings/backbone", "codes/short")
+    return {path: kept.tobytes() for path, kept in stored_arrays(place).items() if path.startswith(names)}
+
+
+def test_one_process_one_actor_two_and_a_broken_off_run_store_the_same_bits(
+    demo: Path, index: Path, reference_index: Path, cluster: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two trained networks and one that is not; the run that is broken off has stored one shard before."""
+    recipe = load_recipe("test", builtin={"test": TWO_SETS}, assignments=["run.checkpoint_seconds=0.001"])
+    corpus, ray = Corpus(str(demo / "corpus"), recipe.corpus), cluster.pick("ray", seconds=1e9)
+    wanted, used = _made(index), set[str]()
+    assert sum(path.endswith("/vectors") for path in wanted) == 3
+    for actors in (1, 2):
+        ray.rest()
+        monkeypatch.setattr(ray, "workers", actors)
+        place = shutil.copytree(reference_index, tmp_path / f"actors{actors}")
+        with open_runner(corpus, place, recipe, engines=EngineChoice.parse("local"), listener=Silent()) as runner:
+            run_stages(replace(runner, engines=OneEngine(ray)), STAGES)
+        assert _made(place) == wanted
+        used |= {str(one.metadata.get("engine")) for one in open_index(place).history()[:4]}
+    assert used == {"ray"}
+    broken, written = shutil.copytree(reference_index, tmp_path / "broken"), list[str]()
+
+    def breaking(*arguments: Any) -> None:
+        if written == ["embeddings/backbone"]:
+            raise KeyboardInterrupt
+        write_shard(*arguments)
+        written[:] = [arguments[1]]
+
+    monkeypatch.setattr(making, "write_shard", breaking)
+    with pytest.raises(KeyboardInterrupt):
+        _run(demo, broken, TWO_SETS, "run.checkpoint_seconds=0.001")
+    monkeypatch.setattr(making, "write_shard", write_shard)
+    made = np.asarray(open_index(broken).read()["embeddings/backbone/key"][:]) != 0
+    assert 0 < made.sum() < np.isfinite(np.asarray(open_index(index).read()["embeddings/own/vectors"][:, 0])).sum()
+    _run(demo, broken, TWO_SETS)
+    assert _made(broken) == wanted
 
 
 def test_another_seed_embeds_that_set_again_and_no_other(index: Path, demo: Path) -> None:
@@ -119,35 +165,39 @@ def test_a_missing_file_of_weights_ends_the_run_before_it_begins(demo: Path, tmp
     assert not (tmp_path / "index").exists()
 
 
-def test_weights_that_are_none_end_in_a_sentence(demo: Path, tmp_path: Path) -> None:
+def test_weights_that_are_none_end_in_a_sentence(demo: Path, reference_index: Path, tmp_path: Path) -> None:
+    shutil.copytree(reference_index, tmp_path / "index")
     weights = tmp_path / "weights.safetensors"
     weights.write_bytes(b"these are no weights")
     with pytest.raises(WeightsError, match=r"weights\.safetensors"):
         _run(demo, tmp_path / "index", TWO_SETS, f"embed.backbone.weights={weights}")
 
 
-def test_a_gpu_that_is_not_there_ends_in_a_sentence(demo: Path, tmp_path: Path) -> None:
+def test_a_gpu_that_is_not_there_ends_in_a_sentence(demo: Path, reference_index: Path, tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
+    shutil.copytree(reference_index, tmp_path / "index")
     with pytest.raises(UsageError, match="sees no GPU here"):
-        _run(demo, tmp_path / "index", TWO_SETS, "embed.own.device=cuda")
+        _run(demo, tmp_path / "index", TWO_SETS, "embed.own.device=cuda", "embed.own.seed=3")
 
 
 SEVERAL = """
 [pixels]
-size = 32
+size = 64
 [[embed]]
 name = "features"
 model = "test_resnet"
 weights = "random"
 runtime = "torch"
 views = "zoom"
+batch_size = 2
 [[embed]]
 name = "scores"
 model = "test_resnet"
 weights = "random"
 runtime = "torch"
 views = "zoom"
+batch_size = 2
 output = "logits"
 transform = "none"
 """
