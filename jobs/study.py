@@ -40,7 +40,7 @@ def command(name: str, data: Path, out: Path, make: bool, size: int, seed: int, 
     from pipeline.job import run_stages, stages_to_run, with_label_sets
     from pipeline.runtime.stopping import stop_at_signal
     from pipeline.studies.registry import recipe_text, study_of
-    from pipeline.studies.running import compare, make_data, prepare
+    from pipeline.studies.running import compare, comparison, make_data, prepare
 
     study = study_of(name)
     if make:
@@ -59,8 +59,9 @@ def command(name: str, data: Path, out: Path, make: bool, size: int, seed: int, 
     with stop_at_signal() as stop, open_work(prepared.corpus, index, recipe, options, engines=choice, stop=stop) as run:
         run_stages(run, stages)
         compare(study, run)
-        result = run_stages(run, ("report",))
-    _tell(result.table("comparison"), out, options)
+        run_stages(run, tuple(stage for stage in stages_to_run(recipe) if stage == "report"))
+        table = comparison(run)
+    _tell(table, out, options)
 
 
 def _tell(table: Any, out: Path, options: dict[str, Any]) -> None:
@@ -79,4 +80,5 @@ def _tell(table: Any, out: Path, options: dict[str, Any]) -> None:
             list(HEADERS), [list(r) for r in comparison_rows({"comparison": table})], right=frozenset(HEADERS[1:4])
         )
         print_line("")
-        print_line(f"Page    {page}")
+        if page.exists():
+            print_line(f"Page    {page}")

@@ -144,7 +144,7 @@ def with_label_sets(recipe: Recipe, label_sets: Mapping[str, str], location: str
 
 def stages_to_run(recipe: Recipe, until: str | None = None) -> tuple[str, ...]:
     """The recipe's stages in the order of the pipeline, up to one of them; once pictures are paired, what is there is
-    reported in any case.
+    reported in any case. ``arrays`` is none of a heap of pictures.
 
     Raises
     ------
@@ -154,7 +154,8 @@ def stages_to_run(recipe: Recipe, until: str | None = None) -> tuple[str, ...]:
         One of them needs what is not installed.
     """
     last = STAGE_NAMES.index(check_stage(until)) if until else len(STAGE_NAMES)
-    names = [name for at, name in enumerate(STAGE_NAMES) if name in recipe.run.stages and at <= last]
+    idle = () if recipe.arrays.asked else (ARRAYS,)
+    names = [n for at, n in enumerate(STAGE_NAMES) if n in recipe.run.stages and at <= last and n not in idle]
     if REPORT in recipe.run.stages and REPORT not in names and PAIR in names:
         names.append(REPORT)
     check_stages(names)

@@ -11,7 +11,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Before Torch is imported anywhere: one thread of linear algebra.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Ray's workers are nicer than others by 15: on a busy machine they would hardly get a turn, and their callers give up.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 REQUIRED = frozenset(filter(None, os.environ.get("SEMCORPUS_REQUIRE", "").split(",")))
 
@@ -38,22 +40,15 @@ def skip_unless(part: str, available: bool, reason: str) -> None:
 hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("busy")
 
-# One machine has one SLURM, and the tests of engines look at each other's processes: their folders stay together.
-TOGETHER = ("deploy", "engine", "faults")
+# What starts a cluster of several processes, which wait for each other and look at each other.
+CLUSTERS = ("tests/deploy/slurm", "tests/engine", "tests/faults")
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Where tests run side by side (``pytest -n 2``), those of a file, or of such a folder, do not."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    class ByFile(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            path = nodeid.partition("::")[0]
-            folder = path.split("/")[1]
-            return folder if folder in TOGETHER else path
-
-    return ByFile(config, log)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a cluster: those run alone (``-m engines``), the others by two (``.ci/run``)."""
+    for item in items:
+        if item.nodeid.startswith(CLUSTERS) or "cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker("engines")
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from pipeline.networks import (
     convolutional_2d,
     dense,
     finetuned,
+    gradients,
     sae,
     textures,
     timm_backbone,
@@ -21,6 +22,7 @@ from pipeline.networks.base import CodeNetworkSettings, Network, NetworkSettings
 NETWORKS: tuple[Network, ...] = (
     timm_backbone.NETWORK,
     textures.NETWORK,
+    gradients.NETWORK,
     finetuned.NETWORK,
     cae.NETWORK,
     contrastive.NETWORK,

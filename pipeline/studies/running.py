@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import zarr
 
 from pipeline.errors import UsageError
+from pipeline.index.report_tables import report_tables
+from pipeline.index.schema import Sources
 from pipeline.index.tables import write_table
 from pipeline.index.transaction import software_version
 from pipeline.kernels.mapping import MapTasks
@@ -97,6 +100,11 @@ def compare(study: Study, runner: Runner) -> None:
     )
     key = content_key(text_array([last, software_version()]), _source(study))
     runner.run(Stage("report", partial(_plan, study=study, key=key)))
+
+
+def comparison(runner: Runner) -> pa.Table:
+    """The comparison that the index has, as `compare` put it there and as a report shows it."""
+    return report_tables([COMPARISON], Sources(runner.index.read(), runner.recipe, ()))[COMPARISON.name]
 
 
 def _is_ours(commit: Any) -> bool:

@@ -21,18 +21,21 @@ _SHOWN: Final = (
     ("pixels + k-means", "raw-kmeans-k43", 18.08),
     ("ImageNet features + k-means", "lite0-kmeans-k43", 18.34),
     ("ImageNet features, map, k-means", "packed-kmeans-k43", None),
+    ("oriented gradients + k-means", "gradients-kmeans-k43", None),
+    ("oriented gradients, map, k-means", "edges-kmeans-k43", None),
+    ("oriented gradients, map, Ward", "edges-ward-k43", None),
     ("contrastive codes + k-means", "contrastive-kmeans-k43", None),
     ("contrastive codes, map, k-means", "drawn-kmeans-k43", None),
-    ("contrastive codes, map, Ward", "drawn-ward-k43", None),
     ("PCA to 95% + Ward", "raw-ward-k43", None),
     ("autoencoder 1024-64-1024 + k-means", "simple-kmeans-k43", None),
     ("multilayer autoencoder + k-means", "multilayer-kmeans-k43", None),
     ("L1-regularised autoencoder + k-means", "sparse-kmeans-k43", None),
     ("convolutional autoencoder + k-means", "convolutional-kmeans-k43", None),
-    ("k-medoids", "contrastive-k_medoids-k43", None),
-    ("fuzzy c-means", "contrastive-fuzzy_c_means-k43", None),
-    ("Gaussian mixture", "contrastive-gaussian_mixture-k43", None),
-    ("spectral", "contrastive-spectral-k43", None),
+    ("k-medoids (to 16,000: all distances)", "edges-k_medoids-k43", None),
+    ("fuzzy c-means", "edges-fuzzy_c_means-k43", None),
+    ("Gaussian mixture", "edges-gaussian_mixture-k43", None),
+    ("spectral, on gradients", "gradients-spectral-k43", None),
+    ("DBSCAN (its own number)", "edges-dbscan", None),
 )
 _LINKAGES: Final = ("single", "complete", "centroid", "ward")
 _GOAL: Final = 3 * 18.08
@@ -67,7 +70,7 @@ def compare(results: Results) -> Findings:
         )
     panels = [(title, name) for title, name, _ in (_SHOWN[0], _SHOWN[4]) if results.clusters(name)]
     drawings = [confusion(results, panels, labels="signs")] if panels else []
-    return Findings(figures, [*drawings, *_by_size(results, "drawn-kmeans-k43")])
+    return Findings(figures, [*drawings, *_by_size(results, "edges-kmeans-k43")])
 
 
 def _by_silhouette(results: Results, linkage: str) -> list[Figure]:

@@ -7,9 +7,9 @@ from pipeline.config import load_recipe
 
 
 def test_measures_the_walk_and_the_bare_loop(tmp_path: Path) -> None:
-    write_corpus(tmp_path / "corpus", 31)
+    write_corpus(tmp_path / "corpus", 16)
     found = measure(tmp_path / "corpus", tmp_path, load_recipe(), workers=[1, 2])
-    assert found["files"] == 31
+    assert found["files"] == 16
     assert found["bare"]["files_per_second"] > 0
     assert found["walk"][2]["cpu_ms_per_file"] > 0.5 * found["bare"]["cpu_ms_per_file"] > 0
     assert 0 < found["walk"][1]["ratio"] < 2

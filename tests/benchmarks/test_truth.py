@@ -12,7 +12,7 @@ from pipeline.demo.heap.obstacles import unlock
 from pipeline.engine import EngineChoice
 from pipeline.stages.files.ledger import read_files
 
-FILES = 600
+FILES = 300
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ GRID = ("--first", "12", "--second", "8", "--code", "2,5", "--tied", "both", "--
 ASKED = (*GRID, "--engines", "ray", "--workers", "2", "--set", "autoencode.sae.epochs=4")
 
 
+@pytest.mark.engines
 def test_the_best_of_a_grid_is_kept_and_applied(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The network that is kept is, bit for bit, that of a training by itself, and the codes are its."""
     assert call(["tune", str(copied), *ASKED]) == 0

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from pipeline.config import STAGE_NAMES
 from pipeline.index.store import open_index
@@ -135,6 +136,7 @@ def _is_ray_actor(command: str) -> bool:
     return "ray::_Worker" in command
 
 
+@pytest.mark.engines
 def test_workers_are_killed_and_the_run_goes_on(demo: Path, reference_index: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
     victims: dict[str, int | None] = {}
@@ -151,6 +153,7 @@ def test_workers_are_killed_and_the_run_goes_on(demo: Path, reference_index: Pat
     assert differing_arrays(index, reference_index) == []
 
 
+@pytest.mark.engines
 def test_control_c_with_engines_ends_their_processes(demo: Path, tmp_path: Path) -> None:
     children: list[psutil.Process] = []
 

@@ -5,24 +5,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.main import call
 from pipeline.errors import UsageError
-from pipeline.index.reports import read_report_table
-from pipeline.index.store import open_index
 from pipeline.studies import fracture
 from pipeline.studies.base import Material
 from pipeline.studies.classifying import dealt_accuracy, neighbour_accuracy
+from tests.studies.running import drawings, run_study
 
 
 def test_the_study_of_fracture(tmp_path: Path) -> None:
-    words = ["study", "fracture", str(tmp_path / "data"), str(tmp_path / "out"), "--make", "--size", "20"]
-    assert call([*words, "--set", "map.iterations=5", "--set", "neighbours.k=30", "--engines", "local", "--quiet"]) == 0
-    table = read_report_table(open_index(tmp_path / "out" / "index").location, "comparison").to_pylist()
-    found = {row["figure"]: row for row in table}
+    out = tmp_path / "out"
+    found = run_study(
+        "fracture",
+        tmp_path / "data",
+        out,
+        *("--make", "--size", "10"),
+        stages="walk pair labels pixels embed neighbours map cluster agree",
+        settings=("map.iterations=5", "neighbours.k=9"),
+    )
     assert found["k-means on the t-SNE map: majority accuracy"]["published"] == pytest.approx(81.2)
     assert found["component 1: variance explained"]["ours"] > found["component 2: variance explained"]["ours"] > 0
     assert found["15-NN on the map of textures, parents kept apart"]["published"] is None
     assert 0 <= found["15-NN on features, parents kept apart"]["ours"] <= 100
+    assert drawings(out) == {"colour_map", "components"}
 
 
 def test_labels_are_the_folders_and_the_names(tmp_path: Path) -> None:

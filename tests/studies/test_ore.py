@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from jobs.main import call
 from pipeline.errors import UsageError
-from pipeline.index.reports import read_report_table
-from pipeline.index.store import open_index
 from pipeline.studies import ore
 from pipeline.studies.base import Material
+from tests.studies.running import drawings, run_study
 
 QUICK = ("autoencode.epochs=1", "autoencode.min_steps=0", "map.iterations=5", "cluster.k=[2,3]", "neighbours.k=30")
 
@@ -24,16 +22,14 @@ def material(tmp_path: Path) -> Material:
 
 
 def test_the_study_of_ore(tmp_path: Path) -> None:
-    words = ["study", "ore", str(tmp_path / "data"), str(tmp_path / "out"), "--make", "--size", "288"]
-    settings = [word for setting in QUICK for word in ("--set", setting)]
-    assert call([*words, *settings, "--engines", "local", "--quiet"]) == 0
+    out = tmp_path / "out"
+    stages = "arrays labels autoencode neighbours map cluster agree"
+    found = run_study("ore", tmp_path / "data", out, "--make", "--size", "288", stages=stages, settings=QUICK)
     assert len(list((tmp_path / "data").glob("*.h5"))) == 72
-    table = read_report_table(open_index(tmp_path / "out" / "index").location, "comparison").to_pylist()
-    found = {row["figure"]: row for row in table}
     assert len(found) == 9
     assert found["4 bands: accuracy for plant"]["published"] == pytest.approx(0.57)
     assert found["PCA: accuracy for size"]["ours"] > 0.6
-    assert {path.stem for path in (tmp_path / "out/index/reports/figures").glob("*.svg")} >= {"elbow", "by_category"}
+    assert drawings(out) == {"elbow", "by_category"}
 
 
 def test_containers_are_read_with_their_labels(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import io
-import json
 import tarfile
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from jobs.main import call
 from pipeline.errors import CorruptImageError
 from pipeline.studies.digits import CIFAR
 from pipeline.studies.small_pictures import Part, read_cifar, read_folders, read_idx, write_parts
+from tests.studies.running import drawings, run_study
 
 RNG = np.random.default_rng(0)
 
@@ -100,11 +100,8 @@ def test_only_test_pictures_have_labels_and_they_come_first(tmp_path: Path) -> N
         np.testing.assert_array_equal(found["raw"][0] * 255, found["pictures"][0].ravel())
 
 
-QUICK = ("--engines", "local", "--quiet", "--set", "embed.contrastive.epochs=1")
-
-
-def without_maps(*more: str) -> str:
-    return f"run.stages={json.dumps(['arrays', 'labels', 'embed', *more, 'cluster', 'assess', 'agree', 'report'])}"
+STAGES = "arrays labels embed autoencode cluster assess agree"
+QUICK = ("embed.contrastive.epochs=1", "autoencode.code.epochs=1", "autoencode.code.min_steps=0")
 
 
 def test_digits_end_with_their_comparison_on_the_test_pictures(tmp_path: Path) -> None:
@@ -113,16 +110,13 @@ def test_digits_end_with_their_comparison_on_the_test_pictures(tmp_path: Path) -
     write_idx(data, "t10k", *drawn(40))
     write_idx(data, "train", *drawn(60))
     methods = 'cluster.methods=[{method="kmeans",vectors=["raw","code"]}]'
-    few = ("--set", methods, "--set", "autoencode.code.epochs=1", "--set", "autoencode.code.min_steps=0")
-    few = (*few, "--set", without_maps("autoencode"))
-    assert call(["study", "digits", str(data), str(tmp_path / "out"), *QUICK, *few]) == 0
-    rows = {row["figure"]: row for row in json.loads((tmp_path / "out" / "comparison.json").read_text())}
+    rows = run_study("digits", data, tmp_path / "out", stages=STAGES, settings=(*QUICK, methods))
     found = rows["pixels + k-means"]
     assert found["published"] == 59.41
     assert 50 <= found["ours"] <= 100
     assert "Hungarian" in found["why"]
     assert set(rows) == {"pixels + k-means", "code of 10 + k-means"}
-    assert (tmp_path / "out" / "index" / "reports" / "figures" / "confusion.svg").exists()
+    assert drawings(tmp_path / "out") == {"confusion"}
 
 
 def test_signs_end_with_their_comparison_and_the_goal(tmp_path: Path) -> None:
@@ -135,9 +129,8 @@ def test_signs_end_with_their_comparison_and_the_goal(tmp_path: Path) -> None:
         'cluster.methods=[{method="kmeans",vectors=["raw","contrastive"]},'
         '{method="ward",vectors=["raw"],transform=["pca:0.95"],k=[40,43]}]'
     )
-    few = ("--set", methods, "--set", without_maps())
-    assert call(["study", "signs", str(tmp_path / "data"), str(tmp_path / "out"), *QUICK, *few]) == 0
-    rows = {row["figure"]: row for row in json.loads((tmp_path / "out" / "comparison.json").read_text())}
+    stages = STAGES.replace("autoencode ", "")
+    rows = run_study("signs", tmp_path / "data", tmp_path / "out", stages=stages, settings=(QUICK[0], methods))
     assert rows["pixels + k-means"]["published"] == 18.08
     goal = rows["three times the published accuracy, without labels"]
     assert goal["answer"] == ("yes" if goal["ours"] >= 54.24 else "no")

@@ -14,8 +14,6 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.special import xlogy
 
 from pipeline.errors import StageError, UsageError
 from pipeline.kernels.arrays import InvalidDataError, as_codes
@@ -262,6 +260,8 @@ def _count_cells(cells: NDArray[np.int64], n_cells: int) -> tuple[NDArray[np.int
 
 
 def _entropy(totals: NDArray[np.int64]) -> float:
+    from scipy.special import xlogy
+
     share = totals / totals.sum()
     return 0.0 if len(totals) == 1 else float(-xlogy(share, share).sum())
 
@@ -308,5 +308,7 @@ def _majority(table: Contingency) -> float:
 
 
 def _matched(table: Contingency) -> float:
+    from scipy.optimize import linear_sum_assignment
+
     dense = table.dense()
     return int(dense[linear_sum_assignment(dense, maximize=True)].sum()) / table.n_points

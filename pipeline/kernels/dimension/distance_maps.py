@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.distance import cdist
 
 from pipeline.errors import UsageError
 from pipeline.kernels.arrays import as_codes, as_vectors, require_finite
@@ -56,6 +55,8 @@ def distance_map(vectors: ArrayLike, labels: ArrayLike) -> DistanceMap:
     >>> distance_map([[0.0], [2.0], [5.0]], ["a", "a", "b"]).mean.tolist()
     [[2.0, 4.0], [4.0, nan]]
     """
+    from scipy.spatial.distance import cdist
+
     array = as_vectors(vectors)
     codes, names = as_codes(labels)
     if len(array) != len(codes):

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 
 from pipeline.errors import UsageError
 from pipeline.kernels.arrays import InvalidDataError
@@ -122,6 +121,8 @@ def gride_curve(distances: ArrayLike) -> list[GrideEstimate]:
 
 def _likeliest(log_mu: NDArray[np.float64], n1: int, n2: int) -> float:
     """The one root of the likelihood's slope, in logarithms so that no scale is too small or large."""
+    from scipy.optimize import brentq
+
     # At most n2 - n1 - 1 of every (n2 - 1) can be undone by the second term, whence the bracket.
     total = float(log_mu.sum())
     low, high = math.log((len(log_mu) - 1) / ((n2 - 1) * total)) - 1, math.log((n2 - 1) * len(log_mu) / total) + 1

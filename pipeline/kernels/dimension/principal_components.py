@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh
 
 from pipeline.errors import UsageError
 from pipeline.kernels.arrays import InvalidDataError, Vectors, as_vectors, require_count, require_finite
@@ -144,6 +143,8 @@ def components_of_moments(moments: Moments, n_components: int) -> PrincipalCompo
     InvalidDataError
         The moments of fewer than 2 rows.
     """
+    from scipy.linalg import eigh
+
     require_count(n_components, len(moments.mean), "n_components")
     if moments.count < 2:
         raise InvalidDataError(f"principal components need at least 2 rows; found {moments.count}")

@@ -64,7 +64,7 @@ def contradictions_table(name: str) -> str:
 
 def plan(context: Context) -> Plan | None:
     """Digest the label files that are new; then match, whenever files or images have changed."""
-    images = read_images(context.root, "md5", "pixel_md5", "picture", "present")
+    images = read_images(context.root, "md5", "pixel_md5", "picture", "present", "signature")
     walked = Walked(context.root)
     open_cases: list[Plan] = []
     for name, place in sorted(context.recipe.labels.sets.items()):
@@ -73,19 +73,19 @@ def plan(context: Context) -> Plan | None:
         missing = _missing(listed, known)
         if missing:
             return _digesting(context.recipe.walk, name, name, corpus, listed, missing)
-        rest = left_over(known, content_lookup(images))
-        comparing = plan_matches(context, name, corpus, rest)
-        if comparing is not None:
-            return comparing
         key = stage_key(
             NAME,
-            {},
+            {"signature_tolerance": context.recipe.pair.signature_tolerance},
             content_key(*(images[column] for column in sorted(images))),
             content_key(*(known[column] for column in sorted(known))),
             matches_key(context.root, name),
         )
         counts = attributes_of(context.root, set_table(name))
         if counts.get("key") != key:
+            rest = left_over(known, content_lookup(images))
+            comparing = plan_matches(context, name, corpus, rest)
+            if comparing is not None:
+                return comparing
             return Plan(
                 step=f"match {name}",
                 tasks=(),

@@ -13,7 +13,6 @@ from typing import Final
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from pipeline.errors import WeightsError
@@ -64,6 +63,8 @@ class LabelNetReader(RememberingReader):
     """
 
     def __init__(self, name: str = WEIGHTS[0]) -> None:
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1

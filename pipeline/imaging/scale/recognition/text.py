@@ -15,7 +15,6 @@ from typing import Final, Protocol
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from pipeline.errors import WeightsError
@@ -129,6 +128,8 @@ class NetworkReader(RememberingReader):
     """
 
     def __init__(self) -> None:
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         # The workers share the cores already: a second thread here makes everything slower.
         options.intra_op_num_threads = 1

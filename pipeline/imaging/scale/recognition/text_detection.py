@@ -9,7 +9,6 @@ from typing import Final
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from pipeline.errors import WeightsError
@@ -46,6 +45,8 @@ class TextDetector:
                 f"no text detection weights (*det*.onnx) in {folder.name} of an installed 'rapidocr'; expected those "
                 "that its wheel brings. Reinstall it: pip install --force-reinstall 'rapidocr>=3.10'."
             )
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
