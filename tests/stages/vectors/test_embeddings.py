@@ -1,7 +1,6 @@
 """Backbones beside the autoencoder, networks that are kept, and weights that cannot be had."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,17 +10,14 @@ import torch
 
 from pipeline.config import load_recipe
 from pipeline.corpus.source import Corpus
-from pipeline.engine import EngineChoice, Engines
+from pipeline.engine import EngineChoice
 from pipeline.errors import UsageError, WeightsError
-from pipeline.index.rows import write_shard
 from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table
 from pipeline.job import open_runner, run_stages
 from pipeline.progress import Event, Listener, Note, Silent
 from pipeline.stages.vectors import making
 from pipeline.stages.vectors.picture_vectors import picture_vectors
-from tests.stages.conftest import OneEngine
-from tests.stored import stored_arrays
 
 STAGES = ("embed", "autoencode")
 
@@ -83,47 +79,6 @@ def test_each_set_has_vectors_of_its_own(index: Path) -> None:
 def test_nothing_is_trained_or_embedded_twice(index: Path, demo: Path) -> None:
     before = open_index(index).commit
     assert _run(demo, index, TWO_SETS).commit == before
-
-
-def _made(place: Path) -> dict[str, bytes]:
-    """Networks, vectors and codes of the recipe, as they are stored."""
-    names = ("networks/own", "networks/short", "embeddings/own", "embeddings/backbone", "codes/short")
-    return {path: kept.tobytes() for path, kept in stored_arrays(place).items() if path.startswith(names)}
-
-
-def test_one_process_one_actor_two_and_a_broken_off_run_store_the_same_bits(
-    demo: Path, index: Path, reference_index: Path, cluster: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two trained networks and one that is not; the run that is broken off has stored one shard before."""
-    recipe = load_recipe("test", builtin={"test": TWO_SETS}, assignments=["run.checkpoint_seconds=0.001"])
-    corpus, ray = Corpus(str(demo / "corpus"), recipe.corpus), cluster.pick("ray", seconds=1e9)
-    wanted, used = _made(index), set[str]()
-    assert sum(path.endswith("/vectors") for path in wanted) == 3
-    for actors in (1, 2):
-        ray.rest()
-        monkeypatch.setattr(ray, "workers", actors)
-        place = shutil.copytree(reference_index, tmp_path / f"actors{actors}")
-        with open_runner(corpus, place, recipe, engines=EngineChoice.parse("local"), listener=Silent()) as runner:
-            run_stages(replace(runner, engines=OneEngine(ray)), STAGES)
-        assert _made(place) == wanted
-        used |= {str(one.metadata.get("engine")) for one in open_index(place).history()[:4]}
-    assert used == {"ray"}
-    broken, written = shutil.copytree(reference_index, tmp_path / "broken"), list[str]()
-
-    def breaking(*arguments: Any) -> None:
-        if written == ["embeddings/backbone"]:
-            raise KeyboardInterrupt
-        write_shard(*arguments)
-        written[:] = [arguments[1]]
-
-    monkeypatch.setattr(making, "write_shard", breaking)
-    with pytest.raises(KeyboardInterrupt):
-        _run(demo, broken, TWO_SETS, "run.checkpoint_seconds=0.001")
-    monkeypatch.setattr(making, "write_shard", write_shard)
-    made = np.asarray(open_index(broken).read()["embeddings/backbone/key"][:]) != 0
-    assert 0 < made.sum() < np.isfinite(np.asarray(open_index(index).read()["embeddings/own/vectors"][:, 0])).sum()
-    _run(demo, broken, TWO_SETS)
-    assert _made(broken) == wanted
 
 
 def test_another_seed_embeds_that_set_again_and_no_other(index: Path, demo: Path) -> None:

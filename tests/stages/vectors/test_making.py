@@ -190,18 +190,18 @@ def test_a_network_that_the_corpus_has_outgrown_is_fitted_anew_when_asked(
     whole = making.training_rows
     with monkeypatch.context() as patched:
         patched.setattr(making, "training_rows", lambda *known: whole(*known)[::3])
-        before = run(demo, place, recipe)
-    rows = len(representatives(before.read()))
+        root, commit = (first := run(demo, place, recipe)).read(), first.commit
+    rows = len(representatives(root))
     assert f"own was fitted on {-(-rows // 3)} rows, and there are {rows} now" in _advice(place)
-    assert run(demo, place, recipe).commit == before.commit, "a plain run keeps it"
-    old = np.asarray(before.read()["embeddings/own/vectors"][:])
-    after = run(demo, place, recipe, refit=True)
-    networks = set(after.read()["networks/own"].array_keys())
-    assert networks > set(before.read()["networks/own"].array_keys())
-    assert len(networks) == 2, "the older network is kept beside the new one"
-    assert not np.array_equal(np.asarray(after.read()["embeddings/own/vectors"][:]), old, equal_nan=True)
+    assert run(demo, place, recipe).commit == commit, "a plain run keeps it"
+    old, kept = np.asarray(root["embeddings/own/vectors"][:]), set(root["networks/own"].array_keys())
+    root, commit = (after := run(demo, place, recipe, refit=True)).read(), after.commit
+    networks = set(root["networks/own"].array_keys())
+    assert len(networks) == 2
+    assert networks > kept, "the older network is kept beside the new one"
+    assert not np.array_equal(np.asarray(root["embeddings/own/vectors"][:]), old, equal_nan=True)
     assert _advice(place) == ""
-    assert run(demo, place, recipe, refit=True).commit == after.commit, "it fits now"
+    assert run(demo, place, recipe, refit=True).commit == commit, "it fits now"
 
 
 @pytest.mark.parametrize(("moved", "new", "expected"), [(0.0, 40, 0.0), (3.0, 40, 9 / 4), (3.0, 31, 0.0)])
