@@ -2,6 +2,8 @@
 
     python -m benchmarks.scale --drawn 300 --seed 900000
     python -m benchmarks.scale --drawn 5000 --without-reference      # and 150,000 pictures on 2 workers projected
+    python -m benchmarks.scale --drawn 0 --styles 300 --held-out --real FOLDER --without-reference
+    python -m benchmarks.scale --drawn 0 --junk 2000 --without-reference
 
 The same pictures are read by both in this one process: drawn ones with exact truth from seeds that no test uses, with
 fonts kept apart from those that the reader was made with, spoilt by coding, resizing, tilting and noise; and real ones,
@@ -38,7 +40,9 @@ from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.imaging.scale.recognition.network import label_net_readers
 from pipeline.imaging.scale.recognition.text import network_reader, text_crop
 from pipeline.imaging.scale.regions.databar import find_data_bar, ink_mask
+from tests.imaging.scale.junk_pictures import junk
 from tests.imaging.scale.scale_drawings import sample
+from tests.imaging.scale.style_drawings import style_sample
 from tests.reference.scale_opencv_tesseract import ocr_in_process, read_by_reference
 
 FRESH_FONTS = ("STIXGeneral", "STIXGeneralBol", "DejaVuSans-Oblique", "DejaVuSansMono-Bold")
@@ -46,6 +50,7 @@ FRESH_FONTS = ("STIXGeneral", "STIXGeneralBol", "DejaVuSans-Oblique", "DejaVuSan
 
 _NM_PER_UNIT = {"nm": 1.0, "um": 1e3, "mm": 1e6}
 _LENGTH_TOLERANCE = (2.0, 0.01)
+_SPECIMEN = 0.7
 _CORPUS, _WORKERS = 150_000, 2
 _WARM_UP = 40
 _REFERENCES = ("reference by process", "reference in process")
@@ -117,6 +122,48 @@ def real_cases(folder: Path) -> Iterator[Case]:
         gray = to_gray8(decode_image((folder / row["file"]).read_bytes()))
         value = float(row["scale_value"]) * _NM_PER_UNIT[row["scale_unit"]] if row["scale_value"] else None
         yield Case(f"real {row['vendor']}", gray, value, float(row["bar_length_px"] or 0))
+
+
+def read_styles(count: int, seed: int, *, held_out: bool, specimens: Sequence[NDArray[np.uint8]]) -> dict[str, Any]:
+    """Read drawings in any maker's manner, coloured ones too (`tests.imaging.scale.style_drawings`).
+
+    Returns
+    -------
+    dict
+        ``cpu_ms`` a picture with decoding, outcomes, and the seeds of those that were wrong or unread, with the rule.
+    """
+    tally, missed = Tally(), []
+    began = time.process_time_ns()
+    for number in range(seed, seed + count):
+        drawing = style_sample(number, held_out=held_out, specimens=specimens)
+        reading = read_scale(drawing.as_png())
+        given = reading.nm_per_px is not None
+        case = Case(drawing.style, drawing.pixels, drawing.scale_nm, drawing.length_px)
+        scale_nm, length = (reading.scale_nm, reading.bar_length_px) if given else (None, None)
+        tally.add(case, scale_nm, length)
+        if scale_nm is None or length is None or not _is_right(case, scale_nm, length):
+            missed.append(f"{'wrong' if given else 'unread'} {number} {drawing.style} {drawing.how}: {reading.rule}")
+    spent = (time.process_time_ns() - began) / 1e6
+    return {"cpu_ms": round(spent / max(1, count), 1), **tally.summary(), "missed": sorted(missed)}
+
+
+def read_junk(count: int, seed: int) -> dict[str, Any]:
+    """Read pictures without a bar by all steps: how many were given a value, and which."""
+    began = time.process_time_ns()
+    values = []
+    for number in range(seed, seed + count):
+        name, gray = junk(number)
+        reading = read_scale(gray)
+        if reading.nm_per_px is not None:
+            values.append(f"{number} {name}: {reading.text}, {reading.rule}")
+    spent = (time.process_time_ns() - began) / 1e6
+    return {"pictures": count, "cpu_ms": round(spent / max(1, count), 1), "with_a_value": values}
+
+
+def real_specimens(folder: Path) -> list[NDArray[np.uint8]]:
+    """The upper 70% of a folder's pictures: specimens without their feet."""
+    grays = (case.gray for case in real_cases(folder))
+    return [np.ascontiguousarray(gray[: int(_SPECIMEN * len(gray))]) for gray in grays if min(gray.shape) >= 300]
 
 
 def measure(cases: Iterable[Case], *, with_reference: bool, warm_up: int = _WARM_UP) -> dict[str, Any]:
@@ -241,13 +288,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=900_000, help="the first one's seed")
     parser.add_argument("--fonts", nargs="+", default=list(FRESH_FONTS), help="names in matplotlib, or paths")
     parser.add_argument("--real", type=Path, help="a folder of real pictures with truth.csv")
+    parser.add_argument("--styles", type=int, default=0, help="how many in any maker's manner, on --real's specimens")
+    parser.add_argument("--held-out", action="store_true", help="those in styles and fonts that no rule was made on")
+    parser.add_argument("--junk", type=int, default=0, help="how many without a bar")
     parser.add_argument("--without-reference", action="store_true")
     chosen = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     with_reference = reference_is_here() and not chosen.without_reference
     found: dict[str, Any] = {}
-    found["drawn"] = measure(drawn_cases(chosen.drawn, chosen.seed, tuple(chosen.fonts)), with_reference=with_reference)
-    if chosen.real is not None:
+    if chosen.drawn:
+        cases = drawn_cases(chosen.drawn, chosen.seed, tuple(chosen.fonts))
+        found["drawn"] = measure(cases, with_reference=with_reference)
+    if chosen.styles:
+        ground = [] if chosen.real is None else real_specimens(chosen.real)
+        found["styles"] = read_styles(chosen.styles, chosen.seed, held_out=chosen.held_out, specimens=ground)
+    if chosen.junk:
+        found["junk"] = read_junk(chosen.junk, chosen.seed)
+    if chosen.real is not None and not chosen.styles:
         found["real"] = measure(real_cases(chosen.real), with_reference=with_reference)
     print(json.dumps(found, indent=1))
 

@@ -25,15 +25,17 @@ _SHOWN = 10
     help="The report's tables as CSV files (these hold the original paths). What a spreadsheet would take for a "
     "formula, or a terminal for an order, has an apostrophe in front and is escaped as in JSON.",
 )
-@click.option("--crop-bar", is_flag=True, help="Cut off the data bar, which may name people.")
+@click.option("--crop-bar", is_flag=True, help="Cut off data bars and print at head and foot, which may name people.")
+@click.option("--only-sure", is_flag=True, help="With --crop-bar: leave out pictures that may still show print.")
 @click.option("--jpeg-quality", type=click.IntRange(1, 100), default=90, show_default=True)
 @engine_options
 @talk_options
 def command(index: str, out: Path, **options: Any) -> int:
     """Write pictures of INDEX into the new folder OUT: by default anonymous TIFF/JPG pairs named by MD5.
 
-    Every picture is written anew as 8-bit gray, without the metadata of its file; manifest.csv lists name, size and
-    scale. Run again, an export goes on where it was stopped. Exits with status 1 when a picture could not be read.
+    Every picture is written anew as 8-bit gray, without the metadata of its file; a TIFF has its scale, as ImageJ and
+    Fiji read it. manifest.csv lists name, size and scale. Run again, an export goes on where it was stopped. Exits with
+    status 1 when a picture could not be read.
     """
     from pipeline.engine import Engines
     from pipeline.index.store import open_index
@@ -44,7 +46,10 @@ def command(index: str, out: Path, **options: Any) -> int:
         raise click.UsageError(f"One export has one kind; got --{' and --'.join(asked)}.")
     kind = asked[0] if asked else "pairs"
     name = options[kind] if kind in ("labels", "clusters") else ""
-    settings = ExportSettings(kind, name, options["crop_bar"], options["jpeg_quality"])  # type: ignore[arg-type]
+    if options["only_sure"] and not options["crop_bar"]:
+        raise click.UsageError("--only-sure goes with --crop-bar.")
+    cut = {"crop_bar": options["crop_bar"], "only_sure": options["only_sure"]}
+    settings = ExportSettings(kind, name, jpeg_quality=options["jpeg_quality"], **cut)  # type: ignore[arg-type]
     choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])
     with (
         open_listener(quiet=options["quiet"], log_json=options["log_json"]) as listener,
@@ -55,6 +60,9 @@ def command(index: str, out: Path, **options: Any) -> int:
         print_error(line)
     if not (options["quiet"] or options["log_json"]):
         print_line(f"{found.files:,} files in {out}, {found.written:,} of them new")
+        if found.unsure:
+            left = "were left out" if options["only_sure"] else "may still show print; manifest.csv names them"
+            print_line(f"{found.unsure:,} pictures {left}")
         if found.unreadable:
             print_line(f"{len(found.unreadable):,} pictures could not be read; run it again when they are back")
     return 1 if found.unreadable else 0

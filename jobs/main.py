@@ -1,5 +1,6 @@
 """Entry point: the group of commands, and how errors become exit statuses."""
 
+import atexit
 import difflib
 import importlib
 import logging
@@ -9,6 +10,8 @@ import sys
 import threading
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
 
 import click
 
@@ -63,7 +66,21 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with its status: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated."""
-    sys.exit(call(list(sys.argv[1:] if arguments is None else arguments)))
+    status = call(list(sys.argv[1:] if arguments is None else arguments))
+    if status:
+        _leave(status)
+    sys.exit(status)
+
+
+def _leave(status: int) -> NoReturn:
+    """End at once: what was cut short may still be at work in threads of Icechunk's, and would panic in an interpreter
+    that is being taken down. All that wants to be told of the end is told."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with suppress(OSError):
+                stream.flush()
+    os._exit(status)
 
 
 def call(arguments: list[str]) -> int:

@@ -18,7 +18,7 @@ from pipeline.operations.lookup import image_facts
     "--picture",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="OUT.png",
-    help="Draw the image with what was found of its scale.",
+    help="Draw the image with its scale, all candidates for it with their scores, and the rule that decided.",
 )
 @click.option(
     "--map",

@@ -142,6 +142,10 @@ class ScaleReading:
         Digest of the text's crop: equal crops have one reading. Empty without a text.
     field_box : (x, y, width, height) or None
         The printed field width that the bar was held against.
+    rule : str
+        The rule of `pipeline.imaging.scale.decision` that decided: the one that objects, or what the value rests on.
+    nm_per_px_y : float or None
+        Nanometres a pixel downwards, where the metadata state more than 1% another than ``nm_per_px``.
     """
 
     status: ScaleStatus
@@ -158,3 +162,17 @@ class ScaleReading:
     text_box: tuple[int, int, int, int] | None = None
     crop: str = ""
     field_box: tuple[int, int, int, int] | None = None
+    rule: str = ""
+    nm_per_px_y: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCandidate:
+    """A candidate for a scale as it is drawn: its mark, its text, and in words what was read and what it is worth.
+
+    A text without a mark is one that was read all over the picture; a mark without a text is a segment without a label.
+    """
+
+    mark: tuple[int, int, int, int] | None
+    text: tuple[int, int, int, int] | None
+    words: str

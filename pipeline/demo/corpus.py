@@ -1,7 +1,7 @@
 """The sample corpus on disk: pictures, oddities, labels, the truth, a few lines for the reader."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,9 @@ class DemoSummary:
     contradictory: int
 
 
-def write_demo_corpus(directory: Path, *, seed: int = 0, images_per_class: int = 20) -> DemoSummary:
+def write_demo_corpus(
+    directory: Path, *, seed: int = 0, images_per_class: int = 20, textures: Sequence[str] = tuple(TEXTURES)
+) -> DemoSummary:
     """Write a corpus with known answers.
 
     Parameters
@@ -70,7 +72,9 @@ def write_demo_corpus(directory: Path, *, seed: int = 0, images_per_class: int =
     seed : int
         Same seed, same bytes. A picture depends on the seed and its own name only.
     images_per_class : int
-        Pictures of each of the seven textures, 2 to 1000; copies and damaged files come on top.
+        Pictures of each texture, 2 to 1000; copies and damaged files come on top.
+    textures : sequence of str
+        Keys of `ALL_TEXTURES`; without more the seven of the sample corpus.
 
     Returns
     -------
@@ -90,7 +94,7 @@ def write_demo_corpus(directory: Path, *, seed: int = 0, images_per_class: int =
     _check(directory, images_per_class)
     corpus, labels = directory / "corpus", directory / "labels"
     rows, label_contents, label_files = [], set(), 0
-    pictures = plan_pictures(seed, images_per_class)
+    pictures = plan_pictures(seed, images_per_class, textures)
     for picture in pictures:
         made = _write_picture(corpus, labels, seed, picture)
         rows += made.rows

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipeline.demo.encode import Pixels, jpeg_bytes
 from pipeline.demo.plan import PlannedFile, PlannedPicture
 from pipeline.demo.randomness import stream
-from pipeline.demo.textures import TEXTURES
+from pipeline.demo.textures import ALL_TEXTURES
 
 _LABELLED_SHARE = 0.7
 
@@ -41,7 +41,7 @@ def plan_labels(seed: int, picture: PlannedPicture) -> list[PlannedLabel]:
     A picture of more than one category is contradictory.
     """
     group, name = picture.key.split("/")
-    category = TEXTURES[picture.texture].category
+    category = ALL_TEXTURES[picture.texture].category
     if group == "odd":
         return [PlannedLabel(f"{category}/odd_{name}.jpg", None)] if name == "inverted" else []
     index = int(name)
@@ -55,7 +55,7 @@ def plan_labels(seed: int, picture: PlannedPicture) -> list[PlannedLabel]:
     if index % 10 == 1 and picture.texture in _REPEATED:
         labels.append(PlannedLabel(f"{category}/{_file_name(seed, picture, 1)}{suffix}", source))
     if index % 10 == 1 and picture.texture in _CONFUSED:
-        other = TEXTURES[_CONFUSED[picture.texture]].category
+        other = ALL_TEXTURES[_CONFUSED[picture.texture]].category
         labels.append(PlannedLabel(f"{other}/{_file_name(seed, picture, 1)}{suffix}", source))
     return labels
 

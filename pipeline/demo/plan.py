@@ -1,5 +1,6 @@
 """Which pictures and files the sample corpus has: decided here as plain data, and made elsewhere."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,7 +10,7 @@ from pipeline.demo.databars import DataBar, Vendor, length_text
 from pipeline.demo.encode import TiffStyle
 from pipeline.demo.names import copy_path, picture_path
 from pipeline.demo.randomness import stream
-from pipeline.demo.textures import TEXTURES
+from pipeline.demo.textures import ALL_TEXTURES, TEXTURES
 from pipeline.demo.vendor_tags import TagVendor
 
 Container = Literal["tiff", "jpeg", "png", "bmp", "pdf"]
@@ -59,7 +60,7 @@ class PlannedPicture:
     key : str
         Names the picture's random streams, e.g. ``fibres/003``.
     texture : str
-        Key of `TEXTURES`.
+        Key of `ALL_TEXTURES`.
     width_px, height_px : int
         Size in pixels.
     nm_per_px : float
@@ -126,15 +127,15 @@ _SEGMENTS: dict[Vendor, tuple[float, float]] = {
 }
 
 
-def plan_pictures(seed: int, images_per_class: int) -> list[PlannedPicture]:
+def plan_pictures(seed: int, images_per_class: int, textures: Sequence[str] = tuple(TEXTURES)) -> list[PlannedPicture]:
     """Return all pictures of the corpus: ``images_per_class`` of each texture, then the oddities."""
-    pictures = [_class_member(seed, texture, index) for texture in TEXTURES for index in range(images_per_class)]
+    pictures = [_class_member(seed, texture, index) for texture in textures for index in range(images_per_class)]
     return pictures + _odd_pictures(seed)
 
 
 def _class_member(seed: int, texture: str, index: int) -> PlannedPicture:
     """The ``index``-th picture of a class; what it is depends on the class and the index alone."""
-    position = list(TEXTURES).index(texture)
+    position = list(ALL_TEXTURES).index(texture)
     vendor = _VENDORS[(index + 3 * position) % 10]
     small = index % 10 in (5, 6)
     picture = _picture(seed, f"{texture}/{index:03d}", texture, vendor, small=small, scale_nm=_wanted(position, index))
@@ -147,7 +148,7 @@ def _class_member(seed: int, texture: str, index: int) -> PlannedPicture:
 
 def _wanted(position: int, index: int) -> float | None:
     """The scale that a picture must show, so that both ends of its class's range are there; None: any."""
-    texture = list(TEXTURES.values())[position]
+    texture = list(ALL_TEXTURES.values())[position]
     ends = (texture.smallest_nm, texture.largest_nm) if position < 3 else (texture.largest_nm, texture.smallest_nm)
     if index % 20 in (0, 2):
         return ends[index % 20 // 2]
@@ -164,7 +165,7 @@ def _picture(
     width, height = _SIZES[vendor]
     if small:
         width, height = width // 2, height // 2
-    kind = TEXTURES[texture]
+    kind = ALL_TEXTURES[texture]
     ladder = [nm for nm in _LADDER_NM if kind.smallest_nm <= nm <= kind.largest_nm]
     any_scale = float(rng.choice(ladder))
     bar = _bar(rng, vendor or "zeiss", width, height, any_scale if scale_nm is None else scale_nm)

@@ -10,7 +10,7 @@ from pipeline.demo.encode import Pixels, bmp_bytes, jpeg_bytes, pdf_bytes, png_b
 from pipeline.demo.plan import Encoding, PlannedFile, PlannedPicture
 from pipeline.demo.randomness import stream
 from pipeline.demo.relief import blur
-from pipeline.demo.textures import TEXTURES
+from pipeline.demo.textures import ALL_TEXTURES
 from pipeline.demo.vendor_tags import vendor_tag
 
 NEAR_PIXELS = 30
@@ -28,7 +28,7 @@ def render(seed: int, picture: PlannedPicture) -> Pixels:
     width, height = picture.width_px, picture.height_px
     share = min(1.0, _DRAWN_WIDTH_PX / width)
     rng = stream(seed, picture.key, "texture")
-    signal = TEXTURES[picture.texture].draw(rng, (round(height * share), round(width * share)))
+    signal = ALL_TEXTURES[picture.texture].draw(rng, (round(height * share), round(width * share)))
     if share < 1:
         enlarged = cv2.resize(blur(signal, 0.7), (width, height), interpolation=cv2.INTER_CUBIC)
         signal = np.asarray(enlarged, np.float32)

@@ -1,4 +1,4 @@
-"""The texture classes of the sample corpus, by name, with the label that a person would give each."""
+"""The texture classes of made corpora, by name, with the label that a person would give each."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,12 +6,15 @@ from types import MappingProxyType
 
 import numpy as np
 
+from pipeline.demo.biological import draw_biological
 from pipeline.demo.fibres import draw_fibres
 from pipeline.demo.films import draw_films
 from pipeline.demo.mems import draw_mems
+from pipeline.demo.nanowires import draw_nanowires
 from pipeline.demo.particles import draw_particles
 from pipeline.demo.patterned import draw_patterned
 from pipeline.demo.porous import draw_porous
+from pipeline.demo.powder import draw_powder
 from pipeline.demo.relief import Shape, Signal
 from pipeline.demo.tips import draw_tips
 
@@ -47,3 +50,14 @@ TEXTURES: Mapping[str, Texture] = MappingProxyType(
         "mems": Texture("MEMS_devices_and_electrodes", draw_mems, 1e3, 1e6),
     }
 )
+"""Those of the sample corpus."""
+
+ALL_TEXTURES: Mapping[str, Texture] = MappingProxyType(
+    {
+        **TEXTURES,
+        "powder": Texture("Powder", draw_powder, 200, 100e3),
+        "nanowires": Texture("Nanowires", draw_nanowires, 20, 10e3),
+        "biological": Texture("Biological", draw_biological, 200, 100e3),
+    }
+)
+"""The reference study's ten categories."""

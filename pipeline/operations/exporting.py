@@ -30,6 +30,7 @@ from pipeline.corpus.csv_text import cell_text
 from pipeline.corpus.source import Corpus
 from pipeline.engine import Engines, WorkFailedError
 from pipeline.errors import ImageError, ShardError, StageError, UsageError
+from pipeline.imaging.scale.regions.clean_rows import clean_rows
 from pipeline.index.arrays import open_array
 from pipeline.index.reports import read_manifest, read_report_tables
 from pipeline.index.rows import read_rows
@@ -47,7 +48,7 @@ Kind = Literal["pairs", "labels", "clusters", "tables"]
 
 _PICTURES_PER_TASK = 32
 _SECONDS_PER_PICTURE = 0.04
-_LEAST_PICTURE = 0.5  # less than this share above a "bar" is no bar but a misread picture
+_IN_MICRONS_FROM_NM = 100.0
 _LONGEST_FOLDER_BYTES = 120  # some file systems take 143, and whole paths are limited, too
 _SETTINGS_FILE = "export.json"
 _MANIFEST_FILE = "manifest.csv"
@@ -63,7 +64,9 @@ class ExportSettings:
     name : str
         The label set, or the clustering (``cae-ward-k10``); empty for the other kinds.
     crop_bar : bool
-        Cut the data bar off.
+        Cut the data bar off, and all print at the picture's head and foot.
+    only_sure : bool
+        With ``crop_bar``: leave out the pictures that may still show print.
     jpeg_quality : int
         1 to 100.
     """
@@ -71,26 +74,50 @@ class ExportSettings:
     kind: Kind
     name: str = ""
     crop_bar: bool = False
+    only_sure: bool = False
     jpeg_quality: int = 90
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A picture to write: where it comes from, its folder below the export's, and how many rows to keep."""
+    """A picture to write: where it comes from, its folder below the export's, its data bar and its scale."""
 
     source: Source
     folder: str
-    rows: int  # above the data bar; -1 keeps all
+    bar_top_px: int  # -1 without one
+    nm_per_px: float  # NaN without one
+    nm_per_px_y: float  # NaN where it is the same
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """What came of a block of pictures: the names of files, of those that are new, and what was kept of each."""
+
+    files: int
+    written: int
+    unreadable: tuple[str, ...]
+    kept: tuple[tuple[bytes, int, bool], ...]  # MD5, rows, whether no print is left
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export came to: pictures, files in all, those written now, and pictures that could not be read."""
+    """What an export came to.
+
+    Attributes
+    ----------
+    pictures, files, written : int
+        Pictures, files in all, and those written now.
+    unreadable : tuple of str
+        Pictures that could not be read.
+    unsure : int
+        With a cut data bar: pictures that may still show print.
+    """
 
     pictures: int
     files: int
     written: int
     unreadable: tuple[str, ...]
+    unsure: int = 0
 
 
 def export(index: Index, out: Path, settings: ExportSettings, *, engines: Engines, listener: Listener) -> Exported:
@@ -114,21 +141,23 @@ def export(index: Index, out: Path, settings: ExportSettings, *, engines: Engine
     engine = engines.pick("dask", seconds=len(items) * _SECONDS_PER_PICTURE)
     listener.tell(StageStarted("export", settings.kind, len(items), len(blocks), engine.name))
     write = partial(_write_block, contents=Contents(corpus, recipe.walk), out=str(out), settings=settings)
-    files, written = 0, 0
-    unreadable: list[str] = []
+    done: list[_Block] = []
     began = time.monotonic()
     try:
         for found in engine.map(write, blocks, retries=recipe.run.retries):
-            files, written = files + found.files, written + found.written
-            unreadable += found.unreadable
-            listener.tell(TaskDone("export", found.pictures, len(found.unreadable)))
+            done.append(found)
+            listener.tell(TaskDone("export", len(found.kept) + len(found.unreadable), len(found.unreadable)))
     except WorkFailedError as error:
         raise ShardError(
             f"Writing pictures into {out} failed: {error}. What was written stays; run it again."
         ) from error
-    _write_manifest(root, recipe, items, out)
+    kept = {md5: (rows, is_sure) for block in done for md5, rows, is_sure in block.kept}
+    unreadable = sorted(name for block in done for name in block.unreadable)
+    _write_manifest(root, items, kept, settings, out)
     listener.tell(StageFinished("export", 1, len(items), len(unreadable), time.monotonic() - began, index.commit, {}))
-    return Exported(len(items), files, written, tuple(sorted(unreadable)))
+    unsure = sum(not is_sure for _, is_sure in kept.values())
+    files, written = sum(block.files for block in done), sum(block.written for block in done)
+    return Exported(len(items), files, written, tuple(unreadable), unsure)
 
 
 def folder_name(label: str) -> str:
@@ -155,7 +184,7 @@ def _short(part: str) -> str:
 def _prepare(out: Path, settings: ExportSettings) -> None:
     """Make the folder, or check that an export with the same settings was begun there."""
     wanted = {"kind": settings.kind, "name": settings.name, "crop_bar": settings.crop_bar}
-    wanted |= {"jpeg_quality": settings.jpeg_quality}
+    wanted |= {"only_sure": settings.only_sure, "jpeg_quality": settings.jpeg_quality}
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -174,9 +203,12 @@ def _items(root: zarr.Group, recipe: Recipe, settings: ExportSettings) -> Iterat
     folders = _folders(root, recipe, settings)
     rows = representatives(root)
     chosen = rows if folders is None else rows[np.isin(rows, list(folders))]
-    tops = _bar_tops(root, recipe) if settings.crop_bar else {}
+    if settings.crop_bar and not len(done_rows(root, "scale", scale_key(recipe))):
+        raise StageError("The data bars have not been looked for; run `semcorpus scale INDEX` before --crop-bar.")
+    scales = _scales(root, recipe)
     for source in sources_of(root, chosen.tolist()):
-        yield _Item(source, "" if folders is None else folders[source.image], tops.get(source.image, -1))
+        top, size, size_y = scales.get(source.image, (-1, float("nan"), float("nan")))
+        yield _Item(source, "" if folders is None else folders[source.image], int(top), size, size_y)
 
 
 def _folders(root: zarr.Group, recipe: Recipe, settings: ExportSettings) -> dict[int, str] | None:
@@ -209,29 +241,36 @@ def _names(root: zarr.Group, group: str) -> list[str]:
     return sorted(str(name) for name in found.group_keys()) if isinstance(found, zarr.Group) else []
 
 
-def _bar_tops(root: zarr.Group, recipe: Recipe) -> dict[int, int]:
-    rows = done_rows(root, "scale", scale_key(recipe))
+def _scales(root: zarr.Group, recipe: Recipe) -> dict[int, tuple[float, float, float]]:
+    """First row of the data bar, and nanometres a pixel across and downwards, of each picture whose scale was read."""
+    rows = done_rows(root, "scale", scale_key(recipe)) if "scale" in root else np.empty(0, np.int64)
     if not len(rows):
-        raise StageError("The data bars have not been looked for; run `semcorpus scale INDEX` before --crop-bar.")
-    tops = read_rows(open_array(root, "scale/bar_top_px", np.int64), rows)
-    return dict(zip(rows.tolist(), tops.tolist(), strict=True))
+        return {}
+    tops = read_rows(open_array(root, "scale/bar_top_px", np.int64), rows).tolist()
+    sizes, downwards = (
+        read_rows(open_array(root, f"scale/{name}", np.float64), rows).tolist() for name in ("nm_per_px", "nm_per_px_y")
+    )
+    return dict(zip(rows.tolist(), zip(tops, sizes, downwards, strict=True), strict=True))
 
 
-def _write_block(block: Sequence[_Item], *, contents: Contents, out: str, settings: ExportSettings) -> Exported:
+def _write_block(block: Sequence[_Item], *, contents: Contents, out: str, settings: ExportSettings) -> _Block:
     files, written = 0, 0
     unreadable: list[str] = []
+    kept: list[tuple[bytes, int, bool]] = []
     for item in block:
         places = _places(item, Path(out), settings)
         missing = [place for place in places if not place.exists()]
         try:
-            if missing:
-                gray = _cropped(contents.gray(item.source), item.rows)
-                for place in missing:
-                    _write(place, gray, settings)
+            gray, is_sure = _cropped(contents.gray(item.source), item.bar_top_px, settings)
+            kept.append((item.source.md5, len(gray), is_sure))
+            if settings.only_sure and not is_sure:
+                continue
+            for place in missing:
+                _write(place, gray, item, settings)
             files, written = files + len(places), written + len(missing)
         except ImageError as error:
             unreadable.append(f"{item.source.path}: {error}")
-    return Exported(len(block), files, written, tuple(unreadable))
+    return _Block(files, written, tuple(unreadable), tuple(kept))
 
 
 def _places(item: _Item, out: Path, settings: ExportSettings) -> list[Path]:
@@ -241,43 +280,66 @@ def _places(item: _Item, out: Path, settings: ExportSettings) -> list[Path]:
     return [out / item.folder / f"{name}.jpg"]
 
 
-def _cropped(gray: NDArray[np.uint8], rows: int) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(gray[:rows] if rows >= _LEAST_PICTURE * len(gray) else gray)
+def _cropped(gray: NDArray[np.uint8], bar_top_px: int, settings: ExportSettings) -> tuple[NDArray[np.uint8], bool]:
+    """What is kept of a picture, and whether it shows no print for certain; the whole where nothing is to be cut."""
+    if not settings.crop_bar:
+        return gray, True
+    rows = clean_rows(np.ascontiguousarray(gray), bar_top_px)
+    return np.ascontiguousarray(gray[rows.first : rows.last]), rows.is_sure
 
 
-def _write(place: Path, gray: NDArray[np.uint8], settings: ExportSettings) -> None:
+def _write(place: Path, gray: NDArray[np.uint8], item: _Item, settings: ExportSettings) -> None:
     """Write aside and rename, so that a file that is there is whole."""
     if place.suffix == ".jpg":
         data = simplejpeg.encode_jpeg(gray[..., None], quality=settings.jpeg_quality, colorspace="GRAY")
     else:
-        buffer = io.BytesIO()
-        tifffile.imwrite(buffer, gray, photometric="minisblack", metadata=None, software=False)
-        data = buffer.getvalue()
+        data = _tiff(gray, item.nm_per_px, item.nm_per_px_y)
     place.parent.mkdir(parents=True, exist_ok=True)
     aside = place.with_name(f".{place.name}.{os.getpid()}")
     aside.write_bytes(data)
     aside.replace(place)
 
 
-def _write_manifest(root: zarr.Group, recipe: Recipe, items: Sequence[_Item], out: Path) -> None:
+def _tiff(gray: NDArray[np.uint8], nm_per_px: float, nm_per_px_y: float) -> bytes:
+    """A TIFF whose resolution counts pixels a nanometre or micrometre, with that as ImageJ's unit, if it is known."""
+    buffer = io.BytesIO()
+    if np.isnan(nm_per_px):
+        tifffile.imwrite(buffer, gray, photometric="minisblack", metadata=None, software=False)
+        return buffer.getvalue()
+    unit, nm = ("micron", 1e3) if nm_per_px >= _IN_MICRONS_FROM_NM else ("nm", 1.0)
+    across, down = (nm / size for size in (nm_per_px, nm_per_px if np.isnan(nm_per_px_y) else nm_per_px_y))
+    tifffile.imwrite(
+        buffer,
+        gray,
+        imagej=True,
+        resolution=(across, down),
+        resolutionunit="none",
+        metadata={"unit": unit},
+        software=False,
+    )
+    return buffer.getvalue()
+
+
+def _write_manifest(
+    root: zarr.Group,
+    items: Sequence[_Item],
+    kept: Mapping[bytes, tuple[int, bool]],
+    settings: ExportSettings,
+    out: Path,
+) -> None:
     """A row a picture: its name, folder, size and scale; nothing that names a person or a path."""
     images = read_images(root, "width_px", "height_px")
-    scaled = done_rows(root, "scale", scale_key(recipe)) if "scale" in root else np.empty(0, np.int64)
-    nm_per_px: dict[int, float] = {}
-    if len(scaled):
-        values = read_rows(open_array(root, "scale/nm_per_px", np.float64), scaled)
-        nm_per_px = dict(zip(scaled.tolist(), values.tolist(), strict=True))
+    head = ["md5", "folder", "original_width_px", "original_height_px", "kept_height_px", "nm_per_px"]
     with open(out / _MANIFEST_FILE, "w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
-        writer.writerow(["md5", "folder", "original_width_px", "original_height_px", "kept_height_px", "nm_per_px"])
+        writer.writerow([*head, *(["print"] if settings.crop_bar else [])])
         for item in items:
             row = item.source.image
-            height = int(images["height_px"][row])
-            kept = item.rows if item.rows >= _LEAST_PICTURE * height else height
-            scale = nm_per_px.get(row, float("nan"))
-            shown = "" if np.isnan(scale) else f"{scale:.6g}"
-            folder = cell_text(item.folder)
-            writer.writerow([item.source.md5.hex(), folder, int(images["width_px"][row]), height, kept, shown])
+            rows, is_sure = kept.get(item.source.md5, ("", True))
+            scale = "" if np.isnan(item.nm_per_px) else f"{item.nm_per_px:.6g}"
+            size = int(images["width_px"][row]), int(images["height_px"][row])
+            line = [item.source.md5.hex(), cell_text(item.folder), *size, rows, scale]
+            writer.writerow([*line, *(["none seen" if is_sure else "may be left"] if settings.crop_bar else [])])
 
 
 def _flat(table: pa.Table) -> pa.Table:

@@ -61,10 +61,14 @@ def component_picture(index: Index, image: str, *, vectors: str = "", component:
     UsageError
         There is no such image, embedding or component.
     """
+    return component_of_row(index.read(), stored_recipe(index), image_row(index, image), vectors, component)
+
+
+def component_of_row(root: zarr.Group, recipe: Recipe, row: int, vectors: str, component: int) -> bytes:
+    """The same for an image row, under a recipe."""
     from pipeline.models.last_maps import last_maps
 
-    root = index.read()
-    seen = _look(root, stored_recipe(index), image_row(index, image), vectors)
+    seen = _look(root, recipe, row, vectors)
     maps = last_maps(_encoder(seen, "features"), seen.picture)
     found = seen.vectors
     some = np.unique(np.linspace(0, len(found.rows) - 1, min(len(found.rows), _MOST_ROWS)).round().astype(np.int64))

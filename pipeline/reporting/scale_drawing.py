@@ -3,6 +3,7 @@
 import io
 import textwrap
 import warnings
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from pipeline.records import SCALE_STATUSES_WITH_VALUE, ScaleReading
+from pipeline.records import SCALE_STATUSES_WITH_VALUE, ScaleReading, ShownCandidate
 from pipeline.reporting.facts import length
 
 _PAGE, _INK, _MUTED, _LINE = "#ffffff", "#1d2630", "#66717e", "#d3d9e0"
@@ -22,11 +23,16 @@ _WIDTH_IN: Final = 10.0
 _DPI: Final = 120
 _LOWER_IN: Final = 2.7
 _SHOWN_PX: Final = 1400
+_ROW_IN: Final = 0.15
+_COLUMNS: Final = 3
+_LISTED_LETTERS: Final = 66
 
 Box = tuple[int, int, int, int]
 
 
-def draw_scale(gray: NDArray[np.uint8], reading: ScaleReading, *, title: str) -> bytes:
+def draw_scale(
+    gray: NDArray[np.uint8], reading: ScaleReading, *, title: str, candidates: Sequence[ShownCandidate] = ()
+) -> bytes:
     """Draw a picture with its reading.
 
     Parameters
@@ -37,6 +43,8 @@ def draw_scale(gray: NDArray[np.uint8], reading: ScaleReading, *, title: str) ->
         Boxes in pixels of the picture.
     title : str
         What to call the picture; shown as it is.
+    candidates : sequence of ShownCandidate, optional
+        What else was found, drawn thinly and numbered; the numbers are explained below the picture.
 
     Returns
     -------
@@ -45,20 +53,24 @@ def draw_scale(gray: NDArray[np.uint8], reading: ScaleReading, *, title: str) ->
     """
     height, width = gray.shape
     upper_in = min(9.0, max(1.5, (_WIDTH_IN - 0.5) * height / width))
+    listed_in = _ROW_IN * -(-len(candidates) // _COLUMNS)
     sink = io.BytesIO()
     style: dict[Any, Any] = {"font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "text.parse_math": False}
     with rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
-        figure = Figure(figsize=(_WIDTH_IN, upper_in + _LOWER_IN + 0.55), facecolor=_PAGE)
-        total = upper_in + _LOWER_IN + 0.55
+        total = upper_in + _LOWER_IN + listed_in + 0.55
+        figure = Figure(figsize=(_WIDTH_IN, total), facecolor=_PAGE)
         figure.text(0.025, 1 - 0.2 / total, _printable(title), color=_INK, fontsize=11, weight="bold", va="center")
-        top = figure.add_axes((0.025, (_LOWER_IN + 0.1) / total, 0.95, upper_in / total))
+        lower_in = _LOWER_IN + listed_in
+        top = figure.add_axes((0.025, (lower_in + 0.1) / total, 0.95, upper_in / total))
+        _paint_candidates(top, candidates)
         _paint_picture(top, gray, reading)
+        _list_candidates(figure, candidates, listed_in / total)
         boxes = [box for box in (reading.segment_box, reading.text_box) if box is not None]
         if boxes:
-            near = figure.add_axes((0.025, 0.25 / total, 0.5, (_LOWER_IN - 0.45) / total))
+            near = figure.add_axes((0.025, (listed_in + 0.25) / total, 0.5, (_LOWER_IN - 0.45) / total))
             _paint_zoom(near, gray, reading, boxes)
-        words = figure.add_axes((0.55 if boxes else 0.025, 0.1 / total, 0.425, (_LOWER_IN - 0.2) / total))
+        words = figure.add_axes((0.55 if boxes else 0.025, (listed_in + 0.1) / total, 0.425, (_LOWER_IN - 0.2) / total))
         _paint_words(words, reading, columns=58 if boxes else 120)
         figure.savefig(sink, format="png", dpi=_DPI, metadata={"Software": None})
     return sink.getvalue()
@@ -120,6 +132,24 @@ def _paint_picture(axes: Axes, gray: NDArray[np.uint8], reading: ScaleReading) -
         _paint_name(axes, "field width", reading.field_box)
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
+
+
+def _paint_candidates(axes: Axes, candidates: Sequence[ShownCandidate]) -> None:
+    for number, one in enumerate(candidates, start=1):
+        for box, color in ((one.mark, _SEGMENT), (one.text, _LABEL)):
+            if box is not None:
+                _frame(axes, box, color, air=0.5, width=0.7)
+        x, y = (one.mark or one.text or (0, 0, 0, 0))[:2]
+        axes.text(x, y, f"{number} ", color=_SEGMENT if one.mark else _LABEL, fontsize=6, ha="right", va="bottom")
+
+
+def _list_candidates(figure: Figure, candidates: Sequence[ShownCandidate], share: float) -> None:
+    rows = -(-len(candidates) // _COLUMNS)
+    for place, one in enumerate(candidates):
+        column, row = divmod(place, rows)
+        words = textwrap.shorten(_printable(f"{place + 1}  {one.words}"), _LISTED_LETTERS, placeholder=" ...")
+        y = share * (1 - (row + 0.5) / rows)
+        figure.text(0.025 + column * 0.95 / _COLUMNS, y, words, color=_MUTED, fontsize=7, va="center")
 
 
 def _paint_name(axes: Axes, name: str, box: Box) -> None:
@@ -212,4 +242,5 @@ def _facts(reading: ScaleReading) -> list[str]:
         bar,
         "metadata: none" if metadata is None else f"metadata: {length(metadata)} a pixel",
         f"confidence {reading.confidence:.2f}" if reading.text else "",
+        f"rule: {reading.rule}" if reading.rule else "",
     ]

@@ -36,6 +36,20 @@ def dealt_accuracy(
     return float(np.mean([neighbour_accuracy(points, kinds, test, neighbours=neighbours) for test in tests]))
 
 
+def apart_accuracy(points: NDArray[np.floating[Any]], kinds: NDArray[np.str_], parents: NDArray[np.str_]) -> float:
+    """One parent of each kind for training, the other for the test, and the other way round: the mean of both.
+
+    Parameters
+    ----------
+    points : float [n, D]
+    kinds, parents : text [n]
+        Two parents a kind.
+    """
+    pairs = [sorted(set(parents[kinds == kind])) for kind in np.unique(kinds)]
+    tests = [np.isin(parents, [pair[side] for pair in pairs]) for side in (0, -1)]
+    return float(np.mean([neighbour_accuracy(points, kinds, test) for test in tests if not test.all()]))
+
+
 def draw_kinds(axes: Axes, places: NDArray[np.floating[Any]], kinds: NDArray[np.str_], *, size: float = 6) -> None:
     """Points [n, 2] in a colour and a marker a kind; no two kinds look alike, up to 49 of them."""
     for number, kind in enumerate(np.unique(kinds)):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.reporting.figure_style import draw, short
 from pipeline.studies.base import Drawing, Figure
@@ -13,19 +14,47 @@ from pipeline.studies.results import Results
 def accuracy_rows(
     results: Results, title: str, clustering: str, *, published: float | None, labels: str, why: str = ""
 ) -> list[Figure]:
-    """Majority accuracy in percent beside the published one, Hungarian accuracy, NMI, ARI; none without the clustering.
+    """Majority accuracy in percent beside the published one, and the other scores; none without the clustering.
 
-    Majority: each cluster's most frequent label is what it says. Hungarian: the best one-to-one matching.
+    Majority: each cluster's most frequent label is what it says. Hungarian: the best one-to-one matching. F1: the mean
+    over the classes, however many pictures each has. Silhouette and Davies-Bouldin know no labels, and are of the
+    vectors that were clustered: those of different sets do not compare.
     """
-    scores = {
-        column: results.score(clustering, column, labels=labels)
-        for column in ("accuracy", "hungarian_accuracy", "nmi", "ari")
-    }
-    if scores["accuracy"] is None:
+    accuracy = results.score(clustering, "accuracy", labels=labels)
+    if accuracy is None:
         return []
-    said = {"hungarian_accuracy": "Hungarian", "nmi": "NMI", "ari": "ARI"}
-    beside = ", ".join(f"{name} {scores[column]:.3f}" for column, name in said.items() if scores[column] is not None)
-    return [Figure(title, published, 100 * scores["accuracy"], "%", why="; ".join(filter(None, (beside, why))))]
+    of_image, clusters = results.labels(labels), results.clusters(clustering)
+    both = sorted(of_image.keys() & clusters.keys())
+    f1 = macro_f1(np.array([of_image[row] for row in both]), np.array([clusters[row] for row in both]))
+    quality: dict[str, Any] = next((row for row in results.table("quality") if row["clustering"] == clustering), {})
+    found = {
+        "Hungarian": results.score(clustering, "hungarian_accuracy", labels=labels),
+        "NMI": results.score(clustering, "nmi", labels=labels),
+        "ARI": results.score(clustering, "ari", labels=labels),
+        "macro F1": f1,
+        "silhouette": quality.get("silhouette"),
+        "Davies-Bouldin": quality.get("davies_bouldin"),
+    }
+    beside = ", ".join(f"{name} {value:.3f}" for name, value in found.items() if value is not None and value == value)
+    return [Figure(title, published, 100 * accuracy, "%", why="; ".join(filter(None, (beside, why))))]
+
+
+def macro_f1(truth: NDArray[np.str_], clusters: NDArray[np.int64]) -> float:
+    """Mean over the labels of F1, where each cluster says its most frequent label; a label that none says has 0.
+
+    Examples
+    --------
+    >>> macro_f1(np.array(["a", "a", "a", "b"]), np.array([0, 0, 1, 1]))  # the tie goes to a: 6/7 and 0
+    0.42857142857142855
+    """
+    names, kinds = np.unique(truth, return_inverse=True)
+    numbers, found = np.unique(clusters, return_inverse=True)
+    counts = np.zeros((len(names), len(numbers)), np.int64)
+    np.add.at(counts, (kinds, found), 1)
+    said = counts.argmax(axis=0)
+    right = np.bincount(said, counts.max(axis=0), len(names))
+    claimed = np.bincount(said, counts.sum(axis=0), len(names))
+    return float(np.mean(2 * right / (claimed + counts.sum(axis=1))))
 
 
 def confusion(results: Results, panels: Sequence[tuple[str, str]], *, labels: str) -> Drawing:

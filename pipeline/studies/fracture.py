@@ -10,9 +10,11 @@ from pipeline.demo.detector import detect
 from pipeline.demo.grains import draw_grains
 from pipeline.kernels.agreement.scores import agreement_scores
 from pipeline.kernels.dimension.principal_components import fit_pca
+from pipeline.models.textures import WIDTHS
 from pipeline.reporting.figure_style import draw, series_style
+from pipeline.studies.activations import activations
 from pipeline.studies.base import Drawing, Figure, Findings, Material, Prepared, Study, write_labels
-from pipeline.studies.classifying import dealt_accuracy, neighbour_accuracy
+from pipeline.studies.classifying import apart_accuracy, dealt_accuracy
 from pipeline.studies.results import Results
 
 LAYOUT: Final = "The crops are pictures COMPOSITION/PARENT_NUMBER.png (or .jpg, .tif), two parents a composition."
@@ -23,10 +25,10 @@ _TEST_SHARE: Final = 54 / 729
 _NEIGHBOURS: Final = 15
 _APART: Final = "no crop of a test micrograph was trained on; crops of one on both sides flatter the rows above"
 _APART_ON: Final = {"the map of features": "drawn", "the map of textures": "drawn_textures", "features": "pooled"}
-_TEXTURES: Final = (
-    "made-up micrographs, where the binder is a texture; patterns and scattering beside Haralick's values"
-)
+_TEXTURES: Final = "made-up micrographs, where the binder is a texture"
+_PATTERNS: Final = f"patterns and scattering beside Haralick's values; {_TEXTURES}"
 _MADE: Final = "made-up micrographs, Lite0 for VGG16, whose weights can't be had here"
+_DEALT_ON: Final = (("features", "drawn", 93.0, _MADE), ("textures", "drawn_textures", None, _PATTERNS))
 
 
 def make(folder: Path, size: int, seed: int) -> None:
@@ -75,16 +77,21 @@ def compare(results: Results) -> Findings:
     figures.append(Figure("k-means on the t-SNE map: majority accuracy", 81.2, 100 * (clustering or 0), "%", why=_MADE))
     parent, share = _worst(results, parents, rows, truth)
     figures.append(Figure("k-means without the worst parent", 91.0, share, "%", why=f"{_MADE}; here {parent}"))
-    mapped = (("features", "drawn", 93.0, _MADE), ("textures", "drawn_textures", 21.0, _TEXTURES))
-    for title, name, published, why in mapped:
+    for title, name, published, why in _DEALT_ON:
         _, places, kinds = results.labelled(name, "composition")
         dealt = 100 * dealt_accuracy(places, kinds, share=_TEST_SHARE)
         figures.append(Figure(f"15-NN on the map of {title}, crops dealt at random", published, dealt, "%", why=why))
     for title, name in _APART_ON.items():
         _, points, kinds = results.labelled(name, "composition")
-        apart = _apart(points, kinds, parents)
+        apart = 100 * apart_accuracy(points, kinds, parents)
         figures.append(Figure(f"15-NN on {title}, parents kept apart", None, apart, "%", why=_APART))
-    return Findings(figures, [_colour_map(results), _scree(shares)])
+    _, described, kinds = results.labelled("textures", "composition")
+    haralick = described[:, WIDTHS[0] : WIDTHS[0] + WIDTHS[1]]
+    dealt = 100 * dealt_accuracy(haralick, kinds, share=_TEST_SHARE)
+    figures.append(Figure("15-NN on Haralick's values alone, crops dealt at random", 21.0, dealt, "%", why=_TEXTURES))
+    apart = 100 * apart_accuracy(haralick, kinds, parents)
+    figures.append(Figure("15-NN on Haralick's values alone, parents kept apart", None, apart, "%", why=_APART))
+    return Findings(figures, [_colour_map(results), _scree(shares), activations(results, rows, truth, "pooled")])
 
 
 def _worst(results: Results, parents: NDArray[Any], rows: NDArray[Any], truth: NDArray[Any]) -> tuple[str, float]:
@@ -96,13 +103,6 @@ def _worst(results: Results, parents: NDArray[Any], rows: NDArray[Any], truth: N
     }
     best = max(shares, key=lambda parent: shares[parent])
     return str(best), 100 * shares[best]
-
-
-def _apart(points: NDArray[Any], kinds: NDArray[Any], parents: NDArray[Any]) -> float:
-    """One parent of each composition for training, the other for the test, and the other way round; in percent."""
-    pairs = [sorted(set(parents[kinds == kind])) for kind in np.unique(kinds)]
-    tests = [np.isin(parents, [pair[side] for pair in pairs]) for side in (0, -1)]
-    return 100 * float(np.mean([neighbour_accuracy(points, kinds, test) for test in tests if not test.all()]))
 
 
 def _colour_map(results: Results) -> Drawing:

@@ -25,10 +25,12 @@ _UNTESTED: Final = "not tested: the recipe has no fine-tuned network"
 
 
 def make(folder: Path, size: int, seed: int) -> None:
-    """Write the sample corpus with about ``size`` pictures: seven of the ten categories."""
+    """Write a corpus like the sample's, of the ten categories, with about ``size`` pictures."""
     from pipeline.demo.corpus import write_demo_corpus
+    from pipeline.demo.textures import ALL_TEXTURES
 
-    write_demo_corpus(folder, seed=seed, images_per_class=max(4, round(size / 7)))
+    each = max(4, round(size / len(ALL_TEXTURES)))
+    write_demo_corpus(folder, seed=seed, images_per_class=each, textures=tuple(ALL_TEXTURES))
 
 
 def prepare(material: Material) -> Prepared:

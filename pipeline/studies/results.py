@@ -9,6 +9,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
+from pipeline.errors import StageError
 from pipeline.index.tables import read_table
 from pipeline.stages.clustering.stored import cluster_labels, find_clustering, stored_clusterings
 from pipeline.stages.files.ledger import read_files
@@ -30,8 +31,20 @@ class Results:
     recipe: Recipe
 
     def vectors(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Image rows, int64 [n], and the vectors, float32 [n, D], of a set of vectors or a map."""
-        found = find_clustered(self.root, self.recipe, name)
+        """Image rows, int64 [n], and the vectors, float32 [n, D], of a set of vectors or a map.
+
+        Raises
+        ------
+        StageError
+            The index has none of that name.
+        """
+        try:
+            found = find_clustered(self.root, self.recipe, name)
+        except StopIteration:
+            raise StageError(
+                f"The study compares the vectors {name!r}, and the index has none: a stage that makes them was left "
+                "out of run.stages, or no picture was there for it. Run the study with all stages of its recipe."
+            ) from None
         return found.rows, found.read(self.root)
 
     def labels(self, name: str) -> dict[int, str]:

@@ -84,7 +84,7 @@ def _by_silhouette(results: Results, linkage: str) -> list[Figure]:
     if not usual:
         return []
     chosen = max(usual, key=lambda name: (usual[name], name))
-    why = f"k = {chosen.rsplit('k', 1)[1]}, silhouette {usual[chosen]:.3f}"
+    why = f"k = {chosen.rsplit('k', 1)[1]}"
     title = f"PCA to 95% + {linkage} linkage, k by silhouette"
     return accuracy_rows(results, title, chosen, published=None, labels="signs", why=why)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.scale import Case, Tally, drawn_cases, measure, reference_is_here, wilson
+from benchmarks.scale import Case, Tally, drawn_cases, measure, read_junk, read_styles, reference_is_here, wilson
 
 
 def test_measures_steps_and_outcomes() -> None:
@@ -43,3 +43,12 @@ def test_intervals_are_wilsons() -> None:
     # Worked by hand: 0 of 10 gives z^2 / (10 + z^2) = 3.8415 / 13.8415.
     assert wilson(0, 10) == (0.0, 0.0, 0.27753)
     assert wilson(10, 10) == (1.0, 0.72247, 1.0)
+
+
+def test_styles_and_junk_are_read_and_counted() -> None:
+    # Of the first nine styles the tuned ones; the second is a ruler on a stripe, the third a box in a corner.
+    found = read_styles(2, 1, held_out=False, specimens=())
+    assert found["readable"] == 2
+    assert sum(sum(counts.values()) for counts in found["groups"].values()) == 2
+    assert all(one.startswith(("wrong", "unread")) for one in found["missed"])
+    assert read_junk(2, 0)["with_a_value"] == []

@@ -6,16 +6,16 @@ import pytest
 from pipeline.demo.detector import detect
 from pipeline.demo.randomness import stream
 from pipeline.demo.relief import nearest_two, scattered, smooth_noise
-from pipeline.demo.textures import TEXTURES
+from pipeline.demo.textures import ALL_TEXTURES
 
 _SHAPE = (192, 256)
 
 
-@pytest.mark.parametrize("name", TEXTURES)
+@pytest.mark.parametrize("name", ALL_TEXTURES)
 def test_a_texture_is_repeatable_structured_and_within_range(name: str) -> None:
     for index in range(4):
-        signal = TEXTURES[name].draw(stream(5, name, index), _SHAPE)
-        again = TEXTURES[name].draw(stream(5, name, index), _SHAPE)
+        signal = ALL_TEXTURES[name].draw(stream(5, name, index), _SHAPE)
+        again = ALL_TEXTURES[name].draw(stream(5, name, index), _SHAPE)
         assert signal.shape == _SHAPE
         assert signal.dtype == np.float32
         assert np.array_equal(signal, again)
@@ -25,9 +25,9 @@ def test_a_texture_is_repeatable_structured_and_within_range(name: str) -> None:
         assert np.corrcoef(signal[:, :-1].ravel(), signal[:, 1:].ravel())[0, 1] > 0.6
 
 
-@pytest.mark.parametrize("name", TEXTURES)
+@pytest.mark.parametrize("name", ALL_TEXTURES)
 def test_two_pictures_of_a_class_differ(name: str) -> None:
-    one, other = (TEXTURES[name].draw(stream(5, name, index), _SHAPE) for index in (0, 1))
+    one, other = (ALL_TEXTURES[name].draw(stream(5, name, index), _SHAPE) for index in (0, 1))
     assert not np.array_equal(one, other)
 
 

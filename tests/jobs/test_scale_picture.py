@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from jobs.main import call
-from pipeline.records import ScaleReading
+from pipeline.records import ScaleReading, ShownCandidate
 from pipeline.reporting.scale_drawing import draw_scale
 
 GRAY = np.random.default_rng(0).integers(0, 255, (300, 400)).astype(np.uint8)
@@ -34,6 +34,14 @@ def test_boxes_are_drawn_where_there_are_any() -> None:
         assert _near(drawn, color) > 100
         assert _near(plain, color) == 0
     assert drawn.shape[1] == plain.shape[1] == 1200
+
+
+def test_candidates_are_drawn_and_listed_below() -> None:
+    reading = ScaleReading("no_bar", reason="nothing")
+    found = [ShownCandidate((20, 40, 200, 30), (30, 90, 80, 20), "pair '2 um', score 0.40")]
+    plain, drawn = (_pixels(draw_scale(GRAY, reading, title="a", candidates=some)) for some in ((), found))
+    assert drawn.shape[0] > plain.shape[0]
+    assert _near(drawn, (0xEE, 0x77, 0x33)) > 100 > _near(plain, (0xEE, 0x77, 0x33))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 4000), (4000, 3), (50, 50)])

@@ -1,25 +1,24 @@
-"""Compiled kernels: Numba waits for the first call, and they are pickled by name."""
+"""Compiled kernels are functions like others: called from Python and from each other, and pickled by name."""
 
 import pickle
-import subprocess
-import sys
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pipeline.kernels.compiled import compiled
 from pipeline.kernels.union_find import find_root
 
 
-def test_numba_waits_for_the_first_call() -> None:
-    program = (
-        "import sys, numpy as np\n"
-        "import pipeline.stages.registry\n"
-        "from pipeline.kernels.union_find import find_root\n"
-        "assert not {'numba', 'scipy', 'onnxruntime', 'torch', 'ray', 'dask'} & set(sys.modules)\n"
-        "assert find_root(np.array([0, 0, 1]), 2) == 0\n"
-        "assert 'numba' in sys.modules\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+@compiled
+def _roots(parents: NDArray[np.int64]) -> int:
+    total = 0
+    for member in range(len(parents)):
+        total += find_root(parents, member)
+    return total
+
+
+def test_one_kernel_calls_another() -> None:
+    assert _roots(np.array([0, 0, 2, 2])) == 0 + 0 + 2 + 2
 
 
 def test_a_kernel_is_pickled_by_name() -> None:

@@ -34,13 +34,24 @@ def _export(index: Path, out: Path, *more: str) -> int:
 def test_pairs_are_anonymous_and_named_by_md5(index: Path, tmp_path: Path) -> None:
     assert _export(index, tmp_path / "out") == 0
     names = _pictures(index)
+    rows = csv.DictReader((tmp_path / "out" / "manifest.csv").read_text().splitlines())
+    scales = {row["md5"]: float(row["nm_per_px"]) for row in rows if row["nm_per_px"]}
+    assert scales
     assert {path.stem for path in (tmp_path / "out" / "tiff").iterdir()} == names
     assert {path.stem for path in (tmp_path / "out" / "jpg").iterdir()} == names
     for path in (tmp_path / "out" / "tiff").iterdir():
         with tifffile.TiffFile(path) as file:
-            tags = {tag.name for tag in file.pages[0].tags}
-            assert file.pages[0].asarray().dtype == "uint8"
-        assert not tags & {"Software", "DateTime", "ImageDescription", "CZ_SEM", "FEI_SFEG", "Artist", "HostComputer"}
+            page = file.pages[0].aspage()
+            tags = {tag.name for tag in page.tags}
+            assert page.asarray().dtype == "uint8"
+            assert (file.imagej_metadata is not None) == (path.stem in scales)
+            if file.imagej_metadata is not None:
+                keys = [line.partition("=")[0] for line in page.description.split("\n") if line]
+                assert keys == ["ImageJ", "images", "hyperstack", "mode", "unit"]
+                dots, units = page.tags["XResolution"].value
+                nm = {"nm": 1.0, "micron": 1e3}[file.imagej_metadata["unit"]]
+                assert nm * units / dots == pytest.approx(scales[path.stem], rel=1e-5)
+        assert not tags & {"Software", "DateTime", "CZ_SEM", "FEI_SFEG", "Artist", "HostComputer"}
     for path in (tmp_path / "out" / "jpg").iterdir():
         with Image.open(path) as image:
             assert image.mode == "L"
@@ -66,6 +77,9 @@ def test_the_data_bar_is_cut_off_on_request(index: Path, tmp_path: Path) -> None
     for row in rows:
         with Image.open(tmp_path / "out" / "jpg" / f"{row['md5']}.jpg") as image:
             assert image.size == (int(row["original_width_px"]), int(row["kept_height_px"]))
+    unsure = {row["md5"] for row in rows if row["print"] != "none seen"}
+    assert _export(index, tmp_path / "sure", "--crop-bar", "--only-sure") == 0
+    assert {path.stem for path in (tmp_path / "sure" / "jpg").iterdir()} == _pictures(index) - unsure
 
 
 def test_folders_of_labels_and_clusters(index: Path, demo: Path, tmp_path: Path) -> None:

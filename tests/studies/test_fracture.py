@@ -26,7 +26,8 @@ def test_the_study_of_fracture(tmp_path: Path) -> None:
     assert found["component 1: variance explained"]["ours"] > found["component 2: variance explained"]["ours"] > 0
     assert found["15-NN on the map of textures, parents kept apart"]["published"] is None
     assert 0 <= found["15-NN on features, parents kept apart"]["ours"] <= 100
-    assert drawings(out) == {"colour_map", "components"}
+    assert drawings(out) == {"colour_map", "components", "activations"}
+    assert found["15-NN on Haralick's values alone, crops dealt at random"]["published"] == pytest.approx(21)
 
 
 def test_labels_are_the_folders_and_the_names(tmp_path: Path) -> None:

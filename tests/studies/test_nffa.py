@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.demo.labels import plan_labels
+from pipeline.demo.plan import plan_pictures
+from pipeline.demo.textures import ALL_TEXTURES, TEXTURES
 from pipeline.studies import nffa
 from tests.studies.running import drawings, run_study
 
@@ -38,6 +41,14 @@ def test_findings_are_answered_from_the_numbers() -> None:
 
 def test_a_method_without_scores_is_said() -> None:
     assert answers(scored(single=0.4, ward=0.5))["findings on clusterings of features"].startswith("not tested")
+
+
+def test_a_made_corpus_has_the_ten_categories() -> None:
+    pictures = plan_pictures(0, 4, tuple(ALL_TEXTURES))
+    labels = {label.path.split("/")[0] for picture in pictures for label in plan_labels(0, picture)}
+    assert len(labels) == 10
+    assert {"Powder", "Nanowires", "Biological"} < labels
+    assert [one.key for one in plan_pictures(0, 4)] == [one.key for one in pictures if one.texture in TEXTURES]
 
 
 def test_the_study_on_a_sample(demo: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from jobs.main import call
 from pipeline.errors import CorruptImageError
+from pipeline.studies.confusions import macro_f1
 from pipeline.studies.digits import CIFAR
 from pipeline.studies.small_pictures import Part, read_cifar, read_folders, read_idx, write_parts
 from tests.studies.running import drawings, run_study
@@ -100,6 +101,13 @@ def test_only_test_pictures_have_labels_and_they_come_first(tmp_path: Path) -> N
         np.testing.assert_array_equal(found["raw"][0] * 255, found["pictures"][0].ravel())
 
 
+def test_macro_f1_counts_every_class_alike() -> None:
+    truth = np.array(["a"] * 8 + ["b", "b"])
+    clusters = np.array([0] * 8 + [1, 0])
+    assert macro_f1(truth, clusters) == pytest.approx((16 / 17 + 2 / 3) / 2)
+    assert macro_f1(truth, np.zeros(10, np.int64)) == pytest.approx(16 / 18 / 2), "b is never said"
+
+
 STAGES = "arrays labels embed autoencode cluster assess agree"
 QUICK = ("embed.contrastive.epochs=1", "autoencode.code.epochs=1", "autoencode.code.min_steps=0")
 
@@ -134,7 +142,8 @@ def test_signs_end_with_their_comparison_and_the_goal(tmp_path: Path) -> None:
     assert rows["pixels + k-means"]["published"] == 18.08
     goal = rows["three times the published accuracy, without labels"]
     assert goal["answer"] == ("yes" if goal["ours"] >= 54.24 else "no")
-    assert "silhouette" in rows["PCA to 95% + ward linkage, k by silhouette"]["why"]
+    why = rows["PCA to 95% + ward linkage, k by silhouette"]["why"]
+    assert all(name in why for name in ("k = 4", "silhouette", "Davies-Bouldin", "macro F1"))
 
 
 @pytest.mark.parametrize("name", ["digits", "signs"])

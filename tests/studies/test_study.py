@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from jobs.main import call
+from pipeline.config import load_recipe
+from pipeline.errors import StageError
 from pipeline.index.reports import read_report_table
 from pipeline.index.store import open_index
 from pipeline.studies.registry import SUMMARIES, recipe_text, study_of
+from pipeline.studies.results import Results
 
 QUICK = ("--set", 'cluster.methods=["single","density_peaks","hdbscan"]', "--engines", "local", "--quiet")
 
@@ -44,6 +47,12 @@ def test_a_second_run_has_nothing_to_do(toys: Path) -> None:
     before = open_index(toys / "out" / "index").commit
     assert again(toys) == 0
     assert open_index(toys / "out" / "index").commit == before
+
+
+def test_vectors_that_were_not_made_are_said(toys: Path) -> None:
+    recipe = load_recipe("toys", builtin={"toys": recipe_text("toys")})
+    with pytest.raises(StageError, match="compares the vectors 'none', and the index has none"):
+        Results(open_index(toys / "out" / "index").read(), recipe).vectors("none")
 
 
 def test_other_data_need_another_folder(toys: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,8 @@ class VendorMetadata:
         Pixel size in nanometres; None when the file does not state a plausible one.
     fields : mapping of str to str
         Keys among ``vendor``, ``model``, ``magnification``, ``detector``, ``voltage``, ``working_distance``,
-        ``pixel_height`` (where it is another than the width); the text as the vendor writes it, with runs of
+        ``pixel_height`` (where it is another than the width), ``unread_tag`` (a TIFF tag that is there, and of which
+        no pixel size was understood); the text as the vendor writes it, with runs of
         blanks made one.
     """
 

@@ -17,6 +17,9 @@ MAKERS_TAGS: Final = (ZEISS_TAG, FEI_SFEG_TAG, FEI_HELIOS_TAG, TESCAN_TAG)
 VENDOR_TAGS: Final = (ZEISS_TAG, FEI_SFEG_TAG, FEI_HELIOS_TAG, TESCAN_TAG, 270, 282, 283, 34683, 65003, 65009, 65010)
 """TIFF tags that `vendor_metadata` understands."""
 
+_SIZE_TAGS: Final = (34683, 65009)
+"""Tags that hold little but a pixel size."""
+
 _ZEISS_REFERENCE_WIDTH_PX: Final = 1024
 _TALLEST_BAR: Final = 0.2
 _NUMBER: Final = r"[-+]?\d*[.,]?\d+(?:[eE][-+]?\d+)?"
@@ -42,7 +45,7 @@ def vendor_metadata(tags: Mapping[int, bytes], *, width: int, height: int = 0, b
         Empty without a tag that is understood.
     """
     readers: dict[int, Callable[[str], VendorMetadata]] = {
-        ZEISS_TAG: lambda text: _zeiss(text, width),
+        ZEISS_TAG: lambda text: _zeiss(text, width, height),
         FEI_SFEG_TAG: lambda text: _fei(text, width, height),
         FEI_HELIOS_TAG: lambda text: _fei(text, width, height),
         TESCAN_TAG: _tescan,
@@ -53,10 +56,19 @@ def vendor_metadata(tags: Mapping[int, bytes], *, width: int, height: int = 0, b
     further = further_metadata(tags, width=width, byte_order=byte_order)
     if further.nm_per_px is not None:
         return further
-    return next((read(tags[number].decode("latin-1")) for number, read in readers.items() if number in tags), further)
+    for number, read in readers.items():
+        if number in tags:
+            found = read(tags[number].decode("latin-1"))
+            return VendorMetadata(None, {**found.fields, "unread_tag": str(number)})
+    unread = next((number for number in _SIZE_TAGS if number in tags), None)
+    return further if unread is None else VendorMetadata(None, {**further.fields, "unread_tag": str(unread)})
 
 
-def _zeiss(text: str, width: int) -> VendorMetadata:
+def _zeiss(text: str, width: int, height: int) -> VendorMetadata:
+    stored = re.match(r"(\d+) \* (\d+)$", _zeiss_text(text, "DP_IMAGE_STORE"))
+    shrunk = _shrunk_by(stored[1], stored[2], width, height) if stored else 1.0
+    stored_width = int(stored[1]) if stored and height else width
+    size = None if shrunk is None else _zeiss_pixel_size_nm(text, stored_width)
     fields = {
         "vendor": "Zeiss",
         "magnification": _zeiss_text(text, "AP_MAG"),
@@ -64,11 +76,11 @@ def _zeiss(text: str, width: int) -> VendorMetadata:
         "voltage": _zeiss_text(text, "AP_ACTUALKV") or _zeiss_text(text, "AP_MANUALKV"),
         "working_distance": _zeiss_text(text, "AP_WD"),
     }
-    return VendorMetadata(_zeiss_pixel_size_nm(text, width), _filled(fields))
+    return VendorMetadata(None if size is None or shrunk is None else plausible_nm(size * shrunk), _filled(fields))
 
 
 def _zeiss_pixel_size_nm(text: str, width: int) -> float | None:
-    """Pixel size by the first of Zeiss' statements that is there.
+    """Pixel size of a picture as wide as it was stored, by the first of Zeiss' statements that is there.
 
     ``AP_IMAGE_PIXEL_SIZE`` is the picture's own. ``AP_PIXEL_SIZE`` and the fourth of the numbers that begin
     the tag are those of a frame 1024 pixels wide, wrong by 2 for 512 and 2048 unless corrected.
@@ -123,7 +135,7 @@ def _fei(text: str, width: int, height: int) -> VendorMetadata:
 
 
 def _shrunk_by(stated_width: str, stated_height: str, width: int, height: int) -> float | None:
-    """How many of FEI's pixels make one of the picture's; None where a picture of another width was not just resized.
+    """How many pixels as taken make one of the picture's; None where another width is not that of one just resized.
 
     A data bar below the picture adds rows to the stated ones.
     """
@@ -143,7 +155,8 @@ def _tescan(text: str) -> VendorMetadata:
         "detector": setting(text, "Detector0") or setting(text, "Detector"),
         "voltage": f"{voltage} V" if voltage else "",
     }
-    return VendorMetadata(length_nm(setting(text, "PixelSizeX"), "m"), _filled(fields))
+    x, y = (length_nm(setting(text, f"PixelSize{axis}"), "m") for axis in "XY")
+    return VendorMetadata(x, _filled(fields) | dict(sized(x, y, "").fields))
 
 
 def _ini_value(text: str, section: str, key: str) -> str:

@@ -4,7 +4,6 @@ Lazy: the caller stops when a candidate satisfies. A picture without a stripe of
 specimen too. At most twelve labels are read.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice, tee
@@ -25,17 +24,8 @@ from pipeline.imaging.scale.bars.segment import (
     with_exact_length,
 )
 from pipeline.imaging.scale.evidence.label import LabelReading
-from pipeline.imaging.scale.gray_levels import median_level, near_level
-from pipeline.imaging.scale.ink_pieces import long_pieces
 from pipeline.imaging.scale.labels.box import LabelBox, find_label_boxes, label_ink, stroke_goes_on
-from pipeline.imaging.scale.labels.exponent import has_exponent
 from pipeline.imaging.scale.labels.faint_print import Asked, read_both
-from pipeline.imaging.scale.labels.hidden_print import (
-    has_letter_before,
-    has_plain_ground,
-    hidden_print,
-    starts_with_specimen,
-)
 from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.imaging.scale.recognition.text import text_crop
 from pipeline.imaging.scale.regions.databar import (
@@ -54,19 +44,35 @@ _MOST_RIVALS: Final = 3
 _SAME_THICKNESS_PX: Final = 2
 _MOST_READINGS: Final = 12
 _TRACE: Final = 0.15
-_SURE_OF_MM: Final = 0.95
-_PLATE_SHARE: Final = 0.6
-_PLATE_TOLERANCE: Final = 40
-_STROKE_ON_PLATE: Final = 0.2
-EXPONENT: Final = "an exponent follows it, so that it is no length"
-_PLATE_ALONE: Final = "the plate behind a label is no bar"
-_POINT_LOST: Final = "something paler at the feet of two letters may be a decimal point"
-_N_FOR_M: Final = "a small n may have been taken for an m"
-_LETTER_LOST: Final = "something like a letter stands before the first one"
-_FIRST_POINT_LOST: Final = "something paler at the foot of the first letter may be a decimal point"
 
 Region = tuple[DataBar, NDArray[np.uint8], NDArray[np.int32]]
 """A region, its ink and the ink's pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """A label as it is printed: what the rules on it look at, in the pixels of the picture that it was read in.
+
+    Attributes
+    ----------
+    gray : uint8 ndarray, [height, width]
+        That picture; turned, where print is tilted.
+    label : LabelBox
+    ink : uint8 ndarray, [label height, label width]
+        1 where there is ink.
+    level : int
+        The ink's gray level.
+    segment : Segment
+    is_told_by_level : bool
+        Whether the letters were told from what is behind them by their level alone, so that parts may be lost.
+    """
+
+    gray: NDArray[np.uint8]
+    label: LabelBox
+    ink: NDArray[np.uint8]
+    level: int
+    segment: Segment
+    is_told_by_level: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +81,10 @@ class ScaleCandidate:
 
     `crop` is the digest of the text's crop (`pipeline.imaging.scale.recognition.memory.crop_digest`), `rivals` are the
     region's other segments of the same kind; `is_last` says that no further crop of the same segment and region
-    follows; `asked` are all crops of the text that were read; `is_ruled_out` says that something besides its text
-    speaks against it, `on_plain_ground` of print on a picture that nothing but print stands out from the ground around
-    it.
+    follows; `asked` are all crops of the text that were read. The rest is set by `pipeline.imaging.scale.decision`:
+    `is_ruled_out` says that something besides its text speaks against it, `on_plain_ground` of print on a picture that
+    nothing but print stands out from the ground around it, `rule` which rule decided last; `printed` is what its rules
+    look at, and goes when they were asked.
     """
 
     bar: DataBar
@@ -90,6 +97,8 @@ class ScaleCandidate:
     asked: tuple[Asked, ...] = ()
     is_ruled_out: bool = False
     on_plain_ground: bool = False
+    rule: str = ""
+    printed: Print | None = None
 
     @property
     def nm_per_px(self) -> float | None:
@@ -97,6 +106,11 @@ class ScaleCandidate:
         if self.reading is None or self.reading.value is None:
             return None
         return self.reading.value.scale_nm / self.segment.length_px
+
+    @property
+    def is_length(self) -> bool:
+        """Whether readers are sure that the text is a length."""
+        return self.reading is not None and self.reading.is_certain and self.nm_per_px is not None
 
 
 def straight_or_tilted(
@@ -146,18 +160,6 @@ def read_candidates(
                 crop = text_crop(gray, label.box, printed, fringe_px=fringe_px)
                 asked, reading = read_both(gray, label.box, printed, crop, memory)
                 digest = asked[-1][0]
-                is_plain = False
-                if fringe_px is not None and reading.is_certain:
-                    is_plain = has_plain_ground(gray, label.box, printed, place.level)
-                    reading = _on_specimen(reading, gray, label.box, printed, place.level)
-                    if starts_with_specimen(printed) or has_letter_before(
-                        gray, label.box, printed, place.level, segment.box
-                    ):
-                        reading = replace(reading, is_certain=False, reason=f"{reading.text!r}: {_LETTER_LOST}")
-                if reading.is_certain and _is_plate(gray, region, segment, label):
-                    reading = replace(reading, is_certain=False, reason=f"{reading.text!r}: {_PLATE_ALONE}")
-                if reading.is_certain and has_exponent(gray, label.box, _ink_level(gray, label.box, printed)):
-                    reading = replace(reading, is_certain=False, reason=f"{reading.text!r}: {EXPONENT}")
                 rivals = _rivals(segment, segments)
                 yield ScaleCandidate(
                     region,
@@ -168,65 +170,13 @@ def read_candidates(
                     rivals,
                     is_last=ahead is None,
                     asked=asked,
-                    on_plain_ground=is_plain,
+                    printed=Print(gray, label, printed, place.level, segment, fringe_px is not None),
                 )
 
 
 def _is_no_bar(gray: NDArray[np.uint8], region: DataBar, segment: Segment) -> bool:
     level = region.level
     return is_frame_side(gray, segment) or has_paler_ticks(gray, segment, level) or is_outline(gray, segment, level)
-
-
-def _ink_level(gray: NDArray[np.uint8], box: tuple[int, int, int, int], ink: NDArray[np.uint8]) -> int:
-    return median_level(cut_out(gray, box)[ink != 0])
-
-
-def _is_plate(gray: NDArray[np.uint8], region: DataBar, segment: Segment, label: LabelBox) -> bool:
-    """Whether a block on a picture was laid behind its label, or behind label and bar, and is no bar itself.
-
-    A plate is as wide as its label, or shows a straight stroke as well.
-    """
-    if segment.kind != "inside" or region.paper != "picture":
-        return False
-    x, y, width, height = segment.box
-    if label.box[2] > _PLATE_SHARE * width:
-        return True
-    block = np.ascontiguousarray(gray[y + 1 : y + height - 1, x + 1 : x + width - 1])
-    print_on_it = near_level(block, region.level, max(region.tolerance, _PLATE_TOLERANCE)) == 0
-    strokes = long_pieces(print_on_it.astype(np.uint8), max(8, int(_STROKE_ON_PLATE * width)))
-    return bool((strokes[:, 3] < height // 2).any())
-
-
-def _on_specimen(
-    reading: LabelReading,
-    gray: NDArray[np.uint8],
-    box: tuple[int, int, int, int],
-    ink: NDArray[np.uint8],
-    level: int,
-) -> LabelReading:
-    """A certain reading of print on a specimen, in doubt where the crop may have lost some of it.
-
-    A point that may have been lost makes a number without one uncertain; a letter needs other crops to be heard.
-    """
-    if _may_be_nanometres(reading):
-        return replace(reading, is_certain=False, reason=f"{reading.text!r}: {_N_FOR_M}")
-    x, y, width, height = box
-    before = min(x, height)
-    wide = cut_out(gray, (x - before, y, width + before, height))
-    digits = sum(character.isdigit() for character in reading.text)
-    hidden = hidden_print(wide, np.pad(ink, ((0, 0), (before, 0))), level, letters=digits, before=before)
-    hidden = "point" if reading.point_in_doubt else hidden
-    if hidden == "point" and (reading.point_in_doubt or has_no_point(reading)):
-        return replace(reading, is_certain=False, reason=f"{reading.text!r}: {_POINT_LOST}")
-    if hidden == "first point" and not re.search(r"[.,]", reading.text):
-        return replace(reading, is_certain=False, reason=f"{reading.text!r}: {_FIRST_POINT_LOST}")
-    return replace(reading, on_readers_alone=True) if hidden == "letter" else reading
-
-
-def _may_be_nanometres(reading: LabelReading) -> bool:
-    """Whether an ``mm`` rests on readers that are not quite sure: small and touching letters make one of ``nm``."""
-    is_mm = reading.value is not None and reading.value.unit == "mm"
-    return is_mm and reading.on_readers_alone and reading.confidence < _SURE_OF_MM
 
 
 def _labels(
@@ -283,13 +233,10 @@ def _rivals(segment: Segment, segments: list[Segment]) -> tuple[Segment, ...]:
     )
 
 
-def another_bar(gray: NDArray[np.uint8], accepted: ScaleCandidate, memory: LabelMemory) -> ScaleCandidate | None:
-    """Look whether a bar like the accepted one, with a label of its own, states another scale.
-
-    Figures of several panels look like that, where each panel has a bar.
-    """
+def other_bars(gray: NDArray[np.uint8], accepted: ScaleCandidate, memory: LabelMemory) -> Iterator[ScaleCandidate]:
+    """The bars like an accepted one, with labels of their own in the same place, as figures of several panels have."""
     if not accepted.rivals or accepted.label is None:
-        return None
+        return
     region = accepted.bar
     ink, pieces = ink_and_pieces(gray, region)
     for segment in accepted.rivals[:_MOST_RIVALS]:
@@ -298,10 +245,7 @@ def another_bar(gray: NDArray[np.uint8], accepted: ScaleCandidate, memory: Label
                 continue
             crop = text_crop(gray, label.box, label_ink(ink, region, label), fringe_px=region.fringe_px)
             digest, reading = memory.read(crop)
-            other = ScaleCandidate(region, with_exact_length(gray, segment), label, reading, digest)
-            if reading.is_certain and other.nm_per_px is not None:
-                return other
-    return None
+            yield ScaleCandidate(region, with_exact_length(gray, segment), label, reading, digest)
 
 
 def read_in_gray(
@@ -332,9 +276,3 @@ def read_in_gray(
 
 def cut_out(gray: NDArray[np.uint8], box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
     return gray[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
-
-
-def has_no_point(reading: LabelReading) -> bool:
-    """Whether a number of two digits or more was read without a point: what a crop from a specimen loses first."""
-    digits = re.sub(r"[^0-9.,]", "", reading.text)
-    return len(digits) >= 2 and digits.isdigit()

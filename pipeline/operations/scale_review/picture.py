@@ -4,6 +4,7 @@ import numpy as np
 
 from pipeline.corpus.source import Corpus
 from pipeline.errors import StageError
+from pipeline.imaging.scale.decision.shown import shown_candidates
 from pipeline.index.store import Index
 from pipeline.operations.lookup import image_row
 from pipeline.operations.remembered import stored_corpus, stored_recipe
@@ -16,8 +17,9 @@ from pipeline.stages.selection import done_rows
 
 
 def scale_picture(index: Index, image: str) -> bytes:
-    """Draw an image, named as for `pipeline.operations.lookup.image_facts`, as PNG; a copy is drawn as the picture that
-    it copies.
+    """Draw an image with all candidates for its scale, as PNG; a copy is drawn as the picture that it copies.
+
+    It is named as for `pipeline.operations.lookup.image_facts`.
 
     Raises
     ------
@@ -35,4 +37,5 @@ def scale_picture(index: Index, image: str) -> bytes:
     source = sources_of(root, [row])[0]
     gray = Contents(Corpus(stored_corpus(index), recipe.corpus), recipe.walk).gray(source)
     reading = stored_reading(read_columns(root, row, row + 1), 0)
-    return draw_scale(np.ascontiguousarray(gray), reading, title=source.path)
+    gray = np.ascontiguousarray(gray)
+    return draw_scale(gray, reading, title=source.path, candidates=shown_candidates(gray))

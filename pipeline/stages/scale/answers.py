@@ -35,6 +35,7 @@ _CHANGED: Final = (
     "scale_nm",
     "bar_length_px",
     "nm_per_px",
+    "nm_per_px_y",
     "confidence",
     "reason",
 )
@@ -239,6 +240,7 @@ def _confirmed(
         scale_nm=scale_nm,
         bar_length_px=length_px,
         nm_per_px=nm_per_px,
+        nm_per_px_y=reading.nm_per_px_y if nm_per_px == reading.nm_per_px else None,
         confidence=1.0,
         reason=f"confirmed by a person; the reader: {reading.reason}",
     )

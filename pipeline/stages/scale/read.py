@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Recipe
 from pipeline.errors import ImageError
+from pipeline.imaging.metadata.lengths import length_nm
 from pipeline.imaging.scale.evidence.consistency import remarks
 from pipeline.imaging.scale.evidence.label import LabelReading
 from pipeline.imaging.scale.reading import read_scale
@@ -208,10 +209,20 @@ def _read(
         if size is not None:
             notes = [f"the text file beside it says {size:.6g} nm a pixel"]
             stated = size if stated is None else stated
+    if stated is None and "unread_tag" in fields:
+        notes.append(f"the file's tag {fields['unread_tag']} states no pixel size of this picture that is understood")
     reading = read_scale(gray, metadata_nm_per_px=stated, labels=memory, coloured=coloured)
     if reading.nm_per_px is not None:
         notes.append(remarks(reading.nm_per_px, width_px=width, fields=fields, data=data))
-    return replace(reading, reason="; ".join(filter(None, (reading.reason, *notes))))
+    reason = "; ".join(filter(None, (reading.reason, *notes)))
+    return replace(reading, reason=reason, nm_per_px_y=_downwards(reading, fields))
+
+
+def _downwards(reading: ScaleReading, fields: Mapping[str, str]) -> float | None:
+    """Nanometres a pixel downwards, where the value is the metadata's and these state another height than width."""
+    if reading.nm_per_px is None or reading.nm_per_px != reading.metadata_nm_per_px or "pixel_height" not in fields:
+        return None
+    return length_nm(*fields["pixel_height"].split(" "))
 
 
 def _answering(context: Context, answers: Answers) -> Plan | None:

@@ -88,6 +88,14 @@ READING = (
         fill=-1,
         reported=False,
     ),
+    Column("rule", "text", "The rule that decided: the one that objects, or what the value rests on."),
+    Column(
+        "nm_per_px_y",
+        "float64",
+        "Nanometres a pixel downwards, where metadata state more than 1% another than `nm_per_px`.",
+        "nm/px",
+        fill=_NAN,
+    ),
 )
 """What the reader found: the fields of a `ScaleReading`."""
 

@@ -98,3 +98,21 @@ def test_tescan() -> None:
 def test_nothing_known() -> None:
     found = vendor_metadata({}, width=10)
     assert (found.nm_per_px, dict(found.fields)) == (None, {})
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((1024, 768), 39.1), ((512, 384), 78.2), ((1024, 650), 39.1), ((700, 400), None)],
+    ids=["as stored", "half as large", "cut below", "cut at a side"],
+)
+def test_zeiss_size_is_that_of_the_width_it_was_stored_with(size: tuple[int, int], expected: float | None) -> None:
+    text = "DP_IMAGE_STORE\r\nStore resolution = 1024 * 768\r\nAP_IMAGE_PIXEL_SIZE\r\nImage Pixel Size = 39.1 nm\r\n"
+    found = vendor_metadata({ZEISS_TAG: text.encode("cp1252")}, width=size[0], height=size[1])
+    assert found.nm_per_px == (None if expected is None else pytest.approx(expected))
+    assert found.fields.get("unread_tag", "") == ("" if expected else str(ZEISS_TAG))
+
+
+def test_tescan_pixels_that_are_higher_than_wide_are_said() -> None:
+    text = "[MAIN]\r\nPixelSizeX=1e-8\r\nPixelSizeY=1.2e-8\r\n"
+    found = vendor_metadata({TESCAN_TAG: text.encode()}, width=800)
+    assert (found.nm_per_px, found.fields["pixel_height"]) == (pytest.approx(10.0), "12 nm")

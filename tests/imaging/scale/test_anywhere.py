@@ -7,9 +7,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from pipeline.imaging.scale.bars.anywhere import marks_near
+from pipeline.imaging.scale.decision import decide
+from pipeline.imaging.scale.decision.pair_rules import agreeing_pair
+from pipeline.imaging.scale.labels.anywhere import find_texts
 from pipeline.imaging.scale.labels.exponent import has_exponent
 from pipeline.imaging.scale.reading import read_scale
+from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.imaging.scale.recognition.text_detection import text_detector
+from tests.imaging.scale.scale_drawings import draw as draw_style
 from tests.imaging.scale.scale_drawings import font, specimen
 
 _SIZE = 640, 480
@@ -125,3 +130,55 @@ def test_text_is_found_where_it_is_and_nowhere_else() -> None:
     assert x + width >= 385
     assert y <= 207
     assert y + height >= 230
+
+
+def test_a_label_that_was_found_in_two_parts_is_read_as_one() -> None:
+    image, draw = _picture(6)
+    draw.text((300, 200), "20", fill=255, font=font(30))
+    draw.text((362, 200), "nm", fill=255, font=font(30))
+    texts = find_texts(_gray(image), LabelMemory())
+    assert [text.value.text for text in texts if text.value is not None] == ["20 nm"]
+    assert not any(text.seen.text in ("20", "nm") for text in texts)
+
+
+def test_the_strokes_of_a_label_are_no_halves_of_a_bar() -> None:
+    gray = np.full((80, 400), 20, np.uint8)
+    for x in (110, 170):
+        gray[40:43, x : x + 20] = 255
+    assert not any(mark.segment.kind == "broken" for mark in marks_near(gray, (100, 30, 100, 24), ink=255, paper=20))
+    assert any(mark.segment.kind == "broken" for mark in marks_near(gray, (134, 30, 32, 24), ink=255, paper=20))
+
+
+def test_the_blurred_edge_of_a_bar_does_not_stand_for_the_bar() -> None:
+    gray = np.full((80, 400), 10, np.uint8)
+    gray[40:48, 50:150] = 255
+    gray[39, 50:150] = gray[48, 50:150] = 168
+    marks = marks_near(gray, (200, 36, 60, 15), ink=168, paper=10)
+    assert [mark.segment.line_box[3] for mark in marks if mark.segment.length_px > 90] == [8]
+
+
+def test_a_plate_on_a_dark_stripe_is_no_bar_either() -> None:
+    image, draw = _picture(7)
+    draw.rectangle((0, 400, 639, 479), fill=0)
+    draw.rectangle((300, 420, 420, 460), fill=255)
+    draw.text((318, 425), "100 nm", fill=0, font=font(24))
+    reading = read_scale(_gray(image))
+    assert reading.nm_per_px is None
+    assert reading.rule == "no plate"
+
+
+def test_a_bar_that_the_metadata_contradict_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of a line that its label breaks was taken for a bar: the whole one bears the metadata out."""
+    image, draw = _picture(8)
+    draw.rectangle((0, 420, 639, 479), fill=0)
+    for x, width in ((200, 60), (340, 60)):
+        draw.rectangle((x, 449, x + width - 1, 451), fill=255)
+    draw.text((270, 440), "5 um", fill=255, font=font(20))
+    found = agreeing_pair(_gray(image), 25.0, LabelMemory())
+    assert found is not None
+    assert found.segment.length_px == pytest.approx(200.0, abs=1.0)
+    assert agreeing_pair(_gray(image), 40.0, LabelMemory()) is None
+    monkeypatch.setattr(decide, "agreeing_pair", lambda *_: found)
+    assert read_scale(draw_style("zeiss").gray, metadata_nm_per_px=25.0).status == "agrees"
+    monkeypatch.setattr(decide, "agreeing_pair", lambda *_: None)
+    assert read_scale(draw_style("zeiss").gray, metadata_nm_per_px=25.0).status == "disagrees"

@@ -7,9 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.imaging.scale.bars.segment import Segment, with_exact_length
-from pipeline.imaging.scale.candidates import ScaleCandidate, _on_specimen
+from pipeline.imaging.scale.candidates import Print, ScaleCandidate
 from pipeline.imaging.scale.decision.coloured import _is_paler, with_colour
 from pipeline.imaging.scale.decision.disputes import is_certain, is_cut_off, is_disputed
+from pipeline.imaging.scale.decision.label_rules import weighed
 from pipeline.imaging.scale.evidence.label import LabelReading, read_label
 from pipeline.imaging.scale.labels.box import LabelBox, Place, find_label_boxes
 from pipeline.imaging.scale.labels.hidden_print import has_plain_ground
@@ -189,9 +190,13 @@ def test_an_mm_on_a_specimen_needs_sure_readers_or_the_shapes(
 ) -> None:
     gray = np.full((40, 120), 60, np.uint8)
     reading = LabelReading(text, parse_label(text), True, confidence, "", on_readers_alone=alone)
-    held = _on_specimen(reading, gray, (40, 10, 60, 16), np.zeros((16, 60), np.uint8), 255)
-    assert held.is_certain == is_certain
-    assert is_certain or "taken for an m" in held.reason
+    label = LabelBox((40, 10, 60, 16), "below", 0.5)
+    printed = Print(gray, label, np.zeros((16, 60), np.uint8), 255, BAR, is_told_by_level=True)
+    held = weighed(ScaleCandidate(PICTURE, BAR, label, reading, printed=printed))
+    assert held.reading is not None
+    assert held.reading.is_certain == is_certain
+    assert (held.rule == "no n taken for an m") == (not is_certain)
+    assert held.printed is None
 
 
 @pytest.mark.parametrize("mirrored", [False, True])

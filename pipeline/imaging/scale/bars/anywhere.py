@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.imaging.scale.bars.segment import Segment, half_way_after
+from pipeline.imaging.scale.bars.segment import Segment, SegmentKind, edge_blur, half_way_after
 from pipeline.imaging.scale.gray_levels import median_level, near_level, share_near
 from pipeline.imaging.scale.ink_pieces import long_pieces, piece_boxes
 from pipeline.imaging.scale.loops.strokes import tick_at_end
@@ -36,6 +36,7 @@ _PROFILE_PX: Final = 6
 _LEAST_PROFILE_PX: Final = 3
 _SAME_SHARE: Final = 0.85
 _SAME_LEVEL: Final = 30
+_CLEARER: Final = 1.3
 _HALF_INK: Final = 0.4
 _SAME_PAPER: Final = 12
 _PAPER_SHARE: Final = 0.3
@@ -79,7 +80,7 @@ def marks_near(gray: NDArray[np.uint8], text: Box, *, ink: int, paper: int) -> l
     Returns
     -------
     list of Mark
-        Each once, by its most exact mask; in no order of merit.
+        Each once, by its most exact mask unless it is much clearer in another; in no order of merit.
     """
     _, y, _, tall = text
     reach = round(_REACH * tall) + 4
@@ -92,8 +93,10 @@ def marks_near(gray: NDArray[np.uint8], text: Box, *, ink: int, paper: int) -> l
         mask[: stripe.start], mask[stripe.stop :] = 0, 0
         for mark in _marks(window, mask, label):
             moved = _moved(mark, top)
-            if not any(_is_same(moved, other) for other in found):
-                found.append(moved)
+            same = [other for other in found if _is_same(moved, other)]
+            # The blurred edges of a bar may be in an exact mask of the letters' level, the bar itself in a later one.
+            if all(moved.contrast > _CLEARER * other.contrast for other in same):
+                found = [*(other for other in found if other not in same), moved]
     return found
 
 
@@ -146,11 +149,12 @@ class _Stroke:
         width, height = self.box[2:]
         if self.left[1] and self.right[1] and abs(self.left[1] - self.right[1]) <= 2:
             return _ticked(self, self, None)
-        length = _exact_length(gray, self.box, self.contrast)
-        if length is None:
+        measured = _exact_length(gray, self.box, self.contrast)
+        if measured is None:
             return None
-        kind = "solid" if height > 2 else "line"
-        segment = Segment(kind, self.box, round(length, 2), self.box)  # type: ignore[arg-type]
+        length, spread = measured
+        kind: SegmentKind = "solid" if height > 2 else "line"
+        segment = Segment(kind, self.box, round(length, 2), self.box, spread_px=spread)
         return Mark(segment, self.contrast, self.level, self.ground, length - width)
 
 
@@ -216,8 +220,9 @@ def _ticked(first: _Stroke, last: _Stroke, gap: tuple[int, int] | None) -> Mark:
 
 
 def _broken(gray: NDArray[np.uint8], strokes: list[_Stroke], label: Box) -> Iterator[Mark]:
-    """Two strokes in one row, alike in length and thickness, with the label in the gap between them."""
-    middle = label[0] + label[2] / 2
+    """Two strokes in one row, alike in length and thickness, with the whole label in the gap between them."""
+    margin = label[3] / 2
+    first_letter, last_letter = label[0] + margin, label[0] + label[2] - margin
     strokes = [one for one in strokes if label[1] <= one.box[1] + one.box[3] / 2 <= label[1] + label[3]]
     for first in strokes:
         for last in strokes:
@@ -226,7 +231,8 @@ def _broken(gray: NDArray[np.uint8], strokes: list[_Stroke], label: Box) -> Iter
             gap = (x + width, other_x - 1)
             is_level = abs(y - other_y) <= 1 and abs(height - other_height) <= 1
             is_alike = abs(width - other_width) <= max(4, 0.3 * max(width, other_width))
-            if not is_level or not is_alike or not gap[0] < middle < gap[1] or gap[1] - gap[0] > 2 * label[2]:
+            is_around = gap[0] <= first_letter and last_letter <= gap[1] <= gap[0] + 2 * label[2]
+            if not is_level or not is_alike or not is_around:
                 continue
             if first.left[1] and last.right[1]:
                 yield _ticked(first, last, gap)
@@ -236,7 +242,7 @@ def _broken(gray: NDArray[np.uint8], strokes: list[_Stroke], label: Box) -> Iter
                 lengths = [_exact_length(gray, half.box, half.contrast) for half in (first, last)]
                 if lengths[0] is None or lengths[1] is None:
                     continue
-                longer = (lengths[0] + lengths[1] - width - other_width) / 2
+                longer = (lengths[0][0] + lengths[1][0] - width - other_width) / 2
                 segment = Segment("broken", box, round(box[2] + longer, 2), box, gap)
                 yield Mark(segment, min(first.contrast, last.contrast), first.level, first.ground, longer)
 
@@ -275,8 +281,10 @@ def _ruler(ticks: NDArray[np.int32]) -> Segment | None:
     return None
 
 
-def _exact_length(gray: NDArray[np.uint8], box: Box, contrast: int) -> float | None:
+def _exact_length(gray: NDArray[np.uint8], box: Box, contrast: int) -> tuple[float, float] | None:
     """The width of a stroke between the points where its profile is half way to the ground beside its ends.
+
+    And how much wider it is at a quarter of the way than at three quarters.
 
     None where what is beside an end differs by less than half as much as what is above and below the stroke, so that
     it may go on, and where the picture ends.
@@ -289,11 +297,16 @@ def _exact_length(gray: NDArray[np.uint8], box: Box, contrast: int) -> float | N
     profile = gray[inner, x - reach : x + width + reach].mean(axis=0, dtype=np.float64)
     inside = float(np.median(profile[reach:-reach]))
     left, right = (_edge(part, inside, reach, contrast) for part in (profile, profile[::-1]))
-    return None if left is None or right is None else profile.size - left - right
+    if left is None or right is None:
+        return None
+    return profile.size - left[0] - right[0], round(left[1] + right[1], 2)
 
 
-def _edge(profile: NDArray[np.float64], inside: float, reach: int, contrast: int) -> float | None:
-    """Where a stroke begins in a profile that begins ``reach`` before its mask; None where it may begin before."""
+def _edge(profile: NDArray[np.float64], inside: float, reach: int, contrast: int) -> tuple[float, float] | None:
+    """Where a stroke begins in a profile that begins ``reach`` before its mask, and how blurred it is there.
+
+    None where it may begin before.
+    """
     near = profile[: reach - 1]
     farthest = float(near[np.abs(near - inside).argmax()])
     least = max(_CONTRAST, contrast / 2)
@@ -303,7 +316,9 @@ def _edge(profile: NDArray[np.float64], inside: float, reach: int, contrast: int
     ground = nearest if abs(inside - nearest) >= least else farthest
     rise = (profile[: 2 * reach] - ground) / (inside - ground)
     before = np.flatnonzero(rise < 0.5)
-    return None if not before.size or before[-1] >= rise.size - 1 else half_way_after(rise, int(before[-1]))
+    if not before.size or before[-1] >= rise.size - 1:
+        return None
+    return half_way_after(rise, int(before[-1])), edge_blur(rise)
 
 
 def _moved(mark: Mark, rows: int) -> Mark:

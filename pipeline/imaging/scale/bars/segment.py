@@ -95,6 +95,9 @@ class Segment:
         The horizontal stroke alone; for a ruler the same as ``box``.
     gap : (first, last) or None
         Columns between the halves of a broken line.
+    spread_px : float
+        How much longer it is between the points a quarter of the way to the ground than three quarters of the way: what
+        its blurred ends leave open. 0 where nothing was measured.
     """
 
     kind: SegmentKind
@@ -102,6 +105,7 @@ class Segment:
     length_px: float
     line_box: tuple[int, int, int, int]
     gap: tuple[int, int] | None = None
+    spread_px: float = 0.0
 
 
 def overlap(one: Segment, other: Segment) -> bool:
@@ -211,7 +215,31 @@ def with_exact_length(gray: NDArray[np.uint8], segment: Segment) -> Segment:
     right = _edge(profile[::-1], middle, None if around is None else around[::-1])
     if left is None or right is None:
         return segment
-    return replace(segment, length_px=round(profile.size - left - right, 2))
+    spread = sum(_blur(one, middle) for one in (profile, profile[::-1]))
+    return replace(segment, length_px=round(profile.size - left - right, 2), spread_px=round(spread, 2))
+
+
+def _blur(profile: NDArray[np.float64], inside: float) -> float:
+    """`edge_blur` of a profile that begins `_PROFILE_PX` before a mask; 0 where it has no clear ground."""
+    ground = _middle(profile[:3])
+    return 0.0 if abs(inside - ground) < 30 else edge_blur((profile[: 2 * _PROFILE_PX] - ground) / (inside - ground))
+
+
+def edge_blur(rise: NDArray[np.float64]) -> float:
+    """Pixels that an edge takes from a quarter to three quarters of its way, in a profile from 0 to 1; 0 without one.
+
+    Examples
+    --------
+    >>> edge_blur(np.array([0.0, 0.0, 0.5, 1.0, 1.0]))
+    1.0
+    """
+    before = np.flatnonzero(rise < 0.5)
+    last = int(before[-1]) if before.size else -1
+    below, above = np.flatnonzero(rise[: last + 1] < 0.25), np.flatnonzero(rise[last + 1 :] >= 0.75)
+    if not below.size or not above.size:
+        return 0.0
+    upper = last + int(above[0])
+    return half_way_after(rise, upper, 0.75) - half_way_after(rise, int(below[-1]), 0.25)
 
 
 def _edge(profile: NDArray[np.float64], inside: float, around: NDArray[np.float64] | None) -> float | None:
@@ -360,12 +388,12 @@ def _middle(values: NDArray[np.float64]) -> float:
     return float(ordered[(ordered.size - 1) // 2] + ordered[ordered.size // 2]) / 2
 
 
-def half_way_after(rise: NDArray[np.float64], pixel: int) -> float:
-    """Where a profile reaches one half between a pixel and the next, in pixels from the profile's start.
+def half_way_after(rise: NDArray[np.float64], pixel: int, share: float = 0.5) -> float:
+    """Where a profile reaches a share between a pixel and the next, in pixels from the profile's start.
 
     A pixel's value is its centre's; an ideal edge between two pixels lies half way between their centres.
     """
-    return pixel + float((0.5 - rise[pixel]) / (rise[pixel + 1] - rise[pixel])) + 0.5
+    return pixel + float((share - rise[pixel]) / (rise[pixel + 1] - rise[pixel])) + 0.5
 
 
 def _long_lines(ink: NDArray[np.uint8], *, longest: float) -> list[_Line]:

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from pipeline.imaging.scale.bars.segment import overlap
 from pipeline.imaging.scale.candidates import ScaleCandidate, cut_out, read_candidates, read_in_gray, searched_regions
 from pipeline.imaging.scale.decision.disputes import CROPS_DIFFER, in_doubt, is_certain, is_disputed, states_another
+from pipeline.imaging.scale.decision.label_rules import weighed
 from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.imaging.scale.regions.colour_print import is_blurred, length_of_coloured_bar, printed_region
 
+COLOUR_SHOWS_ENOUGH: Final = "colour shows enough"
 _AS_COLOURED: Final = 0.6
 _THIN_PX: Final = 3
 _LONGER_BY_SHADOW_PX: Final = 1.5
@@ -29,7 +31,8 @@ def with_colour(
     if accepted is None:
         return in_colour, [*seen, *further]
     if in_colour is not None and states_another(in_colour, accepted):
-        return None, [in_doubt(accepted, f"in its colour alone it gives {in_colour.nm_per_px:.4g} nm a pixel")]
+        why = f"in its colour alone it gives {in_colour.nm_per_px:.4g} nm a pixel"
+        return None, [in_doubt(accepted, why, "colour and gray alike")]
     for one in ([in_colour] if in_colour else []) + further:
         if _is_same_print(one, accepted):
             return _as_long_as_coloured(accepted, one, print_alone, gray), seen
@@ -69,13 +72,15 @@ def _coloured(
     """
     candidates = read_candidates(print_alone, searched_regions(print_alone, printed_region(print_alone)), memory)
     seen = []
-    for one in candidates:
+    for one in map(weighed, candidates):
         seen.append(one)
         if is_certain(one, print_alone.shape[1]) and one.label is not None:
             why = _doubt_of_colour(one, one.label.box, seen, print_alone, gray, memory)
             length = length_of_coloured_bar(print_alone, gray, one.segment)
             if why or length is None:
-                return None, [in_doubt(one, why or "the ends of the bar are too blurred to measure it")]
+                return None, [
+                    in_doubt(one, why or "the ends of the bar are too blurred to measure it", COLOUR_SHOWS_ENOUGH)
+                ]
             return replace(one, segment=replace(one.segment, length_px=length)), []
     return None, [one for one in seen if one.nm_per_px is not None]
 

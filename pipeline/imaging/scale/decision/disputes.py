@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from pipeline.imaging.scale.candidates import ScaleCandidate, has_no_point
+from pipeline.imaging.scale.candidates import ScaleCandidate
+from pipeline.imaging.scale.decision.label_rules import has_no_point
 from pipeline.imaging.scale.decision.verdict import agree, implausible
 
 CROPS_DIFFER: Final = "something else in another crop of the same print"
@@ -112,12 +113,12 @@ def all_agree(candidates: list[ScaleCandidate]) -> bool:
     return all(agree(value, values[0]) for value in values)
 
 
-def in_doubt(candidate: ScaleCandidate, why: str = CROPS_DIFFER) -> ScaleCandidate:
-    """A candidate that is certain no longer, and the reason why."""
+def in_doubt(candidate: ScaleCandidate, why: str = CROPS_DIFFER, rule: str = "all crops alike") -> ScaleCandidate:
+    """A candidate that is certain no longer, why, and by which rule."""
     assert candidate.reading is not None
     reason = f"{candidate.reading.text!r} was read, but {why}"
     doubtful = replace(candidate.reading, is_certain=False, reason=reason)
-    return replace(candidate, reading=doubtful, is_ruled_out=why != CROPS_DIFFER)
+    return replace(candidate, reading=doubtful, is_ruled_out=why != CROPS_DIFFER, rule=rule)
 
 
 def _digits(candidate: ScaleCandidate) -> str:

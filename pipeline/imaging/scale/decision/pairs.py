@@ -15,12 +15,12 @@ _BY_KIND: Final = {"ruler": 1.0, "broken": 1.0, "ticked": 1.0, "solid": 1.0, "li
 _FULL_CONTRAST: Final = 80
 _THIN_SHARE: Final = 0.75
 _FARTHEST: Final = 20.0
-_SHORTEST: Final = 1.2
+_SHORTEST: Final = 1.0
 _BLUR_PX: Final = 5.0
 _NEARLY: Final = 0.75
 _RIM: Final = 0.6
 _SAME_GROUND: Final = 60
-_OTHER_GROUND: Final = 0.8
+_OTHER_GROUND: Final = 0.9
 
 Box = tuple[int, int, int, int]
 
@@ -132,10 +132,11 @@ def _is_in_text(mark: Mark, label: Box, others: Sequence[Box]) -> bool:
 
 
 def _quality(mark: Mark, text: PrintedText) -> float:
-    """How much a mark looks like a bar: clear, of a sharp length, on the label's ground, no shorter than a letter."""
+    """How much a mark looks like a bar: as clear as its label, sharp, on its ground, longer than a letter."""
     segment = mark.segment
-    worth = _BY_KIND.get(segment.kind, 0.0) * (0.4 + 0.6 * min(1.0, mark.contrast / _FULL_CONTRAST))
-    if segment.kind == "line" and segment.line_box[3] == 1 and mark.contrast < _FULL_CONTRAST:
+    full = min(_FULL_CONTRAST, abs(text.ink - text.paper))
+    worth = _BY_KIND.get(segment.kind, 0.0) * (0.4 + 0.6 * min(1.0, mark.contrast / full))
+    if segment.kind == "line" and segment.line_box[3] == 1 and mark.contrast < full:
         worth *= _THIN_SHARE
     if abs(mark.ground - text.paper) > _SAME_GROUND:
         worth *= _OTHER_GROUND

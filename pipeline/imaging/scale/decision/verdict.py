@@ -13,6 +13,7 @@ _NM_PER_PX: Final = (0.001, 1e5)
 
 _WIDEST_FIELD_NM: Final = 3e7
 _SHORTEST_BAR_FRACTION: Final = 0.015
+_SHARP_PX: Final = 2.0
 
 
 def implausible(candidate: ScaleCandidate, width: int) -> str:
@@ -26,7 +27,15 @@ def implausible(candidate: ScaleCandidate, width: int) -> str:
         return f"the field would be {nm_per_px * width / 1e6:.0f} mm wide"
     if candidate.segment.length_px < _SHORTEST_BAR_FRACTION * width:
         return f"a bar of {candidate.segment.length_px:.0f} px is too short for a picture of {width} px"
-    return ""
+    return _blurred(candidate)
+
+
+def _blurred(candidate: ScaleCandidate) -> str:
+    """Why a bar's length can't be told within 3%: its ends are blurred over more than that to either side."""
+    segment = candidate.segment
+    if segment.spread_px <= max(_SHARP_PX, 2 * SCALE_AGREEMENT * segment.length_px):
+        return ""
+    return f"the ends of a bar of {segment.length_px:.0f} px are blurred over {segment.spread_px:.1f} px"
 
 
 def from_certain(candidate: ScaleCandidate, metadata: float | None, bar_top: int | None) -> ScaleReading:
@@ -72,7 +81,9 @@ def _shortcoming(
     valued = [one for one in seen if one.nm_per_px is not None]
     if valued:
         assert valued[0].reading is not None
-        return "uncertain", implausible(valued[0], width) or valued[0].reading.reason, valued[0]
+        why = implausible(valued[0], width)
+        best = replace(valued[0], rule="a plausible bar") if why else valued[0]
+        return "uncertain", why or valued[0].reading.reason, best
     # On the specimen itself only a ruler is unmistakable: anything else without a length is texture.
     marks = [one for one in seen if one.bar.is_stripe or one.segment.kind == "ruler"]
     read = [one for one in marks if one.reading is not None and one.reading.text]
@@ -124,4 +135,16 @@ def _record(
         segment_box=None if candidate is None else candidate.segment.box,
         text_box=None if candidate is None or candidate.label is None else candidate.label.box,
         crop="" if candidate is None else candidate.crop,
+        rule=_rule(candidate, status),
     )
+
+
+def _rule(candidate: ScaleCandidate | None, status: ScaleStatus) -> str:
+    """The name of the rule that decided: the one that objects, or what the value rests on."""
+    if status == "metadata":
+        return "metadata alone"
+    if status in ("disagrees", "agrees"):
+        return "bar and metadata alike"
+    if candidate is None or candidate.reading is None or status in ("no_unit", "no_text"):
+        return "a length beside a bar"
+    return candidate.rule or ("a bar and its label" if status == "read" else "a label that readers are sure of")

@@ -1,7 +1,7 @@
 """The texts of a whole picture, each read for what it is: a length, or something else that stands beside the scale."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ from pipeline.imaging.scale.ink_pieces import long_pieces, piece_boxes
 from pipeline.imaging.scale.labels.value import LabelValue, parse_label
 from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.imaging.scale.recognition.text import TextCandidate, text_crop
-from pipeline.imaging.scale.recognition.text_detection import Box, text_detector
+from pipeline.imaging.scale.recognition.text_detection import LOOKS, Box, text_detector
 
 _LONGEST: Final = 11.0
 """``10.0 microns`` is eight times as long as high; longer lines hold several settings."""
@@ -33,6 +33,10 @@ _SURE_OF_TEXT: Final = 0.6
 _SURE_OF_LINE: Final = 0.8
 _LETTER_SHARE: Final = 0.4
 _WORD_GAP: Final = 1.2
+_PART: Final = re.compile(
+    r"(?P<number>[0-9OIl]{1,4}(?:[.,][0-9]{1,3})?)|(?:nm|[u\u00b5\u03bc]m|mm|microns?)", re.IGNORECASE
+)
+_BESIDE: Final = 3.5
 _SETTING: Final = re.compile(
     r"\b(?:HFW|HFOV|FOV|WD|width|field|mag|HV|kV|EHT|spot|det|curr|tilt|depth|date|time)\b", re.IGNORECASE
 )
@@ -91,17 +95,66 @@ def find_texts(gray: NDArray[np.uint8], memory: LabelMemory) -> list[PrintedText
     Returns
     -------
     list of PrintedText
-        From the bottom, where scales are printed; at most 24. Lines too long for a label have no text.
+        From the bottom, where scales are printed; at most 24 at a look, of which a second one is taken where the first
+        shows no length. Lines too long for a label have no text.
     """
-    boxes = sorted(text_detector().boxes(gray), key=lambda box: -box[1])
-    return [
-        _read(gray, box, memory) if box[2] <= _LONGEST * box[3] else PrintedText(box, TextCandidate("", 0.0))
-        for box in boxes[:_MOST_READ]
-    ]
+    texts: list[PrintedText] = []
+    for look in LOOKS:
+        boxes = sorted(text_detector().boxes(gray, look), key=lambda box: -box[1])[:_MOST_READ]
+        texts += [
+            _read(gray, box, memory)
+            for box in boxes
+            if not any(one.is_text and share_place(box, one.box) for one in texts)
+        ]
+        for part in texts:
+            whole = _with_other_half(gray, part, texts, memory)
+            if whole is not None and not any(
+                one.value is not None and share_place(one.box, whole.box) for one in texts
+            ):
+                texts = [*(one for one in texts if not share_place(one.box, whole.box)), whole]
+        if any(text.value is not None for text in texts):
+            break
+    return texts
+
+
+def _with_other_half(
+    gray: NDArray[np.uint8], part: PrintedText, texts: Sequence[PrintedText], memory: LabelMemory
+) -> PrintedText | None:
+    """The length of which a number or a unit alone is a part: with the box beside it, or what the detector missed."""
+    match = _PART.fullmatch(part.seen.text.strip())
+    if part.value is not None or match is None:
+        return None
+    x, y, width, height = part.box
+    reach = round(_BESIDE * height)
+    right = x + width + (reach if match["number"] else 0)
+    left = x - (0 if match["number"] else reach)
+    box = max(0, left), y, min(gray.shape[1], right) - max(0, left), height
+    beside = [one.box for one in texts if one is not part and share_place(one.box, box) and _is_in_row(one.box, box)]
+    whole = _around(part.box, min(beside, key=lambda one: abs(one[0] - x))) if beside else box
+    found = _read(gray, whole, memory)
+    return found if found.value is not None else None
+
+
+def share_place(one: Box, other: Box) -> bool:
+    """Whether two boxes cover some of the same rows and columns."""
+    is_beside = one[0] < other[0] + other[2] and other[0] < one[0] + one[2]
+    return is_beside and one[1] < other[1] + other[3] and other[1] < one[1] + one[3]
+
+
+def _is_in_row(one: Box, other: Box) -> bool:
+    return abs(one[1] + one[3] / 2 - other[1] - other[3] / 2) <= min(one[3], other[3]) / 2
+
+
+def _around(one: Box, other: Box) -> Box:
+    left, top = min(one[0], other[0]), min(one[1], other[1])
+    right, bottom = max(one[0] + one[2], other[0] + other[2]), max(one[1] + one[3], other[1] + other[3])
+    return left, top, right - left, bottom - top
 
 
 def _read(gray: NDArray[np.uint8], box: Box, memory: LabelMemory) -> PrintedText:
     x, y, width, height = box
+    if width > _LONGEST * height:
+        return PrintedText(box, TextCandidate("", 0.0))
     seen = memory.recognise(_enlarged(gray[y : y + height, x : x + width]))
     value = parse_label(seen.text)
     found = list(_letters(gray, box))

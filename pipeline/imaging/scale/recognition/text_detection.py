@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from pipeline.errors import WeightsError
 from pipeline.imaging.scale.recognition.text import recognition_weights
 
-LONGER_SIDE_PX: Final = 736
-"""What a picture's longer side is scaled to: at 960 nothing more was read, for half as much time again."""
+LOOKS: Final = ((736, 1.5), (448, 1.0))
+"""What a picture's longer side is scaled to, and how much it is enlarged at most; the second look is for large print,
+which the network does not see at the first one. At 960 nothing more was read, for half as much time again."""
 
-_LARGEST_SCALE: Final = 1.5
 _STRIDE: Final = 32
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _PROBABLE: Final = 0.3
@@ -54,12 +54,14 @@ class TextDetector:
         self._session = onnxruntime.InferenceSession(str(weights[0]), options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
 
-    def boxes(self, gray: NDArray[np.uint8]) -> list[Box]:
+    def boxes(self, gray: NDArray[np.uint8], look: tuple[int, float] = LOOKS[0]) -> list[Box]:
         """Find the lines of text in a picture.
 
         Parameters
         ----------
         gray : uint8 ndarray, [height, width]
+        look : (int, float), optional
+            One of `LOOKS`.
 
         Returns
         -------
@@ -67,7 +69,7 @@ class TextDetector:
             A few pixels wider than the text, inside the picture, from the top; two columns of one row are two boxes.
         """
         height, width = gray.shape
-        page = _page(gray)
+        page = _page(gray, *look)
         probable = self._session.run(None, {self._input: page})[0][0, 0]
         scale_x, scale_y = width / page.shape[3], height / page.shape[2]
         found = []
@@ -86,10 +88,10 @@ def text_detector() -> TextDetector:
     return TextDetector()
 
 
-def _page(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _page(gray: NDArray[np.uint8], longer_side_px: int, largest_scale: float) -> NDArray[np.float32]:
     """The picture as the network takes it: float32 [1, 3, height, width], sides in multiples of 32."""
     height, width = gray.shape
-    scale = min(_LARGEST_SCALE, LONGER_SIDE_PX / max(height, width))
+    scale = min(largest_scale, longer_side_px / max(height, width))
     size = [max(_STRIDE, round(side * scale / _STRIDE) * _STRIDE) for side in (width, height)]
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     plane = cv2.resize(gray, (size[0], size[1]), interpolation=how).astype(np.float32) / 255

@@ -212,7 +212,7 @@ def _made_certain(candidate: ScaleCandidate, settings: PrintedSettings, *, takes
     reading = replace(candidate.reading, is_certain=True, confidence=sure)
     if takes_unit:
         reading = replace(reading, reason=f"{reading.text!r} with the unit that the printed field width gives it")
-    return replace(candidate, reading=reading)
+    return replace(candidate, reading=reading, rule="a field width bears it out")
 
 
 def _may_share_a_fault(candidate: ScaleCandidate, settings: PrintedSettings, width: int) -> bool:

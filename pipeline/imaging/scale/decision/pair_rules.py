@@ -11,11 +11,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.imaging.scale.candidates import EXPONENT, ScaleCandidate
+from pipeline.imaging.scale.bars.line_ends import has_arrow_head, has_other_half
+from pipeline.imaging.scale.bars.segment import is_outline
+from pipeline.imaging.scale.candidates import ScaleCandidate
+from pipeline.imaging.scale.decision.label_rules import ARROW, EXPONENT
 from pipeline.imaging.scale.decision.pairs import Pair, scored_pairs
 from pipeline.imaging.scale.decision.verdict import agree, implausible
 from pipeline.imaging.scale.evidence.label import LabelReading
-from pipeline.imaging.scale.labels.anywhere import PrintedText, find_texts
+from pipeline.imaging.scale.labels.anywhere import PrintedText, find_texts, share_place
 from pipeline.imaging.scale.labels.box import LabelBox
 from pipeline.imaging.scale.labels.exponent import has_exponent
 from pipeline.imaging.scale.labels.value import is_usual_value
@@ -41,7 +44,7 @@ class Evidence:
     seen: Sequence[ScaleCandidate]
 
 
-def decide(
+def best_pair(
     gray: NDArray[np.uint8], seen: Sequence[ScaleCandidate], memory: LabelMemory
 ) -> tuple[ScaleCandidate | None, list[ScaleCandidate]]:
     """Look for texts and bars all over a picture, and say which pair is its scale.
@@ -74,13 +77,25 @@ def decide(
         if why:
             if rule is _pair_is_good:
                 return None, []
-            return None, [_candidate(gray, pairs[0], f"{_text(pairs[0])!r} was read, but {why} [{name}]", False)]
+            return None, [_candidate(gray, pairs[0], f"{_text(pairs[0])!r} was read, but {why} [{name}]", name)]
     best = pairs[0]
     reason = (
         f"two recognisers read {_text(best)!r}; a {best.mark.segment.kind} mark, label {best.place}, "
         f"score {best.score:.2f} [texts and bars all over the picture]"
     )
-    return _candidate(gray, best, reason, True), []
+    return _candidate(gray, best, reason, ""), []
+
+
+def agreeing_pair(gray: NDArray[np.uint8], nm_per_px: float, memory: LabelMemory) -> ScaleCandidate | None:
+    """The best good pair that gives a pixel size within 3%: a bar of which the quick way took a part.
+
+    Its label needs no second reader: the metadata bear it out.
+    """
+    for pair in scored_pairs(gray, find_texts(gray, memory)):
+        if pair.score >= LEAST_SCORE and agree(pair.nm_per_px, nm_per_px):
+            reason = f"the bar was measured again; a {pair.mark.segment.kind} mark, score {pair.score:.2f}"
+            return _candidate(gray, pair, reason, "")
+    return None
 
 
 def _label_is_read_twice(evidence: Evidence) -> str:
@@ -117,6 +132,25 @@ def _label_has_no_exponent(evidence: Evidence) -> str:
     return EXPONENT if has_exponent(evidence.gray, text.box, text.ink) else ""
 
 
+def _bar_is_no_arrow(evidence: Evidence) -> str:
+    segment = evidence.pairs[0].mark.segment
+    return ARROW if segment.kind != "ruler" and has_arrow_head(evidence.gray, segment.line_box) else ""
+
+
+def _bar_is_no_outline(evidence: Evidence) -> str:
+    mark = evidence.pairs[0].mark
+    is_rim = mark.segment.kind in ("line", "solid") and is_outline(evidence.gray, mark.segment, mark.level)
+    return "its bar is the outline of another" if is_rim else ""
+
+
+def _bar_is_whole(evidence: Evidence) -> str:
+    best = evidence.pairs[0]
+    if best.place not in ("left", "right") or best.mark.segment.kind not in ("line", "solid"):
+        return ""
+    goes_on = has_other_half(evidence.gray, best.mark.segment.line_box, best.text.box)
+    return "its bar goes on behind it" if goes_on else ""
+
+
 def _pair_is_good(evidence: Evidence) -> str:
     best = evidence.pairs[0]
     return "" if best.score >= LEAST_SCORE else f"no mark near it looks like its bar (score {best.score:.2f})"
@@ -144,7 +178,7 @@ def _nothing_seen_contradicts(evidence: Evidence) -> str:
     for one in evidence.seen:
         if one.reading is None or one.reading.value is None or one.label is None:
             continue
-        is_same = _overlap(one.label.box, best.text.box)
+        is_same = share_place(one.label.box, best.text.box)
         is_other = one.reading.value.scale_nm != best.text.value.scale_nm
         if is_same and is_other and one.reading.confidence >= _DISSENT and len(one.reading.text) >= len(_text(best)):
             return f"{one.reading.text!r} was read before"
@@ -160,16 +194,14 @@ _RULES: Final[dict[str, Callable[[Evidence], str]]] = {
     "a label read twice": _label_is_read_twice,
     "a usual length": _label_is_usual,
     "no exponent": _label_has_no_exponent,
+    "no arrow": _bar_is_no_arrow,
+    "no outline": _bar_is_no_outline,
+    "a whole bar": _bar_is_whole,
     "no setting": _label_is_no_setting,
     "one pair": _pair_is_alone,
     "no contradiction": _nothing_seen_contradicts,
     "a plausible field": _field_is_plausible,
 }
-
-
-def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
-    is_beside = one[0] < other[0] + other[2] and other[0] < one[0] + one[2]
-    return is_beside and one[1] < other[1] + other[3] and other[1] < one[1] + one[3]
 
 
 def _text(pair: Pair) -> str:
@@ -181,9 +213,12 @@ def _pair_only(pair: Pair) -> ScaleCandidate:
     return ScaleCandidate(DataBar(0, 0, 0, 0, "picture", pair.text.ink), pair.mark.segment, reading=reading)
 
 
-def _candidate(gray: NDArray[np.uint8], pair: Pair, reason: str, certain: bool) -> ScaleCandidate:
+def _candidate(gray: NDArray[np.uint8], pair: Pair, reason: str, objects: str) -> ScaleCandidate:
+    """The pair as a candidate; certain where no rule objects."""
+    certain = not objects
     confidence = max(pair.text.seen.confidence, pair.text.reading.confidence if pair.text.reading else 0.0)
     reading = LabelReading(_text(pair), pair.text.value, certain, confidence if certain else 0.5, reason)
     region = DataBar(0, gray.shape[0], 0, gray.shape[1], "picture", pair.text.ink)
     label = LabelBox(pair.text.box, pair.place, 0.0)
-    return ScaleCandidate(region, pair.mark.segment, label, reading, pair.text.crop)
+    rule = objects or "a pair all over the picture"
+    return ScaleCandidate(region, pair.mark.segment, label, reading, pair.text.crop, rule=rule)

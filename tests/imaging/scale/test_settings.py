@@ -10,9 +10,9 @@ import pytest
 import pipeline.imaging.scale.recognition.memory
 from pipeline.imaging.scale.bars.segment import Segment
 from pipeline.imaging.scale.candidates import ScaleCandidate
+from pipeline.imaging.scale.decision.settings import borne_out, is_thin, word_on
 from pipeline.imaging.scale.evidence.label import LabelReading
 from pipeline.imaging.scale.evidence.printed_settings import PrintedSetting, PrintedSettings
-from pipeline.imaging.scale.evidence.settings import borne_out, is_thin, word_on
 from pipeline.imaging.scale.labels.value import parse_label
 from pipeline.imaging.scale.reading import read_scale
 from pipeline.imaging.scale.recognition.memory import LabelMemory

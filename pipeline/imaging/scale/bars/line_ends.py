@@ -1,0 +1,96 @@
+"""What stands at the ends of a line: arrow heads, whose tips a mask loses, or its other half behind its label."""
+
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.imaging.scale.gray_levels import median_level
+
+_REACH_PX: Final = 24
+_HEAD_PX: Final = 3
+_TIP_SHARE: Final = 0.5
+_TALLEST_PX: Final = 20
+
+Box = tuple[int, int, int, int]
+
+
+def has_arrow_head(gray: NDArray[np.uint8], line: Box) -> bool:
+    """Whether a line ends in an arrow head at either end: it rises over the line, and falls off to a tip outwards.
+
+    Parameters
+    ----------
+    gray : uint8 ndarray, [height, width]
+    line : (x, y, width, height)
+        The stroke alone, with its tips or without.
+
+    Returns
+    -------
+    bool
+        False for ticks, which are as high at their outer edge as further in, and for bars thicker than 12 pixels.
+    """
+    x, y, width, height = line
+    if height > 12:
+        return False
+    top, bottom = max(0, y - _TALLEST_PX), min(gray.shape[0], y + height + _TALLEST_PX)
+    inner = gray[:, x + width // 4 : x + width - width // 4]
+    level = median_level(inner[y : y + height])
+    around = [median_level(inner[row]) for row in (y - 3, y + height + 2) if 0 <= row < gray.shape[0]]
+    ground = min(around, key=lambda one: abs(level - one), default=level)
+    if ground == level:
+        return False
+    # A head is thicker than its line, and so may be further from the ground where a blur made that paler.
+    rise = (gray[top:bottom].astype(np.int16) - ground) * (1 if level > ground else -1)
+    inked = rise >= abs(level - ground) // 2
+    middle = y + height // 2 - top
+    ends = ((x + width - 1, 1), (x, -1))
+    return any(_is_head(_heights(inked, middle, at, outwards), height) for at, outwards in ends)
+
+
+def _heights(inked: NDArray[np.bool_], middle: int, end: int, outwards: int) -> list[int]:
+    """How high the ink is that hangs together with a line's middle row, from inside to its last inked column."""
+    heights = []
+    for step in range(-_REACH_PX, _REACH_PX):
+        column = end + step * outwards
+        if not 0 <= column < inked.shape[1] or not inked[middle, column]:
+            if step > 0:
+                break
+            heights.append(0)
+            continue
+        part = inked[:, column]
+        above, below = np.flatnonzero(~part[:middle]), np.flatnonzero(~part[middle:])
+        first = int(above[-1]) + 1 if above.size else 0
+        last = middle + int(below[0]) if below.size else len(part)
+        heights.append(last - first)
+    return heights
+
+
+def _is_head(heights: list[int], thickness: int) -> bool:
+    """Whether heights rise to a head well before the end, and fall step by step to half of it or less at the end."""
+    if len(heights) < 2 * _HEAD_PX:
+        return False
+    tallest = max(heights)
+    peak = len(heights) - 1 - heights[::-1].index(tallest)
+    outer = heights[peak:]
+    falls = all(later <= before for before, later in pairwise(outer))
+    is_high = thickness + _HEAD_PX <= tallest < 2 * _TALLEST_PX
+    return is_high and falls and len(outer) > _HEAD_PX and outer[-1] <= _TIP_SHARE * tallest
+
+
+def has_other_half(gray: NDArray[np.uint8], line: Box, label: Box) -> bool:
+    """Whether a stroke goes on behind the label beside it, as one of its level and thickness in its rows."""
+    x, y, width, height = line
+    label_x, _, label_width, label_height = label
+    start, step = (label_x - 1, -1) if x > label_x else (label_x + label_width, 1)
+    reach = 2 * label_height
+    columns = slice(max(0, start - reach), start) if step < 0 else slice(start, start + reach)
+    level = median_level(gray[y : y + height, x : x + width])
+    around = [row for row in (y - 3, y + height + 2) if 0 <= row < gray.shape[0]]
+    beside = gray[around, columns].astype(np.int16)
+    if not beside.size:
+        return False
+    contrast = min(abs(level - median_level(gray[row, x : x + width])) for row in around)
+    stroke = np.abs(gray[y : y + height, columns].astype(np.int16) - level).mean(axis=0) <= contrast // 2
+    ground = np.abs(beside - level).min(axis=0) > contrast // 2
+    return int((stroke & ground).sum()) >= max(8, label_height // 2)
