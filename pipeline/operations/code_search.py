@@ -168,8 +168,8 @@ def _merge(root: zarr.Group, results: Sequence[Any], *, recipe: Recipe, base: Sa
     settings = settings_of(base, best.point)
     fit = fit_key(root, recipe, settings)
     assert fit is not None, "there are vectors"
-    rows = len(training_rows(root, recipe, settings))
-    keep_training(root, [_trained(best.data)], settings=settings, source=base.vectors, fit_key=fit, fitted_on=rows)
+    known = len(training_rows(root, recipe, settings))
+    keep_training(root, [_trained(best.data)], settings=settings, source=base.vectors, fit_key=fit, fitted_on=known)
 
 
 def _trained(data: bytes) -> Trained:
