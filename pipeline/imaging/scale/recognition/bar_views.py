@@ -111,5 +111,6 @@ def _cut(
         there[place] = 1.0
     if window.shape != size:
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        window, there = (cv2.resize(one, size[::-1], interpolation=how) for one in (window, there))
-    return np.asarray(window, np.float32), np.asarray(there, np.float32), float(left), float(top)
+        window = np.asarray(cv2.resize(window, size[::-1], interpolation=how), np.float32)
+        there = np.asarray(cv2.resize(there, size[::-1], interpolation=how), np.float32)
+    return window, there, float(left), float(top)
