@@ -89,8 +89,8 @@ def _explain(error: BaseException, doing: str, place: str) -> str:
     if _CLOCK in text:
         return (
             f"{doing[:1].upper()}{doing[1:]} {place} failed: the clock of this machine stands before the newest commit "
-            "was written: it has been set back meanwhile. Set it right and run the same command again, which says more if "
-            "it was that commit's clock that was ahead."
+            "was written: it has been set back meanwhile. Set it right and run the same command again, which says more "
+            "if it was that commit's clock that was ahead."
         )
     if is_damage(error):
         return (

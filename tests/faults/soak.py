@@ -35,6 +35,7 @@ from tests.stored import stored_arrays
 _SETTINGS = (
     'run.stages=["walk", "pair", "pixels", "report"]',
     "pixels.size=32",
+    "pixels.crop_bar=false",
     "index.shard_rows=32",
     "run.checkpoint_seconds=0.5",
 )
