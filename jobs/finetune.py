@@ -63,6 +63,7 @@ def command(index: str, **options: Option) -> None:
 
     opened = open_index(index)
     recipe = _with_network(stored_recipe(opened), options)
+    options["networks"] = (options["name"],)  # the others of the recipe wait for the next run
     choice = engine_choice(options["engines"], options["workers"], options["dask"], options["ray"])
     with open_work(stored_corpus(opened), index, recipe, options, engines=choice) as runner:
         result = run_stages(runner, _STAGES)

@@ -66,6 +66,9 @@ _SUMMARY_TABLES = (
 @click.option(
     "--corpus-moved", is_flag=True, help="The corpus lies at CORPUS now: go on with it, if its contents are the same."
 )
+@click.option(
+    "--refit", is_flag=True, help="Train those networks anew on all of the corpus that `status` says it has outgrown."
+)
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be done, and do nothing.")
 @watch_options
 @talk_options
@@ -121,7 +124,9 @@ def _print_plan(corpus: str, index: str, recipe: "Recipe", names: tuple[str, ...
 
     rows, refusals = [], []
     begun = False
-    asked = RunOptions(accept_removals=options["accept_removals"], corpus_moved=options["corpus_moved"])
+    asked = RunOptions(
+        accept_removals=options["accept_removals"], corpus_moved=options["corpus_moved"], refit=options["refit"]
+    )
     for step in plan_without_writing(corpus, index, recipe, names, options=asked):
         if plan := step.plan:
             rows.append([step.stage, f"{plan.items:,}", f"{len(plan.tasks):,}", plan.step or "all that is missing"])

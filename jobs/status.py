@@ -63,6 +63,9 @@ def _print(found: IndexStatus, writer: Owner | None) -> None:
         rows,
         right=frozenset({"done", "missing", "seconds"}),
     )
+    for stage in found.stages:
+        if stage.advice:
+            print_line(stage.advice)
 
 
 def _changed(stage: StageStatus) -> str:
@@ -81,6 +84,7 @@ def _as_json(found: IndexStatus, writer: Owner | None) -> dict[str, object]:
             "commit": s.commit,
             "seconds": s.seconds,
             "settings": dict(s.settings),
+            "advice": s.advice,
         }
         for s in found.stages
     ]

@@ -38,6 +38,8 @@ def open_work(
                 wait_seconds=options["wait_seconds"],
                 corpus_moved=options.get("corpus_moved", False),
                 asked=options.get("asked", ""),
+                refit=options.get("refit", False),
+                networks=options.get("networks", ()),
             ),
             **more,
         ) as runner,

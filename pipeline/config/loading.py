@@ -13,6 +13,7 @@ from pipeline.clustering_methods.registry import METHODS
 from pipeline.config.recipe import ClusterSettings, Recipe
 from pipeline.config.toml_file import parse_toml, read_toml_text
 from pipeline.errors import RecipeError
+from pipeline.map_methods.registry import METHODS as MAP_METHODS
 from pipeline.networks.base import NetworkSettings
 from pipeline.networks.cae import CaeSettings
 from pipeline.networks.registry import NETWORKS
@@ -270,7 +271,7 @@ def _entries(tables: Tables, stage: str, name: str, key: str) -> list[Tables]:
         entries = tables[stage] = [{}]
     if not entries:
         raise RecipeError(f"--set {key}: the recipe has no {stage}.")
-    names = [str(entry.get("name", _default_name(stage))) for entry in entries]
+    names = [str(entry.get("name", _default_name(stage, entry))) for entry in entries]
     if name and name not in names:
         raise RecipeError(
             f"--set {key}: no {stage} of the recipe is called {name!r}.{_did_you_mean(name, names)} "
@@ -279,11 +280,18 @@ def _entries(tables: Tables, stage: str, name: str, key: str) -> list[Tables]:
     return [entry for entry, its_name in zip(entries, names, strict=True) if name in ("", its_name)]
 
 
-def _default_name(stage: str) -> str:
+def _default_name(stage: str, entry: Mapping[str, Any]) -> str:
+    """What an entry without a name is called: as its network, or its method of laying out, is by default."""
     if stage in _WITH_NETWORKS:
-        return _default_network(stage).name
-    model = _model_at(Recipe, (stage,))
-    assert model is not None  # the stage is a list of settings
+        network = _network_table(stage, dict(entry))["network"]
+        model: type[BaseModel] = _NETWORK_SETTINGS.get(network, type(_default_network(stage)))
+    elif stage == "map":
+        layouts = {method.name: method.settings for method in MAP_METHODS}
+        model = layouts.get(entry.get("method", ""), MAP_METHODS[0].settings)
+    else:
+        found = _model_at(Recipe, (stage,))
+        assert found is not None  # the stage is a list of settings
+        model = found
     return str(model.model_fields["name"].default)
 
 

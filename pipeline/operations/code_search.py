@@ -25,6 +25,7 @@ from pipeline.stages.files.ledger import picture_ids
 from pipeline.stages.vectors.sets import find_vectors, fit_key
 from pipeline.stages.vectors.stored_networks import keep_training
 from pipeline.stages.vectors.tables import TRIALS
+from pipeline.stages.vectors.training_rows import training_rows
 
 if TYPE_CHECKING:
     from pipeline.engine.ray_search import Point
@@ -170,7 +171,8 @@ def _merge(root: zarr.Group, results: Sequence[Any], *, recipe: Recipe, base: Sa
     settings = settings_of(base, best.point)
     fit = fit_key(root, recipe, settings)
     assert fit is not None, "there are vectors"
-    keep_training(root, [_trained(best.data)], settings=settings, source=base.vectors, fit_key=fit)
+    known = len(training_rows(root, recipe, settings))
+    keep_training(root, [_trained(best.data)], settings=settings, source=base.vectors, fit_key=fit, fitted_on=known)
 
 
 def _trained(data: bytes) -> Trained:

@@ -30,6 +30,8 @@ class StageStatus:
         What the stage's newest finished step took.
     settings : mapping
         The settings of that step.
+    advice : str
+        What should be done though nothing is missing; mostly empty.
     """
 
     name: str
@@ -38,6 +40,7 @@ class StageStatus:
     commit: str
     seconds: float
     settings: Mapping[str, object]
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,13 @@ def _status(stage: str, found: Done, newest: Mapping[tuple[str, str], Commit]) -
     commit_id = commit.id if commit else ""
     name = f"{stage} {found.what}".rstrip()
     return StageStatus(
-        name, found.done, found.missing, commit_id, float(about.get("seconds", 0.0)), about.get("settings", {})
+        name,
+        found.done,
+        found.missing,
+        commit_id,
+        float(about.get("seconds", 0.0)),
+        about.get("settings", {}),
+        found.advice,
     )
 
 

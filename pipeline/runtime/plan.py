@@ -144,6 +144,10 @@ class RunOptions:
         The corpus lies elsewhere than before; its contents are checked.
     asked : str
         What the command line asked for, to be kept in the index; empty for nothing.
+    refit : bool
+        Networks that no longer fit the corpus are trained anew on all of it.
+    networks : tuple of str
+        Only these embeddings are made; empty: all that the recipe has.
     """
 
     accept_removals: bool = False
@@ -152,6 +156,8 @@ class RunOptions:
     wait_seconds: float = 0.0
     corpus_moved: bool = False
     asked: str = ""
+    refit: bool = False
+    networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +199,15 @@ class Done:
         Rows with and without a value.
     step : str
         The step that does it, if that is called otherwise.
+    advice : str
+        What should be done though nothing is missing, in words.
     """
 
     what: str
     done: int
     missing: int
     step: str = ""
+    advice: str = ""
 
     @classmethod
     def whole(cls, what: str, rows: int, is_current: bool) -> "Done":

@@ -133,6 +133,13 @@ def test_set_reaches_the_default_embedding_and_a_single_table() -> None:
     assert load("[embed]\nseed = 1", "embed.batch_size=3").embed == (TimmSettings(seed=1, batch_size=3),)
 
 
+def test_set_finds_entries_by_the_default_names_of_their_networks_and_methods() -> None:
+    text = '[[embed]]\nnetwork = "contrastive"\n[[embed]]\n[[embed]]\nmodel = "autoencoder"\nname = "x"\n'
+    text += '[[map]]\nmethod = "umap"\nvectors = "lite0"\n[[autoencode]]\nnetwork = "dense"\nvectors = "lite0"\n'
+    recipe = load(text, "embed.contrastive.seed=3", "embed.lite0.seed=4", "map.umap.seed=5", "autoencode.dense.seed=6")
+    assert [one.seed for one in (*recipe.embed, *recipe.map, *recipe.autoencode)] == [3, 4, 0, 5, 6]
+
+
 @pytest.mark.parametrize(
     ("text", "assignment", "words"),
     [

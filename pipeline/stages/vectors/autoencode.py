@@ -12,7 +12,8 @@ from pipeline.reporting.code_quality import CodeQuality, code_quality
 from pipeline.runtime.plan import Context, Done, Plan, Stage
 from pipeline.stages.selection import once_paired
 from pipeline.stages.vectors.making import next_plan
-from pipeline.stages.vectors.sets import row_key, rows_made
+from pipeline.stages.vectors.refits import rows_made
+from pipeline.stages.vectors.sets import row_key
 from pipeline.stages.vectors.tables import CODES, NETWORKS, TRAINING, TRIALS, UNFINISHED
 
 NAME = "autoencode"

@@ -27,23 +27,20 @@ from pipeline.networks.base import (
 )
 from pipeline.networks.registry import network_of
 from pipeline.progress import EpochDone
-from pipeline.runtime.keys import pixels_key
 from pipeline.runtime.plan import Block, Context, Job, Plan, Worker
-from pipeline.stages.files.ledger import picture_ids, read_images
-from pipeline.stages.selection import ShardTask, done_rows, image_count, missing_rows, shard_rows, shard_tasks
+from pipeline.stages.files.ledger import picture_ids
+from pipeline.stages.selection import ShardTask, image_count, missing_rows, shard_rows, shard_tasks
 from pipeline.stages.vectors.picture_vectors import picture_vectors, training_pictures, view_count
+from pipeline.stages.vectors.refits import why_refit
 from pipeline.stages.vectors.sets import (
     find_vectors,
     fit_key,
     group_of,
-    learnt_labels,
     require_vectors,
     row_key,
     source_of,
     stage_of,
     trained_name,
-    vector_sets,
-    wanted_rows,
 )
 from pipeline.stages.vectors.stored_networks import (
     current_network,
@@ -52,42 +49,21 @@ from pipeline.stages.vectors.stored_networks import (
     read_network,
     read_unfinished,
 )
+from pipeline.stages.vectors.training_rows import labels_of, ready_rows, training_rows
 
-_WHOLE_LABELS = 1 << 16  # parts of a label's path: all
 _LOADING_SHARE = 9  # a part of a training takes at least so many times as long as reading its rows
 
 
 def next_plan(context: Context, settings: NetworkSettings) -> Plan | None:
     """The next step of one network: train it, or make the vectors that are missing; None if there is nothing to do."""
-    ready = _ready_rows(context.root, context.recipe, settings)
+    ready = ready_rows(context.root, context.recipe, settings)
     if not len(ready):
         return None
     key = row_key(context.root, context.recipe, settings)
-    if key is None:
+    if key is None or (context.options.refit and why_refit(context.root, context.recipe, settings)):
         return _training(context, settings)
     rows = np.intersect1d(missing_rows(context.root, group_of(settings), key), ready)
     return _encoding(context, settings, rows, key) if len(rows) else None
-
-
-def _ready_rows(root: zarr.Group, recipe: Recipe, settings: NetworkSettings) -> NDArray[np.int64]:
-    """Rows whose pictures, or whose vectors, are there to be read, as far as the recipe selects them."""
-    if isinstance(settings, PictureNetworkSettings):
-        return wanted_rows(root, recipe, settings, done_rows(root, "pixels", pixels_key(recipe)))
-    assert isinstance(settings, CodeNetworkSettings), "there are these two kinds"
-    source = next((found for found in vector_sets(root, recipe) if found.name == settings.vectors), None)
-    return np.empty(0, np.int64) if source is None else source.rows
-
-
-def training_rows(root: zarr.Group, recipe: Recipe, settings: NetworkSettings) -> NDArray[np.int64]:
-    """Rows that a network is trained on: all, or so many of the smallest MD5."""
-    rows = _ready_rows(root, recipe, settings)
-    if isinstance(settings, PictureNetworkSettings) and settings.learns:
-        rows = rows[_labels(root, recipe, settings, rows)[0] != ""]
-    if not isinstance(settings, PictureNetworkSettings) or len(rows) <= settings.training_limit:
-        return rows
-    digests = read_images(root).md5[rows]
-    order = np.lexsort(digests.T[::-1])
-    return np.sort(rows[order[: settings.training_limit]])
 
 
 def _training(context: Context, settings: NetworkSettings) -> Plan:
@@ -101,7 +77,7 @@ def _training(context: Context, settings: NetworkSettings) -> Plan:
         step=f"train {settings.name}",
         tasks=[Block(len(rows), f"training of {settings.name} after {known} epochs", rows)],
         job=Job(f"train {settings.name} {fit}", partial(_trainer, settings, recipe, fit)),
-        merge=partial(keep_training, settings=settings, source=source, fit_key=fit),
+        merge=partial(keep_training, settings=settings, source=source, fit_key=fit, fitted_on=len(rows)),
         told=partial(_epochs, settings, known),
         engine="ray",
         seconds_per_item=network_of(settings).seconds_per_trained_row * settings.training_epochs,
@@ -130,7 +106,7 @@ def _trainer(settings: NetworkSettings, recipe: Recipe, fit: int, _: zarr.Group)
         ends = time.monotonic() + max(recipe.run.checkpoint_seconds, _LOADING_SHARE * reading)
         labels = held_out = None
         if isinstance(settings, PictureNetworkSettings) and settings.learns:
-            labels, judging = _labels(root, recipe, settings, task.data)
+            labels, judging = labels_of(root, recipe, settings, task.data)
             held_out = judging if settings.judged_on else None
         given = TrainingRows(
             rows,
@@ -152,17 +128,6 @@ def _read_rows(
         return training_pictures(root, rows, settings.training_side)
     assert isinstance(settings, CodeNetworkSettings), "there are these two kinds"
     return find_vectors(root, recipe, settings.vectors).read(root)
-
-
-def _labels(
-    root: zarr.Group, recipe: Recipe, settings: PictureNetworkSettings, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
-    """Labels of some rows, text [n], empty where there is none, and which of them only judge what is learnt."""
-    labels, judging = np.full(len(rows), "", dtype=object), np.zeros(len(rows), bool)
-    for place, one in enumerate(learnt_labels(root, recipe, settings)):  # what judges comes last, and is not learnt
-        positions, found = one.at_level(_WHOLE_LABELS, rows)
-        labels[positions], judging[positions] = found, place > 0
-    return labels.astype(np.str_), judging
 
 
 @dataclass(frozen=True, slots=True)

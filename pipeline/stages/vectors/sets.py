@@ -1,6 +1,5 @@
 """Sets of vectors (embeddings and codes): where they are, which rows are done, and their keys."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +13,7 @@ from pipeline.index.rows import read_rows, require_rows
 from pipeline.networks.base import CodeNetworkSettings, NetworkSettings, PictureNetworkSettings
 from pipeline.networks.registry import network_of
 from pipeline.runtime.keys import content_key, pixels_key, stage_key
-from pipeline.runtime.plan import Done
-from pipeline.stages.files.ledger import read_images, representatives
+from pipeline.stages.files.ledger import read_images
 from pipeline.stages.labels.sets import LabelSet, label_sets
 from pipeline.stages.selection import done_rows
 from pipeline.stages.vectors.selected import selected
@@ -123,15 +121,6 @@ def wanted_rows(
     if not isinstance(found, PictureNetworkSettings) or found.select.is_all:
         return rows
     return rows[selected(root, found.select, rows, label_sets(root, recipe))]
-
-
-def rows_made(root: zarr.Group, recipe: Recipe, networks: Iterable[NetworkSettings]) -> Iterator[Done]:
-    """What each network has made of the rows that it is to have vectors of."""
-    for settings in networks:
-        made = row_key(root, recipe, settings)
-        wanted = wanted_rows(root, recipe, settings, representatives(root))
-        done = 0 if made is None else len(np.intersect1d(done_rows(root, group_of(settings), made), wanted))
-        yield Done(settings.name, done, len(wanted) - done)
 
 
 def row_key(root: zarr.Group, recipe: Recipe, settings: NetworkSettings) -> int | None:

@@ -1,13 +1,14 @@
 """Networks in the index: the trained ones, trainings that are not finished, and how they learnt."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import zarr
 
 from pipeline.index.arrays import attributes_of, read_array, texts_by_name, whole_number
 from pipeline.index.dimensions import model_dimensions
-from pipeline.index.tables import replace_rows
+from pipeline.index.tables import replace_rows, table_length
 from pipeline.networks.base import NetworkSettings, Trained, Unfinished
 from pipeline.stages.vectors.tables import TRAINING
 
@@ -27,12 +28,31 @@ def read_network(root: zarr.Group, name: str, fingerprint: str) -> bytes:
     return _read_bytes(root, f"networks/{name}/{fingerprint}")
 
 
-def store_network(root: zarr.Group, name: str, fit_key: int, data: bytes, fingerprint: str) -> None:
+@dataclass(frozen=True, slots=True)
+class FittedOn:
+    """What a network was fitted on: so many rows, when the index had so many images."""
+
+    rows: int
+    images: int
+
+
+def fitted_on(root: zarr.Group, name: str, fingerprint: str) -> FittedOn | None:
+    """What a stored network was fitted on; None where that was not kept."""
+    found = texts_by_name(attributes_of(root, f"networks/{name}"), "fitted_on").get(fingerprint)
+    return None if found is None else FittedOn(*map(int, found.split()))
+
+
+def store_network(
+    root: zarr.Group, name: str, fit_key: int, data: bytes, fingerprint: str, fitted: FittedOn | None = None
+) -> None:
     """Keep a trained network beside the older ones and make it the current one of its settings."""
     group = root.require_group(f"networks/{name}")
     if fingerprint not in group:
         _write_bytes(group, fingerprint, data)
     group.attrs["fits"] = {**_fits(root, name), str(fit_key): fingerprint}
+    if fitted is not None:
+        known = texts_by_name(attributes_of(root, f"networks/{name}"), "fitted_on")
+        group.attrs["fitted_on"] = {**known, fingerprint: f"{fitted.rows} {fitted.images}"}
 
 
 def epochs_done(root: zarr.Group, name: str, fit_key: int) -> int:
@@ -47,7 +67,13 @@ def read_unfinished(root: zarr.Group, name: str, fit_key: int) -> bytes:
 
 
 def keep_training(
-    root: zarr.Group, results: Sequence[Trained | Unfinished], *, settings: NetworkSettings, source: str, fit_key: int
+    root: zarr.Group,
+    results: Sequence[Trained | Unfinished],
+    *,
+    settings: NetworkSettings,
+    source: str,
+    fit_key: int,
+    fitted_on: int,
 ) -> None:
     """Store the network that a training returned with its loss curve, or where the training was broken off."""
     from pipeline.models.serialisation import fingerprint
@@ -60,7 +86,8 @@ def keep_training(
             group.attrs.update({"fit_key": str(fit_key), "epochs": len(result.history)})
             _write_bytes(group, "state", result.state)
         else:
-            store_network(root, settings.name, fit_key, result.data, fingerprint(result.data))
+            fitted = FittedOn(fitted_on, table_length(root, "images"))
+            store_network(root, settings.name, fit_key, result.data, fingerprint(result.data), fitted)
             store_training(root, settings, source, result)
 
 

@@ -19,22 +19,23 @@ from pipeline.progress import Event, Listener, Note, Silent
 from pipeline.stages.vectors import making
 from pipeline.stages.vectors.picture_vectors import picture_vectors
 
-STAGES = ("walk", "pair", "scale", "pixels", "embed", "autoencode")
+STAGES = ("embed", "autoencode")
 
 TWO_SETS = """
 [pixels]
-size = 32
+size = 64
 [[embed]]
 name = "own"
 model = "autoencoder"
 epochs = 1
-input_size = 32
+input_size = 64
 [[embed]]
 name = "backbone"
 model = "test_resnet"
 weights = "random"
 views = "square"
 runtime = "torch"
+batch_size = 4
 [[autoencode]]
 name = "short"
 vectors = "backbone"
@@ -55,9 +56,9 @@ def _run(demo: Path, place: Path, text: str, *assignments: str, listener: Listen
 
 
 @pytest.fixture(scope="module")
-def index(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two sets of embeddings and a code of the second."""
-    place = tmp_path_factory.mktemp("embeddings") / "index"
+def index(demo: Path, reference_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sets of embeddings and a code of the second, made of pictures that are there."""
+    place = Path(shutil.copytree(reference_index, tmp_path_factory.mktemp("embeddings") / "index"))
     _run(demo, place, TWO_SETS)
     return place
 
@@ -119,35 +120,39 @@ def test_a_missing_file_of_weights_ends_the_run_before_it_begins(demo: Path, tmp
     assert not (tmp_path / "index").exists()
 
 
-def test_weights_that_are_none_end_in_a_sentence(demo: Path, tmp_path: Path) -> None:
+def test_weights_that_are_none_end_in_a_sentence(demo: Path, reference_index: Path, tmp_path: Path) -> None:
+    shutil.copytree(reference_index, tmp_path / "index")
     weights = tmp_path / "weights.safetensors"
     weights.write_bytes(b"these are no weights")
     with pytest.raises(WeightsError, match=r"weights\.safetensors"):
         _run(demo, tmp_path / "index", TWO_SETS, f"embed.backbone.weights={weights}")
 
 
-def test_a_gpu_that_is_not_there_ends_in_a_sentence(demo: Path, tmp_path: Path) -> None:
+def test_a_gpu_that_is_not_there_ends_in_a_sentence(demo: Path, reference_index: Path, tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
+    shutil.copytree(reference_index, tmp_path / "index")
     with pytest.raises(UsageError, match="sees no GPU here"):
-        _run(demo, tmp_path / "index", TWO_SETS, "embed.own.device=cuda")
+        _run(demo, tmp_path / "index", TWO_SETS, "embed.own.device=cuda", "embed.own.seed=3")
 
 
 SEVERAL = """
 [pixels]
-size = 32
+size = 64
 [[embed]]
 name = "features"
 model = "test_resnet"
 weights = "random"
 runtime = "torch"
 views = "zoom"
+batch_size = 2
 [[embed]]
 name = "scores"
 model = "test_resnet"
 weights = "random"
 runtime = "torch"
 views = "zoom"
+batch_size = 2
 output = "logits"
 transform = "none"
 """

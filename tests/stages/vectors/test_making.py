@@ -19,14 +19,17 @@ from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table, write_table
 from pipeline.job import open_runner, run_stages
 from pipeline.networks.selection import Selection
+from pipeline.operations.status import index_status
 from pipeline.progress import EpochDone, Event, Listener, Silent
+from pipeline.runtime.plan import RunOptions
 from pipeline.runtime.stopping import StopRequest
 from pipeline.stages.files.ledger import hex_md5, read_images, representatives, text_array
 from pipeline.stages.labels.sets import LabelSet
 from pipeline.stages.vectors import making
+from pipeline.stages.vectors.refits import drift
 from pipeline.stages.vectors.selected import selected
-from pipeline.stages.vectors.sets import fit_key, vector_sets
-from pipeline.stages.vectors.stored_networks import read_unfinished
+from pipeline.stages.vectors.sets import VectorSet, fit_key, vector_sets
+from pipeline.stages.vectors.stored_networks import FittedOn, read_unfinished
 from tests.stored import stored_arrays
 
 STAGES = ("walk", "pair", "scale", "pixels", "embed", "autoencode")
@@ -89,10 +92,13 @@ def run(
     stages: tuple[str, ...] = STAGES,
     listener: Listener | None = None,
     stop: StopRequest | None = None,
+    refit: bool = False,
 ) -> Index:
     corpus = Corpus(str(demo / "corpus"), recipe.corpus)
+    options = RunOptions(refit=refit)
+    local = EngineChoice.parse("local")
     with open_runner(
-        corpus, place, recipe, engines=EngineChoice.parse("local"), listener=listener or Silent(), stop=stop
+        corpus, place, recipe, engines=local, listener=listener or Silent(), stop=stop, options=options
     ) as runner:
         run_stages(runner, stages)
     return open_index(place)
@@ -161,6 +167,54 @@ def test_a_network_of_the_table_codes_vectors(whole: Path) -> None:
     np.testing.assert_array_equal(np.isfinite(codes).all(axis=1), done)
     table = read_table(root, "training")
     assert set(table["layers"][table["codes"] == "variational"]) == {"variational"}
+
+
+OUTGROWN = """
+[pixels]
+size = 32
+[[embed]]
+network = "cae"
+name = "own"
+epochs = 1
+input_size = 32
+"""
+
+
+def _advice(place: Path) -> str:
+    return next(one.advice for one in index_status(open_index(place)).stages if one.name == "embed own")
+
+
+def test_a_network_that_the_corpus_has_outgrown_is_fitted_anew_when_asked(
+    demo: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was trained on a third of the pictures: `status` says so, a run keeps it, and --refit lays one beside it."""
+    place, recipe = Path(shutil.copytree(pictures, tmp_path / "index")), recipe_of("autoencode = []\n" + OUTGROWN)
+    whole = making.training_rows
+    with monkeypatch.context() as patched:
+        patched.setattr(making, "training_rows", lambda *known: whole(*known)[::3])
+        root, commit = (first := run(demo, place, recipe)).read(), first.commit
+    rows = len(representatives(root))
+    assert f"own was fitted on {-(-rows // 3)} rows, and there are {rows} now" in _advice(place)
+    assert run(demo, place, recipe).commit == commit, "a plain run keeps it"
+    old, kept = np.asarray(root["embeddings/own/vectors"][:]), set(root["networks/own"].array_keys())
+    root, commit = (after := run(demo, place, recipe, refit=True)).read(), after.commit
+    networks = set(root["networks/own"].array_keys())
+    assert len(networks) == 2
+    assert networks > kept, "the older network is kept beside the new one"
+    assert not np.array_equal(np.asarray(root["embeddings/own/vectors"][:]), old, equal_nan=True)
+    assert _advice(place) == ""
+    assert run(demo, place, recipe, refit=True).commit == commit, "it fits now"
+
+
+@pytest.mark.parametrize(("moved", "new", "expected"), [(0.0, 40, 0.0), (3.0, 40, 9 / 4), (3.0, 31, 0.0)])
+def test_the_drift_by_hand(moved: float, new: int, expected: float) -> None:
+    """Vectors of variance 1 in each of 4 directions; those that came since lie ``moved`` along the first."""
+    old = np.tile(np.array([[1, 1, 1, 1], [-1, -1, -1, -1]], np.float32), (50, 1))
+    since = np.tile(np.array([[moved, 0, 0, 0]], np.float32), (new, 1))
+    root = zarr.group()
+    root.create_array("embeddings/x/vectors", data=np.concatenate([old, since]))
+    made = VectorSet("x", "embeddings/x", 1, np.arange(100 + new), 1)
+    assert drift(root, made, FittedOn(100, 100)) == pytest.approx(expected)
 
 
 SELECTED = """
@@ -267,6 +321,7 @@ def test_finetune_teaches_a_network_labels_and_embeds_with_it(demo: Path, pictur
     root = open_index(tmp_path / "index").read()
     rows = np.isfinite(np.asarray(root["embeddings/finetuned/vectors"][:])).all(axis=1)
     assert rows.sum() == len(representatives(root)), "pictures without labels have vectors too"
+    assert "embeddings/own" not in root, "other networks of the recipe wait for the next run"
     before = open_index(tmp_path / "index").commit
     assert CliRunner().invoke(cli, ["finetune", str(tmp_path / "index"), *options]).exit_code == 0
     assert open_index(tmp_path / "index").commit == before
