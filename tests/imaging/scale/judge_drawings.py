@@ -54,7 +54,7 @@ def _two_ways(c: Canvas, length: float) -> float:
     """One bar along and one up from the same corner, both labelled, the second's label lying."""
     length, thick = round(length), round(c.pick(3, 0.4 * c.size))
     x, y = round(c.pick(20, 60)), round(c.height - 2.4 * c.size)
-    c.shadowed(x, y - length, c.long(c.label) + 2 * c.size, length + 2.2 * c.size)
+    c.shadowed(x, y - length, max(length, c.long(c.label) + 2 * c.size), length + 2.2 * c.size)
     c.block(x, y, length, thick, c.ink)
     c.block(x, y + thick - length, thick, length, c.ink)
     c.write(x + length / 2, y + thick + 0.4 * c.size, c.label, c.ink, anchor="mt")

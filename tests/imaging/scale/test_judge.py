@@ -39,12 +39,19 @@ def _span(pixels: NDArray[np.uint8], style: str) -> list[float]:
 
 @pytest.mark.parametrize("style", STYLES)
 def test_the_bar_is_as_long_as_the_truth_says(style: str) -> None:
-    for seed in (1, 2):
+    drawn = []
+    for seed, asked in ((1, 113.0), (2, 137.0), (3, 167.0)):
         canvas = _flat(seed)
-        length = DRAW[style](canvas, 137.0 + seed)
-        spans = np.asarray(_span(canvas.done(), style))
-        # A line's stretch reaches to its ticks' outer edges, an edge within a pixel is a half-tone on either side.
-        assert np.any((spans >= length - 2) & (spans <= length + _THICKEST_TICK)), (style, seed, length)
+        length = DRAW[style](canvas, asked)
+        drawn.append((length, np.asarray(_span(canvas.done(), style))))
+    assert all(_holds(spans, length) for length, spans in drawn), [length for length, _ in drawn]
+    for share in (0.9, 1.1):
+        assert not all(_holds(spans, share * length) for length, spans in drawn), share
+
+
+def _holds(spans: NDArray[np.float64], length: float) -> bool:
+    """A line's stretch reaches to its ticks' outer edges; an edge within a pixel is a half-tone on either side."""
+    return bool(np.any((spans >= length - 1.1) & (spans <= length + _THICKEST_TICK)))
 
 
 def test_a_seed_is_a_picture_and_spoiling_keeps_the_truth() -> None:
