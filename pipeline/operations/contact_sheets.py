@@ -99,7 +99,7 @@ def images_sheet(
     made = []
     for image, shown in zip(images, _pictures(root, [int(picture_of[image]) for image in images]), strict=True):
         labels = "; ".join(one.of_image[row] for one in sets if (row := int(picture_of[image])) in one.of_image)
-        beside = [shown] if see is None else [shown, under_map(*see(image))[:, :, ::-1]]
+        beside = [shown] if see is None else [shown, under_map(shown, see(image)[1])[:, :, ::-1]]
         made.append(SheetPicture(beside, paths.get(image, f"image {image}"), labels))
     return contact_sheet(title, made)
 
