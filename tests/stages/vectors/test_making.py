@@ -17,6 +17,8 @@ from pipeline.config import Recipe, load_recipe
 from pipeline.corpus.source import Corpus
 from pipeline.engine import EngineChoice
 from pipeline.errors import StoppedError
+from pipeline.index.forgetting import forget_image
+from pipeline.index.schema import Gone
 from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table, write_table
 from pipeline.job import open_runner, run_stages
@@ -32,6 +34,7 @@ from pipeline.stages.vectors.refits import drift
 from pipeline.stages.vectors.selected import selected
 from pipeline.stages.vectors.sets import VectorSet, fit_key, vector_sets
 from pipeline.stages.vectors.stored_networks import FittedOn, read_unfinished
+from pipeline.stages.vectors.tables import NETWORKS, UNFINISHED
 from tests.stored import stored_arrays
 
 STAGES = ("walk", "pair", "scale", "pixels", "embed", "autoencode")
@@ -332,6 +335,15 @@ def test_finetune_teaches_a_network_labels_and_embeds_with_it(demo: Path, pictur
     wrong = CliRunner().invoke(cli, ["finetune", str(tmp_path / "index"), "--labels", "kinds", "--engines", "local"])
     assert wrong.exit_code != 0
     assert "has classes" in wrong.output + str(wrong.exception)
+
+
+def test_trainings_that_were_broken_off_begin_anew_once_an_image_is_forgotten() -> None:
+    root = zarr.group()
+    for path in ("unfinished/own/state", "networks/own/0123"):
+        root.create_array(path, data=np.zeros(3, np.uint8))
+    forget_image(root, (NETWORKS, UNFINISHED), Gone(0, bytes(16), ()))
+    assert "unfinished/own" not in root
+    assert "networks/own/0123" in root
 
 
 def _sees(index: Path, label: str) -> None:
