@@ -134,7 +134,7 @@ def test_signs_end_with_their_comparison_and_the_goal(tmp_path: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(folder / f"{number:05}.png")
     methods = (
-        'cluster.methods=[{method="kmeans",vectors=["raw","contrastive"]},'
+        'cluster.methods=[{method="kmeans",vectors=["raw","gradients"]},'
         '{method="ward",vectors=["raw"],transform=["pca:0.95"],k=[40,43]}]'
     )
     stages = STAGES.replace("autoencode ", "")
