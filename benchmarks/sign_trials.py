@@ -78,12 +78,6 @@ def edges(directions: int) -> Callable[[Colours], Rows]:
     return lambda colours: np.array([oriented_gradients(one, _CELLS, directions=directions) for one in gray(colours)])
 
 
-def opencv_edges(colours: Colours) -> Rows:
-    """OpenCV's histograms of the same cells and blocks: nine directions, votes shared with the next cells."""
-    describer = cv2.HOGDescriptor((32, 32), (8, 8), (4, 4), (4, 4), 9)
-    return np.array([np.ravel(describer.compute(picture)) for picture in gray(colours)], np.float32)
-
-
 TRIALS: Final[dict[str, tuple[Callable[[Colours], Rows], int, bool]]] = {
     "gray pixels": (pixels, 5000, False),
     "colour pixels": (colour_pixels, 5000, False),
@@ -92,7 +86,6 @@ TRIALS: Final[dict[str, tuple[Callable[[Colours], Rows], int, bool]]] = {
     "gradients, 8 directions": (edges(8), _EDGES, True),
     "gradients, 9 directions": (edges(9), _EDGES, True),
     "gradients, 12 directions": (edges(12), _EDGES, True),
-    "OpenCV's gradients, 9 directions": (opencv_edges, _EDGES, True),
     "gray pixels, all signs": (pixels, 60_000, False),
     "colour pixels, all signs": (colour_pixels, 60_000, False),
 }
