@@ -25,6 +25,7 @@ from pipeline.kernels.dimension.preservation import neighbourhood_preservation
 from pipeline.kernels.dimension.principal_components import fit_pca
 from pipeline.kernels.dimension.two_nn import distinct_distances, two_nn
 from pipeline.kernels.neighbours import nearest_neighbours
+from pipeline.models.losses import EpochLoss
 from pipeline.models.runtime import deterministic
 from pipeline.models.settings import StackedSettings
 from pipeline.models.stacked import StackedAutoencoder, StackedEncoder, module_of
@@ -41,7 +42,7 @@ def known_rows(count: int, seed: int = 0) -> Rows:
     generator = np.random.default_rng(seed)
     places = generator.random((count, DIMENSION))
     mixtures = generator.normal(size=(DIMENSION, WIDTH)) / DIMENSION**0.5
-    return np.sin(0.6 * places @ mixtures + generator.uniform(0, 2 * np.pi, WIDTH)).astype(np.float32)
+    return np.asarray(np.sin(0.6 * places @ mixtures + generator.uniform(0, 2 * np.pi, WIDTH)), np.float32)
 
 
 def speed(count: int) -> list[str]:
@@ -60,9 +61,11 @@ def speed(count: int) -> list[str]:
     times: dict[str, list[float]] = {name: [] for name in ("ours", "bare", "our encoding", "bare encoding")}
     for _ in range(_ROUNDS):
         ends: list[float] = []
-        train_stacked_autoencoder(
-            rows, ids, settings=settings, seed=0, on_epoch=lambda _, ends=ends: ends.append(time.process_time())
-        )
+
+        def ended(_: EpochLoss, ends: list[float] = ends) -> None:
+            ends.append(time.process_time())
+
+        train_stacked_autoencoder(rows, ids, settings=settings, seed=0, on_epoch=ended)
         times["ours"].append(ends[-1] - ends[-2])
         times["bare"].append(_seconds(lambda: _bare_epoch(bare, rows)))
         times["our encoding"].append(_seconds(lambda: encoder.encode(rows)))

@@ -59,18 +59,22 @@ def gray(colours: Colours) -> NDArray[np.uint8]:
 
 def pixels(colours: Colours) -> Rows:
     """Gray values from 0 to 1."""
-    return gray(colours).reshape(len(colours), -1).astype(np.float32) / 255
+    return _from_0_to_1(gray(colours))
 
 
 def colour_pixels(colours: Colours) -> Rows:
     """Red, green and blue from 0 to 1."""
-    return colours.reshape(len(colours), -1).astype(np.float32) / 255
+    return _from_0_to_1(colours)
 
 
 def even_pixels(colours: Colours) -> Rows:
     """Gray values of mean 0 and deviation 1 within each sign: neither brightness nor contrast is seen."""
     rows = pixels(colours)
-    return (rows - rows.mean(axis=1, keepdims=True)) / (rows.std(axis=1, keepdims=True) + 0.02)
+    return np.asarray((rows - rows.mean(axis=1, keepdims=True)) / (rows.std(axis=1, keepdims=True) + 0.02), np.float32)
+
+
+def _from_0_to_1(pictures: NDArray[np.uint8]) -> Rows:
+    return np.asarray(pictures.reshape(len(pictures), -1) / np.float32(255), np.float32)
 
 
 def edges(directions: int) -> Callable[[Colours], Rows]:
