@@ -173,7 +173,7 @@ class DensityPeaks(Clusterer):
         self.nearest_denser_ = self._graph.nearest_denser
         return self
 
-    def _density(self, rows: Vectors, indices: ArrayLike, distances: NDArray[Any]) -> NDArray[np.float64]:
+    def _density(self, rows: Vectors, indices: ArrayLike, distances: NDArray[np.generic]) -> NDArray[np.float64]:
         if self.kernel == "neighbours":
             return knn_log_density(distances, dimension=self.dimension_, k_density=self.k_density)
         radius = self.radius
@@ -392,11 +392,13 @@ def _rows_to_read(estimator: BaseEstimator, X: Any, *, reset: bool = True) -> An
     return X
 
 
-def _table_for(rows: Vectors, neighbours: NeighbourTable | None, wanted: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+def _table_for(
+    rows: Vectors, neighbours: NeighbourTable | None, wanted: int
+) -> tuple[NDArray[np.int64], NDArray[np.generic]]:
     return nearest_neighbours(rows, wanted) if neighbours is None else _checked_table(neighbours, rows, 1)
 
 
-def _dimension_for(given: float | None, indices: NDArray[np.int64], distances: NDArray[Any]) -> float:
+def _dimension_for(given: float | None, indices: NDArray[np.int64], distances: NDArray[np.generic]) -> float:
     if given is not None:
         return float(given)
     _require_columns(distances, 2)
@@ -406,15 +408,15 @@ def _dimension_for(given: float | None, indices: NDArray[np.int64], distances: N
 def _validated(
     estimator: BaseEstimator, X: ArrayLike, *, least: int = 1, reset: bool = True
 ) -> NDArray[np.float32] | NDArray[np.float64]:
-    checked: NDArray[Any] = validate_data(
+    checked: NDArray[np.generic] = validate_data(
         estimator, X, dtype=(np.float64, np.float32), ensure_min_samples=least, reset=reset
     )
     return checked
 
 
 def _checked_table(
-    neighbours: NeighbourTable, rows: NDArray[Any], least: int
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    neighbours: NeighbourTable, rows: NDArray[np.generic], least: int
+) -> tuple[NDArray[np.int64], NDArray[np.generic]]:
     indices, distances = np.asarray(neighbours[0]), np.asarray(neighbours[1])
     if indices.shape != distances.shape or indices.ndim != 2 or len(indices) != len(rows):
         raise UsageError(
@@ -424,7 +426,7 @@ def _checked_table(
     return indices, distances
 
 
-def _require_columns(distances: NDArray[Any], least: int) -> None:
+def _require_columns(distances: NDArray[np.generic], least: int) -> None:
     if distances.shape[1] < least:
         raise UsageError(
             f"there are {distances.shape[1]} neighbours a row; expected at least {least}: "

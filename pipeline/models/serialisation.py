@@ -8,7 +8,6 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
-from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -107,7 +106,7 @@ def fingerprint(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def _read_metadata(data: bytes) -> dict[str, Any]:
+def _read_metadata(data: bytes) -> dict[str, object]:
     """The JSON in the file's header; the header's length is its first 8 bytes, little endian."""
     try:
         safetensors.deserialize(data)  # type: ignore[no-untyped-call]
@@ -120,13 +119,13 @@ def _read_metadata(data: bytes) -> dict[str, Any]:
             "This safetensors file was not written by semcorpus: it does not say what network it holds. "
             "A backbone's weights are named in the recipe as a path instead (embed.weights)."
         )
-    metadata: dict[str, Any] = json.loads(text)
+    metadata: dict[str, object] = json.loads(text)
     return metadata
 
 
-def _settings(kind: type[AnySettings], stored: dict[str, Any]) -> AnySettings:
+def _settings(kind: type[AnySettings], stored: dict[str, object]) -> AnySettings:
     """JSON knows no tuples."""
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
     }
     return kind(**values)

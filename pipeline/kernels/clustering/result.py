@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,7 +26,7 @@ class Clustering:
     """
 
     labels: NDArray[np.int32]
-    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
     attributes: dict[str, float | int] = field(default_factory=dict)
 
 
@@ -129,7 +128,7 @@ def neighbour_graph_rows(indices: ArrayLike, n_neighbors: int) -> NDArray[np.int
     return chosen
 
 
-def by_appearance(labels: NDArray[Any]) -> NDArray[np.int32]:
+def by_appearance(labels: NDArray[np.generic]) -> NDArray[np.int32]:
     """Number clusters in the order of their first rows; negative ones become -1."""
     renamed = np.full(len(labels), -1, dtype=np.int32)
     kept = labels >= 0

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import zarr
@@ -61,7 +60,7 @@ class Clustered:
     part: str
     images: NDArray[np.int64]
     found: Clusterings
-    about: dict[str, Any]
+    about: dict[str, object]
 
 
 def plan(context: Context) -> Plan | None:

@@ -8,7 +8,6 @@ that the spectrum of a large set needs are made piece by piece (`pipeline.stages
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import zarr
@@ -387,7 +386,7 @@ def _merge(
     set_attributes(root, "dimension", {"keys": {**keys, name: key}, _UNFINISHED: None})
 
 
-def _without_nan(found: dict[str, Rows]) -> Any:
+def _without_nan(found: dict[str, Rows]) -> object:
     """JSON has no NaN: it is left out, and `_value` brings it back."""
     return {
         label: {
@@ -401,7 +400,7 @@ def _without_nan(found: dict[str, Rows]) -> Any:
     }
 
 
-def _value(value: object, kind: Kind) -> Any:
+def _value(value: object, kind: Kind) -> object:
     missing = {"text": "", "int64": 0, "float64": np.nan}
     return missing[kind] if value is None else value
 
