@@ -4,6 +4,7 @@
     python -m benchmarks.scale --drawn 5000 --without-reference      # and 150,000 pictures on 2 workers projected
     python -m benchmarks.scale --drawn 0 --styles 300 --held-out --real FOLDER --without-reference
     python -m benchmarks.scale --drawn 0 --junk 2000 --without-reference
+    python -m benchmarks.scale --drawn 0 --judge 300 --bait 300 --specimens FOLDER FOLDER --without-reference
 
 The same pictures are read by both in this one process: drawn ones with exact truth from seeds that no test uses, with
 fonts kept apart from those that the reader was made with, spoilt by coding, resizing, tilting and noise; and real ones,
@@ -40,9 +41,11 @@ from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.imaging.scale.recognition.network import label_net_readers
 from pipeline.imaging.scale.recognition.text import network_reader, text_crop
 from pipeline.imaging.scale.regions.databar import find_data_bar, ink_mask
+from tests.imaging.scale.judge_bait import bait_sample
+from tests.imaging.scale.judge_drawings import judge_sample
 from tests.imaging.scale.junk_pictures import junk
 from tests.imaging.scale.scale_drawings import sample
-from tests.imaging.scale.style_drawings import style_sample
+from tests.imaging.scale.style_drawings import StyleDrawing, style_sample
 from tests.reference.scale_opencv_tesseract import ocr_in_process, read_by_reference
 
 FRESH_FONTS = ("STIXGeneral", "STIXGeneralBol", "DejaVuSans-Oblique", "DejaVuSansMono-Bold")
@@ -50,6 +53,7 @@ FRESH_FONTS = ("STIXGeneral", "STIXGeneralBol", "DejaVuSans-Oblique", "DejaVuSan
 
 _NM_PER_UNIT = {"nm": 1.0, "um": 1e3, "mm": 1e6}
 _LENGTH_TOLERANCE = (2.0, 0.01)
+_JUDGED_TOLERANCE = 0.03
 _SPECIMEN = 0.7
 _CORPUS, _WORKERS = 150_000, 2
 _WARM_UP = 40
@@ -145,6 +149,59 @@ def read_styles(count: int, seed: int, *, held_out: bool, specimens: Sequence[ND
             missed.append(f"{'wrong' if given else 'unread'} {number} {drawing.style} {drawing.how}: {reading.rule}")
     spent = (time.process_time_ns() - began) / 1e6
     return {"cpu_ms": round(spent / max(1, count), 1), **tally.summary(), "missed": sorted(missed)}
+
+
+def judge(count: int, seed: int, specimens: Sequence[NDArray[np.uint8]]) -> dict[str, Any]:
+    """Read drawings that the reader was never made on (`tests.imaging.scale.judge_drawings`), each style apart.
+
+    Right is a value in nanometres per pixel that is within 3% of the truth.
+
+    Returns
+    -------
+    dict
+        ``cpu_ms`` a picture, ``all`` and ``by_style`` with counts of right, wrong and unread, and ``missed``: the seed
+        of each that was wrong or unread, what it shows, what was read and by which rule.
+    """
+    counts: dict[str, Counter[str]] = {}
+    missed = []
+    began = time.process_time_ns()
+    for number in range(seed, seed + count):
+        drawing = judge_sample(number, specimens=specimens)
+        reading = read_scale(drawing.as_png())
+        outcome = _judged(drawing, reading.nm_per_px)
+        counts.setdefault(drawing.style, Counter())[outcome] += 1
+        if outcome != "right":
+            read = f"{reading.text!r} of {reading.bar_length_px} px by {reading.rule}"
+            missed.append(f"{outcome} {number} {drawing.style} {drawing.how} {drawing.length_px:.1f} px: {read}")
+    spent = (time.process_time_ns() - began) / 1e6
+    total = dict(sum(counts.values(), Counter[str]()))
+    by_style = {style: dict(found) for style, found in sorted(counts.items())}
+    return {"cpu_ms": round(spent / max(1, count), 1), "all": total, "by_style": by_style, "missed": sorted(missed)}
+
+
+def _judged(drawing: StyleDrawing, nm_per_px: float | None) -> str:
+    if nm_per_px is None:
+        return "unread"
+    is_near = math.isclose(nm_per_px, drawing.scale_nm / drawing.length_px, rel_tol=_JUDGED_TOLERANCE)
+    return "right" if is_near else "wrong"
+
+
+def read_bait(count: int, seed: int, specimens: Sequence[NDArray[np.uint8]]) -> dict[str, Any]:
+    """Read pictures with what may look like a scale bar and is none: how many of each kind were given a value."""
+    kinds: dict[str, Counter[str]] = {}
+    values = []
+    began = time.process_time_ns()
+    for number in range(seed, seed + count):
+        kind, pixels = bait_sample(number, specimens=specimens)
+        reading = read_scale(StyleDrawing(pixels, 0.0, 0.0, kind, "").as_png())
+        outcome = "right" if reading.nm_per_px is None else "wrong"
+        kinds.setdefault(kind, Counter())[outcome] += 1
+        if outcome == "wrong":
+            values.append(f"{number} {kind}: {reading.text!r} of {reading.bar_length_px} px by {reading.rule}")
+    spent = (time.process_time_ns() - began) / 1e6
+    by_kind = {kind: dict(found) for kind, found in sorted(kinds.items())}
+    total = dict(sum(kinds.values(), Counter[str]()))
+    return {"cpu_ms": round(spent / max(1, count), 1), "all": total, "by_kind": by_kind, "with_a_value": values}
 
 
 def read_junk(count: int, seed: int) -> dict[str, Any]:
@@ -291,6 +348,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--styles", type=int, default=0, help="how many in any maker's manner, on --real's specimens")
     parser.add_argument("--held-out", action="store_true", help="those in styles and fonts that no rule was made on")
     parser.add_argument("--junk", type=int, default=0, help="how many without a bar")
+    parser.add_argument("--judge", type=int, default=0, help="how many in manners that the reader was never made on")
+    parser.add_argument("--bait", type=int, default=0, help="how many with what may look like a bar and is none")
+    parser.add_argument(
+        "--specimens",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="folders with truth.csv for --judge's and --bait's grounds",
+    )
     parser.add_argument("--without-reference", action="store_true")
     chosen = parser.parse_args(arguments)
     cv2.setNumThreads(1)
@@ -304,6 +370,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found["styles"] = read_styles(chosen.styles, chosen.seed, held_out=chosen.held_out, specimens=ground)
     if chosen.junk:
         found["junk"] = read_junk(chosen.junk, chosen.seed)
+    grounds = [specimen for folder in chosen.specimens for specimen in real_specimens(folder)]
+    if chosen.judge:
+        found["judge"] = judge(chosen.judge, chosen.seed, grounds)
+    if chosen.bait:
+        found["bait"] = read_bait(chosen.bait, chosen.seed, grounds)
     if chosen.real is not None and not chosen.styles:
         found["real"] = measure(real_cases(chosen.real), with_reference=with_reference)
     print(json.dumps(found, indent=1))

@@ -392,7 +392,7 @@ def style_sample(seed: int, *, held_out: bool, specimens: Sequence[NDArray[np.ui
     rng = np.random.default_rng([seed, 18, held_out])
     styles, fonts = (HELD_OUT, HELD_OUT_FONTS) if held_out else (TUNED, TUNED_FONTS)
     style = styles[seed % len(styles)]
-    ground = _ground(rng, seed, specimens)
+    ground = ground_of(rng, seed, specimens)
     size = max(14, round(ground.shape[1] * float(rng.uniform(0.022, 0.045))))
     number = str(rng.choice(_NUMBERS))
     unit = str(rng.choice(_UNITS, p=(0.45, 0.5, 0.05)))
@@ -403,14 +403,14 @@ def style_sample(seed: int, *, held_out: bool, specimens: Sequence[NDArray[np.ui
     sheet = _Sheet(Image.fromarray(np.dstack([ground] * 3)), rng, fonts, label, size, str(rng.choice(fonts)), colour)
     _distract(sheet)
     length = _DRAW[style](sheet, int(ground.shape[1] * rng.uniform(0.07, 0.26)))
-    pixels, length, spoilt = _spoilt(np.asarray(sheet.image), length, rng, small=style == "small")
+    pixels, length, how_spoilt = spoilt(np.asarray(sheet.image), length, rng, small=style == "small")
     if np.ptp(pixels.astype(np.int16), axis=2).max(initial=0) <= 12:
         pixels = np.ascontiguousarray(pixels[..., 1])
-    how = f"{label!r} {sheet.name} {size} px {colour} {spoilt}"
+    how = f"{label!r} {sheet.name} {size} px {colour} {how_spoilt}"
     return StyleDrawing(pixels, float(number) * NM_PER_UNIT[unit], length, style, how)
 
 
-def _ground(rng: np.random.Generator, seed: int, specimens: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def ground_of(rng: np.random.Generator, seed: int, specimens: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     width = int(rng.choice([512, 640, 800, 1024, 1280]))
     height = round(width * float(rng.uniform(0.6, 0.9)))
     if not len(specimens) or rng.random() < 0.25:
@@ -432,7 +432,7 @@ def _distract(s: _Sheet) -> None:
             s.pen.rectangle((x, y, x + s.pick(40, 120), y + s.pick(40, 90)), outline=s.ink, width=2)
 
 
-def _spoilt(
+def spoilt(
     pixels: NDArray[np.uint8], length: float, rng: np.random.Generator, *, small: bool
 ) -> tuple[NDArray[np.uint8], float, str]:
     """The picture made smaller, blurred or noisy, and coded, as pictures are passed on."""
