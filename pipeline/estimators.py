@@ -408,7 +408,7 @@ def _dimension_for(given: float | None, indices: NDArray[np.int64], distances: N
 def _validated(
     estimator: BaseEstimator, X: ArrayLike, *, least: int = 1, reset: bool = True
 ) -> NDArray[np.float32] | NDArray[np.float64]:
-    checked: NDArray[np.generic] = validate_data(
+    checked: NDArray[Any] = validate_data(
         estimator, X, dtype=(np.float64, np.float32), ensure_min_samples=least, reset=reset
     )
     return checked

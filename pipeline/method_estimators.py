@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,7 +60,7 @@ class ClusteringByMethod(Clusterer):
     def fit(self, X: ArrayLike, y: None = None) -> "ClusteringByMethod":
         """Cluster ``X`` [N, D]; it is held in memory."""
         chosen = self._settings()
-        rows: NDArray[np.generic] = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
+        rows: NDArray[Any] = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
         if len(rows) > chosen.max_points:
             raise UsageError(f"{len(rows):,} rows are more than max_points = {chosen.max_points:,} of {self.method}")
         points = make_points(rows, chosen, partial(random_seed, self.random_state))

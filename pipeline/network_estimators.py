@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -299,7 +299,7 @@ class VectorAutoencoder(Transformer):
         self,
         network: str = "simple",
         *,
-        settings: Mapping[str, object] | None = None,
+        settings: Mapping[str, Any] | None = None,
         random_state: int = 0,
         device: str = "cpu",
     ) -> None:
@@ -512,7 +512,7 @@ class ContrastiveEmbedding(Transformer):
     """
 
     def __init__(
-        self, image_shape: tuple[int, int], *, settings: Mapping[str, object] | None = None, random_state: int = 0
+        self, image_shape: tuple[int, int], *, settings: Mapping[str, Any] | None = None, random_state: int = 0
     ) -> None:
         self.image_shape = image_shape
         self.settings = settings

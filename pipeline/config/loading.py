@@ -280,7 +280,7 @@ def _entries(tables: Tables, stage: str, name: str, key: str) -> list[Tables]:
     return [entry for entry, its_name in zip(entries, names, strict=True) if name in ("", its_name)]
 
 
-def _default_name(stage: str, entry: Mapping[str, object]) -> str:
+def _default_name(stage: str, entry: Mapping[str, Any]) -> str:
     """What an entry without a name is called: as its network, or its method of laying out, is by default."""
     if stage in _WITH_NETWORKS:
         network = _network_table(stage, dict(entry))["network"]

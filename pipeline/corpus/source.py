@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,7 @@ from pipeline.storage.failures import storage_failures
 from pipeline.storage.location import Location, open_filesystem
 
 _Listed = tuple[str, int, int, str]  # path, size, time, etag
-_Page = list[tuple[str, Mapping[str, object]]]
+_Page = list[tuple[str, Mapping[str, Any]]]
 
 _EVERYTHING: Final = ("**",)
 _TIMES: Final = ("LastModified", "last_modified", "mtime", "updated", "created")  # as file systems name it
@@ -205,7 +205,7 @@ def _folder_pages(filesystem: AbstractFileSystem, top: str) -> Iterator[_Page]:
         yield [(str(info["name"]), info) for info in files.values()]
 
 
-def _modified_ns(info: Mapping[str, object]) -> int:
+def _modified_ns(info: Mapping[str, Any]) -> int:
     modified = next((info[name] for name in _TIMES if info.get(name)), None)
     stamp = modified.timestamp() if isinstance(modified, datetime) else modified
     return int(stamp * 1e9) if isinstance(stamp, int | float) else -1

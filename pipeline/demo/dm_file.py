@@ -85,7 +85,7 @@ def image_tags(
     }
 
 
-def dm_bytes(pixels: NDArray[np.generic], version: int = 3, order: Literal["<", ">"] = "<", **options: object) -> bytes:
+def dm_bytes(pixels: NDArray[np.generic], version: int = 3, order: Literal["<", ">"] = "<", **options: Any) -> bytes:
     """A file of a picture (`image_tags` has the options), which follows a thumbnail as in Gatan's own files."""
     thumbnail = image_tags(np.zeros((4, 4), np.uint8))
     images = {"0": thumbnail, "1": image_tags(pixels, **options)}

@@ -137,7 +137,7 @@ def _closed(schema: Manifest) -> dict[str, Any]:
     return closed
 
 
-def _broken_rules(schema: Manifest, value: object, where: str) -> Iterator[tuple[str, str]]:
+def _broken_rules(schema: Manifest, value: Any, where: str) -> Iterator[tuple[str, str]]:
     """Every CEL rule of the schema that the value breaks, with its place and message."""
     for rule in schema.get("x-kubernetes-validations", ()):
         # A rule about oldSelf compares an update with what was there; here all is new.
@@ -160,7 +160,7 @@ def _program(rule: str) -> Any:
     return environment.program(environment.compile(rule))
 
 
-def _holds(rule: str, value: object) -> bool:
+def _holds(rule: str, value: Any) -> bool:
     try:
         return bool(_program(rule).evaluate({"self": celpy.adapter.json_to_cel(value)}))
     except (celpy.evaluation.CELEvalError, celpy.celparser.CELParseError):

@@ -35,7 +35,7 @@ _MEMORY_SHARE = 0.98
 class _Host:
     """The actor in which a nanny, and below it a worker process, runs."""
 
-    async def start(self, scheduler: str, options: dict[str, object]) -> tuple[str, str]:
+    async def start(self, scheduler: str, options: dict[str, Any]) -> tuple[str, str]:
         """Start the worker on this node's address; returns the worker's, and the node's name in Ray."""
         address = _own_address()
         self._nanny = await Nanny(scheduler, host=address, dashboard_address=f"{address}:0", **options)
@@ -62,8 +62,8 @@ class RayWorker(ProcessInterface):
         scheduler: str,
         *,
         name: object,
-        actor: dict[str, object],
-        nanny: dict[str, object],
+        actor: dict[str, Any],
+        nanny: dict[str, Any],
         lost: Callable[..., Awaitable[None]],
     ) -> None:
         super().__init__()
@@ -166,7 +166,7 @@ class RayNodesCluster(SpecCluster):
         if len(self.workers) < self.capacity:
             self.scale(max(self.capacity, len(self.worker_spec)))
 
-    def new_worker_spec(self) -> dict[int, dict[str, object]]:
+    def new_worker_spec(self) -> dict[int, dict[str, Any]]:
         """The next worker: under a name that none had before, with its share of a node's memory as it is now."""
         memory = _memory_per_worker()
         self._i += 1
@@ -192,7 +192,7 @@ def _own_address() -> str:
     return str(next(node["NodeManagerAddress"] for node in ray.nodes() if node["NodeID"] == own))
 
 
-def _living_nodes() -> list[dict[str, object]]:
+def _living_nodes() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
 
 

@@ -38,7 +38,7 @@ class LocalRay:
         What workers have to set anew, since they inherit what Ray's own processes got; None unsets.
     """
 
-    def __init__(self, workers: int, options: Mapping[str, object]) -> None:
+    def __init__(self, workers: int, options: Mapping[str, Any]) -> None:
         self._held = ExitStack()
         try:
             folder = self._held.enter_context(private_folder())

@@ -19,7 +19,7 @@ from pipeline.engine.local_ray import LocalRay
 from pipeline.engine.ray_parts import RayParts
 from pipeline.engine.ray_pool import ActorPool
 
-_OPTIONS: dict[str, object] = {"log_to_driver": False, "logging_level": "ERROR"}
+_OPTIONS: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 _JOINING_SECONDS = 120
 
 

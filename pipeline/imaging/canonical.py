@@ -46,7 +46,7 @@ def drop_empty_channels(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
     return pixels
 
 
-def _opaque(pixels: NDArray[np.generic]) -> float | int:
+def _opaque(pixels: NDArray[Any]) -> float | int:
     return int(np.iinfo(pixels.dtype).max) if np.issubdtype(pixels.dtype, np.integer) else 1.0
 
 
@@ -62,7 +62,7 @@ def _channels_equal(red: NDArray[np.generic], green: NDArray[np.generic], blue: 
     return np.array_equal(red, green) and np.array_equal(green, blue)
 
 
-def _split(pixels: NDArray[np.generic]) -> list[NDArray[np.generic]]:
+def _split(pixels: NDArray[Any]) -> list[NDArray[np.generic]]:
     """Channels as contiguous arrays, on which all that follows is several times faster."""
     if pixels.dtype in (np.uint8, np.uint16) and pixels.size:
         return [np.asarray(channel) for channel in cv2.split(pixels)]
@@ -117,8 +117,8 @@ def _on_ground(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
     colours, alpha = pixels[:, :, :-1], pixels[:, :, -1:]
     if np.issubdtype(pixels.dtype, np.floating):
         share = np.clip(alpha.astype(np.float64), 0.0, 1.0)
-        products: NDArray[np.generic] = colours.astype(np.float64) * share
-        composed: NDArray[np.generic] = products + (1.0 - share) * _is_dark(products, share, 1)
+        products: NDArray[Any] = colours.astype(np.float64) * share
+        composed: NDArray[Any] = products + (1.0 - share) * _is_dark(products, share, 1)
     else:
         opaque = int(_opaque(pixels))
         whole = np.maximum(alpha.astype(np.int64), 0)
@@ -134,7 +134,7 @@ def _is_dark(products: NDArray[np.generic], alpha: NDArray[np.generic], opaque: 
     return bool(weight > 0 and float(products.sum(dtype=np.float64)) < opaque / 2 * weight)
 
 
-def _luma(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+def _luma(pixels: NDArray[np.generic]) -> NDArray[Any]:
     if pixels.ndim != 3 or pixels.shape[2] != 3:
         return pixels
     if np.issubdtype(pixels.dtype, np.floating):

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pipeline.storage.durable import remove_durably, write_durably
 from pipeline.storage.location import Location
@@ -110,9 +110,9 @@ def _write(place: Location, content: Mapping[str, object]) -> None:
     write_durably(place, digest(text).encode() + b" " + text + b"\n")
 
 
-def _read(path: Path) -> dict[str, object]:
+def _read(path: Path) -> dict[str, Any]:
     said, _, text = path.read_bytes().rstrip(b"\n").partition(b" ")
     if digest(text).encode() != said:
         raise ValueError(f"{path} is damaged")
-    found: dict[str, object] = json.loads(text)
+    found: dict[str, Any] = json.loads(text)
     return found

@@ -1,6 +1,7 @@
 """The tables of a report, as Arrow tables of their declared types."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -41,7 +42,7 @@ def _table(table: Table, sources: Sources) -> pa.Table:
     )
 
 
-def _column(column: Column, values: object) -> pa.Array | pa.ChunkedArray:
+def _column(column: Column, values: Any) -> pa.Array | pa.ChunkedArray:
     kind = arrow_type(column)
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values if values.type == kind else values.cast(kind)

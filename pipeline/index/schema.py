@@ -34,7 +34,7 @@ Row = dict[str, Any]
 """A row of a table: values by column; `Table.typed` makes columns of many."""
 
 Columns = Mapping[str, NDArray[np.generic]]
-Reported = Mapping[str, object]
+Reported = Mapping[str, Any]
 """Values of a report table by column: sequences, NumPy or Arrow arrays."""
 
 
@@ -196,7 +196,7 @@ class Table:
         """The stored columns (all, or those named) with ``rows`` zeros or empty texts."""
         return {c.name: _zeros(c, rows) for c in self.stored if not names or c.name in names}
 
-    def typed(self, rows: Sequence[Mapping[str, object]]) -> dict[str, NDArray[np.generic]]:
+    def typed(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[np.generic]]:
         """Rows as the stored columns."""
         return {column.name: values_of(column, [row[column.name] for row in rows]) for column in self.stored}
 
@@ -210,7 +210,7 @@ def _zeros(column: Column, rows: int) -> NDArray[np.generic]:
     return np.full(shape, "", object) if column.kind == "text" else np.zeros(shape, column.dtype)
 
 
-def values_of(column: Column, values: Sequence[object]) -> NDArray[np.generic]:
+def values_of(column: Column, values: Sequence[Any]) -> NDArray[np.generic]:
     """Values as the stored column."""
     if column.kind == "text":
         return text_array(values)

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 _KEYS: Final = frozenset({"after", "digest", "id", "record", "token"})
 _LIKE_A_SEAL: Final = 3  # of these names: a bit that flips spoils one of them
@@ -49,7 +49,7 @@ def to_bytes(lines: Sequence[SealedLine]) -> bytes:
     return "".join(f"{json.dumps(_sealed(line), sort_keys=True, ensure_ascii=False)}\n" for line in lines).encode()
 
 
-def from_bytes(data: bytes) -> list[SealedLine] | list[dict[str, object]]:
+def from_bytes(data: bytes) -> list[SealedLine] | list[dict[str, Any]]:
     """The lines of a file, or its bare records where an older version wrote it.
 
     Raises
@@ -74,7 +74,7 @@ def from_bytes(data: bytes) -> list[SealedLine] | list[dict[str, object]]:
     return lines
 
 
-def _checked(line: dict[str, object]) -> SealedLine:
+def _checked(line: dict[str, Any]) -> SealedLine:
     if line.keys() != _KEYS:
         raise DamagedLinesError("a line lacks its seal")
     sealed = SealedLine(line["record"], line["id"], line["after"], line["token"])
@@ -83,7 +83,7 @@ def _checked(line: dict[str, object]) -> SealedLine:
     return sealed
 
 
-def _sealed(line: SealedLine) -> dict[str, object]:
+def _sealed(line: SealedLine) -> dict[str, Any]:
     content = {"after": line.after, "id": line.id, "record": line.record, "token": line.token}
     return {**content, "digest": _digest(content)}
 

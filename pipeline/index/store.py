@@ -210,7 +210,7 @@ def open_index(location: str | os.PathLike[str], *, commit: str | None = None) -
     return index
 
 
-def create_index(location: str | os.PathLike[str], *, attributes: Mapping[str, object]) -> Index:
+def create_index(location: str | os.PathLike[str], *, attributes: Mapping[str, Any]) -> Index:
     """Create an empty index; ``attributes`` go to the root group.
 
     Raises

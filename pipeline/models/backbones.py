@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -306,7 +306,7 @@ def _create_model(name: str, *, seed: int, image_size: int, classes: int = 0) ->
         near = difflib.get_close_matches(name.split(".")[0], timm.list_models(), n=5, cutoff=0.5)
         hint = f"the nearest names are {', '.join(near)}" if near else "no name is near it"
         raise UsageError(f"timm {timm.__version__} has no model {name!r}; {hint}. timm.list_models() shows all.")
-    options: dict[str, object] = {"num_classes": classes} if classes else {}
+    options: dict[str, Any] = {"num_classes": classes} if classes else {}
     config = timm.get_pretrained_cfg(name, allow_unregistered=True)
     if config is not None and config.fixed_input_size:
         options["img_size"] = image_size
@@ -325,7 +325,7 @@ def _create_model(name: str, *, seed: int, image_size: int, classes: int = 0) ->
     return model
 
 
-def _config(model: nn.Module) -> Mapping[str, object]:
+def _config(model: nn.Module) -> Mapping[str, Any]:
     """What timm knows of the model's weights: where they are, and the input they were trained on."""
     return timm_model(model).pretrained_cfg
 

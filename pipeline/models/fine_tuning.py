@@ -372,7 +372,7 @@ def load_fine_tuned(
     if "logits" not in outputs:
         model.reset_classifier(0)
     return BackboneEncoder(
-        model,
+        module.model,
         name=settings.model,
         device=device,
         image_size=facts["side"],

@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
+from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -106,7 +107,7 @@ def fingerprint(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def _read_metadata(data: bytes) -> dict[str, object]:
+def _read_metadata(data: bytes) -> dict[str, Any]:
     """The JSON in the file's header; the header's length is its first 8 bytes, little endian."""
     try:
         safetensors.deserialize(data)  # type: ignore[no-untyped-call]
@@ -119,13 +120,13 @@ def _read_metadata(data: bytes) -> dict[str, object]:
             "This safetensors file was not written by semcorpus: it does not say what network it holds. "
             "A backbone's weights are named in the recipe as a path instead (embed.weights)."
         )
-    metadata: dict[str, object] = json.loads(text)
+    metadata: dict[str, Any] = json.loads(text)
     return metadata
 
 
-def _settings(kind: type[AnySettings], stored: dict[str, object]) -> AnySettings:
+def _settings(kind: type[AnySettings], stored: dict[str, Any]) -> AnySettings:
     """JSON knows no tuples."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
     }
     return kind(**values)

@@ -1,7 +1,7 @@
 """What we use of timm's networks, which carry no types: body, head, classifier and facts of the weights."""
 
 from collections.abc import Mapping
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import nn
@@ -13,7 +13,7 @@ class TimmModel(Protocol):
     num_classes: int
 
     @property
-    def pretrained_cfg(self) -> Mapping[str, object]:
+    def pretrained_cfg(self) -> Mapping[str, Any]:
         """Where the weights are, the classifier's name, and the input they were trained on."""
 
     def forward_features(self, pictures: torch.Tensor) -> torch.Tensor:

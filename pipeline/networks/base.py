@@ -120,7 +120,7 @@ class RowEncoder(Protocol):
     def dimension(self) -> int:
         """Length of a vector."""
 
-    def encode(self, rows: NDArray[np.generic], /) -> NDArray[np.float32]:
+    def encode(self, rows: NDArray[Any], /) -> NDArray[np.float32]:
         """Vectors, float32 [n, dimension], of pictures, uint8 [n, H, W], or of vectors, float32 [n, D]."""
 
 
@@ -159,9 +159,9 @@ class TrainingRows:
         Where an earlier part of it was broken off; empty at first.
     """
 
-    rows: NDArray[np.generic]
+    rows: NDArray[Any]
     ids: NDArray[np.uint64]
-    labels: NDArray[np.generic] | None = None
+    labels: NDArray[Any] | None = None
     held_out: NDArray[np.bool_] | None = None
     over: Callable[[], bool] = lambda: False
     state: bytes = b""

@@ -1,6 +1,6 @@
 """What the studies' autoencoders on vectors share: settings of training, training, loading."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -46,7 +46,7 @@ class VectorNetworkSettings(CodeNetworkSettings):
         """Settings of the model."""
         raise NotImplementedError
 
-    def shared(self) -> dict[str, object]:
+    def shared(self) -> dict[str, Any]:
         """What `model_settings` takes of the settings that all have."""
         return self.model_dump(include=set(VectorNetworkSettings.model_fields) - set(CodeNetworkSettings.model_fields))
 

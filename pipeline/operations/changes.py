@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import zarr
@@ -218,7 +219,7 @@ def _root_at(index: Index, commit: str) -> zarr.Group:
     return open_index(index.url, commit=commit).read()
 
 
-def _files(old: LedgerRows, new: LedgerRows) -> dict[str, object]:
+def _files(old: LedgerRows, new: LedgerRows) -> dict[str, Any]:
     earlier, later = _ledger(old), _ledger(new)
     here = {path for path, (_, status, _) in later.items() if status not in _NO_FILES}
     there = {path for path, (_, status, _) in earlier.items() if status not in _NO_FILES}

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -364,7 +364,7 @@ def _flat(table: pa.Table) -> pa.Table:
 
 
 def _export_tables(index: Index, out: Path) -> Exported:
-    manifest: Mapping[str, object] | None = read_manifest(index.location)
+    manifest: Mapping[str, Any] | None = read_manifest(index.location)
     if manifest is None:
         raise StageError(f"{index.url} has no report yet; run `semcorpus report` first.")
     names = [file.removesuffix(".parquet") for file in manifest["files"] if file.endswith(".parquet")]

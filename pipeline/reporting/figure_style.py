@@ -7,7 +7,7 @@ three neutral colours by its own theme's variables when it puts a figure inline 
 import io
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib import rc_context
@@ -26,7 +26,7 @@ ACCENT = PALETTE[0]
 
 MAX_LABEL = 30
 
-_STYLE: dict[str, object] = {
+_STYLE: dict[Any, Any] = {
     "axes.edgecolor": GRID,
     "axes.labelcolor": INK,
     "axes.spines.right": False,

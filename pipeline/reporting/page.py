@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -134,7 +135,7 @@ def _drawings(data: ReportData) -> list[tuple[Markup, str]]:
     ]
 
 
-def _context(data: ReportData) -> dict[str, object]:
+def _context(data: ReportData) -> dict[str, Any]:
     tables = data.tables
     clusterings = gallery.clusterings(tables)
     groups, more_groups = duplicate_gallery.duplicate_groups(tables, data.originals)

@@ -4,7 +4,7 @@ import io
 import textwrap
 import warnings
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib import rc_context
@@ -55,11 +55,7 @@ def draw_scale(
     upper_in = min(9.0, max(1.5, (_WIDTH_IN - 0.5) * height / width))
     listed_in = _ROW_IN * -(-len(candidates) // _COLUMNS)
     sink = io.BytesIO()
-    style: dict[str, object] = {
-        "font.family": "sans-serif",
-        "font.sans-serif": ["DejaVu Sans"],
-        "text.parse_math": False,
-    }
+    style: dict[Any, Any] = {"font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "text.parse_math": False}
     with rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
         total = upper_in + _LOWER_IN + listed_in + 0.55

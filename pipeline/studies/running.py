@@ -85,7 +85,7 @@ def _source(study: Study) -> Any:
     return text_array([inspect.getsource(module)])
 
 
-def _written(path: Path) -> dict[str, object]:
+def _written(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text())
     except (OSError, ValueError):

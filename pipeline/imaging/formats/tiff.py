@@ -257,7 +257,7 @@ def _check_jpeg_segments(layout: TiffLayout, data: bytes, page: TiffPage) -> Non
 
 
 def _as_meant(
-    samples: NDArray[np.generic], layout: TiffLayout, page: TiffPage, *, from_microscope: bool
+    samples: NDArray[Any], layout: TiffLayout, page: TiffPage, *, from_microscope: bool
 ) -> NDArray[np.generic]:
     """Turn stored samples into the picture's values: larger is brighter, channels are gray, RGB or RGBA."""
     if layout.samples > 1:
@@ -287,7 +287,7 @@ def _from_inks(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return ((2 * products + 255) // 510).astype(np.uint8)
 
 
-def _as_index(samples: NDArray[np.generic]) -> NDArray[np.integer]:
+def _as_index(samples: NDArray[Any]) -> NDArray[np.integer]:
     if samples.dtype == np.bool_:
         return samples.astype(np.uint8)
     if not np.issubdtype(samples.dtype, np.unsignedinteger):
@@ -305,7 +305,7 @@ def _read_palette(page: TiffPage, bits: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(scaled.reshape(3, -1).T.astype(np.uint8))
 
 
-def _invert(samples: NDArray[np.generic], bits: int) -> NDArray[np.generic]:
+def _invert(samples: NDArray[Any], bits: int) -> NDArray[np.generic]:
     """Invert "white is zero": 2^bits - 1 - v, for signed integers -1 - v, for floats min + max - v."""
     if samples.dtype == np.bool_ or np.issubdtype(samples.dtype, np.signedinteger):
         return np.asarray(np.invert(samples))

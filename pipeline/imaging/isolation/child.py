@@ -14,7 +14,7 @@ import signal
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pipeline.errors import ImageError
 
@@ -34,7 +34,7 @@ _EXHAUSTED_SHARE: Final = 0.25
 class Request:
     """Compute ``function`` of each of the files that lie one after the other in the shared memory."""
 
-    function: Callable[[bytes], object]
+    function: Callable[[bytes], Any]
     sizes: tuple[int, ...]
     memory_bytes: int
 
@@ -50,7 +50,7 @@ class Answer:
     """
 
     kind: Literal["ready", "value", "error", "memory", "machine"]
-    value: object = None
+    value: Any = None
     exhausted: bool = False
 
 
@@ -107,7 +107,7 @@ def _compute_each(request: Request, shared: int) -> list[Answer]:
     return found
 
 
-def _compute(function: Callable[[bytes], object], shared: int, size: int, start: int) -> Answer:
+def _compute(function: Callable[[bytes], Any], shared: int, size: int, start: int) -> Answer:
     try:
         return Answer("value", function(read_at(shared, size, start)))
     except MemoryError:

@@ -30,7 +30,7 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from pipeline.errors import CorruptImageError, ImageTooLargeError, NotJudgedError
 from pipeline.imaging.isolation.child import LENGTH, Answer, Request, read_at, write_at
@@ -247,7 +247,7 @@ class _Child:
         """Processor seconds that it and what it has started have spent so far; 0 once it has ended."""
         return _cpu_seconds(self._process.pid) if self.alive else 0.0
 
-    def ask(self, function: Callable[[bytes], object], files: Sequence[bytes], limits: Limits) -> Answer:
+    def ask(self, function: Callable[[bytes], Any], files: Sequence[bytes], limits: Limits) -> Answer:
         """Hand over files and wait for the answer, whose value is a list of each one's.
 
         After anything else than an answer the child is gone.

@@ -8,6 +8,7 @@ import uuid
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 # How long an owner that says nothing more still counts as alive. Its clock and the reader's may differ by seconds, not
 # by minutes.
@@ -69,7 +70,7 @@ class Owner:
     def from_json(cls, text: str) -> "Owner | None":
         """None for an empty text, or one that no semcorpus of this kind wrote."""
         try:
-            found: dict[str, object] = json.loads(text)
+            found: dict[str, Any] = json.loads(text)
             times = {name: datetime.fromisoformat(found[name]) for name in ("since", "expires")}
             return cls(**{**found, **times})
         except (ValueError, KeyError, TypeError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +88,7 @@ READS_LOW = (
 
 
 def dimension_statement(
-    sizes: Sequence[int], means: Sequence[float], plateau: Plateau | None, estimates: Sequence[Mapping[str, object]]
+    sizes: Sequence[int], means: Sequence[float], plateau: Plateau | None, estimates: Sequence[Mapping[str, Any]]
 ) -> str:
     """Say in words what a decimation curve shows, and what was dropped.
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import zarr
@@ -60,7 +61,7 @@ class Clustered:
     part: str
     images: NDArray[np.int64]
     found: Clusterings
-    about: dict[str, object]
+    about: dict[str, Any]
 
 
 def plan(context: Context) -> Plan | None:

@@ -6,6 +6,7 @@ A group ``clusters/VECTORS-LABEL`` holds what one line of ``cluster.methods`` ma
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import zarr
@@ -80,7 +81,7 @@ class StoredClusterings:
 
     vectors: str
     label: str
-    settings: Mapping[str, object]
+    settings: Mapping[str, Any]
     key: int
     k: tuple[int | None, ...]
     seconds: tuple[float, ...]
@@ -181,7 +182,7 @@ def cluster_labels(stored: StoredClusterings, root: zarr.Group, clustering: Clus
     return dict(zip(table["images"].tolist(), table["labels"][:, clustering.column].tolist(), strict=True))
 
 
-def _stored(vectors: str, settings: MethodSettings, attributes: Mapping[str, object]) -> StoredClusterings:
+def _stored(vectors: str, settings: MethodSettings, attributes: Mapping[str, Any]) -> StoredClusterings:
     inertia = attributes.get("inertia")
     return StoredClusterings(
         vectors=vectors,

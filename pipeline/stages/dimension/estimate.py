@@ -8,6 +8,7 @@ that the spectrum of a large set needs are made piece by piece (`pipeline.stages
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import zarr
@@ -386,7 +387,7 @@ def _merge(
     set_attributes(root, "dimension", {"keys": {**keys, name: key}, _UNFINISHED: None})
 
 
-def _without_nan(found: dict[str, Rows]) -> object:
+def _without_nan(found: dict[str, Rows]) -> Any:
     """JSON has no NaN: it is left out, and `_value` brings it back."""
     return {
         label: {
@@ -400,7 +401,7 @@ def _without_nan(found: dict[str, Rows]) -> object:
     }
 
 
-def _value(value: object, kind: Kind) -> object:
+def _value(value: object, kind: Kind) -> Any:
     missing = {"text": "", "int64": 0, "float64": np.nan}
     return missing[kind] if value is None else value
 

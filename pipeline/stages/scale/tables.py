@@ -1,6 +1,6 @@
 """The tables of `scale`: a row a picture in ``scale/``, and the readings of distinct crops of labels."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def _shown(table: Table, sources: Sources, picture: int) -> dict[str, object]:
     return {column.name: _plain(column, stored[column.name][0]) for column in table.stored if column.name in stored}
 
 
-def _plain(column: Column, value: object) -> object:
+def _plain(column: Column, value: Any) -> object:
     if column.kind == "text":
         return str(value)
     if column.shape:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,8 +73,8 @@ class LabelMemory:
         self._reader, self._further_reader = reader, further_reader
         self.held: LabelValue | None = None
         self.used: dict[str, LabelReading] = {}
-        self.stripes: dict[bytes, list[object]] = {}
-        self.settings: dict[bytes, object] = {}
+        self.stripes: dict[bytes, list[Any]] = {}
+        self.settings: dict[bytes, Any] = {}
 
     def glance(self, crop: NDArray[np.uint8]) -> tuple[str, LabelReading]:
         """The digest of a crop, and what the quick readers make of it; what `read` says, where there are none."""
@@ -150,13 +150,13 @@ class LabelMemory:
         """Count a crop as asked for."""
         self.used[digest] = reading
 
-    def keep_stripe(self, key: bytes, candidates: list[object]) -> None:
+    def keep_stripe(self, key: bytes, candidates: list[Any]) -> None:
         """Keep what was read on a stripe, the accepted one last; the oldest goes when there are too many."""
         if len(self.stripes) >= _MOST_STRIPES:
             self.stripes.pop(next(iter(self.stripes)))
         self.stripes[key] = candidates
 
-    def keep_settings(self, key: bytes, settings: object) -> None:
+    def keep_settings(self, key: bytes, settings: Any) -> None:
         """Keep the settings that were read on a stripe; the oldest go when there are too many."""
         if len(self.settings) >= _MOST_STRIPES:
             self.settings.pop(next(iter(self.settings)))
