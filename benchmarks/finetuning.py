@@ -30,7 +30,7 @@ RUNS: dict[str, dict[str, tuple[str, ...]]] = {
         "last layer, 64 px": ("layers=last", "side=64", "epochs=300", "learning_rate=0.003", "batch_size=256"),
         "last layer, 112 px": ("layers=last", "side=112", "epochs=300", "learning_rate=0.003", "batch_size=256"),
         "all layers, 64 px": (
-            *_ALL, "side=64", "epochs=16", "learning_rate=0.001", "batch_size=64", "augment=tilt", "watched=1000",
+            *_ALL, "side=64", "epochs=16", "learning_rate=0.003", "batch_size=64", "augment=tilt", "watched=1000",
         ),
     },
     "demo": {

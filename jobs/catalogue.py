@@ -14,6 +14,8 @@ _BEFORE = {
 _AFTER = {
     "study": "Run one published study, and put its figures beside ours.",
     "finetune": "Teach a network a label set and embed all pictures with it.",
+    "predict": "Write the labels that a fine-tuned network gives, with how sure it is, as a label set of their own.",
+    "sheet": "Draw contact sheets of clusters or of chosen images, with what the network sees beside each.",
     "tune": "Search the grid of stacked autoencoders on Ray Tune, keep the best, and encode with it.",
     "codes": "Draw how well codes can be turned back, and list the worst pictures.",
     "status": "Say of every stage what is done and what is missing.",

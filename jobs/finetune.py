@@ -95,6 +95,8 @@ def _as_json(report: "ClassReport") -> dict[str, object]:
     names = ("class", "pictures", "precision", "recall", "f1")
     return {
         "accuracy": report.accuracy,
+        "temperature": report.temperature,
+        "calibration_error": report.calibration_error,
         "classes": [dict(zip(names, row, strict=True)) for row in report.rows()],
         "confusion": report.confusion.tolist(),
     }

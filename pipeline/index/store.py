@@ -54,6 +54,7 @@ class Index:
         self._repository = repository
         self._branch = Branch(repository, location)
         self._commit = commit
+        self._read: tuple[str, zarr.Group] | None = None
 
     @property
     def url(self) -> str:
@@ -72,23 +73,26 @@ class Index:
     def store(self) -> icechunk.IcechunkStore:
         """Read-only Zarr store at the commit, for ``zarr.open_group`` and ``xarray.open_zarr``."""
         with storage_failures("reading", self.url):
-            return self._session().store
+            return self._session(self.commit).store
 
-    def _session(self) -> icechunk.Session:
-        commit = self.commit
+    def _session(self, commit: str) -> icechunk.Session:
         steadily(lambda: self._repository.lookup_snapshot(commit))  # one that cannot be read looks empty to Zarr
         return steadily(lambda: self._repository.readonly_session(snapshot_id=commit))
 
     def read(self) -> zarr.Group:
-        """The root group at the commit, read-only."""
-        with storage_failures("reading", self.url):
-            return zarr.open_group(steady_store(self._session()), mode="r")
+        """The root group at the commit, read-only; of one commit always the same, as opening costs 20 ms."""
+        commit, held = self.commit, self._read
+        if held is None or held[0] != commit:
+            with storage_failures("reading", self.url):
+                held = commit, zarr.open_group(steady_store(self._session(commit)), mode="r")
+            self._read = held
+        return held[1]
 
     def stored_blocks(self, array: zarr.Array[Any]) -> set[int]:
         """Numbers, along the first axis, of the chunks (or shards) of an array of this index that are stored."""
 
         async def numbers() -> set[int]:
-            session = self._session()
+            session = self._session(self.commit)
             return {int(place[0]) async for place in session.chunk_coordinates(f"/{array.path}") if place}
 
         with storage_failures("looking for the chunks of", array.path):

@@ -22,6 +22,12 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from pipeline.errors import StageError, UsageError, WeightsError
+from pipeline.kernels.calibration import (
+    calibrated_error,
+    expected_calibration_error,
+    fit_temperature,
+    probabilities,
+)
 from pipeline.models.adam import Adam
 from pipeline.models.augmentation import Augment, augmented
 from pipeline.models.backbones import BackboneEncoder, NormalisedModel, Output, Runtime, normalised_model
@@ -86,10 +92,17 @@ class ClassReport:
         Ascending.
     confusion : int64 [C, C]
         Pictures by true class (rows) and by the class they were given.
+    temperature : float
+        Scores are divided by it before they become probabilities: under it the held-out pictures are likeliest.
+    calibration_error, uncalibrated_error : float
+        Expected calibration error with and without a temperature, each picture's from others; NaN without pictures.
     """
 
     classes: tuple[str, ...]
     confusion: NDArray[np.int64]
+    temperature: float = 1.0
+    calibration_error: float = float("nan")
+    uncalibrated_error: float = float("nan")
 
     @property
     def accuracy(self) -> float:
@@ -118,7 +131,12 @@ class FineTuned:
     report: ClassReport
 
 
-def stratified_split(ids: NDArray[np.uint64], classes: NDArray[np.int64], test_fraction: float) -> Split:
+def stratified_split(
+    ids: NDArray[np.uint64],
+    classes: NDArray[np.int64],
+    test_fraction: float,
+    groups: NDArray[np.int64] | None = None,
+) -> Split:
     """Hold out a share of every class, chosen by the hash of the ids; at least one picture of a class trains.
 
     Parameters
@@ -126,12 +144,21 @@ def stratified_split(ids: NDArray[np.uint64], classes: NDArray[np.int64], test_f
     ids : uint64 [N], ascending
         Of representatives: copies of one picture stand behind one id, and are all on one side.
     classes : int64 [N]
+    groups : int64 [N], optional
+        Pictures of one number look alike and are all on one side: held out where no class gives more than its share.
     """
     numbers, test = hash_ids(ids, STREAM_SPLIT), np.zeros(len(ids), bool)
-    for label in np.unique(classes).tolist():
-        members = np.flatnonzero(classes == label)
-        held_out = min(round(test_fraction * len(members)), len(members) - 1)
-        test[members[np.argsort(numbers[members], kind="stable")[:held_out]]] = True
+    places = np.arange(len(ids)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    counts = np.bincount(classes)
+    left = np.minimum(np.round(test_fraction * counts).astype(np.int64), counts - 1)
+    first = np.full(places.max(initial=-1) + 1, np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(first, places, numbers)
+    order = np.lexsort((places, first[places]))
+    for members in np.split(order, np.flatnonzero(np.diff(places[order])) + 1):
+        taken = np.bincount(classes[members], minlength=len(left))
+        if np.all(taken <= left):
+            left -= taken
+            test[members] = True
     return Split(ids, np.flatnonzero(~test), np.flatnonzero(test))
 
 
@@ -143,6 +170,7 @@ def fine_tune(
     settings: FineTuning,
     seed: int,
     held_out: NDArray[np.bool_] | None = None,
+    groups: NDArray[np.int64] | None = None,
     device: str = "cpu",
     course: Course | None = None,
 ) -> FineTuned:
@@ -158,6 +186,9 @@ def fine_tune(
     seed : int
     held_out : bool [N], optional
         Pictures that it is judged on and does not learn from; None: a share of each class (`stratified_split`).
+    groups : int64 [N], optional
+        Pictures of one number look alike: they are on one side of the split, and none that looks like a given held-out
+        picture is learnt from.
     device : str
     course : Course, optional
         Where an earlier part of the training was, and when to break off.
@@ -174,9 +205,12 @@ def fine_tune(
     order = order_by_id(ids, len(pictures))
     kept = np.zeros(len(order), bool) if held_out is None else held_out[order]
     names, classes = _classes(labels[order].astype(str), kept)
-    split = stratified_split(ids[order], classes, settings.test_fraction)
-    if held_out is not None:
-        split = Split(ids[order], np.flatnonzero(~kept), np.flatnonzero(kept))
+    alike = None if groups is None else groups[order]
+    if held_out is None:
+        split = stratified_split(ids[order], classes, settings.test_fraction, alike)
+    else:
+        shown = kept if alike is None else np.isin(alike, alike[kept])
+        split = Split(ids[order], np.flatnonzero(~shown), np.flatnonzero(kept))
     course = Course() if course is None else course
     with deterministic():
         module = _with_head(settings, len(names), pictures.shape[1], seed).to(device).eval()
@@ -310,12 +344,20 @@ class _Learning:
     @torch.no_grad()
     def report(self, names: tuple[str, ...]) -> ClassReport:
         """Judge the held-out pictures; outputs of a kept head that stand for no class here are no answers."""
+        rows, found = self.split.test, [np.zeros((0, len(names)), np.float32)]
+        for start in range(0, len(rows), _ENCODED_AT_ONCE):
+            scores = self._scores(rows[start : start + _ENCODED_AT_ONCE], None)[:, : len(names)]
+            found.append(scores.cpu().numpy())
+        scored, classes = np.concatenate(found), self.classes[rows].numpy()
         confusion = np.zeros((len(names), len(names)), np.int64)
-        for start in range(0, len(self.split.test), _ENCODED_AT_ONCE):
-            rows = self.split.test[start : start + _ENCODED_AT_ONCE]
-            given = self._scores(rows, None)[:, : len(names)].argmax(dim=1).cpu().numpy()
-            np.add.at(confusion, (self.classes[rows].numpy(), given), 1)
-        return ClassReport(names, confusion)
+        np.add.at(confusion, (classes, scored.argmax(axis=1)), 1)
+        return ClassReport(
+            names,
+            confusion,
+            fit_temperature(scored, classes),
+            calibrated_error(scored, classes),
+            expected_calibration_error(probabilities(scored, 1.0), classes),
+        )
 
 
 def _batch_norms(module: nn.Module) -> list[_BatchNorm]:
@@ -329,6 +371,9 @@ def _to_bytes(module: nn.Module, settings: FineTuning, side: int, report: ClassR
         "side": side,
         "classes": report.classes,
         "confusion": report.confusion.tolist(),
+        "temperature": report.temperature,
+        "calibration_error": report.calibration_error,
+        "uncalibrated_error": report.uncalibrated_error,
     }
     state = safetensors.torch.load(state_to_bytes(module))
     return safetensors.torch.save(state, {_KEY: json.dumps(facts, sort_keys=True)})
@@ -353,7 +398,8 @@ def read_facts(data: bytes) -> dict[str, Any]:
 def read_report(data: bytes) -> ClassReport:
     """How a stored network judged its held-out pictures."""
     facts = read_facts(data)
-    return ClassReport(tuple(facts["classes"]), np.array(facts["confusion"], np.int64))
+    calibration = (facts[name] for name in ("temperature", "calibration_error", "uncalibrated_error"))
+    return ClassReport(tuple(facts["classes"]), np.array(facts["confusion"], np.int64), *calibration)
 
 
 def load_fine_tuned(

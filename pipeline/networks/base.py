@@ -153,6 +153,8 @@ class TrainingRows:
         Of a network that learns a label set.
     held_out : bool [n] or None
         Those that it is judged on and does not learn from, where a label set says which.
+    groups : int64 [n] or None
+        Of a network that learns a label set: rows of one number look alike.
     over : callable
         True breaks the training off after an epoch.
     state : bytes
@@ -163,6 +165,7 @@ class TrainingRows:
     ids: NDArray[np.uint64]
     labels: NDArray[Any] | None = None
     held_out: NDArray[np.bool_] | None = None
+    groups: NDArray[np.int64] | None = None
     over: Callable[[], bool] = lambda: False
     state: bytes = b""
 

@@ -62,7 +62,7 @@ class FinetunedSettings(BackboneSettings):
         used = {"views", "output", "transform", "runtime", "classes"}
         kept = {key: value for key, value in super().fit_settings().items() if key not in used}
         statistics = {"statistics": "of the batches"} if self.layers == "all" else {}
-        return kept | statistics | {"weights_identity": timm_backbone.weights(self)}
+        return kept | statistics | {"look_alikes": "on one side", "weights_identity": timm_backbone.weights(self)}
 
     @property
     def learns(self) -> str:
@@ -116,6 +116,7 @@ def train(settings: FinetunedSettings, rows: TrainingRows) -> Trained:
         settings=settings.tuning(),
         seed=settings.seed,
         held_out=rows.held_out,
+        groups=rows.groups,
         device=pick_device(settings.device),
         course=Course(over=rows.over, state=rows.state),
     )

@@ -22,6 +22,7 @@ from pipeline.operations.remembered import stored_recipe
 from pipeline.reporting.heat import heat_picture
 from pipeline.stages.files.ledger import read_images
 from pipeline.stages.pictures.squares import stored_squares, width_over_height
+from pipeline.stages.vectors.picture_vectors import view_count
 from pipeline.stages.vectors.sets import VectorSet, fit_key, trained_name, vector_sets
 from pipeline.stages.vectors.stored_networks import current_network, read_network
 
@@ -32,13 +33,12 @@ _MOST_ROWS = 4096  # vectors that the components are taken of
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """A network of timm with its vectors, and a picture as it sees it."""
+class _Network:
+    """A network of timm with its vectors; its bytes, if it is trained."""
 
     settings: BackboneSettings
     vectors: VectorSet
     data: bytes
-    picture: NDArray[np.uint8]
 
 
 def component_picture(index: Index, image: str, *, vectors: str = "", component: int = 1) -> bytes:
@@ -66,22 +66,7 @@ def component_picture(index: Index, image: str, *, vectors: str = "", component:
 
 def component_of_row(root: zarr.Group, recipe: Recipe, row: int, vectors: str, component: int) -> bytes:
     """The same for an image row, under a recipe."""
-    from pipeline.models.last_maps import last_maps
-
-    seen = _look(root, recipe, row, vectors)
-    maps = last_maps(_encoder(seen, "features"), seen.picture)
-    found = seen.vectors
-    some = np.unique(np.linspace(0, len(found.rows) - 1, min(len(found.rows), _MOST_ROWS)).round().astype(np.int64))
-    rows = found.read_some(root, some)
-    if rows.shape[1] % len(maps) or seen.settings.output == "logits":
-        raise UsageError(
-            f"The vectors {found.name!r} are {rows.shape[1]} values and no features of the {len(maps)} maps that the "
-            'network ends in; take an embedding with output = "features" or "mean_maps".'
-        )
-    if not 1 <= component <= min(rows.shape):
-        raise UsageError(f"There are {min(rows.shape)} components of {found.name!r}; there is no number {component}.")
-    loadings = fit_pca(rows[:, : len(maps)], component).components[component - 1]
-    return heat_picture(seen.picture, as_shares(loading_map(maps, loadings)))
+    return heat_picture(*Sight(root, recipe, vectors, component=component)(row))
 
 
 def class_picture(index: Index, image: str, label: str, *, vectors: str = "") -> bytes:
@@ -99,14 +84,62 @@ def class_picture(index: Index, image: str, label: str, *, vectors: str = "") ->
     UsageError
         There is no such image, embedding or class.
     """
-    from pipeline.models.last_maps import class_gradients
-
-    seen = _look(index.read(), stored_recipe(index), image_row(index, image), vectors)
-    maps, gradients = class_gradients(_encoder(seen, "logits"), seen.picture, _score(seen, label))
-    return heat_picture(seen.picture, as_shares(gradient_map(maps, gradients)))
+    sight = Sight(index.read(), stored_recipe(index), vectors, label=label)
+    return heat_picture(*sight(image_row(index, image)))
 
 
-def _look(root: zarr.Group, recipe: Recipe, row: int, name: str) -> _Seen:
+class Sight:
+    """What a network of an index sees of pictures, and where it answers; the network is loaded once.
+
+    Parameters
+    ----------
+    root : zarr.Group
+    recipe : Recipe
+    vectors : str
+        Name of an embedding by a convolutional network of timm; empty: the first such.
+    component : int
+        From 1; see `component_picture`.
+    label : str, optional
+        A class in its place; see `class_picture`.
+
+    Raises
+    ------
+    UsageError
+        There is no such embedding, component or class.
+    """
+
+    def __init__(
+        self, root: zarr.Group, recipe: Recipe, vectors: str, *, component: int = 1, label: str | None = None
+    ) -> None:
+        self._root = root
+        self._network = _find_network(root, recipe, vectors)
+        self._encoder = _encoder(self._network, "features" if label is None else "logits")
+        self._score = None if label is None else _score(self._network, label)
+        self._loadings = _loadings(root, self._network, component) if label is None else np.empty(0)
+
+    def __call__(self, row: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        """A picture as the network gets it, uint8 [H, W], and where it answers, float64 [h, w] from 0 to 1.
+
+        Raises
+        ------
+        UsageError
+            The image has no vector, or the network no such maps.
+        """
+        from pipeline.models.last_maps import class_gradients, last_maps
+
+        picture = _picture(self._root, self._network, row, self._encoder.image_size)
+        if self._score is not None:
+            return picture, as_shares(gradient_map(*class_gradients(self._encoder, picture, self._score)))
+        maps = last_maps(self._encoder, picture)
+        if len(self._loadings) % len(maps):
+            raise UsageError(
+                f"The vectors {self._network.vectors.name!r} are {len(self._loadings)} values and no features of the "
+                f'{len(maps)} maps that the network ends in; take an embedding with output = "features" or "mean_maps".'
+            )
+        return picture, as_shares(loading_map(maps, self._loadings[: len(maps)]))
+
+
+def _find_network(root: zarr.Group, recipe: Recipe, name: str) -> _Network:
     sets = {found.name: found for found in vector_sets(root, recipe)}
     entries = [one for one in recipe.embed if isinstance(one, BackboneSettings) and one.name in sets]
     settings = next((one for one in entries if name in ("", one.name)), None)
@@ -115,38 +148,57 @@ def _look(root: zarr.Group, recipe: Recipe, row: int, name: str) -> _Seen:
             f"The index has no embedding {name or 'by a network of timm'}; it has "
             f"{', '.join(one.name for one in entries) or 'none'} by such networks."
         )
-    picture = int(read_images(root).picture[row])
-    if picture not in sets[settings.name].rows:
-        raise UsageError(f"The image has no vector in {settings.name!r}: it is gone, damaged or not selected.")
     data = b""
     if network_of(settings).train is not None:
         kept, fit = trained_name(recipe, settings), fit_key(root, recipe, settings)
         network = None if fit is None else current_network(root, kept, fit)
         assert network is not None, "it has made vectors"
         data = read_network(root, kept, network)
+    return _Network(settings, sets[settings.name], data)
+
+
+def _loadings(root: zarr.Group, network: _Network, component: int) -> NDArray[np.float64]:
+    """A principal component of the vectors of one view."""
+    found = network.vectors
+    if network.settings.output == "logits":
+        raise UsageError(
+            f"The vectors {found.name!r} are scores and no features of the maps that the network ends in; take an "
+            'embedding with output = "features" or "mean_maps".'
+        )
+    some = np.unique(np.linspace(0, len(found.rows) - 1, min(len(found.rows), _MOST_ROWS)).round().astype(np.int64))
+    rows = found.read_some(root, some)
+    if not 1 <= component <= min(rows.shape):
+        raise UsageError(f"There are {min(rows.shape)} components of {found.name!r}; there is no number {component}.")
+    width = rows.shape[1] // view_count(network.settings)
+    return np.asarray(fit_pca(rows[:, :width], component).components[component - 1], np.float64)
+
+
+def _picture(root: zarr.Group, network: _Network, row: int, side: int) -> NDArray[np.uint8]:
+    picture = int(read_images(root).picture[row])
+    if picture not in network.vectors.rows:
+        raise UsageError(f"The image has no vector in {network.vectors.name!r}: it is gone, damaged or not selected.")
     [square] = read_rows(stored_squares(root), np.array([picture]))
     aspect = width_over_height(root)[[picture]]
-    side = network_of(settings).load(settings.model_copy(update={"runtime": "torch"}), data).image_size
-    _, _, [seen] = next(views_by_shape(square[None], aspect, side=side, views=settings.seen))
-    return _Seen(settings, sets[settings.name], data, seen)
+    _, _, [seen] = next(views_by_shape(square[None], aspect, side=side, views=network.settings.seen))
+    return np.asarray(seen, np.uint8)
 
 
-def _encoder(seen: _Seen, output: str) -> "BackboneEncoder":
+def _encoder(network: _Network, output: str) -> "BackboneEncoder":
     from pipeline.models.backbones import BackboneEncoder
 
-    settings = seen.settings.model_copy(update={"runtime": "torch", "output": output})
-    encoder = network_of(settings).load(settings, seen.data)
+    settings = network.settings.model_copy(update={"runtime": "torch", "output": output})
+    encoder = network_of(settings).load(settings, network.data)
     assert isinstance(encoder, BackboneEncoder), "a network of timm"
     return encoder
 
 
-def _score(seen: _Seen, label: str) -> int:
+def _score(network: _Network, label: str) -> int:
     from pipeline.models.fine_tuning import read_report
 
-    classes = read_report(seen.data).classes if isinstance(seen.settings, FinetunedSettings) else ()
+    classes = read_report(network.data).classes if isinstance(network.settings, FinetunedSettings) else ()
     if label in classes:
         return classes.index(label)
     if label.isdecimal():
         return int(label)
     known = ", ".join(classes[:10]) or "scores by number only"
-    raise UsageError(f"The network {seen.settings.name!r} has no class {label!r}; it has {known}.")
+    raise UsageError(f"The network {network.settings.name!r} has no class {label!r}; it has {known}.")

@@ -38,7 +38,8 @@ def scored(tables: Tables) -> pa.Table | None:
     """Return the rows of ``agreement`` that score a real clustering, best first; None without any.
 
     The best is the one furthest above chance, by AMI: NMI rises with the number of clusters, whatever they hold. Rows
-    without a finite NMI are left out. Ties are in order of NMI, clustering, then label set.
+    without a finite NMI are left out, and the label sets that a network has given: a clustering of what it sees agrees
+    with them whatever it is worth. Ties are in order of NMI, clustering, then label set.
     """
     table = filled(tables, "agreement")
     if table is None:
@@ -46,10 +47,19 @@ def scored(tables: Tables) -> pa.Table | None:
     nmi, ami = numbers(table, "nmi"), numbers(table, "ami")
     above = np.where(np.isfinite(ami), ami, nmi)
     real = np.array([method not in REFERENCE_METHODS for method in texts(table, "method")])
-    rows = np.flatnonzero(real & np.isfinite(nmi))
     names, sets = texts(table, "clustering"), texts(table, "set")
+    given = np.isin(sets, predicted_sets(tables))
+    rows = np.flatnonzero(real & np.isfinite(nmi) & ~given)
     order = sorted(rows.tolist(), key=lambda row: (-above[row], -nmi[row], names[row], sets[row], row))
     return table.take(pa.array(order, pa.int64())) if order else None
+
+
+def predicted_sets(tables: Tables) -> list[str]:
+    """Return the label sets whose labels a network has given."""
+    table = filled(tables, "label_sets")
+    if table is None or "predicted_by" not in table.column_names:
+        return []
+    return [name for name, by in zip(texts(table, "set"), texts(table, "predicted_by"), strict=True) if by]
 
 
 def best(tables: Tables) -> Best | None:

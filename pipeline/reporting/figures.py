@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from pipeline.reporting import (
     figures_categories,
@@ -22,6 +23,16 @@ class FigureKind:
     description: str
 
 
+MAX_PLACES = 4
+"""Of a figure that exists for each network, set of vectors or label set so many are drawn."""
+
+
+def _places(name: str, drawn: Callable[..., bytes | None], description: str) -> dict[str, FigureKind]:
+    """A figure for each of the first places: one panel a file, so that a page of any width can lay them out."""
+    names = [name, *(f"{name}_{number}" for number in range(2, MAX_PLACES + 1))]
+    return {each: FigureKind(partial(drawn, place=place), description) for place, each in enumerate(names)}
+
+
 FIGURES: dict[str, FigureKind] = {
     "ledger_status": FigureKind(
         figures_corpus.ledger_status, "Bars: the number of files with each status in the ledger."
@@ -31,19 +42,25 @@ FIGURES: dict[str, FigureKind] = {
     ),
     "scale_histogram": FigureKind(
         figures_corpus.scale_histogram,
-        "Left, a histogram of the lengths that the scale bars state, from 1 nanometre to 1 millimetre. "
-        "Right, the number of images for each way in which reading the scale ended.",
+        "A histogram of the lengths that the scale bars state, from 1 nanometre to 1 millimetre.",
+    ),
+    "scale_endings": FigureKind(
+        figures_corpus.scale_endings, "Bars: the number of images for each way in which reading the scale ended."
     ),
     "scale_agreement": FigureKind(
         figures_scales.scale_agreement,
-        "Left, the pixel size by the scale bar against that by the metadata, with the line on which they are equal. "
-        "Right, a histogram of their difference in percent, with the limits within which they count as agreeing.",
+        "The pixel size by the scale bar against that by the metadata, with the line on which they are equal.",
     ),
-    "pixel_sizes": FigureKind(
-        figures_scales.pixel_sizes,
-        "Histograms over the pictures: left the length of a pixel, right the width of the whole picture.",
+    "scale_deviations": FigureKind(
+        figures_scales.scale_deviations,
+        "A histogram of the difference of bar and metadata in percent, with the limits within which they agree.",
     ),
-    "training": FigureKind(
+    "pixel_sizes": FigureKind(figures_scales.pixel_sizes, "A histogram over the pictures of the length of a pixel."),
+    "field_widths": FigureKind(
+        figures_scales.field_widths, "A histogram over the pictures of the width of the whole picture."
+    ),
+    **_places(
+        "training",
         figures_vectors.training,
         "Curves: training loss (solid) and test loss (dashed) by epoch, a colour for each phase; "
         "gray lines are the losses of principal components of the same length.",
@@ -58,19 +75,22 @@ FIGURES: dict[str, FigureKind] = {
         "Intrinsic dimension by Gride against the distance at which it was measured, with errors, "
         "one series for each set of vectors.",
     ),
-    "distance_map": FigureKind(
+    **_places(
+        "distance_map",
         figures_vectors.distance_map,
         "Heat map: the mean distance between the vectors of each pair of labels.",
     ),
-    "scree": FigureKind(
-        figures_vectors.scree,
-        "Left, the share of the variance that each principal component explains. Right, the running sum.",
+    "scree": FigureKind(figures_vectors.scree, "The share of the variance that each principal component explains."),
+    "running_variance": FigureKind(
+        figures_vectors.running_variance, "The running sum of the variance that principal components explain."
     ),
-    "map": FigureKind(
+    **_places(
+        "map",
         figures_maps.scatter,
-        "Points: each picture in the map of its vectors, coloured by its label and by its cluster.",
+        "Points: each picture in the map of its vectors, coloured by its label or by its cluster.",
     ),
-    "nmi": FigureKind(
+    **_places(
+        "nmi",
         figures_clusters.nmi,
         "Normalised mutual information with the labels against the number of clusters, a line for each "
         "method, with thin reference curves and a mark at the number of categories.",

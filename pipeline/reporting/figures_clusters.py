@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -36,7 +35,6 @@ from pipeline.reporting.figure_style import (
 )
 
 MAX_SERIES = 7
-MAX_PANELS = 3
 MAX_LABELS = 30
 MAX_CLUSTERS = 40
 MAX_BARS = 60
@@ -47,30 +45,29 @@ _REFERENCE_LINES = {"refined": (0, (5, 2)), "uniform": (0, (1, 1.5)), "orthogona
 _WHITE_ABOVE = 0.5
 
 
-def nmi(tables: Tables) -> bytes | None:
-    """Draw NMI against the number of clusters with the reference curves, a panel a label set; None without.
+def nmi(tables: Tables, *, place: int = 0) -> bytes | None:
+    """Draw NMI with the label set at `place` against the number of clusters, with the reference curves; None without.
 
-    Each level of a label set whose labels are paths has a panel of its own, three panels at most.
+    Each level of a label set whose labels are paths has a place of its own.
     """
     table = filled(tables, "agreement")
     if table is None or not np.isfinite(numbers(table, "nmi")).any():
         return None
-    sets = distinct(list(zip(texts(table, "set"), texts(table, "level"), strict=True)))[:MAX_PANELS]
-    sizes = _cluster_counts(tables)
+    sets = distinct(list(zip(texts(table, "set"), texts(table, "level"), strict=True)))
+    if place >= len(sets):
+        return None
+    name, level = sets[place]
+    rows = where(table, set=name, level=level) if level else where(table, set=name)
+    several = [other for other, _ in sets].count(name) > 1
 
     def paint(figure: Figure) -> None:
-        panels = figure.subplots(1, len(sets), squeeze=False, sharey=True)[0]
-        for axes, (name, level) in zip(panels, sets, strict=True):
-            rows = where(table, set=name, level=level) if level else where(table, set=name)
-            _paint_nmi(axes, rows, sizes)
-            _mark_categories(axes, category_count(tables, name, level=int(level) if level else None))
-            several = len({other for other, _ in sets}) < len(sets)
-            title = f"Agreement with {short(name, longest=20)}" + (f", level {level}" if several else "")
-            axes.set_title(title, pad=18)
-        panels[0].set_ylabel("NMI")
-        _shared_legend(figure, list(panels))
+        axes = figure.add_subplot(ylabel="NMI")
+        _paint_nmi(axes, rows, _cluster_counts(tables))
+        _mark_categories(axes, category_count(tables, name, level=int(level) if level else None))
+        axes.set_title(f"Agreement with {short(name, longest=20)}" + (f", level {level}" if several else ""), pad=18)
+        _legend_below(figure, axes)
 
-    return draw("nmi", paint, width=min(9.0, 5.0 + 2.0 * len(sets)), height=3.8)
+    return draw("nmi", paint, width=5.6, height=4.2)
 
 
 def _cluster_counts(tables: Tables) -> dict[str, float]:
@@ -131,13 +128,10 @@ def _mark_categories(axes: Axes, categories: int) -> None:
     )  # fmt: skip
 
 
-def _shared_legend(figure: Figure, panels: list[Axes]) -> None:
-    found: dict[str, Artist] = {}
-    for axes in panels:
-        handles, labels = axes.get_legend_handles_labels()
-        found |= dict(zip(labels, handles, strict=True))
-    if found:
-        figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=min(3, len(found)))
+def _legend_below(figure: Figure, axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    if labels:
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(2, len(labels)), fontsize=8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +196,11 @@ def confusion(tables: Tables) -> bytes | None:
         axes.set_yticks(range(rows), [short(label) for label in found.labels])
         axes.tick_params(length=0)
         axes.tick_params(axis="x", labelrotation=90 if columns > 20 else 0)
-        axes.set_xlabel("cluster (each cell: pictures; its depth: share of the label's pictures)")
+        axes.set_xlabel("cluster; the deeper a cell, the larger\nits share of the label's pictures")
         axes.grid(False)
         axes.spines[:].set_visible(False)
 
-    return draw("confusion", paint, width=max(5.6, min(9.6, 2.6 + 0.42 * columns)), height=1.3 + 0.29 * rows)
+    return draw("confusion", paint, width=max(5.6, min(9.6, 2.6 + 0.42 * columns)), height=1.5 + 0.29 * rows)
 
 
 def _paint_cells(axes: Axes, found: Confusion) -> None:

@@ -49,23 +49,33 @@ def formats(tables: Tables) -> bytes | None:
 
 
 def scale_histogram(tables: Tables) -> bytes | None:
-    """Draw the scales that the pictures' bars state, and how reading them ended; None without ``scales``."""
+    """Draw the scales that the pictures' bars state; None without ``scales``."""
     scales = filled(tables, "scales")
     if scales is None:
         return None
     printed = numbers(scales, "scale_nm")
+
+    def paint(figure: Figure) -> None:
+        _paint_scales(figure.add_subplot(), printed[np.isfinite(printed) & (printed > 0)])
+
+    return draw("scale_histogram", paint, width=5.2, height=3.4)
+
+
+def scale_endings(tables: Tables) -> bytes | None:
+    """Draw how reading the scales ended; None without ``scales``."""
+    scales = filled(tables, "scales")
+    if scales is None:
+        return None
     status = counts(texts(scales, "status"))
 
     def paint(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2, width_ratios=[1.5, 1])
-        _paint_scales(left, printed[np.isfinite(printed) & (printed > 0)])
+        axes = figure.add_subplot(title="How reading ended")
         names = [name.replace("_", " ") for name, _ in status]
         colors = [_GOOD if name in SCALE_STATUSES_WITH_VALUE else _NEUTRAL for name, _ in status]
-        horizontal_bars(right, names, [count for _, count in status], colors)
-        right.set_title("How reading ended")
-        right.set_xlabel("images")
+        horizontal_bars(axes, names, [count for _, count in status], colors)
+        axes.set_xlabel("images")
 
-    return draw("scale_histogram", paint, width=8.4, height=3.4)
+    return draw("scale_endings", paint, width=5.2, height=3.4)
 
 
 def _paint_scales(axes: Axes, scales_nm: NDArray[np.float64]) -> None:

@@ -15,8 +15,11 @@ MAX_KINDS = 14
 _OTHERS, _UNLABELLED = "others", "no label"
 
 
-def scatter(tables: Tables) -> bytes | None:
-    """Draw the first map, by the labels of the first set and by the clusters of the best clustering; None without."""
+def scatter(tables: Tables, *, place: int = 0) -> bytes | None:
+    """Draw the first map, by the labels of the first set and, at the next place, by the best clustering's clusters.
+
+    Where there is only one of them it stands at place 0; None where there is nothing for a place.
+    """
     table = filled(tables, "maps")
     if table is None:
         return None
@@ -24,17 +27,20 @@ def scatter(tables: Tables) -> bytes | None:
     images = integers(rows, "image")
     panels = [panel for panel in (_labels(tables, images), _clusters(tables, images)) if panel is not None]
     panels = panels or [("pictures", np.full(len(images), _UNLABELLED, object))]
+    if place >= len(panels):
+        return None
+    name, kinds = panels[place]
     shown = _drawn(len(images))
     x, y = numbers(rows, "x")[shown], numbers(rows, "y")[shown]
     title = f"{texts(rows, 'method')[0]} of {short(texts(rows, 'vectors')[0])}"
     part = f" ({len(shown):,} of {len(images):,} pictures)" if len(shown) < len(images) else ""
 
     def paint(figure: Figure) -> None:
-        for axes, (name, kinds) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-            _paint(axes, x, y, kinds[shown])
-            axes.set_title(f"{title}, by {name}{part}")
+        axes = figure.add_subplot()
+        _paint(axes, x, y, kinds[shown])
+        axes.set_title(f"{title}, by {name}{part}")
 
-    return draw("map", paint, width=5.2 * len(panels), height=5.0)
+    return draw("map", paint, width=5.2, height=5.4)
 
 
 def _labels(tables: Tables, images: NDArray[np.int64]) -> tuple[str, NDArray[np.object_]] | None:
@@ -82,7 +88,7 @@ def _paint(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], kinds: ND
     axes.set_yticks([])
     axes.set_xlabel("near points are alike; far distances mean little")
     axes.set_aspect("equal", adjustable="datalim")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.07), ncols=4, markerscale=1.6, handletextpad=0.2)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.07), ncols=3, markerscale=1.6, handletextpad=0.2)
 
 
 def _points(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], name: str, color: str, marker: str) -> None:

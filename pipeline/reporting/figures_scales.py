@@ -2,7 +2,6 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipeline.records import SCALE_AGREEMENT
@@ -37,13 +36,16 @@ def scale_agreement(tables: Tables) -> bytes | None:
     if found is None:
         return None
     bar, stated = found
+    return draw("scale_agreement", lambda figure: _paint_points(figure.add_subplot(), bar, stated), width=5.2)
 
-    def paint(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2, width_ratios=[1, 1.25])
-        _paint_points(left, bar, stated)
-        _paint_deviations(right, 100 * (bar / stated - 1))
 
-    return draw("scale_agreement", paint, width=8.4, height=3.6)
+def scale_deviations(tables: Tables) -> bytes | None:
+    """Draw by how much the bars differ from the metadata; None where no picture has both."""
+    found = bar_against_metadata(tables)
+    if found is None:
+        return None
+    percent = 100 * (found[0] / found[1] - 1)
+    return draw("scale_deviations", lambda figure: _paint_deviations(figure.add_subplot(), percent), width=5.2)
 
 
 def _paint_points(axes: Axes, bar: NDArray[np.float64], stated: NDArray[np.float64]) -> None:
@@ -86,34 +88,35 @@ def _paint_deviations(axes: Axes, percent: NDArray[np.float64]) -> None:
 
 
 def pixel_sizes(tables: Tables) -> bytes | None:
-    """Draw how the pixel sizes and the field widths of the pictures are spread; None where no picture has a value."""
-    scales, images = filled(tables, "scales"), filled(tables, "images")
+    """Draw how the pixel sizes of the pictures are spread; None where no picture has a value."""
+    scales = filled(tables, "scales")
     if scales is None:
         return None
-    size = numbers(scales, "nm_per_px")
-    known = np.isfinite(size) & (size > 0)
-    if not known.any():
+    return _spread("pixel_sizes", numbers(scales, "nm_per_px"), "Pixel sizes", "length of a pixel")
+
+
+def field_widths(tables: Tables) -> bytes | None:
+    """Draw how the field widths of the pictures are spread; None where no picture has a scale and a width."""
+    scales, images = filled(tables, "scales"), filled(tables, "images")
+    if scales is None or images is None:
         return None
-    fields = np.empty(0)
-    if images is not None:
-        width = dict(zip(integers(images, "image").tolist(), numbers(images, "width_px").tolist(), strict=True))
-        fields = size * np.array([width.get(image, np.nan) for image in integers(scales, "image").tolist()])
-        fields = fields[np.isfinite(fields) & (fields > 0)]
+    width = dict(zip(integers(images, "image").tolist(), numbers(images, "width_px").tolist(), strict=True))
+    widths_px = np.array([width.get(image, np.nan) for image in integers(scales, "image").tolist()])
+    lengths_nm = numbers(scales, "nm_per_px") * widths_px
+    return _spread("field_widths", lengths_nm, "Field widths", "width of the picture on the specimen")
 
-    def paint(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2)
-        _paint_lengths(left, size[known], "Pixel sizes", "length of a pixel")
-        _paint_lengths(right, fields, "Field widths", "width of the picture on the specimen")
 
-    return draw("pixel_sizes", paint, width=8.4, height=3.2)
+def _spread(name: str, lengths_nm: NDArray[np.float64], title: str, what: str) -> bytes | None:
+    known = lengths_nm[np.isfinite(lengths_nm) & (lengths_nm > 0)]
+    if not known.size:
+        return None
+    return draw(name, lambda figure: _paint_lengths(figure.add_subplot(), known, title, what), width=5.2)
 
 
 def _paint_lengths(axes: Axes, lengths_nm: NDArray[np.float64], title: str, what: str) -> None:
     axes.set_title(title)
     axes.set_xlabel(what)
     axes.set_ylabel("pictures")
-    if not lengths_nm.size:
-        return
     low, high = float(lengths_nm.min()) / 1.2, float(lengths_nm.max()) * 1.2
     bins = max(8, min(40, round(8 * np.log10(high / low))))
     edges = np.geomspace(low, high, bins + 1)

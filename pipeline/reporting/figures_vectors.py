@@ -12,29 +12,19 @@ from pipeline.reporting.figure_style import INK, MUTED, PALETTE, draw, log_axis,
 from pipeline.reporting.terminal import QUOTED_FRACTION
 
 MAX_SERIES = 7
-MAX_PANELS = 4
 _SHARES = (0.9, 0.95)
 
 
-def training(tables: Tables) -> bytes | None:
-    """Draw the losses of every trained network, a panel a network, a colour a phase; None without any."""
+def training(tables: Tables, *, place: int = 0) -> bytes | None:
+    """Draw the losses of a trained network, the one at `place`, a colour a phase; None where there is none."""
     table = filled(tables, "autoencoders")
-    if table is None:
+    codes = distinct(texts(table, "codes")) if table is not None else []
+    if table is None or place >= len(codes):
         return None
-    codes = distinct(texts(table, "codes"))[:MAX_PANELS]
-
-    def paint(figure: Figure) -> None:
-        columns = min(2, len(codes))
-        rows = -(-len(codes) // columns)
-        grid = figure.subplots(rows, columns, squeeze=False)
-        for place in range(rows * columns):
-            axes = grid.flat[place]
-            if place < len(codes):
-                _paint_losses(axes, where(table, codes=codes[place]), codes[place])
-            else:
-                axes.set_axis_off()
-
-    return draw("training", paint, width=5.2 if len(codes) == 1 else 8.4, height=3.6 * -(-len(codes) // 2))
+    rows = where(table, codes=codes[place])
+    return draw(
+        "training", lambda figure: _paint_losses(figure.add_subplot(), rows, codes[place]), width=5.2, height=3.6
+    )
 
 
 def _paint_losses(axes: Axes, table: pa.Table, name: str) -> None:
@@ -147,20 +137,17 @@ def gride(tables: Tables) -> bytes | None:
     return draw("gride", paint, width=5.2)
 
 
-def distance_map(tables: Tables) -> bytes | None:
-    """Draw the mean distances between labels, a panel a set of vectors (of its first label set); None without any."""
+def distance_map(tables: Tables, *, place: int = 0) -> bytes | None:
+    """Draw the mean distances between the labels of the first label set in the vectors at `place`; None without any."""
     table = filled(tables, "distance_map")
-    if table is None:
+    names = distinct(texts(table, "vectors")) if table is not None else []
+    if table is None or place >= len(names):
         return None
-    names = distinct(texts(table, "vectors"))[:MAX_PANELS]
-
-    def paint(figure: Figure) -> None:
-        panels = figure.subplots(1, len(names), squeeze=False)
-        for axes, name in zip(panels.flat, names, strict=True):
-            rows = where(table, vectors=name)
-            _paint_map(axes, where(rows, set=texts(rows, "set")[0]), name)
-
-    return draw("distance_map", paint, width=4.6 * len(names), height=4.4)
+    rows = where(table, vectors=names[place])
+    rows = where(rows, set=texts(rows, "set")[0])
+    return draw(
+        "distance_map", lambda figure: _paint_map(figure.add_subplot(), rows, names[place]), width=5.2, height=4.4
+    )
 
 
 def _paint_map(axes: Axes, table: pa.Table, name: str) -> None:
@@ -176,40 +163,48 @@ def _paint_map(axes: Axes, table: pa.Table, name: str) -> None:
 
 
 def scree(tables: Tables) -> bytes | None:
-    """Draw the explained variance a component and its running sum; None without a spectrum."""
+    """Draw the explained variance a component; None without a spectrum."""
     table = filled(tables, "spectrum")
     if table is None:
         return None
-    names = distinct(texts(table, "vectors"))[:MAX_SERIES]
 
     def paint(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2)
-        for place, name in enumerate(names):
-            rows = where(table, vectors=name)
-            component = numbers(rows, "component")
-            order = np.argsort(component, kind="stable")
-            rank = np.arange(1, order.size + 1)
-            color = PALETTE[place % len(PALETTE)]
-            left.plot(rank, numbers(rows, "explained_variance_ratio")[order], color=color, label=short(name))
-            right.plot(rank, numbers(rows, "cumulative_ratio")[order], color=color, label=short(name))
-        _finish_scree(left, right)
+        axes = figure.add_subplot(title="Variance of each component", ylabel="share of the variance")
+        _paint_spectrum(axes, table, "explained_variance_ratio")
+        log_axis(axes, "y", lambda value: f"{100 * value:g}%")
 
-    return draw("scree", paint, width=8.4)
+    return draw("scree", paint, width=5.2)
 
 
-def _finish_scree(left: Axes, right: Axes) -> None:
-    left.set_title("Variance of each component")
-    left.set_ylabel("share of the variance")
-    log_axis(left, "y", lambda value: f"{100 * value:g}%")
-    right.set_title("Variance of the first components")
-    right.set_ylabel("running sum of the shares")
-    right.set_ylim(0, 1.03)
+def running_variance(tables: Tables) -> bytes | None:
+    """Draw the running sum of the explained variance; None without a spectrum."""
+    table = filled(tables, "spectrum")
+    if table is None:
+        return None
+
+    def paint(figure: Figure) -> None:
+        axes = figure.add_subplot(title="Variance of the first components", ylabel="running sum of the shares")
+        _paint_spectrum(axes, table, "cumulative_ratio")
+        axes.set_ylim(0, 1.03)
+        _mark_shares(axes)
+
+    return draw("running_variance", paint, width=5.2)
+
+
+def _paint_spectrum(axes: Axes, table: pa.Table, column: str) -> None:
+    for place, name in enumerate(distinct(texts(table, "vectors"))[:MAX_SERIES]):
+        rows = where(table, vectors=name)
+        order = np.argsort(numbers(rows, "component"), kind="stable")
+        rank = np.arange(1, order.size + 1)
+        axes.plot(rank, numbers(rows, column)[order], color=PALETTE[place % len(PALETTE)], label=short(name))
+    axes.set_xlabel("principal component")
+    axes.legend(loc="best")
+
+
+def _mark_shares(axes: Axes) -> None:
     for share in _SHARES:
-        right.axhline(share, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
-        right.annotate(
+        axes.axhline(share, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)))
+        axes.annotate(
             f"{share:.0%}", (1, share), xycoords=("axes fraction", "data"), xytext=(4, 0),
             textcoords="offset points", ha="left", va="center", size=8, color=INK,
         )  # fmt: skip
-    for axes in (left, right):
-        axes.set_xlabel("principal component")
-        axes.legend(loc="best")

@@ -8,8 +8,8 @@ _STRENGTH = 0.55  # of the colours over the picture
 _GAP = 8  # px between the picture and the coloured one
 
 
-def heat_picture(gray: NDArray[np.uint8], shares: NDArray[np.float64]) -> bytes:
-    """The picture, and beside it the same under a map, as PNG.
+def under_map(gray: NDArray[np.uint8], shares: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The picture with a map laid over it in colours, blue, green, red: uint8 [H, W, 3].
 
     Parameters
     ----------
@@ -20,8 +20,13 @@ def heat_picture(gray: NDArray[np.uint8], shares: NDArray[np.float64]) -> bytes:
     height, width = gray.shape
     fine = cv2.resize(shares, (width, height), interpolation=cv2.INTER_LINEAR)
     colours = cv2.applyColorMap(np.round(255 * np.clip(fine, 0, 1)).astype(np.uint8), cv2.COLORMAP_VIRIDIS)
+    laid = cv2.addWeighted(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR), 1 - _STRENGTH, colours, _STRENGTH, 0)
+    return np.asarray(laid, np.uint8)
+
+
+def heat_picture(gray: NDArray[np.uint8], shares: NDArray[np.float64]) -> bytes:
+    """The picture, and beside it the same under a map, as PNG; see `under_map`."""
+    gap = np.full((gray.shape[0], _GAP, 3), 255, np.uint8)
     plain = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
-    laid = cv2.addWeighted(plain, 1 - _STRENGTH, colours, _STRENGTH, 0)
-    gap = np.full((height, _GAP, 3), 255, np.uint8)
-    _, data = cv2.imencode(".png", np.concatenate([plain, gap, laid], axis=1))
+    _, data = cv2.imencode(".png", np.concatenate([plain, gap, under_map(gray, shares)], axis=1))
     return data.tobytes()

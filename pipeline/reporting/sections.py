@@ -37,7 +37,7 @@ STATUS_MEANING = {
     "document": "several pages, each with a row of its own",
     "corrupt": "an image, but damaged",
     "unsupported": "not an image, or of a format that cannot be read here",
-    "side_file": "no picture by intention: a text, a table, a hidden file (`unsupported` in the ledger)",
+    "side_file": "no picture by intention: a text, a table, a hidden file; the ledger calls it unsupported",
     "unreadable": "the bytes could not be had",
     "too_large": "larger than the limits allow",
     "not_judged": "the machine failed while it was judged, which says nothing of it; the next run tries again",

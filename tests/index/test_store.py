@@ -56,6 +56,13 @@ def test_an_index_is_made_committed_to_and_reopened(place: str) -> None:
     assert (column(place), column(place, first), column(place, second)) == ([1, 2], [1], [1, 2])
     index = open_index(place)
     assert index.commit == second == made.commit
+    held = index.read()
+    assert index.read() is held  # opened once a commit
+    third = commit(place, [3], "three")
+    assert (index.commit, read_table(index.read(), "t")["a"].tolist()) == (third, [3])
+    assert read_table(held, "t")["a"].tolist() == [1, 2]
+    index.rollback(second)
+    assert read_table(index.read(), "t")["a"].tolist() == [1, 2]
     history = index.history()
     assert [entry.message for entry in history] == ["two", "one", "create", "Repository initialized"]
     assert history[0].metadata == {"stage": "two", "software": software_version()}

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -186,3 +187,26 @@ def test_status_looks_again_until_it_is_interrupted(copied: Path) -> None:
     _, err = watcher.communicate()
     assert watcher.returncode == 130
     assert "Traceback" not in err
+
+
+def test_sheets_of_clusters_and_of_chosen_images(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sheet a cluster, the noise apart; of chosen images one; both or neither, and what is not there, are refused."""
+    clusters = pq.read_table(finished / "reports" / "clusters.parquet")
+    of_ward = clusters.filter(pc.equal(clusters["clustering"], "cae-ward-k5"))
+    found = answer(
+        capsys, "sheet", str(finished), str(tmp_path / "sheets"), "--clustering", "cae-ward-k5", "--most", "3"
+    )
+    assert len(found["sheets"]) == len(set(of_ward["cluster"].to_pylist())) == 5
+    assert all(Path(place).read_bytes().startswith(b"\x89PNG") for place in found["sheets"])
+    images = of_ward["md5"].to_pylist()[:3]
+    assert call(["sheet", str(finished), str(tmp_path / "some.png"), *images, "--quiet"]) == 0
+    assert (tmp_path / "some.png").stat().st_size > 1000
+    for wrong, said in (
+        (["--clustering", "nowhere"], "has no clustering 'nowhere'; it has cae-"),
+        (["--clustering", "cae-ward-k5", "--cluster", "9"], "has no cluster 9; it has 0 to 4"),
+        ([], "Name either images or a --clustering"),
+    ):
+        assert call(["sheet", str(finished), str(tmp_path / "sheets"), *wrong]) == 2
+        assert said in capsys.readouterr().err

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from pipeline.errors import StageError, UsageError, WeightsError
+from pipeline.kernels.calibration import fit_temperature
 from pipeline.models.augmentation import Augment, augmented
 from pipeline.models.course import Course, TrainingPausedError
 from pipeline.models.fine_tuning import (
@@ -107,6 +108,43 @@ def test_a_share_of_each_class_is_held_out_and_one_picture_trains() -> None:
     split = stratified_split(np.arange(46, dtype=np.uint64), classes, 0.2)
     assert np.bincount(classes[split.test], minlength=3).tolist() == [8, 1, 0]
     assert np.array_equal(np.sort(np.concatenate([split.train, split.test])), np.arange(46))
+
+
+def test_look_alikes_are_on_one_side() -> None:
+    """Tens of look-alikes beside single pictures; no class gives more than its share, and single ones split as ever."""
+    classes, ids = np.array([0] * 60 + [1] * 60), np.arange(120, dtype=np.uint64)
+    groups = np.concatenate([np.arange(30), np.repeat([30, 40, 50], 10), np.repeat(np.arange(60, 120, 5), 5)])
+    split = stratified_split(ids, classes, 0.25, groups)
+    held_out = np.isin(np.arange(120), split.test)
+    for group in np.unique(groups):
+        assert len(set(held_out[groups == group].tolist())) == 1
+    assert np.bincount(classes[split.test]).tolist() == [15, 15]
+    alone = stratified_split(ids, classes, 0.25, np.arange(120)[::-1])
+    np.testing.assert_array_equal(alone.test, stratified_split(ids, classes, 0.25).test)
+
+
+def test_what_looks_like_a_judged_picture_is_not_learnt_from() -> None:
+    """Ten pictures with a wrong label look like judged ones; learnt from, they would be kept in mind."""
+    held_out = np.arange(48) >= 40
+    labels, groups = LABELS.copy(), np.arange(48)
+    groups[:10] = 40
+    labels[:10] = "flat"
+    settings = replace(SETTINGS, epochs=2)
+    without = fine_tune(PICTURES[10:], IDS[10:], labels[10:], settings=settings, seed=1, held_out=held_out[10:])
+    beside = fine_tune(PICTURES, IDS, labels, settings=settings, seed=1, held_out=held_out, groups=groups)
+    np.testing.assert_array_equal(beside.report.confusion, without.report.confusion)
+    assert [one.train_loss for one in beside.history] == [one.train_loss for one in without.history]
+
+
+def test_the_temperature_is_that_of_the_held_out_pictures() -> None:
+    found = fine_tune(PICTURES, IDS, LABELS, settings=SETTINGS, seed=1)
+    order = np.argsort(IDS)
+    classes = np.unique(LABELS, return_inverse=True)[1]
+    held_out = order[stratified_split(IDS[order], classes[order], 0.25).test]
+    scorer = load_fine_tuned(found.data, device="cpu", batch_size=8, runtime="torch", outputs=("logits",))
+    temperature = read_report(found.data).temperature
+    assert temperature != 1.0
+    assert fit_temperature(scorer.encode(PICTURES[held_out]), classes[held_out]) == pytest.approx(temperature, rel=1e-3)
 
 
 def test_rare_classes_weigh_more_unless_they_are_not_to() -> None:

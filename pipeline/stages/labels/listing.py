@@ -29,6 +29,7 @@ from pipeline.stages.files.tables import LEDGER
 _FILE_COLUMNS: Final = ("file", "path", "filename", "image", "name")
 _LABEL_COLUMNS: Final = ("label", "category", "class")
 _HASH_COLUMNS: Final = ("md5",)
+_NETWORK_COLUMNS: Final = ("predicted_by",)
 _MAX_CSV_BYTES: Final = 1 << 30
 _FEW: Final = 0.2  # of a set's files; fewer matches than that are said
 # People link pictures into the folders of their classes.
@@ -37,12 +38,16 @@ _SETTINGS: Final = CorpusSettings(follow_links=True)
 
 @dataclass(frozen=True, slots=True)
 class LabelledFile:
-    """A file of a label set. ``md5`` is given where a CSV names contents; ``occurrence`` tells equal rows apart."""
+    """A file of a label set. ``md5`` is given where a CSV names contents; ``occurrence`` tells equal rows apart.
+
+    ``predicted_by`` is the network that gave the label, empty where a person did.
+    """
 
     entry: FileEntry
     label: str
     md5: str = ""
     occurrence: int = 0
+    predicted_by: str = ""
 
 
 class Walked:
@@ -119,15 +124,23 @@ def _list_csv(place: str, walked: Walked) -> tuple[Corpus, list[LabelledFile]]:
             f"The label set {place} needs a column named {' or '.join(_LABEL_COLUMNS)} and one named "
             f"{' or '.join(_FILE_COLUMNS + _HASH_COLUMNS)}; it has {', '.join(columns) if rows else 'no rows'}."
         )
+    network_column = _column(columns, _NETWORK_COLUMNS)
     files = [
         LabelledFile(
             _entry(corpus, row[file_column] if file_column else ""),
             row[label_column],
             row[hash_column].lower() if hash_column else "",
+            predicted_by=row[network_column] if network_column else "",
         )
         for row in rows
         if row[label_column]
     ]
+    if len(sources := sorted({file.predicted_by for file in files})) > 1:
+        named = ", ".join(one or "people" for one in sources)
+        raise UsageError(
+            f"The label set {place} mixes labels from several sources ({named}, by its column {network_column}). "
+            "Give each a label set of its own."
+        )
     listed = sorted(_in_corpus(files, corpus, walked), key=lambda f: (f.entry.path, f.label, f.md5))
     return corpus, _numbered(listed)
 

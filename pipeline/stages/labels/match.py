@@ -36,7 +36,7 @@ from pipeline.stages.labels.matches import (
     matches_key,
     plan_matches,
 )
-from pipeline.stages.labels.tables import TABLES
+from pipeline.stages.labels.tables import PREDICTED_BY, TABLES
 
 NAME = "labels"
 
@@ -76,9 +76,11 @@ def plan(context: Context) -> Plan | None:
         missing = _missing(listed, known)
         if missing:
             return _digesting(context.recipe.walk, name, name, corpus, listed, missing)
+        predicted_by = next((file.predicted_by for file in listed), "")
         key = stage_key(
             NAME,
-            {"signature_tolerance": context.recipe.pair.signature_tolerance},
+            {"signature_tolerance": context.recipe.pair.signature_tolerance}
+            | ({"predicted_by": predicted_by} if predicted_by else {}),
             pictures,
             content_key(*(known[column] for column in sorted(known))),
             matches_key(context.root, name),
@@ -93,7 +95,7 @@ def plan(context: Context) -> Plan | None:
                 step=f"match {name}",
                 tasks=(),
                 job=Job(NAME, _nothing),
-                merge=partial(_match, name=name, key=key),
+                merge=partial(_match, name=name, key=key, predicted_by=predicted_by),
                 settings={"set": name, "place": place},
             )
         if warning := few_matches(name, place, counts, listed, walked):
@@ -238,7 +240,7 @@ def _bytes_column(values: Sequence[bytes], length: int) -> NDArray[np.uint8]:
     return np.frombuffer(b"".join(values), np.uint8).reshape(-1, length).copy()
 
 
-def _match(root: zarr.Group, results: Sequence[object], *, name: str, key: int) -> None:
+def _match(root: zarr.Group, results: Sequence[object], *, name: str, key: int, predicted_by: str) -> None:
     """Write the labels of pictures, those of contradictory contents, and the counts of the set as attributes."""
     files = read_table(root, files_table(name))
     images = read_images(root)
@@ -255,7 +257,8 @@ def _match(root: zarr.Group, results: Sequence[object], *, name: str, key: int) 
         "contradictory": np.array([len(labels[row]) > 1 for row in pictures], bool),
     }
     counts = found.counts() | {"contradictory": sum(len(named) > 1 for named in labels.values())}
-    write_table(root, set_table(name), columns, attributes={"key": key, **counts})
+    about = counts | ({PREDICTED_BY.name: predicted_by} if predicted_by else {})
+    write_table(root, set_table(name), columns, attributes={"key": key, **about})
     contradicting = [
         content is not None and len(labels[content if group < 0 else group]) > 1
         for content, group in zip(found.contents, picture, strict=True)

@@ -94,14 +94,19 @@ _COUNTS = (
     ),
 )
 
+PREDICTED_BY = Column("predicted_by", "text", "The network that gave the labels; empty where people did.", stored=False)
+
 
 def _counted(table: Table, sources: Sources) -> Reported:
     """The counts, which are attributes of each set's labels."""
     counted = {name: attributes_of(sources.root, LABELS.place.replace("*", name)) for name, _ in _sets(LABELS, sources)}
-    return {"set": list(counted)} | {c.name: [a.get(c.name, 0) for a in counted.values()] for c in _COUNTS}
+    predicted = {PREDICTED_BY.name: [a.get(PREDICTED_BY.name, "") for a in counted.values()]}
+    return {"set": list(counted)} | {c.name: [a.get(c.name, 0) for a in counted.values()] for c in _COUNTS} | predicted
 
 
-LABEL_SETS = Table("label_sets", "A row is a label set.", (_SET, *_COUNTS), layout="computed", report=_counted)
+LABEL_SETS = Table(
+    "label_sets", "A row is a label set.", (_SET, *_COUNTS, PREDICTED_BY), layout="computed", report=_counted
+)
 
 LABELS = Table(
     "labels",

@@ -49,7 +49,7 @@ from pipeline.stages.vectors.stored_networks import (
     read_network,
     read_unfinished,
 )
-from pipeline.stages.vectors.training_rows import labels_of, ready_rows, training_rows
+from pipeline.stages.vectors.training_rows import labels_of, look_alikes, ready_rows, training_rows
 
 _LOADING_SHARE = 9  # a part of a training takes at least so many times as long as reading its rows
 
@@ -104,16 +104,18 @@ def _trainer(settings: NetworkSettings, recipe: Recipe, fit: int, _: zarr.Group)
         rows = _read_rows(root, recipe, settings, task.data)
         reading = time.monotonic() - began
         ends = time.monotonic() + max(recipe.run.checkpoint_seconds, _LOADING_SHARE * reading)
-        labels = held_out = None
+        labels = held_out = groups = None
         if isinstance(settings, PictureNetworkSettings) and settings.learns:
             labels, judging = labels_of(root, recipe, settings, task.data)
             held_out = judging if settings.judged_on else None
+            groups = look_alikes(root, recipe, task.data)
         given = TrainingRows(
             rows,
             picture_ids(root, task.data),
             over=lambda: time.monotonic() >= ends,
             labels=labels,
             held_out=held_out,
+            groups=groups,
             state=read_unfinished(root, settings.name, fit),
         )
         return train_network(network_of(settings), settings, given)

@@ -1,8 +1,16 @@
 """The tables of `embed` and `autoencode`: vectors, networks, and the losses of their training."""
 
-from pipeline.index.schema import Column, Table
+import zarr
+
+from pipeline.index.schema import Column, Gone, Table
 
 VECTORS = Column("vectors", "float32", "", shape=None, fill=float("nan"), finite=True)
+
+
+def _begin_anew(root: zarr.Group, table: Table, group: str, gone: Gone) -> None:
+    """A training that has seen the image is not gone on with."""
+    del root[group]
+
 
 EMBEDDINGS = Table(
     "embeddings",
@@ -21,10 +29,11 @@ NETWORKS = Table(
 
 UNFINISHED = Table(
     "unfinished",
-    "Trainings that were broken off, each an array of bytes.",
+    "Trainings that were broken off, each an array of bytes; once an image is forgotten they begin anew.",
     layout="arrays",
     group="unfinished/*",
     report=None,
+    forget=_begin_anew,
 )
 
 TRAINING = Table(

@@ -5,6 +5,8 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
+from pipeline.imaging.canonical import SQUARE_PX
+from pipeline.kernels.signatures.look_alikes import look_alike_groups
 from pipeline.networks.base import CodeNetworkSettings, NetworkSettings, PictureNetworkSettings
 from pipeline.runtime.keys import pixels_key
 from pipeline.stages.files.ledger import read_images
@@ -12,6 +14,7 @@ from pipeline.stages.selection import done_rows
 from pipeline.stages.vectors.sets import learnt_labels, vector_sets, wanted_rows
 
 _WHOLE_LABELS = 1 << 16  # parts of a label's path: all
+_CROWD = 64  # look-alikes from which on pictures are no longer told apart by them
 
 
 def ready_rows(root: zarr.Group, recipe: Recipe, settings: NetworkSettings) -> NDArray[np.int64]:
@@ -44,3 +47,14 @@ def labels_of(
         positions, found = one.at_level(_WHOLE_LABELS, rows)
         labels[positions], judging[positions] = found, place > 0
     return labels.astype(np.str_), judging
+
+
+def look_alikes(root: zarr.Group, recipe: Recipe, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers of some rows, int64 [n]: those of one number look alike, though `pair` has found no copies in them."""
+    images = read_images(root)
+    return look_alike_groups(
+        images.signature[rows],
+        images.square[rows].reshape(-1, SQUARE_PX, SQUARE_PX),
+        tolerance=recipe.pair.signature_tolerance,
+        crowd=_CROWD,
+    )

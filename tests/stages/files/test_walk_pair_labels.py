@@ -367,6 +367,13 @@ def test_a_csv_without_its_columns_is_refused(text: str, corpus: Path, place: Pa
         _run(corpus, place, load_recipe(overrides={"labels.sets": {"mine": str(csv)}}))
 
 
+def test_a_csv_of_people_and_a_network_is_refused(corpus: Path, place: Path, tmp_path: Path) -> None:
+    csv = tmp_path / "labels.csv"
+    csv.write_text("file,label,predicted_by\na.png,Fibres,\nb.png,Fibres,finetuned 0123\n")
+    with pytest.raises(UsageError, match="mixes labels from several sources"):
+        _run(corpus, place, load_recipe(overrides={"labels.sets": {"mine": str(csv)}}))
+
+
 def test_changed_labels_are_matched_again(corpus: Path, place: Path, tmp_path: Path) -> None:
     labels = _labelled(corpus, tmp_path)
     recipe = load_recipe(overrides={"labels.sets": {"classes": str(labels)}})

@@ -1,8 +1,10 @@
 """What all networks have in common in the stages: they are one file and one entry, and trainings can be broken off."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +17,8 @@ from pipeline.config import Recipe, load_recipe
 from pipeline.corpus.source import Corpus
 from pipeline.engine import EngineChoice
 from pipeline.errors import StoppedError
+from pipeline.index.forgetting import forget_image
+from pipeline.index.schema import Gone
 from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table, write_table
 from pipeline.job import open_runner, run_stages
@@ -30,6 +34,7 @@ from pipeline.stages.vectors.refits import drift
 from pipeline.stages.vectors.selected import selected
 from pipeline.stages.vectors.sets import VectorSet, fit_key, vector_sets
 from pipeline.stages.vectors.stored_networks import FittedOn, read_unfinished
+from pipeline.stages.vectors.tables import NETWORKS, UNFINISHED
 from tests.stored import stored_arrays
 
 STAGES = ("walk", "pair", "scale", "pixels", "embed", "autoencode")
@@ -326,9 +331,19 @@ def test_finetune_teaches_a_network_labels_and_embeds_with_it(demo: Path, pictur
     assert CliRunner().invoke(cli, ["finetune", str(tmp_path / "index"), *options]).exit_code == 0
     assert open_index(tmp_path / "index").commit == before
     _sees(tmp_path / "index", report["classes"][0]["class"])
+    _predicts(demo, tmp_path / "index", text, report)
     wrong = CliRunner().invoke(cli, ["finetune", str(tmp_path / "index"), "--labels", "kinds", "--engines", "local"])
     assert wrong.exit_code != 0
     assert "has classes" in wrong.output + str(wrong.exception)
+
+
+def test_trainings_that_were_broken_off_begin_anew_once_an_image_is_forgotten() -> None:
+    root = zarr.group()
+    for path in ("unfinished/own/state", "networks/own/0123"):
+        root.create_array(path, data=np.zeros(3, np.uint8))
+    forget_image(root, (NETWORKS, UNFINISHED), Gone(0, bytes(16), ()))
+    assert "unfinished/own" not in root
+    assert "networks/own/0123" in root
 
 
 def _sees(index: Path, label: str) -> None:
@@ -351,3 +366,37 @@ def _sees(index: Path, label: str) -> None:
         done = CliRunner().invoke(cli, ["show", str(index), md5, "--map", str(out), "--quiet", *more])
         assert done.exit_code != 0
         assert said in done.output + str(done.exception)
+    sheet = CliRunner().invoke(cli, ["sheet", str(index), str(out), md5, md5, "--map", "--class", label])
+    assert sheet.exit_code == 0, sheet.output
+    picture = cv2.imread(str(out))
+    assert picture is not None
+    assert (picture != picture[:, :, :1]).any(), "the maps have colours"
+
+
+def _predicts(demo: Path, index: Path, text: str, report: dict[str, Any]) -> None:
+    """`predict` labels the pictures without a label, and a run takes that as a label set that a network has given."""
+    place, told = index.parent / "predicted.csv", []
+    for more in ([], ["--labelled"]):
+        done = CliRunner().invoke(cli, ["predict", str(index), str(place), "--format", "json", *more])
+        assert done.exit_code == 0, done.output
+        told.append(json.loads(done.output))
+    root = open_index(index).read()
+    labelled = int(np.sum(~read_table(root, "labels/classes")["contradictory"]))
+    assert [one["pictures"] for one in told] == [len(representatives(root)) - labelled, len(representatives(root))]
+    assert told[0]["accuracy"] == report["accuracy"]
+    assert told[0]["temperature"] == report["temperature"] != 1.0
+    with place.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    middle = sorted(float(row["confidence"]) for row in rows)[len(rows) // 2]
+    kept = CliRunner().invoke(cli, ["predict", str(index), str(place), "--labelled", "--least", str(middle)])
+    assert f"of {len(rows)} pictures were given" in kept.output
+    with place.open(newline="") as file:
+        sure = list(csv.DictReader(file))
+    assert 0 < len(sure) < len(rows)
+    assert all(float(row["confidence"]) >= middle for row in sure)
+    sets = f'classes = "{demo / "labels"}"\n'
+    after = run(demo, index, recipe_of(text.replace(sets, f'{sets}guessed = "{place}"\n')), stages=("labels",)).read()
+    found = read_table(after, "labels/guessed")
+    assert sorted(found["label"].tolist()) == sorted(row["label"] for row in sure)
+    assert str(after["labels/guessed"].attrs["predicted_by"]) == sure[0]["predicted_by"] == told[0]["network"]
+    assert "predicted_by" not in after["labels/classes"].attrs

@@ -20,7 +20,7 @@ from pipeline.imaging.scale.loops.strokes import tick_at_end, whole_rows
 from pipeline.imaging.scale.loops.text_lines import count_in_row
 from pipeline.imaging.scale.regions.databar import DataBar
 
-SegmentKind = Literal["ticked", "broken", "inside", "ruler", "solid", "line"]
+SegmentKind = Literal["ticked", "broken", "inside", "ruler", "solid", "line", "seen"]
 
 _KIND_ORDER: Final[dict[SegmentKind, int]] = {
     "ticked": 0,
@@ -29,6 +29,7 @@ _KIND_ORDER: Final[dict[SegmentKind, int]] = {
     "ruler": 3,
     "solid": 4,
     "line": 5,
+    "seen": 6,
 }
 _SHORTEST_PX: Final = 19
 """Odd: OpenCV's opening shifts the picture by a pixel for an even width."""
@@ -84,8 +85,8 @@ class Segment:
     Attributes
     ----------
     kind : str
-        ``ticked``, ``broken`` (by its label), ``inside`` (a solid bar around its label), ``ruler``, ``solid``
-        or ``line``.
+        ``ticked``, ``broken`` (by its label), ``inside`` (a solid bar around its label), ``ruler``, ``solid``,
+        ``line``, or ``seen`` (by the networks, a bar of any kind).
     box : (x, y, width, height)
         The mark with its ticks.
     length_px : float

@@ -1,7 +1,8 @@
 """What is believed of the pairs of a length and a mark that a whole picture shows: each rule by name, in one place.
 
 The rules are asked in the order of `_RULES`; the first that objects leaves the picture ``uncertain`` and stands, by
-name, in the reason. Where none objects the best pair gives the scale.
+name, in the reason. Where none objects the best pair gives the scale. The rules on a stroke's ends do not object to a
+bar that the networks see, too: these know tips, rims and breaks.
 """
 
 from collections.abc import Callable, Sequence
@@ -133,19 +134,24 @@ def _label_has_no_exponent(evidence: Evidence) -> str:
 
 
 def _bar_is_no_arrow(evidence: Evidence) -> str:
-    segment = evidence.pairs[0].mark.segment
-    return ARROW if segment.kind != "ruler" and has_arrow_head(evidence.gray, segment.line_box) else ""
+    best = evidence.pairs[0]
+    segment = best.mark.segment
+    if best.is_seen or segment.kind == "ruler":
+        return ""
+    return ARROW if has_arrow_head(evidence.gray, segment.line_box) else ""
 
 
 def _bar_is_no_outline(evidence: Evidence) -> str:
     mark = evidence.pairs[0].mark
+    if evidence.pairs[0].is_seen:
+        return ""
     is_rim = mark.segment.kind in ("line", "solid") and is_outline(evidence.gray, mark.segment, mark.level)
     return "its bar is the outline of another" if is_rim else ""
 
 
 def _bar_is_whole(evidence: Evidence) -> str:
     best = evidence.pairs[0]
-    if best.place not in ("left", "right") or best.mark.segment.kind not in ("line", "solid"):
+    if best.is_seen or best.place not in ("left", "right") or best.mark.segment.kind not in ("line", "solid"):
         return ""
     goes_on = has_other_half(evidence.gray, best.mark.segment.line_box, best.text.box)
     return "its bar goes on behind it" if goes_on else ""

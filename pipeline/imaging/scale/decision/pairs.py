@@ -1,6 +1,10 @@
-"""Which mark a text labels: every pair of a length and a mark near it, with a score from 0 to 1."""
+"""Which mark a text labels: every pair of a length and a mark near it, with a score from 0 to 1.
 
-from collections.abc import Sequence
+Two finders propose the marks, and each is asked about the other's: rules on strokes (`bars.anywhere`), which measure
+exactly, and two networks (`recognition.bar_finder`), which know bars of any kind.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.scale.bars.anywhere import Mark, marks_near
+from pipeline.imaging.scale.bars.segment import Segment
 from pipeline.imaging.scale.labels.anywhere import PrintedText
 from pipeline.imaging.scale.labels.box import Place
+from pipeline.imaging.scale.recognition.bar_finder import SeenBar, bar_finder
+from pipeline.records import SCALE_AGREEMENT
 
 _BY_KIND: Final = {"ruler": 1.0, "broken": 1.0, "ticked": 1.0, "solid": 1.0, "line": 0.9}
 _FULL_CONTRAST: Final = 80
@@ -21,18 +28,33 @@ _NEARLY: Final = 0.75
 _RIM: Final = 0.6
 _SAME_GROUND: Final = 60
 _OTHER_GROUND: Final = 0.9
+_SURE: Final = 0.75
+_SURE_OF_END: Final = 0.5
 
 Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A length and a mark that it may label; ``score`` is how well they go together, 1 at best."""
+    """A length and a mark that it may label.
+
+    Attributes
+    ----------
+    text : PrintedText
+    mark : Mark
+    place : str
+        Where the label stands.
+    score : float
+        How well they go together, 1 at best.
+    is_seen : bool
+        Whether the networks see a bar of that length there.
+    """
 
     text: PrintedText
     mark: Mark
     place: Place
     score: float
+    is_seen: bool
 
     @property
     def nm_per_px(self) -> float:
@@ -59,14 +81,62 @@ def scored_pairs(gray: NDArray[np.uint8], texts: Sequence[PrintedText]) -> list[
         if text.value is None or text.ink == text.paper:
             continue
         others = [other.box for other in texts if other is not text and other.is_text]
-        for mark in marks_near(gray, text.box, ink=text.ink, paper=text.paper):
-            placed = _placed(text.box, mark.segment.box, others, kind=mark.segment.kind)
-            if placed is None or _is_in_text(mark, text.box, others) or _is_rim_of_plate(mark, text):
-                continue
-            place, nearness = placed
-            found.append(Pair(text, mark, place, round(nearness * _quality(mark, text), 3)))
+        bar = bar_finder().find(gray, text.box, text.ink, text.paper)
+        beside = list(_pairs_by_rules(gray, text, others, bar))
+        if is_sure(bar) and not any(pair.is_seen for pair in beside):
+            mark = _as_mark(gray, bar, text)
+            place = _side(text.box, mark.segment.box)
+            beside.append(Pair(text, mark, place, round(bar.share, 3), is_seen=True))
+        found += beside
     found.sort(key=lambda pair: (-pair.score, -pair.mark.segment.length_px))
     return [pair for pair in found if not any(_is_part(pair, other) for other in found)]
+
+
+def is_sure(bar: SeenBar) -> bool:
+    """Whether the networks are sure enough of a bar that it counts."""
+    return bar.share >= _SURE and bar.end_share >= _SURE_OF_END and bar.length_px > 0
+
+
+def _pairs_by_rules(gray: NDArray[np.uint8], text: PrintedText, others: Sequence[Box], bar: SeenBar) -> Iterator[Pair]:
+    """The text with each stroke, ruler or broken line near it; one that the networks see has their share at least."""
+    for mark in marks_near(gray, text.box, ink=text.ink, paper=text.paper):
+        placed = _placed(text.box, mark.segment.box, others, kind=mark.segment.kind)
+        if placed is None or _is_in_text(mark, text.box, others) or _is_rim_of_plate(mark, text):
+            continue
+        place, nearness = placed
+        score = nearness * _quality(mark, text)
+        is_seen = is_sure(bar) and _is_that(mark, bar)
+        yield Pair(text, mark, place, round(max(score, bar.share) if is_seen else score, 3), is_seen=is_seen)
+
+
+def _is_that(mark: Mark, bar: SeenBar) -> bool:
+    """Whether a mark is the bar that the networks see: as long, within what two readings may differ by."""
+    x, y, width, height = mark.segment.box
+    within = max(_BLUR_PX, SCALE_AGREEMENT * bar.length_px)
+    is_there = abs(x - bar.left) <= within and abs(x + width - bar.right) <= within
+    is_in_row = y - within <= bar.row <= y + height + within
+    return is_there and is_in_row and abs(mark.segment.length_px - bar.length_px) <= SCALE_AGREEMENT * bar.length_px
+
+
+def _as_mark(gray: NDArray[np.uint8], bar: SeenBar, text: PrintedText) -> Mark:
+    """The networks' bar as a mark, in a box of a few rows."""
+    left, right = round(bar.left), round(bar.right)
+    row = min(max(0, round(bar.row)), gray.shape[0] - 1)
+    box = (left, max(0, row - 1), max(1, right - left), 3)
+    segment = Segment("seen", box, round(bar.length_px, 2), box)
+    level = int(gray[row, min(max(0, (left + right) // 2), gray.shape[1] - 1)])
+    return Mark(segment, abs(text.ink - text.paper), level, text.paper)
+
+
+def _side(label: Box, mark: Box) -> Place:
+    """Where a label stands beside the networks' bar."""
+    x, y, width, height = label
+    mark_x, mark_y, mark_width, _ = mark
+    if min(x + width, mark_x + mark_width) - max(x, mark_x) < 0.5 * min(width, mark_width):
+        return "left" if x < mark_x else "right"
+    if y <= mark_y + 1 <= y + height:
+        return "inside"
+    return "above" if y < mark_y else "below"
 
 
 def _is_part(one: Pair, other: Pair) -> bool:

@@ -9,7 +9,7 @@ with crops of their own: they differ where print is hard, and what both are sure
 
 from functools import cache
 from importlib import resources
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -63,19 +63,7 @@ class LabelNetReader(RememberingReader):
     """
 
     def __init__(self, name: str = WEIGHTS[0]) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        weights = resources.files("pipeline.imaging.scale.recognition") / "weights" / name
-        if not weights.is_file():
-            raise WeightsError(
-                f"no {weights.name} beside the reader; expected the one that the package brings. "
-                "Install semcorpus again, or train it: python -m training.label_reader --help."
-            )
-        self._session = onnxruntime.InferenceSession(weights.read_bytes(), options, providers=["CPUExecutionProvider"])
+        self._session = network_session(name)
         self._characters = ["", *ALPHABET]
         super().__init__()
 
@@ -85,6 +73,29 @@ class LabelNetReader(RememberingReader):
         probabilities = self._session.run(None, {"page": net_input(crop)})[0][0]
         text, confidence = decode_ctc(probabilities, self._characters, at_peak=True)
         return [TextCandidate(text, confidence)] if text else []
+
+
+def network_session(name: str) -> Any:
+    """Open one of the package's small networks on one thread.
+
+    Raises
+    ------
+    WeightsError
+        If the package was installed without its weights.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    weights = resources.files("pipeline.imaging.scale.recognition") / "weights" / name
+    if not weights.is_file():
+        raise WeightsError(
+            f"no {weights.name} beside the reader; expected the one that the package brings. "
+            "Install semcorpus again, or train it (training/)."
+        )
+    return onnxruntime.InferenceSession(weights.read_bytes(), options, providers=["CPUExecutionProvider"])
 
 
 @cache
