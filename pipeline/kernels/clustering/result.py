@@ -128,7 +128,7 @@ def neighbour_graph_rows(indices: ArrayLike, n_neighbors: int) -> NDArray[np.int
     return chosen
 
 
-def by_appearance(labels: NDArray[np.integer]) -> NDArray[np.int32]:
+def by_appearance(labels: NDArray[Any]) -> NDArray[np.int32]:
     """Number clusters in the order of their first rows; negative ones become -1."""
     renamed = np.full(len(labels), -1, dtype=np.int32)
     kept = labels >= 0
