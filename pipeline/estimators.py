@@ -40,6 +40,7 @@ from pipeline.network_estimators import (
     StackedAutoencoder,
     VectorAutoencoder,
 )
+from pipeline.search_backends.devices import Device, device_here, nearest_on
 
 __all__ = [
     "AdvancedDensityPeaks",
@@ -301,6 +302,8 @@ class MiniBatchKMeans(Clusterer):
         It ends when at most this share of the rows changed their label; None: 0 for small sets, else 0.001.
     random_state : int, default=0
         A seed; results are the same for the same seed.
+    device : {"cpu", "cuda", "auto"}, default="cpu"
+        Where the products of sweeps are made; ``auto``: on a GPU where there is one. It changes no result.
 
     Attributes
     ----------
@@ -327,8 +330,10 @@ class MiniBatchKMeans(Clusterer):
         n_init: int | None = None,
         tolerance: float | None = None,
         random_state: int = 0,
+        device: Device = "cpu",
     ) -> None:
         self.n_clusters = n_clusters
+        self.device = device
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.n_init = n_init
@@ -347,6 +352,7 @@ class MiniBatchKMeans(Clusterer):
             sample_rows=self.batch_size,
             max_sweeps=self.max_epochs,
             tolerance=self.tolerance,
+            nearest=nearest_on(device_here(self.device)),
         )[0]
         self.labels_ = result.labels
         self.cluster_centers_ = result.centers

@@ -54,7 +54,7 @@ class MethodSettings(Settings):
         return 0 if self.transform else self.neighbours_needed
 
     @property
-    def products_on(self) -> str:
+    def products_on(self) -> Literal["auto", "cpu", "cuda"]:
         """The device that multiplies."""
         return "cpu"
 
@@ -85,18 +85,20 @@ class CountedMethodSettings(MethodSettings):
 class CenterMethodSettings(CountedMethodSettings):
     """A method around centres, whose products may be made on a GPU."""
 
-    device: Literal["cpu", "cuda"] = Field(
-        "cpu", description="cuda: products on a GPU, one an actor of Ray; no result depends on it"
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "cpu",
+        description="cuda: products on a GPU, one an actor of Ray; auto: so where the driver sees a GPU; no result "
+        "depends on it",
     )
 
     @model_validator(mode="after")
     def _device_has_blocks(self) -> "CenterMethodSettings":
-        if self.device == "cuda" and self.transform:
-            raise ValueError('device = "cuda" needs vectors that no transform changes: leave one of them out')
+        if self.device != "cpu" and self.transform:
+            raise ValueError(f'device = "{self.device}" needs vectors that no transform changes: leave one of them out')
         return self
 
     @property
-    def products_on(self) -> str:
+    def products_on(self) -> Literal["auto", "cpu", "cuda"]:
         """As the settings say."""
         return self.device
 

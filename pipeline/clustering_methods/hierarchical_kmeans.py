@@ -57,4 +57,4 @@ def fit_blocks(blocks: Blocks, settings: HierarchicalKMeansSettings, ks: Sequenc
     )
 
 
-METHOD = ClusteringMethod(HierarchicalKMeansSettings, fit, version=1, seconds_per_vector=0.0005, fit_blocks=fit_blocks)
+METHOD = ClusteringMethod(HierarchicalKMeansSettings, fit, version=2, seconds_per_vector=0.0005, fit_blocks=fit_blocks)

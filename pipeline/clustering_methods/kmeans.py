@@ -72,4 +72,4 @@ def fit_blocks(blocks: Blocks, settings: KMeansSettings, ks: Sequence[int], seed
     )
 
 
-METHOD = ClusteringMethod(KMeansSettings, fit, version=2, seconds_per_vector=0.0005, fit_blocks=fit_blocks)
+METHOD = ClusteringMethod(KMeansSettings, fit, version=3, seconds_per_vector=0.0005, fit_blocks=fit_blocks)

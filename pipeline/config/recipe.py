@@ -138,8 +138,10 @@ class NeighboursSettings(Settings):
         description="a task finds the neighbours of two blocks of so many vectors in each other; more needs fewer "
         "evaluations and more memory, no result depends on it",
     )
-    device: Literal["cpu", "cuda"] = Field(
-        "cpu", description="cuda: products on a GPU, one an actor of Ray; no result depends on it"
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "cpu",
+        description="cuda: products on a GPU, one an actor of Ray; auto: so where the driver sees a GPU; no result "
+        "depends on it",
     )
     approximate_above: Annotated[int, Field(ge=0)] = Field(
         0, description="sets of more vectors are searched approximately, which the report says; 0: never"

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from pipeline.config import load_recipe
 from pipeline.errors import EngineError, RecipeError
+from pipeline.estimators import MiniBatchKMeans
 from pipeline.kernels.clustering.blockwise_kmeans import k_means
 from pipeline.kernels.clustering.hierarchical_kmeans import hierarchical_k_means
 from pipeline.kernels.clustering.lloyd import ArrayReader
 from pipeline.kernels.clustering.nearest_center import choose_frame, nearest_centers, prepare_centers
 from pipeline.search_backends import torch_centers
+from pipeline.search_backends.devices import device_here, nearest_on
 from pipeline.search_backends.torch_centers import TorchCenters
 from tests.kernels.neighbours.test_nearest import SETS
 
@@ -71,12 +73,32 @@ def test_it_travels_as_a_name() -> None:
 def test_the_device_is_no_part_of_the_key() -> None:
     here, there = (
         load_recipe(assignments=[f'cluster.methods=[{{method="kmeans",device="{device}"}}]']).cluster.methods[0]
-        for device in ("cpu", "cuda")
+        for device in ("cpu", "auto")
     )
     assert here.relevant() == there.relevant()
-    assert (here.products_on, there.products_on) == ("cpu", "cuda")
-    with pytest.raises(RecipeError, match="needs vectors that no transform changes"):
-        load_recipe(assignments=['cluster.methods=[{method="kmeans",device="cuda",transform=["l2"]}]'])
+    assert (here.products_on, there.products_on) == ("cpu", "auto")
+    for device in ("auto", "cuda"):
+        with pytest.raises(RecipeError, match=f'"{device}" needs vectors that no transform changes'):
+            load_recipe(assignments=[f'cluster.methods=[{{method="kmeans",device="{device}",transform=["l2"]}}]'])
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_auto_is_a_gpu_where_there_is_one(seen: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: seen)
+    assert device_here("auto") == ("cuda" if seen else "cpu")
+    assert (device_here("cpu"), device_here("cuda")) == ("cpu", "cuda")
+    assert nearest_on("cpu") is nearest_centers
+    assert nearest_on("cuda") == TorchCenters("cuda")
+
+
+def test_the_estimator_has_the_setting() -> None:
+    rows = _set("random_float64")
+    here, there = (MiniBatchKMeans(n_clusters=5, device=device).fit(rows) for device in ("cpu", "auto"))
+    np.testing.assert_array_equal(here.labels_, there.labels_)
+    np.testing.assert_array_equal(here.cluster_centers_, there.cluster_centers_)
+    if not torch.cuda.is_available():
+        with pytest.raises(EngineError, match="no GPU"):
+            MiniBatchKMeans(n_clusters=5, device="cuda").fit(rows)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -333,15 +333,13 @@ def _advance(run: Progress, parts: Sequence[_Part], sweeper: _Sweeper, grid: Gri
     """Put a sweep's parts together, and move the centres unless it is the end."""
     sums = reduce(ClusterSums.merge, [part.moved for part in parts], run.sums)
     state = RowState(*(np.concatenate([getattr(part.state, name) for part in parts]) for name in RowState.__slots__))
-    counts = np.zeros(len(run.centers), np.int64)
-    counts[sums.clusters] = sums.counts
-    empty = np.flatnonzero(counts == 0)
+    empty = np.flatnonzero(sums.counts_of(len(run.centers)) == 0)
     n_moved = sum(part.n_moved for part in parts)
     settled = run.sweeps >= sweeper.max_sweeps or n_moved <= sweeper.tolerance * sweeper.survey.n_rows
     far = _farthest_rows(run.centers, empty, state.labels, sweeper)
     if settled and not len(far):
         return Progress(run.centers, run.drift, state, sums, run.sweeps, done=True)
-    centers = run.centers.copy() if settled else _means(run.centers, sums, counts, grid)
+    centers = run.centers.copy() if settled else sums.means(grid, run.centers)
     centers[empty[: len(far)]] = far
     drift = np.sqrt(own_distances_sq(run.centers, centers, *_identity(len(centers)))) * _ALLOWANCE
     return Progress(centers, drift, state, sums, run.sweeps + (not settled))
@@ -349,14 +347,6 @@ def _advance(run: Progress, parts: Sequence[_Part], sweeper: _Sweeper, grid: Gri
 
 def _identity(n: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     return np.arange(n, dtype=np.int32), np.arange(n)
-
-
-def _means(before: Vectors, sums: ClusterSums, counts: NDArray[np.int64], grid: Grid) -> Vectors:
-    filled = counts[sums.clusters] > 0
-    clusters = sums.clusters[filled]
-    means = before.copy()
-    means[clusters] = grid.origin + sums.sums[filled] / counts[clusters, None] / grid.steps_per_unit
-    return means
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,19 @@ class ClusterSums:
             sums[places] += part.sums
         return ClusterSums(clusters, counts, sums)
 
+    def counts_of(self, n_clusters: int) -> NDArray[np.int64]:
+        """Rows of every cluster, int64 [n_clusters]."""
+        counts = np.zeros(n_clusters, np.int64)
+        counts[self.clusters] = self.counts
+        return counts
+
+    def means(self, grid: Grid, otherwise: Vectors) -> Vectors:
+        """Means of every cluster, [k, D] of the type of ``otherwise``, which is taken where a cluster has no rows."""
+        filled = self.counts > 0
+        means = otherwise.copy()
+        means[self.clusters[filled]] = grid.origin + self.sums[filled] / self.counts[filled, None] / grid.steps_per_unit
+        return means
+
 
 def make_grid(origin: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64], n_rows: int) -> Grid:
     """Choose the finest steps that the sum of ``n_rows`` rows between ``low`` and ``high`` [D] fits into."""

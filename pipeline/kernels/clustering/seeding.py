@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.arrays import Vectors
+from pipeline.kernels.clustering.exchange import exchange_rows
 from pipeline.kernels.clustering.lloyd import ArrayReader, Survey, lloyd
 from pipeline.kernels.clustering.order_free_sums import add_moved_rows
 from pipeline.kernels.neighbours.exact_search import Frame
@@ -32,6 +33,8 @@ _MOST_STARTS, _FEWEST_STARTS = 20, 2
 _START_WORK = 1 << 32  # multiply-adds: half a second of one core
 _ENTRY_COST = 60  # of deciding one entry of a narrow product, in multiply-adds
 _SWEEPS_OF_A_START = 30
+_EXCHANGE_PASSES = 6
+_LEAST_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,10 @@ def find_start(
     )
     best = min(range(count), key=lambda i: ends[i].inertia)
     inertias = tuple(sorted(end.inertia / short_rows.scale**2 for end in ends))
-    return _means_of(sample, ends[best].labels, survey, k), inertias
+    labels = ends[best].labels
+    if _LEAST_SHARE * survey.n_rows <= len(sample):
+        labels = exchange_rows(sample, labels, k, survey, most_passes=_EXCHANGE_PASSES, tolerance=_START_TOLERANCE)
+    return _means_of(sample, labels, survey, k), inertias
 
 
 def plus_plus(rows: NDArray[np.float32], k: int, generator: np.random.Generator) -> NDArray[np.int64]:
@@ -168,7 +174,4 @@ def _means_of(sample: Vectors, labels: NDArray[np.int32], survey: Survey, k: int
     """The clusters' means in all features; an empty cluster's is the mean of the sample, to be relocated."""
     grid = survey.grid()
     sums = add_moved_rows(sample, np.full(len(sample), -1, np.int32), labels, grid, k)
-    means = np.empty((k, sample.shape[1]), dtype=sample.dtype)
-    means[:] = survey.origin
-    means[sums.clusters] = grid.origin + sums.sums / sums.counts[:, None] / grid.steps_per_unit
-    return means
+    return sums.means(grid, np.broadcast_to(survey.origin.astype(sample.dtype), (k, sample.shape[1])))

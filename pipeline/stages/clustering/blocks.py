@@ -18,9 +18,9 @@ from pipeline.clustering_methods.base import Blocks, MethodSettings
 from pipeline.clustering_methods.points import counts_that_exist
 from pipeline.config import Recipe
 from pipeline.kernels.arrays import Vectors
-from pipeline.kernels.clustering.nearest_center import NearestCenters
 from pipeline.kernels.mapping import MapTasks
 from pipeline.runtime.plan import Block, Job, Worker
+from pipeline.search_backends.devices import nearest_on
 from pipeline.stages.maps.stored import find_clustered
 from pipeline.stages.vectors.sets import VectorSet
 
@@ -76,15 +76,7 @@ def blocks_of(
 ) -> Iterator[Blocks]:
     """The set of vectors as a method that works on blocks is given it, while the driver works on it."""
     with reading(vectors, root):
-        yield Blocks(StoredRows(), len(vectors.rows), BLOCK_ROWS, map_tasks, starts, _nearest(device))
-
-
-def _nearest(device: str) -> NearestCenters | None:
-    if device == "cpu":
-        return None
-    from pipeline.search_backends.torch_centers import TorchCenters
-
-    return TorchCenters(device)
+        yield Blocks(StoredRows(), len(vectors.rows), BLOCK_ROWS, map_tasks, starts, nearest_on(device))
 
 
 def counts_to_find(blocks: Blocks, counts: Sequence[int]) -> list[int]:

@@ -20,6 +20,7 @@ from pipeline.kernels.arrays import InvalidDataError
 from pipeline.kernels.mapping import MapTasks
 from pipeline.runtime.keys import random_seed
 from pipeline.runtime.plan import Block, Context, Done, Job, Plan, Stage, Worker
+from pipeline.search_backends.devices import device_here
 from pipeline.stages.clustering.blocks import blocks_of, counts_to_find, job_of
 from pipeline.stages.clustering.stored import (
     AFRESH,
@@ -112,7 +113,7 @@ def _from_table(recipe: Recipe, vectors: VectorSet, settings: MethodSettings) ->
 
 
 def _blockwise(recipe: Recipe, vectors: VectorSet, settings: MethodSettings) -> Plan:
-    name, gpu = vectors.name, settings.products_on == "cuda"
+    name, gpu = vectors.name, device_here(settings.products_on) == "cuda"
     return Plan(
         step=f"{settings.label} of {name}",
         tasks=[Block(len(vectors.rows), f"{settings.label} of {name}")],
@@ -131,7 +132,7 @@ def _drive(recipe: Recipe, name: str, settings: MethodSettings, root: zarr.Group
     assert entry.fit_blocks is not None
     start = stored_start(root, recipe, vectors, settings)
     try:
-        with blocks_of(vectors, root, map_tasks, start.centers, settings.products_on) as blocks:
+        with blocks_of(vectors, root, map_tasks, start.centers, device_here(settings.products_on)) as blocks:
             ks = counts_to_find(blocks, settings.counts(recipe.cluster.k))
             found = entry.fit_blocks(blocks, settings, ks, random_seed(recipe.cluster.seed, NAME, name, 0))
     except (UsageError, InvalidDataError) as error:

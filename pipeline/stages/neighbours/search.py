@@ -21,6 +21,7 @@ from pipeline.json_values import Json
 from pipeline.kernels.neighbours.directions import unit_rows
 from pipeline.kernels.neighbours.lists import NeighbourLists, Search, lists_between, lists_within, search_exactly
 from pipeline.runtime.plan import Block, Context, Done, Job, Plan, Stage, Worker
+from pipeline.search_backends.devices import device_here
 from pipeline.search_backends.faiss_graph import ApproximateNeighbours, approximate_neighbours, require_faiss
 from pipeline.stages.neighbours.tables import (
     COMPLETE,
@@ -100,7 +101,7 @@ def plan(context: Context) -> Plan | None:
         if is_complete(context.root, recipe, vectors):
             continue
         keys = neighbours_key(recipe, vectors), neighbours_row_key(recipe, vectors)
-        search = _Search(vectors.name, *keys, k, recipe.neighbours.metric, recipe.neighbours.device)
+        search = _Search(vectors.name, *keys, k, recipe.neighbours.metric, device_here(recipe.neighbours.device))
         if searched_approximately(recipe, n):
             return _approximating(context, vectors, search)
         return _comparing(context, vectors, search)
@@ -165,7 +166,7 @@ def _comparing(context: Context, vectors: VectorSet, search: _Search) -> Plan:
     first = n_tasks - len(missing)
     which = f", tasks {first + 1} to {first + len(chosen)} of {n_tasks}" if n_tasks > 1 else ""
     width = vectors.width(context.root)
-    gpu = settings.device == "cuda"
+    gpu = search.device == "cuda"
     return Plan(
         step=f"{vectors.name}{which}",
         tasks=[_task(search.name, pair, blocks, n_settled) for pair in chosen],

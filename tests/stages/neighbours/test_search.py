@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe, load_recipe
@@ -20,6 +21,8 @@ from pipeline.kernels.arrays import InvalidDataError
 from pipeline.kernels.neighbours.nearest import Metric, nearest_neighbours
 from pipeline.progress import Silent
 from pipeline.runtime.execute import Runner
+from pipeline.runtime.plan import Context
+from pipeline.stages.clustering import cluster as clustering_stage
 from pipeline.stages.neighbours import search as stage
 from pipeline.stages.neighbours import updates as neighbour_updates
 from pipeline.stages.neighbours.tables import read_neighbours
@@ -321,3 +324,18 @@ def test_above_a_size_neighbours_are_approximate_and_say_so(new_index: Callable[
     _run(index, exact, tmp_path)
     _assert_same(index, fresh)
     assert index.read()["neighbours/made"].attrs["method"] == "exact"
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_auto_plans_for_gpus_where_the_driver_sees_one(
+    seen: bool, values: NDArray[np.float32], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neighbours and k-means alike."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: seen)
+    recipe = _recipe("neighbours.device=auto", 'cluster.methods=[{method = "kmeans", k = [4], device = "auto"}]')
+    index = create_index(tmp_path / "index", attributes={"shard_rows": 128})
+    _store(index, recipe, values, np.ones(ALL, np.bool_))
+    context = Context(index.read(), recipe, Corpus(str(tmp_path)))
+    for planned in (stage.plan(context), clustering_stage.plan(context)):
+        assert planned is not None
+        assert (planned.engine, planned.gpus) == (("ray", 1.0) if seen else ("dask", 0.0))
