@@ -17,10 +17,9 @@ DIRECTIONS: Final = 8
 _SHARPNESS: Final = 4  # cos^8: at half the way to the next direction an edge still counts half
 _FLOOR: Final = 1.0  # of the root of a gray level: fainter gradients are noise, and are not blown up
 _MOST: Final = 0.2  # of a block's length: one strong edge does not silence the others
-_ANGLES: Final = [math.pi * place / DIRECTIONS for place in range(DIRECTIONS)]
 
 
-def oriented_gradients(picture: NDArray[np.uint8], cells: int) -> NDArray[np.float32]:
+def oriented_gradients(picture: NDArray[np.uint8], cells: int, *, directions: int = DIRECTIONS) -> NDArray[np.float32]:
     """Describe a gray picture.
 
     Parameters
@@ -29,10 +28,12 @@ def oriented_gradients(picture: NDArray[np.uint8], cells: int) -> NDArray[np.flo
         S a multiple of ``cells``.
     cells : int
         A side.
+    directions : int
+        Over half a turn.
 
     Returns
     -------
-    float32 [(cells - 1)^2 * 4 * 8]
+    float32 [(cells - 1)^2 * 4 * directions]
         By row and column of blocks, the block's 2 x 2 cells, and direction; of length 1, or 0 for a picture without
         edges. Roots of gray levels are taken and blocks brought to one length, so that neither brightness nor contrast
         is seen; blocks overlap.
@@ -42,8 +43,9 @@ def oriented_gradients(picture: NDArray[np.uint8], cells: int) -> NDArray[np.flo
     squares = across * across + down * down
     lengths = np.sqrt(squares)
     side = picture.shape[0] // cells
-    found = np.empty((cells, cells, DIRECTIONS))
-    for place, angle in enumerate(_ANGLES):
+    found = np.empty((cells, cells, directions))
+    for place in range(directions):
+        angle = math.pi * place / directions
         along = across * math.cos(angle) + down * math.sin(angle)
         share = along * along / np.maximum(squares, 1e-12)
         found[..., place] = (lengths * share**_SHARPNESS).reshape(cells, side, cells, side).sum(axis=(1, 3))

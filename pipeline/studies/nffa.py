@@ -8,6 +8,7 @@ from matplotlib.figure import Figure as Canvas
 
 from pipeline.reporting.figure_style import MUTED, draw, log_axis, series_style
 from pipeline.studies.base import Drawing, Figure, Findings, Material, Prepared, Study
+from pipeline.studies.further import future_work, worked_example
 from pipeline.studies.results import Results
 
 LAYOUT: Final = (
@@ -59,7 +60,8 @@ def compare(results: Results) -> Findings:
     elbows = _elbows(results)
     answer = "yes" if set(elbows) == set(ELBOWS) else f"no: at {', '.join(map(str, elbows)) or 'none'}"
     figures.append(Figure("scree plot of features has elbows at 5 and 12", answer=answer, why=_OTHER))
-    return Findings([*figures, *_findings(results)], [_curves(results)])
+    figures += [*_findings(results), *worked_example(), *future_work(results, SETS)]
+    return Findings(figures, [_curves(results)])
 
 
 def _correlations(results: Results) -> list[Figure]:

@@ -17,7 +17,7 @@ from pipeline.studies.results import Results
 
 LAYOUT: Final = (
     "The ore is .h5 containers, each with one hyperspectral image, [rows, columns, bands], and the attributes size, "
-    "plant and month; or one .mat cube with the spectra V [bands, n] and abundances A [materials, n]."
+    "plant and month; or one .mat cube with the spectra Y or V [bands, n] and abundances A [materials, n]."
 )
 LABELS: Final = ("size", "plant", "month")
 # Accuracy for size, plant and month, on 62,589 test spectra.
@@ -80,9 +80,10 @@ def _read_cube(path: Path) -> tuple[NDArray[np.generic], dict[str, NDArray[np.ge
     from scipy.io import loadmat
 
     found = loadmat(str(path))
-    if not {"V", "A"} <= set(found):
-        raise UsageError(f"{path} has {', '.join(sorted(found))}. {LAYOUT}")
-    return found["V"].T.astype(np.float64), {"material": np.array([f"{place}" for place in found["A"].argmax(axis=0)])}
+    spectra = next((found[name] for name in ("Y", "V") if name in found), None)
+    if spectra is None or "A" not in found:
+        raise UsageError(f"{path} has {', '.join(name for name in sorted(found) if name[0] != '_')}. {LAYOUT}")
+    return spectra.T.astype(np.float64), {"material": np.array([f"{place}" for place in found["A"].argmax(axis=0)])}
 
 
 def compare(results: Results) -> Findings:

@@ -24,8 +24,6 @@ _SHOWN: Final = (
     ("oriented gradients + k-means", "gradients-kmeans-k43", None),
     ("oriented gradients, map, k-means", "edges-kmeans-k43", None),
     ("oriented gradients, map, Ward", "edges-ward-k43", None),
-    ("contrastive codes + k-means", "contrastive-kmeans-k43", None),
-    ("contrastive codes, map, k-means", "drawn-kmeans-k43", None),
     ("PCA to 95% + Ward", "raw-ward-k43", None),
     ("autoencoder 1024-64-1024 + k-means", "simple-kmeans-k43", None),
     ("multilayer autoencoder + k-means", "multilayer-kmeans-k43", None),

@@ -10,6 +10,7 @@ from pipeline.demo.labels import plan_labels
 from pipeline.demo.plan import plan_pictures
 from pipeline.demo.textures import ALL_TEXTURES, TEXTURES
 from pipeline.studies import nffa
+from pipeline.studies.further import future_work, worked_example
 from tests.studies.running import drawings, run_study
 
 
@@ -41,6 +42,30 @@ def test_findings_are_answered_from_the_numbers() -> None:
 
 def test_a_method_without_scores_is_said() -> None:
     assert answers(scored(single=0.4, ward=0.5))["findings on clusterings of features"].startswith("not tested")
+
+
+def test_the_worked_example_meets_one_curve_and_nears_the_other() -> None:
+    refined, uniform = worked_example()
+    assert refined.answer == "yes"
+    assert uniform.answer == "no"
+    assert "of 39 k, from 27 to" in uniform.why
+
+
+def test_future_work_is_told_from_what_the_index_has() -> None:
+    rows = [
+        {"vectors": "features", "method": method, "level": 1, "k": k, "nmi": nmi}
+        for method, k, nmi in (("hdbscan", -1, 0.4), ("spectral", 5, 0.3), ("spectral", 9, 0.6))
+    ]
+    tree = [{"level": 0, "n_children": n, "stability": s} for n, s in ((3, 0.9), (0, float("nan")), (2, 0.7))]
+    results: Any = SimpleNamespace(scores=rows, table=lambda name: tree if name == "category_tree" else [])
+    found = {figure.name: figure for figure in future_work(results, nffa.SETS)}
+    assert found["hdbscan on features: NMI"].why == "its own number of clusters"
+    assert (found["spectral on features: NMI"].ours, found["spectral on features: NMI"].why) == (
+        0.6,
+        "largest at k = 9",
+    )
+    assert found["categories that have sub-categories"].ours == 2
+    assert found["categories that have sub-categories"].why == "of 3 categories; mean stability 0.80"
 
 
 def test_a_made_corpus_has_the_ten_categories() -> None:

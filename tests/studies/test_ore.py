@@ -49,11 +49,12 @@ def test_containers_are_read_with_their_labels(tmp_path: Path) -> None:
     ]
 
 
-def test_a_material_cube_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spectra", ["V", "Y"])  # Y: as the Samson cube has them
+def test_a_material_cube_is_read(tmp_path: Path, spectra: str) -> None:
     given = material(tmp_path)
     savemat(
         given.data / "cube.mat",
-        {"V": np.random.default_rng(0).random((5, 7)), "A": np.eye(3)[:, [0, 1, 2, 2, 1, 0, 0]]},
+        {spectra: np.random.default_rng(0).random((5, 7)), "A": np.eye(3)[:, [0, 1, 2, 2, 1, 0, 0]]},
     )
     prepared = ore.prepare(given)
     assert [line.split(",")[1] for line in Path(prepared.labels["material"]).read_text().split()[1:]] == list("0122100")
