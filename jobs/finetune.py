@@ -1,7 +1,7 @@
 """semcorpus finetune: teach a network a label set of the index, and embed all pictures with it."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -91,7 +91,7 @@ def _with_network(recipe: "Recipe", options: Options) -> "Recipe":
     return load_recipe("stored", builtin={"stored": text}, assignments=options["assignments"])
 
 
-def _as_json(report: "ClassReport") -> dict[str, Any]:
+def _as_json(report: "ClassReport") -> dict[str, object]:
     names = ("class", "pictures", "precision", "recall", "f1")
     return {
         "accuracy": report.accuracy,

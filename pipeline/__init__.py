@@ -1,6 +1,6 @@
 """semcorpus: from a heap of electron micrographs to a clean, scaled, embedded and clustered index."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline import telemetry
 
@@ -13,7 +13,7 @@ __all__ = ["open_index", "run"]
 telemetry.turn_off()
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import on first use: `run` brings Dask, and reading an index does not need it."""
     if name == "run":
         from pipeline.job import run

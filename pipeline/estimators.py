@@ -174,7 +174,7 @@ class DensityPeaks(Clusterer):
         self.nearest_denser_ = self._graph.nearest_denser
         return self
 
-    def _density(self, rows: Vectors, indices: ArrayLike, distances: NDArray[Any]) -> NDArray[np.float64]:
+    def _density(self, rows: Vectors, indices: ArrayLike, distances: NDArray[np.generic]) -> NDArray[np.float64]:
         if self.kernel == "neighbours":
             return knn_log_density(distances, dimension=self.dimension_, k_density=self.k_density)
         radius = self.radius
@@ -398,11 +398,13 @@ def _rows_to_read(estimator: BaseEstimator, X: Any, *, reset: bool = True) -> An
     return X
 
 
-def _table_for(rows: Vectors, neighbours: NeighbourTable | None, wanted: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+def _table_for(
+    rows: Vectors, neighbours: NeighbourTable | None, wanted: int
+) -> tuple[NDArray[np.int64], NDArray[np.generic]]:
     return nearest_neighbours(rows, wanted) if neighbours is None else _checked_table(neighbours, rows, 1)
 
 
-def _dimension_for(given: float | None, indices: NDArray[np.int64], distances: NDArray[Any]) -> float:
+def _dimension_for(given: float | None, indices: NDArray[np.int64], distances: NDArray[np.generic]) -> float:
     if given is not None:
         return float(given)
     _require_columns(distances, 2)
@@ -419,8 +421,8 @@ def _validated(
 
 
 def _checked_table(
-    neighbours: NeighbourTable, rows: NDArray[Any], least: int
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    neighbours: NeighbourTable, rows: NDArray[np.generic], least: int
+) -> tuple[NDArray[np.int64], NDArray[np.generic]]:
     indices, distances = np.asarray(neighbours[0]), np.asarray(neighbours[1])
     if indices.shape != distances.shape or indices.ndim != 2 or len(indices) != len(rows):
         raise UsageError(
@@ -430,7 +432,7 @@ def _checked_table(
     return indices, distances
 
 
-def _require_columns(distances: NDArray[Any], least: int) -> None:
+def _require_columns(distances: NDArray[np.generic], least: int) -> None:
     if distances.shape[1] < least:
         raise UsageError(
             f"there are {distances.shape[1]} neighbours a row; expected at least {least}: "

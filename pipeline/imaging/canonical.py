@@ -24,7 +24,7 @@ _SPARSE_ROWS: Final = 64  # enough to tell most colour pictures from gray ones a
 _LUMA_R, _LUMA_G, _LUMA_B = 299, 587, 114  # thousandths, ITU-R BT.601
 
 
-def drop_empty_channels(pixels: NDArray[Any]) -> NDArray[Any]:
+def drop_empty_channels(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
     """Remove channels that carry nothing: opaque alpha, and colours of which all three are equal.
 
     Parameters
@@ -50,7 +50,7 @@ def _opaque(pixels: NDArray[Any]) -> float | int:
     return int(np.iinfo(pixels.dtype).max) if np.issubdtype(pixels.dtype, np.integer) else 1.0
 
 
-def _is_gray(pixels: NDArray[Any]) -> bool:
+def _is_gray(pixels: NDArray[np.generic]) -> bool:
     sparse = pixels[::_SPARSE_ROWS]
     if not _channels_equal(sparse[:, :, 0], sparse[:, :, 1], sparse[:, :, 2]):
         return False
@@ -58,11 +58,11 @@ def _is_gray(pixels: NDArray[Any]) -> bool:
     return _channels_equal(red, green, blue)
 
 
-def _channels_equal(red: NDArray[Any], green: NDArray[Any], blue: NDArray[Any]) -> bool:
+def _channels_equal(red: NDArray[np.generic], green: NDArray[np.generic], blue: NDArray[np.generic]) -> bool:
     return np.array_equal(red, green) and np.array_equal(green, blue)
 
 
-def _split(pixels: NDArray[Any]) -> list[NDArray[Any]]:
+def _split(pixels: NDArray[Any]) -> list[NDArray[np.generic]]:
     """Channels as contiguous arrays, on which all that follows is several times faster."""
     if pixels.dtype in (np.uint8, np.uint16) and pixels.size:
         return [np.asarray(channel) for channel in cv2.split(pixels)]
@@ -110,7 +110,7 @@ def to_gray8(image: DecodedImage) -> NDArray[np.uint8]:
     raise UnsupportedImageError(f"pixels of type {gray.dtype}")
 
 
-def _on_ground(pixels: NDArray[Any]) -> NDArray[Any]:
+def _on_ground(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
     """Without its alpha channel: composed on black, or on white if it is dark."""
     if pixels.ndim != 3 or pixels.shape[2] not in (2, 4):
         return pixels
@@ -128,13 +128,13 @@ def _on_ground(pixels: NDArray[Any]) -> NDArray[Any]:
     return composed[:, :, 0] if composed.shape[2] == 1 else composed
 
 
-def _is_dark(products: NDArray[Any], alpha: NDArray[Any], opaque: int) -> bool:
+def _is_dark(products: NDArray[np.generic], alpha: NDArray[np.generic], opaque: int) -> bool:
     """Whether the mean of all channels, weighted by alpha, is under half the range."""
     weight = float(alpha.sum(dtype=np.float64)) * products.shape[2]
     return bool(weight > 0 and float(products.sum(dtype=np.float64)) < opaque / 2 * weight)
 
 
-def _luma(pixels: NDArray[Any]) -> NDArray[Any]:
+def _luma(pixels: NDArray[np.generic]) -> NDArray[Any]:
     if pixels.ndim != 3 or pixels.shape[2] != 3:
         return pixels
     if np.issubdtype(pixels.dtype, np.floating):
@@ -145,14 +145,14 @@ def _luma(pixels: NDArray[Any]) -> NDArray[Any]:
     return luma
 
 
-def _luma_of_integers(pixels: NDArray[Any]) -> NDArray[Any]:
+def _luma_of_integers(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
     wide = np.dtype(np.uint32 if pixels.dtype == np.uint8 else np.int64)
     red, green, blue = (channel.astype(wide) for channel in _split(pixels))
-    total: NDArray[Any] = red * _LUMA_R + green * _LUMA_G + blue * _LUMA_B + 500
+    total: NDArray[np.generic] = red * _LUMA_R + green * _LUMA_G + blue * _LUMA_B + 500
     return np.asarray(total // 1000)
 
 
-def gray_range(gray: NDArray[Any]) -> tuple[Any, Any]:
+def gray_range(gray: NDArray[np.generic]) -> tuple[Any, Any]:
     """The values that become black and white: the lowest and the highest of the picture, without what lies far out.
 
     Far out is what lies beyond the middle 998 of 1,000 values of the upper four fifths (the data bar is below them) by
@@ -185,7 +185,7 @@ def gray_range(gray: NDArray[Any]) -> tuple[Any, Any]:
     return near.min(), near.max()
 
 
-def _finite(gray: NDArray[Any]) -> NDArray[Any]:
+def _finite(gray: NDArray[np.generic]) -> NDArray[np.generic]:
     values = gray.ravel()
     return values[np.isfinite(values)] if np.issubdtype(values.dtype, np.floating) else values
 

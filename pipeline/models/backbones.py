@@ -8,9 +8,9 @@ import difflib
 import hashlib
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -22,6 +22,7 @@ from pipeline.errors import UsageError, WeightsError
 from pipeline.models.encoders import check_images, encode_in_fixed_batches
 from pipeline.models.packaged_weights import PACKAGED_WEIGHTS
 from pipeline.models.runtime import deterministic, seeded
+from pipeline.models.timm_model import timm_model
 from pipeline.models.torchvision_ops import declare_torchvision_operators
 
 declare_torchvision_operators()
@@ -151,7 +152,7 @@ class NormalisedModel(nn.Module):
 
     def each(self, pictures: torch.Tensor) -> list[torch.Tensor]:
         """The outputs, each [B, D], from one pass."""
-        maps = cast(Any, self.model).forward_features(self.normalise(pictures))
+        maps = timm_model(self.model).forward_features(self.normalise(pictures))
         found: dict[Output, torch.Tensor] = {}
         if "mean_maps" in self.outputs:
             found["mean_maps"] = maps.mean(dim=(2, 3))
@@ -161,7 +162,7 @@ class NormalisedModel(nn.Module):
 
     def _ends(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What the classifier is given, and what it gives; where only one of them is asked for, that one twice."""
-        model, given = cast(Any, self.model), list[torch.Tensor]()
+        model, given = timm_model(self.model), list[torch.Tensor]()
         if not {"features", "logits"} <= set(self.outputs):
             end = model.forward_head(maps)
             return end, end
@@ -235,7 +236,7 @@ def load_backbone(
     if weights != "random":
         load_weights(name, model, _weights_file(name, model, weights), with_classifier="logits" in outputs)
     if "logits" not in outputs:
-        cast(Any, model).reset_classifier(0)
+        timm_model(model).reset_classifier(0)
     config = _config(model)
     mean, std = _input_range(name, model, packaged=weights == "package")
     return BackboneEncoder(
@@ -324,9 +325,9 @@ def _create_model(name: str, *, seed: int, image_size: int, classes: int = 0) ->
     return model
 
 
-def _config(model: nn.Module) -> dict[str, Any]:
+def _config(model: nn.Module) -> Mapping[str, Any]:
     """What timm knows of the model's weights: where they are, and the input they were trained on."""
-    return cast(dict[str, Any], model.pretrained_cfg)
+    return timm_model(model).pretrained_cfg
 
 
 def _download(name: str, model: nn.Module) -> Path:

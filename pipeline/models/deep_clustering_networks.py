@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from pipeline.errors import UsageError
+from pipeline.models.picture_changes import affine_maps
 from pipeline.models.products import linear
 
 _MOST_DEGREES, _MOST_SHIFT = 10.0, 0.1
@@ -85,12 +86,8 @@ def moved(values: torch.Tensor, shape: tuple[int, int], numbers: NDArray[np.uint
     """Turn and shift each picture [B, H W] by up to 10 degrees and a tenth of its side, as its number says."""
     thirds = [((numbers >> np.uint64(shift)) & np.uint64(0xFFFFF)) / 2.0**19 - 1 for shift in (0, 20, 40)]
     turn, right, down = (torch.from_numpy(third).float() for third in thirds)
-    angle = turn * math.radians(_MOST_DEGREES)
-    ratio = shape[0] / shape[1]
-    maps = torch.zeros(len(values), 2, 3)
-    maps[:, 0, 0], maps[:, 0, 1] = angle.cos(), -angle.sin() * ratio
-    maps[:, 1, 0], maps[:, 1, 1] = angle.sin() / ratio, angle.cos()
-    maps[:, 0, 2], maps[:, 1, 2] = right * 2 * _MOST_SHIFT, down * 2 * _MOST_SHIFT
+    shift = torch.stack((right, down), dim=1) * (2 * _MOST_SHIFT)
+    maps = affine_maps(turn * math.radians(_MOST_DEGREES), shift, shape)
     pictures = values.reshape(-1, 1, *shape)
     grid = functional.affine_grid(maps, list(pictures.shape), align_corners=False)
     sampled = functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)

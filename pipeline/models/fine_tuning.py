@@ -10,7 +10,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import safetensors
@@ -36,6 +36,7 @@ from pipeline.models.depthwise import hasten_depthwise
 from pipeline.models.losses import EpochLoss
 from pipeline.models.runtime import deterministic, seeded
 from pipeline.models.schedules import Rules
+from pipeline.models.timm_model import timm_model
 from pipeline.models.training import (
     STREAM_AUGMENT,
     STREAM_SPLIT,
@@ -259,7 +260,7 @@ def _classes(labels: NDArray[np.str_], held_out: NDArray[np.bool_]) -> tuple[NDA
 def _with_head(settings: FineTuning, n_classes: int, side: int, seed: int) -> NormalisedModel:
     """The backbone with a new head, or with its own."""
     module = normalised_model(settings.model, weights=settings.weights, seed=seed, image_size=side)
-    model = cast(Any, module.model)
+    model = timm_model(module.model)
     if settings.keep_head:
         if model.num_classes < n_classes:
             raise UsageError(
@@ -287,7 +288,7 @@ class _Learning:
     _features: torch.Tensor | None = None
 
     def parameters(self) -> list[nn.Parameter]:
-        model = cast(Any, self.module.model)
+        model = timm_model(self.module.model)
         chosen = self.module if self.settings.layers == "all" else model.get_classifier()
         return list(chosen.parameters())
 
@@ -304,7 +305,7 @@ class _Learning:
         return functional.cross_entropy(self._scores(rows, epoch), self.classes[rows].to(self.device), self._weights())
 
     def _scores(self, rows: NDArray[np.int64], epoch: int | None) -> torch.Tensor:
-        model = cast(Any, self.module.model)
+        model = timm_model(self.module.model)
         if self.settings.layers == "last":  # nothing before the head moves: its inputs are calculated once
             scores: torch.Tensor = model.get_classifier()(self._frozen()[rows])
             return scores
@@ -322,7 +323,7 @@ class _Learning:
     @torch.no_grad()
     def _frozen(self) -> torch.Tensor:
         if self._features is None:
-            model, found = cast(Any, self.module.model), []
+            model, found = timm_model(self.module.model), []
             for start in range(0, len(self.order), _ENCODED_AT_ONCE):
                 images = torch.from_numpy(self.pictures[self.order[start : start + _ENCODED_AT_ONCE]]).to(self.device)
                 maps = model.forward_features(self.module.normalise(images))
@@ -334,7 +335,7 @@ class _Learning:
         """Of the classes: inverse to how many training pictures they have."""
         if self.settings.balance == "none":
             return None
-        outputs = int(cast(Any, self.module.model).get_classifier().weight.shape[0])
+        outputs = int(timm_model(self.module.model).get_classifier().weight.shape[0])
         counts = torch.bincount(self.classes[self.split.train], minlength=outputs).float()
         filled = counts > 0
         weights = torch.where(filled, counts.sum() / counts.clamp(min=1) / filled.sum(), torch.zeros(()))
@@ -410,14 +411,14 @@ def load_fine_tuned(
     module = normalised_model(
         settings.model, weights="random", seed=0, image_size=facts["side"], packaged=settings.weights
     )
-    model = cast(Any, module.model)
+    model = timm_model(module.model)
     if not settings.keep_head:
         model.reset_classifier(len(facts["classes"]))
     module.load_state_dict(safetensors.torch.load(data))
     if "logits" not in outputs:
         model.reset_classifier(0)
     return BackboneEncoder(
-        model,
+        module.model,
         name=settings.model,
         device=device,
         image_size=facts["side"],

@@ -1,7 +1,5 @@
 """A network's last maps, and how a class's score depends on them."""
 
-from typing import Any, cast
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,6 +7,7 @@ from numpy.typing import NDArray
 from pipeline.errors import UsageError
 from pipeline.models.backbones import BackboneEncoder
 from pipeline.models.runtime import deterministic
+from pipeline.models.timm_model import timm_model
 
 
 def last_maps(encoder: BackboneEncoder, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -54,7 +53,7 @@ def class_gradients(
         raise UsageError(f"The network {encoder.name!r} has {encoder.dimension} scores; there is no number {output}.")
     with deterministic():
         maps = _maps(encoder, picture).detach().requires_grad_()
-        cast(Any, encoder.module.model).forward_head(maps)[0, output].backward()
+        timm_model(encoder.module.model).forward_head(maps)[0, output].backward()
         assert maps.grad is not None, "the score depends on the maps"
         return _as_array(maps), _as_array(maps.grad)
 
@@ -62,7 +61,7 @@ def class_gradients(
 def _maps(encoder: BackboneEncoder, picture: NDArray[np.uint8]) -> torch.Tensor:
     module = encoder.module
     values = module.normalise(torch.from_numpy(picture[None]).to(module.mean.device))
-    maps: torch.Tensor = cast(Any, module.model).forward_features(values)
+    maps: torch.Tensor = timm_model(module.model).forward_features(values)
     if maps.ndim != 4:
         raise UsageError(f"The network {encoder.name!r} ends in no maps over the picture; take a convolutional one.")
     return maps

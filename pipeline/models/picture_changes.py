@@ -55,16 +55,42 @@ def _numbers(ids: NDArray[np.uint64], count: int, stream: tuple[int, ...]) -> to
 
 
 def _maps(numbers: torch.Tensor, shape: torch.Size, settings: ContrastiveSettings) -> torch.Tensor:
-    """Affine maps [B, 2, 3] from places in the new picture to places in the old one, both from -1 to 1."""
     turn, shear = numbers[:, 0] * math.radians(settings.turn_degrees), numbers[:, 1] * settings.shear
     wide, high = 1 + numbers[:, 2] * settings.scale, 1 + numbers[:, 3] * settings.scale
+    return affine_maps(
+        turn, 2 * settings.shift * numbers[:, 4:6], (shape[0], shape[1]), shear=shear, scale=(wide, high)
+    )
+
+
+def affine_maps(
+    turn: torch.Tensor,
+    shift: torch.Tensor,
+    shape: tuple[int, int],
+    *,
+    shear: torch.Tensor | float = 0.0,
+    scale: tuple[torch.Tensor | float, torch.Tensor | float] = (1.0, 1.0),
+) -> torch.Tensor:
+    """Affine maps [B, 2, 3] from places in the new picture to places in the old one, both from -1 to 1.
+
+    Parameters
+    ----------
+    turn : tensor [B]
+        Radians.
+    shift : tensor [B, 2]
+        To the right and down, in halves of the side.
+    shape : tuple of int
+        Rows and columns of the pictures.
+    shear : tensor [B] or float
+    scale : tensors [B] or floats
+        Across and down.
+    """
     ratio = shape[0] / shape[1]
-    maps = numbers.new_zeros(len(numbers), 2, 3)
-    maps[:, 0, 0] = turn.cos() * wide
-    maps[:, 0, 1] = (shear * turn.cos() - turn.sin()) * high * ratio
-    maps[:, 1, 0] = turn.sin() * wide / ratio
-    maps[:, 1, 1] = (shear * turn.sin() + turn.cos()) * high
-    maps[:, :, 2] = 2 * settings.shift * numbers[:, 4:6]
+    maps = turn.new_zeros(len(turn), 2, 3)
+    maps[:, 0, 0] = turn.cos() * scale[0]
+    maps[:, 0, 1] = (shear * turn.cos() - turn.sin()) * scale[1] * ratio
+    maps[:, 1, 0] = turn.sin() * scale[0] / ratio
+    maps[:, 1, 1] = (shear * turn.sin() + turn.cos()) * scale[1]
+    maps[:, :, 2] = shift
     return maps
 
 

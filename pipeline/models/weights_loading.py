@@ -2,12 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Any, cast
 
 import torch
 from torch import nn
 
 from pipeline.errors import WeightsError
+from pipeline.models.timm_model import timm_model
 from pipeline.models.torchvision_ops import declare_torchvision_operators
 from pipeline.models.weights_files import OTHER_WAYS
 
@@ -62,6 +62,6 @@ def _renamed_by_order(state: dict[str, torch.Tensor], own: dict[str, torch.Tenso
 
 
 def _classifier_prefixes(model: nn.Module) -> tuple[str, ...]:
-    classifier = cast(dict[str, Any], model.pretrained_cfg).get("classifier") or "classifier"
+    classifier = timm_model(model).pretrained_cfg.get("classifier") or "classifier"
     names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
     return tuple(f"{name}." for name in names)

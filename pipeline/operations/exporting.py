@@ -10,7 +10,6 @@ import io
 import json
 import os
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,8 +27,8 @@ from numpy.typing import NDArray
 from pipeline.config import Recipe
 from pipeline.corpus.csv_text import cell_text
 from pipeline.corpus.source import Corpus
-from pipeline.engine import Engines, WorkFailedError
-from pipeline.errors import ImageError, ShardError, StageError, UsageError
+from pipeline.engine import Engines
+from pipeline.errors import ImageError, StageError, UsageError
 from pipeline.imaging.scale.regions.clean_rows import clean_rows
 from pipeline.index.arrays import open_array
 from pipeline.index.reports import read_manifest, read_report_tables
@@ -37,8 +36,9 @@ from pipeline.index.rows import read_rows
 from pipeline.index.store import Index
 from pipeline.index.tables import column_of, read_table
 from pipeline.operations.remembered import stored_corpus, stored_recipe
-from pipeline.progress import Listener, StageFinished, StageStarted, TaskDone
+from pipeline.progress import Listener
 from pipeline.runtime.keys import scale_key
+from pipeline.runtime.map_blocks import Errand, map_blocks
 from pipeline.stages.clustering.stored import cluster_labels, find_clustering, stored_clusterings
 from pipeline.stages.files.contents import Contents
 from pipeline.stages.files.ledger import Source, read_images, representatives, sources_of
@@ -129,6 +129,10 @@ def export(index: Index, out: Path, settings: ExportSettings, *, engines: Engine
         ``out`` holds something else, or there is no such label set or clustering.
     StageError
         There is no report to take tables from.
+    ShardError
+        Pictures cannot be written.
+    StorageError
+        The disk is full.
     """
     _prepare(out, settings)
     if settings.kind == "tables":
@@ -137,24 +141,22 @@ def export(index: Index, out: Path, settings: ExportSettings, *, engines: Engine
     corpus = Corpus(stored_corpus(index), recipe.corpus)
     corpus.check()
     items = list(_items(root, recipe, settings))
-    blocks = [tuple(items[start : start + _PICTURES_PER_TASK]) for start in range(0, len(items), _PICTURES_PER_TASK)]
-    engine = engines.pick("dask", seconds=len(items) * _SECONDS_PER_PICTURE)
-    listener.tell(StageStarted("export", settings.kind, len(items), len(blocks), engine.name))
+    errand = Errand(
+        "export",
+        f"Writing pictures into {out}",
+        per_task=_PICTURES_PER_TASK,
+        seconds_per_item=_SECONDS_PER_PICTURE,
+        retries=recipe.run.retries,
+        commit=index.commit,
+        step=settings.kind,
+    )
     write = partial(_write_block, contents=Contents(corpus, recipe.walk), out=str(out), settings=settings)
-    done: list[_Block] = []
-    began = time.monotonic()
-    try:
-        for found in engine.map(write, blocks, retries=recipe.run.retries):
-            done.append(found)
-            listener.tell(TaskDone("export", len(found.kept) + len(found.unreadable), len(found.unreadable)))
-    except WorkFailedError as error:
-        raise ShardError(
-            f"Writing pictures into {out} failed: {error}. What was written stays; run it again."
-        ) from error
+    done = map_blocks(
+        write, items, errand, engines=engines, listener=listener, skipped=lambda block: len(block.unreadable)
+    )
     kept = {md5: (rows, is_sure) for block in done for md5, rows, is_sure in block.kept}
     unreadable = sorted(name for block in done for name in block.unreadable)
     _write_manifest(root, items, kept, settings, out)
-    listener.tell(StageFinished("export", 1, len(items), len(unreadable), time.monotonic() - began, index.commit, {}))
     unsure = sum(not is_sure for _, is_sure in kept.values())
     files, written = sum(block.files for block in done), sum(block.written for block in done)
     return Exported(len(items), files, written, tuple(unreadable), unsure)

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from threadpoolctl import threadpool_limits
 
@@ -89,7 +88,7 @@ class Runner:
         """
         assert stage.plan is not None, f"the job itself makes {stage.name}"
         began, steps, items, skipped = time.monotonic(), 0, 0, 0
-        previous: tuple[Any, ...] | None = None
+        previous: tuple[object, ...] | None = None
         while True:
             with storage_failures("working on", self.index.url):
                 context = self.context(first=not steps)
@@ -189,7 +188,7 @@ class Runner:
             self.stop.check(f"within {stage.name} of {plan.step}, which begins anew")
             blocks = [Block(0, f"block {number}", (function, task)) for number, task in enumerate(tasks)]
             assignments = [Assignment(plan_id, i, block, plan.job, session) for i, block in enumerate(blocks)]
-            values: dict[int, Any] = {}
+            values: dict[int, object] = {}
             for outcome in engine.map(perform, assignments, retries=self.recipe.run.retries, gpus=plan.gpus):
                 if outcome.error is not None:
                     raise outcome.error
@@ -251,5 +250,5 @@ def _until(assignments: Iterable[Assignment], over: Callable[[], bool]) -> Itera
             return
 
 
-def _signature(plan: Plan | None) -> tuple[Any, ...] | None:
+def _signature(plan: Plan | None) -> tuple[object, ...] | None:
     return None if plan is None else (plan.step, plan.items, tuple(task.label for task in plan.tasks[:1000]))

@@ -114,10 +114,10 @@ class Plan:
     engine: EngineName = "local"
     seconds_per_item: float = 0.0
     gpus: float = 0.0
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
     skipped: Callable[[Any], int] = lambda result: 0
     told: Callable[[Any], Iterable[Event]] = lambda result: ()
-    drive: Callable[[zarr.Group, MapTasks], Any] | None = None
+    drive: Callable[[zarr.Group, MapTasks], object] | None = None
     complete: bool = False
 
     @cached_property

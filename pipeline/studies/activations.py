@@ -1,9 +1,9 @@
 """Where in pictures the features answer that tell them apart."""
 
 import io
-from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
 from pipeline.operations.seeing import component_of_row
@@ -30,7 +30,7 @@ def activations(results: Results, rows: NDArray[np.int64], kinds: NDArray[np.str
     shown = [int(rows[kinds == name].min()) for name in names]
     pictures = [component_of_row(results.root, results.recipe, row, vectors, 1) for row in shown]
 
-    def paint(figure: Any) -> None:
+    def paint(figure: Canvas) -> None:
         for axes, name, data in zip(figure.subplots(1, len(names), squeeze=False)[0], names, pictures, strict=True):
             axes.imshow(imread(io.BytesIO(data)))
             axes.set(xticks=[], yticks=[], title=str(name))

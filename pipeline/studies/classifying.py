@@ -1,7 +1,5 @@
 """What vectors tell of labels, by their nearest neighbours; and how points and labels are drawn."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
@@ -10,7 +8,7 @@ from pipeline.reporting.figure_style import series_style
 
 
 def neighbour_accuracy(
-    points: NDArray[np.floating[Any]], kinds: NDArray[np.str_], test: NDArray[np.bool_], *, neighbours: int = 15
+    points: NDArray[np.floating], kinds: NDArray[np.str_], test: NDArray[np.bool_], *, neighbours: int = 15
 ) -> float:
     """Share of the test points that get their own kind from the majority of their nearest training points.
 
@@ -28,7 +26,7 @@ def neighbour_accuracy(
 
 
 def dealt_accuracy(
-    points: NDArray[np.floating[Any]], kinds: NDArray[np.str_], *, share: float, repeats: int = 20, neighbours: int = 15
+    points: NDArray[np.floating], kinds: NDArray[np.str_], *, share: float, repeats: int = 20, neighbours: int = 15
 ) -> float:
     """The mean of `neighbour_accuracy` over random tests of a share of the points, the same in every run."""
     generator, n = np.random.default_rng(0), len(kinds)
@@ -36,7 +34,7 @@ def dealt_accuracy(
     return float(np.mean([neighbour_accuracy(points, kinds, test, neighbours=neighbours) for test in tests]))
 
 
-def apart_accuracy(points: NDArray[np.floating[Any]], kinds: NDArray[np.str_], parents: NDArray[np.str_]) -> float:
+def apart_accuracy(points: NDArray[np.floating], kinds: NDArray[np.str_], parents: NDArray[np.str_]) -> float:
     """One parent of each kind for training, the other for the test, and the other way round: the mean of both.
 
     Parameters
@@ -50,7 +48,7 @@ def apart_accuracy(points: NDArray[np.floating[Any]], kinds: NDArray[np.str_], p
     return float(np.mean([neighbour_accuracy(points, kinds, test) for test in tests if not test.all()]))
 
 
-def draw_kinds(axes: Axes, places: NDArray[np.floating[Any]], kinds: NDArray[np.str_], *, size: float = 6) -> None:
+def draw_kinds(axes: Axes, places: NDArray[np.floating], kinds: NDArray[np.str_], *, size: float = 6) -> None:
     """Points [n, 2] in a colour and a marker a kind; no two kinds look alike, up to 49 of them."""
     for number, kind in enumerate(np.unique(kinds)):
         color, marker = series_style(number)[0], series_style(number + number // 7)[1]

@@ -1,9 +1,9 @@
 """Tables of what was taken for what, and scores of clusterings beside published accuracies."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
 from pipeline.reporting.figure_style import draw, short
@@ -26,7 +26,7 @@ def accuracy_rows(
     of_image, clusters = results.labels(labels), results.clusters(clustering)
     both = sorted(of_image.keys() & clusters.keys())
     f1 = macro_f1(np.array([of_image[row] for row in both]), np.array([clusters[row] for row in both]))
-    quality: dict[str, Any] = next((row for row in results.table("quality") if row["clustering"] == clustering), {})
+    quality: dict[str, object] = next((row for row in results.table("quality") if row["clustering"] == clustering), {})
     found = {
         "Hungarian": results.score(clustering, "hungarian_accuracy", labels=labels),
         "NMI": results.score(clustering, "nmi", labels=labels),
@@ -63,7 +63,7 @@ def confusion(results: Results, panels: Sequence[tuple[str, str]], *, labels: st
     names = sorted(set(of_image.values()))
     place = {name: number for number, name in enumerate(names)}
 
-    def paint(figure: Any) -> None:
+    def paint(figure: Canvas) -> None:
         for axes, (title, clustering) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             clusters = results.clusters(clustering)
             rows = [row for row in of_image if row in clusters]

@@ -1,7 +1,7 @@
 """Crops of micrographs of a tungsten heavy alloy: compositions found among crops, and across micrographs."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from matplotlib.figure import Figure as Canvas
@@ -95,7 +95,9 @@ def compare(results: Results) -> Findings:
     return Findings(figures, [_colour_map(results), _scree(shares), activations(results, rows, truth, "pooled")])
 
 
-def _worst(results: Results, parents: NDArray[Any], rows: NDArray[Any], truth: NDArray[Any]) -> tuple[str, float]:
+def _worst(
+    results: Results, parents: NDArray[np.generic], rows: NDArray[np.generic], truth: NDArray[np.generic]
+) -> tuple[str, float]:
     """The parent without which the clusters agree best with the compositions, and how well they then do, in percent."""
     of_image = results.clusters("drawn-kmeans-k5")
     labels = np.array([of_image[row] for row in rows.tolist()])

@@ -157,7 +157,7 @@ def _check_supported(layout: TiffLayout) -> None:
         raise UnsupportedImageError(f"a TIFF of JPEG compression with {layout.bits} bits a sample; 8 are read")
 
 
-def _decode_samples(layout: TiffLayout, data: bytes, page: TiffPage, index: int) -> NDArray[Any]:
+def _decode_samples(layout: TiffLayout, data: bytes, page: TiffPage, index: int) -> NDArray[np.generic]:
     """Stored samples, [height, width] or [height, width, samples], in native byte order."""
     if _is_plain(layout):
         return _plain_samples(layout, data, page.byte_order)
@@ -177,7 +177,7 @@ def _is_plain(layout: TiffLayout) -> bool:
     )
 
 
-def _plain_samples(layout: TiffLayout, data: bytes, byte_order: str) -> NDArray[Any]:
+def _plain_samples(layout: TiffLayout, data: bytes, byte_order: str) -> NDArray[np.generic]:
     """Fast path for what most microscopes write: uncompressed strips of whole bytes."""
     kind = {1: "u", 2: "i", 3: "f", 4: "u"}[layout.sample_format]
     if kind == "f" and layout.bits == 8:
@@ -193,7 +193,7 @@ def _plain_samples(layout: TiffLayout, data: bytes, byte_order: str) -> NDArray[
     return _records_dtype(flat.reshape(shape).astype(dtype.newbyteorder("=")))
 
 
-def _tifffile_samples(layout: TiffLayout, data: bytes, index: int) -> NDArray[Any]:
+def _tifffile_samples(layout: TiffLayout, data: bytes, index: int) -> NDArray[np.generic]:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages[index]
         try:
@@ -209,7 +209,7 @@ def _tifffile_samples(layout: TiffLayout, data: bytes, index: int) -> NDArray[An
     return pixels.astype(np.bool_) if layout.bits == 1 else _records_dtype(pixels)
 
 
-def _deflated_strips(page: Any, layout: TiffLayout, data: bytes) -> NDArray[Any]:
+def _deflated_strips(page: Any, layout: TiffLayout, data: bytes) -> NDArray[np.generic]:
     """Strips that inflate to more rows than they should have, as some writers leave a whole last one: cut off.
 
     Raises
@@ -236,7 +236,7 @@ def _deflated_strips(page: Any, layout: TiffLayout, data: bytes) -> NDArray[Any]
     return pixels.reshape(layout.height, layout.width, layout.samples).squeeze(2 if layout.samples == 1 else ())
 
 
-def _records_dtype(pixels: NDArray[Any]) -> NDArray[Any]:
+def _records_dtype(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
     return pixels.astype(np.float32) if pixels.dtype == np.float16 else pixels
 
 
@@ -256,7 +256,9 @@ def _check_jpeg_segments(layout: TiffLayout, data: bytes, page: TiffPage) -> Non
         decode_strictly(stream, header)
 
 
-def _as_meant(samples: NDArray[Any], layout: TiffLayout, page: TiffPage, *, from_microscope: bool) -> NDArray[Any]:
+def _as_meant(
+    samples: NDArray[Any], layout: TiffLayout, page: TiffPage, *, from_microscope: bool
+) -> NDArray[np.generic]:
     """Turn stored samples into the picture's values: larger is brighter, channels are gray, RGB or RGBA."""
     if layout.samples > 1:
         samples = _without_extra_samples(samples, layout)
@@ -271,7 +273,7 @@ def _as_meant(samples: NDArray[Any], layout: TiffLayout, page: TiffPage, *, from
     return samples
 
 
-def _without_extra_samples(samples: NDArray[Any], layout: TiffLayout) -> NDArray[Any]:
+def _without_extra_samples(samples: NDArray[np.generic], layout: TiffLayout) -> NDArray[np.generic]:
     colours = _PHOTOMETRIC_SAMPLES[layout.photometric]
     has_alpha = layout.photometric != _PALETTE and layout.extra_samples[:1] == (_ALPHA,)
     kept = samples[:, :, : colours + has_alpha]
@@ -303,7 +305,7 @@ def _read_palette(page: TiffPage, bits: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(scaled.reshape(3, -1).T.astype(np.uint8))
 
 
-def _invert(samples: NDArray[Any], bits: int) -> NDArray[Any]:
+def _invert(samples: NDArray[Any], bits: int) -> NDArray[np.generic]:
     """Invert "white is zero": 2^bits - 1 - v, for signed integers -1 - v, for floats min + max - v."""
     if samples.dtype == np.bool_ or np.issubdtype(samples.dtype, np.signedinteger):
         return np.asarray(np.invert(samples))

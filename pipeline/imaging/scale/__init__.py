@@ -1,6 +1,6 @@
 """The physical scale of a micrograph, read from its data bar and its metadata."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.imaging.scale.reading import read_scale
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 __all__ = ["read_scale"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import on first use: the reader needs all of this package, and its parts must not need the reader."""
     if name == "read_scale":
         from pipeline.imaging.scale.reading import read_scale

@@ -27,7 +27,7 @@ class Clustering:
     """
 
     labels: NDArray[np.int32]
-    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    arrays: dict[str, NDArray[np.generic]] = field(default_factory=dict)
     attributes: dict[str, float | int] = field(default_factory=dict)
 
 

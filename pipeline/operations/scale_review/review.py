@@ -1,7 +1,6 @@
 """The review of scales: every distinct text crop once, sorted by doubt, for a person to confirm or correct."""
 
 import base64
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,14 +12,15 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.corpus.source import Corpus
-from pipeline.engine import Engines, WorkFailedError
-from pipeline.errors import ImageError, ShardError, StageError
+from pipeline.engine import Engines
+from pipeline.errors import ImageError, StageError
 from pipeline.index.store import Index
 from pipeline.operations.remembered import stored_corpus, stored_recipe
-from pipeline.progress import Listener, StageFinished, StageStarted, TaskDone
+from pipeline.progress import Listener
 from pipeline.records import SCALE_STATUSES_WITH_VALUE
 from pipeline.reporting.review_page import Review, ReviewItem, render_review
 from pipeline.runtime.keys import scale_key
+from pipeline.runtime.map_blocks import Errand, map_blocks
 from pipeline.stages.files.contents import Contents
 from pipeline.stages.files.ledger import Source, hex_md5, read_images, sources_of
 from pipeline.stages.scale.answers import NO_BAR, UNDO, UNREADABLE, Answers, parse_answer, read_answers
@@ -42,6 +42,7 @@ _TALLEST_PX: Final = 240
 _EXAMPLES: Final = 3
 _BEARS_OUT: Final = "is the same"  # in the reason of a reading that the field width bears out
 _PER_TASK: Final = 16
+_SECONDS_PER_VIEW: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,22 +187,17 @@ def _cut_out(
     recipe = stored_recipe(index)
     corpus = Corpus(stored_corpus(index), recipe.corpus)
     corpus.check()
-    blocks = [tuple(views[start : start + _PER_TASK]) for start in range(0, len(views), _PER_TASK)]
-    engine = engines.pick("dask", seconds=0.05 * len(views))
-    listener.tell(StageStarted("review", "", len(views), len(blocks), engine.name))
-    found: dict[str, _Cut] = {}
-    began = time.monotonic()
-    try:
-        cut = partial(_cut_block, contents=Contents(corpus, recipe.walk))
-        for block in engine.map(cut, blocks, retries=recipe.run.retries):
-            found |= block
-            listener.tell(TaskDone("review", len(block)))
-    except WorkFailedError as error:
-        raise ShardError(f"Cutting crops out of the pictures failed: {error}. Run it again.") from error
-    listener.tell(
-        StageFinished("review", 1, len(found), len(views) - len(found), time.monotonic() - began, index.commit, {})
+    errand = Errand(
+        "review",
+        "Cutting crops out of the pictures",
+        per_task=_PER_TASK,
+        seconds_per_item=_SECONDS_PER_VIEW,
+        retries=recipe.run.retries,
+        commit=index.commit,
     )
-    return found
+    cut = partial(_cut_block, contents=Contents(corpus, recipe.walk))
+    blocks = map_blocks(cut, views, errand, engines=engines, listener=listener, skipped=lambda block: block.unreadable)
+    return {thing: view for block in blocks for thing, view in block.cuts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +215,15 @@ class _Cut:
     md5: str
 
 
-def _cut_block(block: Sequence[_View], *, contents: Contents) -> dict[str, _Cut]:
+@dataclass(frozen=True, slots=True)
+class _Cuts:
+    """What was cut out of a block's pictures, by thing, and the number of things without a picture to read."""
+
+    cuts: Mapping[str, _Cut]
+    unreadable: int
+
+
+def _cut_block(block: Sequence[_View], *, contents: Contents) -> _Cuts:
     found = {}
     for view in block:
         for source, (segment, text, top) in zip(view.sources, view.boxes, strict=True):
@@ -229,7 +233,7 @@ def _cut_block(block: Sequence[_View], *, contents: Contents) -> dict[str, _Cut]
                 continue
             found[view.thing] = _cut(gray, source, segment, text, top)
             break
-    return found
+    return _Cuts(found, len(block) - len(found))
 
 
 def _cut(

@@ -110,8 +110,8 @@ def _settled_by_both(first: LabelReading, again: LabelReading, held: LabelValue 
     Two quick readers that see one usual value in both crops, with no shapes that speak of a point, need nobody else: of
     890 such labels that one crop alone did not settle none was wrong. Nor does a certain second crop beside a first one
     in which no other length is seen (of 800, one had lost the point before its digit in both), or a label of which no
-    quick reader sees a length in either crop. Of 1,706 labels that the slow reader was needed for before this was so,
-    it saw the same length in 1,595, none in 101, and another one in ten, wrongly each time. A ``0.0 um`` that a quick
+    quick reader sees a length in either crop. Of 1,706 such labels the slow reader sees the same length in 1,595, none
+    in 101, and another one in ten, wrongly each time. A ``0.0 um`` that a quick
     reader is sure of is the end of a label, whatever the other crop may be taken for.
     """
     if _agree(first, again):

@@ -1,6 +1,6 @@
 """Coloured print on a gray micrograph: a red or green bar and label, which are no extreme of the gray levels."""
 
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ _LONG_PX: Final = 200
 """Colours that are kept in blocks of two pixels lengthen or shorten a bar by up to four."""
 
 
-def colour_print(pixels: NDArray[Any]) -> NDArray[np.uint8] | None:
+def colour_print(pixels: NDArray[np.generic]) -> NDArray[np.uint8] | None:
     """Take the coloured print off a picture whose specimen is gray.
 
     Parameters
