@@ -99,6 +99,19 @@ def _frequency(exponent: str) -> NDArray[np.uint8]:
     return _gray(image)
 
 
+@pytest.mark.parametrize(("size", "name"), [(24, "DejaVuSans"), (17, "DejaVuSans-Oblique"), (32, "STIXGeneralBol")])
+@pytest.mark.parametrize("exponent", ["^-1", "^\N{MINUS SIGN}1"])
+def test_an_exponent_after_a_caret_is_one(exponent: str, size: int, name: str) -> None:
+    page = Image.new("L", (420, 90), 0)
+    draw = ImageDraw.Draw(page)
+    draw.text((20, 30), "10 nm" + exponent, fill=255, font=font(size, name))
+    left, top, right, bottom = draw.textbbox((20, 30), "10 nm", font=font(size, name))
+    box = (int(left), int(top), int(right - left), int(bottom - top))
+    assert has_exponent(np.asarray(page), box, 255)
+    draw.rectangle((right + 2, 0, 419, 89), fill=0)
+    assert not has_exponent(np.asarray(page), box, 255)
+
+
 @pytest.mark.parametrize(("exponent", "has_value"), [("", True), ("\N{MINUS SIGN}1", False)])
 def test_a_spatial_frequency_is_no_length(exponent: str, has_value: bool) -> None:
     reading = read_scale(_frequency(exponent))
