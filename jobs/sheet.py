@@ -12,7 +12,7 @@ from jobs.terminal import print_json, print_line
 @click.command(
     "sheet",
     help=SUMMARIES["sheet"],
-    epilog="Examples: semcorpus sheet /indexes/sem sheets/ --clustering lite0-kmeans-k7; "
+    epilog="Example: semcorpus sheet /indexes/sem sheets/ --clustering lite0-kmeans-k7 or "
     "semcorpus sheet /indexes/sem some.png eva/img_0042.tif eva/img_0043.tif --map",
 )
 @click.argument("index")

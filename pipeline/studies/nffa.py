@@ -22,6 +22,7 @@ ELBOWS: Final = (5, 12)
 MOST_DIMENSIONS, RISE, CORRELATION = 18.0, 67.0, 0.32
 _FEWEST_SCORES: Final = 3
 _ALIKE: Final = 0.05  # difference of mean NMI
+_WHOLE: Final = -1  # the table's number for all rows, beside its halves and quarters
 _OTHER: Final = "Lite0 for InceptionV3, whose weights can't be had here"
 _UNTESTED: Final = "not tested: the recipe has no fine-tuned network"
 
@@ -53,7 +54,7 @@ def compare(results: Results) -> Findings:
         Figure("of them labelled", 7557, labelled, why="another corpus"),
     ]
     for row in results.table("dimension"):
-        if row["vectors"] in SETS and row["fraction"] == 0.9 and row["subsample"] == 1:
+        if row["vectors"] in SETS and row["fraction"] == 0.9 and row["subsample"] == _WHOLE:
             name = f"2-NN dimension of {row['vectors']} (90%); published: at most"
             figures.append(Figure(name, MOST_DIMENSIONS, row["dimension"], why=_OTHER))
     figures += _correlations(results)

@@ -1,5 +1,6 @@
 """The study of the corpus: its findings from numbers, and its recipe on a sample of the demo's pictures."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -86,4 +87,7 @@ def test_the_study_on_a_sample(demo: Path, tmp_path: Path) -> None:
     found = run_study("nffa", demo, out, "--size", "36", stages=stages, settings=settings)
     assert found["pictures in the subset"]["ours"] > 10
     assert found["pictures in the subset"]["published"] == pytest.approx(52682)
+    names = [row["figure"] for row in json.loads((out / "comparison.json").read_text())]
+    assert len(names) == len(set(names)), "one row a figure: the dimension of all rows, not of each half"
+    assert sum(name.startswith("2-NN dimension") for name in names) == 2
     assert drawings(out) == {"nmi_by_k"}
