@@ -21,9 +21,7 @@ from pipeline.studies.results import Results
 LAYOUT: Final = "The crops are pictures COMPOSITION/PARENT_NUMBER.png (or .jpg, .tif), two parents a composition."
 COMPOSITIONS: Final = (90, 92, 95, 97, 99)
 EIGENVALUES: Final = (41.6, 16.5, 8.7)
-_SIDE: Final = 448
-_TEST_SHARE: Final = 54 / 729
-_NEIGHBOURS: Final = 15
+_SIDE, _NEIGHBOURS, _TEST_SHARE = 448, 15, 54 / 729
 _APART: Final = "no crop of a test micrograph was trained on; crops of one on both sides flatter the rows above"
 _APART_ON: Final = {"the map of features": "drawn", "the map of textures": "drawn_textures", "features": "pooled"}
 _TEXTURES: Final = "made-up micrographs, where the binder is a texture"

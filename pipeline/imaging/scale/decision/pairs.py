@@ -5,7 +5,7 @@ exactly, and two networks (`recognition.bar_finder`), which know bars of any kin
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -30,6 +30,10 @@ _SAME_GROUND: Final = 60
 _OTHER_GROUND: Final = 0.9
 _SURE: Final = 0.75
 _SURE_OF_END: Final = 0.5
+_SURE_ALONE: Final = 0.92
+_SURE_OF_END_ALONE: Final = 0.7
+"""On the drawings that thresholds are set on, 37 of 37 bars above 0.9 were right, 41 of 43 above 0.7."""
+
 
 Box = tuple[int, int, int, int]
 
@@ -83,7 +87,7 @@ def scored_pairs(gray: NDArray[np.uint8], texts: Sequence[PrintedText]) -> list[
         others = [other.box for other in texts if other is not text and other.is_text]
         bar = bar_finder().find(gray, text.box, text.ink, text.paper)
         beside = list(_pairs_by_rules(gray, text, others, bar))
-        if is_sure(bar) and not any(pair.is_seen for pair in beside):
+        if is_sure_alone(bar) and not any(pair.is_seen for pair in beside):
             mark = _as_mark(gray, bar, text)
             place = _side(text.box, mark.segment.box)
             beside.append(Pair(text, mark, place, round(bar.share, 3), is_seen=True))
@@ -93,8 +97,13 @@ def scored_pairs(gray: NDArray[np.uint8], texts: Sequence[PrintedText]) -> list[
 
 
 def is_sure(bar: SeenBar) -> bool:
-    """Whether the networks are sure enough of a bar that it counts."""
+    """Whether the networks are sure enough of a bar to bear a stroke out."""
     return bar.share >= _SURE and bar.end_share >= _SURE_OF_END and bar.length_px > 0
+
+
+def is_sure_alone(bar: SeenBar) -> bool:
+    """Whether they are sure enough that no rule need see the bar."""
+    return bar.share >= _SURE_ALONE and bar.end_share >= _SURE_OF_END_ALONE and bar.length_px > 0
 
 
 def _pairs_by_rules(gray: NDArray[np.uint8], text: PrintedText, others: Sequence[Box], bar: SeenBar) -> Iterator[Pair]:
@@ -106,6 +115,9 @@ def _pairs_by_rules(gray: NDArray[np.uint8], text: PrintedText, others: Sequence
         place, nearness = placed
         score = nearness * _quality(mark, text)
         is_seen = is_sure(bar) and _is_that(mark, bar)
+        if is_seen and is_sure_alone(bar) and mark.segment.kind in ("line", "solid"):
+            # The rules measure a stroke without the tips of its arrows, and with its rim.
+            mark = replace(mark, segment=replace(mark.segment, length_px=round(bar.length_px, 2)))
         yield Pair(text, mark, place, round(max(score, bar.share) if is_seen else score, 3), is_seen=is_seen)
 
 
