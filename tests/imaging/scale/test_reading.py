@@ -93,7 +93,7 @@ def test_metadata_bear_out_an_unusual_value() -> None:
 
 
 def test_a_field_wider_than_any_microscopes_is_not_believed() -> None:
-    reading = read_scale(draw("jeol", number="10", unit="mm", length=100).gray)
+    reading = read_scale(draw("jeol", number="10", unit="mm", length=120).gray)
     assert reading.status == "uncertain"
     assert reading.nm_per_px is None
     assert "mm wide" in reading.reason
