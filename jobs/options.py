@@ -98,6 +98,19 @@ format_option = click.option(
 )
 
 
+def map_options(command: Command) -> Command:
+    """--vectors, --component, --class: which answers of a network a map shows."""
+    for option in (
+        click.option("--class", "label", metavar="CLASS", help="A class that it has learnt, or the number of a score."),
+        click.option("--component", type=click.IntRange(min=1), default=1, show_default=True, help="Which, for --map."),
+        click.option(
+            "--vectors", default="", metavar="NAME", help="The network's embedding [the first by one of timm]."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def engine_choice(engines: str | None, workers: int | None, dask: str | None, ray: str | None) -> EngineChoice:
     """From the options to what `pipeline.engine` understands."""
     return EngineChoice.parse(engines, workers=workers or 0, dask=dask, ray=ray)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from jobs.options import format_option, talk_options
+from jobs.options import format_option, map_options, talk_options
 from jobs.terminal import print_json, print_rows
 from pipeline.index.store import Index, open_index
 from pipeline.operations.lookup import image_facts
@@ -27,9 +27,7 @@ from pipeline.operations.lookup import image_facts
     metavar="OUT.png",
     help="Draw where in it the network answers: along a principal component, or with --class for a class (Grad-CAM).",
 )
-@click.option("--vectors", default="", metavar="NAME", help="The network's embedding [the first by one of timm].")
-@click.option("--component", type=click.IntRange(min=1), default=1, show_default=True, help="Which, for --map.")
-@click.option("--class", "label", metavar="CLASS", help="A class that it has learnt, or the number of a score.")
+@map_options
 @format_option
 @talk_options
 def command(
