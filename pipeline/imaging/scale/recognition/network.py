@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import WeightsError
+from pipeline.imaging.scale.recognition.session import one_thread_session
 from pipeline.imaging.scale.recognition.text import RememberingReader, TextCandidate, decode_ctc
 
 MICRO: Final = "\N{MICRO SIGN}"
@@ -83,19 +84,13 @@ def network_session(name: str) -> Any:
     WeightsError
         If the package was installed without its weights.
     """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
     weights = resources.files("pipeline.imaging.scale.recognition") / "weights" / name
     if not weights.is_file():
         raise WeightsError(
             f"no {weights.name} beside the reader; expected the one that the package brings. "
             "Install semcorpus again, or train it (training/)."
         )
-    return onnxruntime.InferenceSession(weights.read_bytes(), options, providers=["CPUExecutionProvider"])
+    return one_thread_session(weights.read_bytes())
 
 
 @cache

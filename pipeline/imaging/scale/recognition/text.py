@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pipeline.errors import WeightsError
 from pipeline.imaging.scale.loops.ctc import greedy_path
 from pipeline.imaging.scale.loops.label_pages import print_page
+from pipeline.imaging.scale.recognition.session import one_thread_session
 
 PAD_PX: Final = 4
 """White around the ink of a crop; more padding costs the network a quarter of its right answers."""
@@ -128,15 +129,8 @@ class NetworkReader(RememberingReader):
     """
 
     def __init__(self) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        # The workers share the cores already: a second thread here makes everything slower.
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
         path = recognition_weights()
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = one_thread_session(str(path))
         self._input = self._session.get_inputs()[0].name
         characters = self._session.get_modelmeta().custom_metadata_map.get("character", "")
         if not all(sign in characters for sign in _MICRO_SIGNS):

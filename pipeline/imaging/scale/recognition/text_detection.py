@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import WeightsError
+from pipeline.imaging.scale.recognition.session import one_thread_session
 from pipeline.imaging.scale.recognition.text import recognition_weights
 
 LOOKS: Final = ((736, 1.5), (448, 1.0))
@@ -45,13 +46,7 @@ class TextDetector:
                 f"no text detection weights (*det*.onnx) in {folder.name} of an installed 'rapidocr'; expected those "
                 "that its wheel brings. Reinstall it: pip install --force-reinstall 'rapidocr>=3.10'."
             )
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        self._session = onnxruntime.InferenceSession(str(weights[0]), options, providers=["CPUExecutionProvider"])
+        self._session = one_thread_session(str(weights[0]))
         self._input = self._session.get_inputs()[0].name
 
     def boxes(self, gray: NDArray[np.uint8], look: tuple[int, float] = LOOKS[0]) -> list[Box]:
