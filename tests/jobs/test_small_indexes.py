@@ -81,6 +81,15 @@ def test_a_damaged_chunk_is_no_defect_of_ours(walked: Path, capsys: pytest.Captu
     assert "defect" not in text
 
 
+def test_of_damage_icechunk_says_nothing_where_json_is_read(walked: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for snapshot in (walked / "store" / "snapshots").iterdir():
+        snapshot.write_bytes(snapshot.read_bytes()[:100])
+    assert call(["show", str(walked), "plain.png", "--format", "json"]) == 1
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert "repair" in told.err
+
+
 @pytest.mark.parametrize("place", ["plan", "merge"])
 def test_a_full_disk_anywhere_in_a_stage_is_no_defect_of_ours(
     place: str, walked: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
