@@ -40,6 +40,8 @@ method = "tsne"
 method = "umap"
 [[subdivide]]
 labels = "classes"
+[pixels]
+crop_bar = false
 """
 
 

@@ -56,6 +56,17 @@ def test_a_path_is_shown_by_the_name_that_is_shown(
     }
 
 
+def test_what_waits_for_a_stage_that_does_not_run_is_not_up_to_date(
+    walked: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    stages = 'run.stages=["walk", "pair", "pixels"]'  # pixels cuts off the data bar, which scale finds
+    words = ["run", str(tmp_path / "corpus"), str(walked), "--engines", "local", "--set", stages]
+    assert call(words) == 0
+    assert "waits pixels 4 need" in " ".join(capsys.readouterr().out.split())
+    assert call([*words, "--set", "pixels.crop_bar=false"]) == 0
+    assert "waits" not in capsys.readouterr().out
+
+
 def test_json_gives_a_terminal_no_orders(walked: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["show", str(walked), NAMES[3], "--format", "json"]) == 0
     out = capsys.readouterr().out
