@@ -42,8 +42,8 @@ class TaskDone:
 class StageFinished:
     """A stage is through; without ``steps`` nothing was missing.
 
-    ``statuses`` counts what became of all files or pictures of the index, where the stage keeps such a record. Of a stage
-    without ``steps``, ``waiting`` counts what is missing all the same, since an earlier stage has not made it.
+    ``statuses`` counts what became of all files or pictures of the index, where the stage keeps such a record.
+    Without ``steps``, ``waiting`` counts what is missing all the same, since an earlier stage has not made it.
     """
 
     stage: str
