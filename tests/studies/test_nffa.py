@@ -96,10 +96,10 @@ def test_a_made_corpus_has_the_ten_categories() -> None:
 
 
 def test_the_study_on_a_sample(demo: Path, tmp_path: Path) -> None:
+    methods = ", ".join(f'{{method="{name}", vectors=["features", "features_tuned"]}}' for name in nffa.METHODS)
     settings = (
         "embed.select={}", "scale.enabled=false", "autoencode.epochs=1", "autoencode.min_steps=0",
-        "cluster.k=[2,3,4]", "neighbours.k=20",
-        'cluster.methods=["single","complete","centroid","ward","density_peaks"]',
+        "cluster.k=[2,3,4]", "neighbours.k=20", f"cluster.methods=[{methods}]",
     )  # fmt: skip
     stages, out = "walk pair labels pixels embed autoencode neighbours dimension cluster agree", tmp_path / "out"
     found = run_study("nffa", demo, out, "--size", "36", stages=stages, settings=settings)
