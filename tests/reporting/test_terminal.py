@@ -7,11 +7,11 @@ from pipeline.reporting.terminal import NOT_RUN, headlines, summary_rows
 
 NAMES = [
     "Files walked",
-    "Unique images",
+    "Pictures",
     "Duplicates",
     "Damaged",
     "Scales read",
-    "Images embedded",
+    "Pictures embedded",
     "Intrinsic dimension",
     "NMI at k = classes",
 ]
@@ -56,12 +56,12 @@ def small_tables() -> dict[str, pa.Table]:
 def test_values_by_hand() -> None:
     assert summary_rows(small_tables()) == [
         ("Files walked", "6"),  # the file that is gone was not walked
-        ("Unique images", "3 (2 pictures)"),
+        ("Pictures", "2 (3 images of different bytes)"),
         ("Duplicates", "1 (1 same bytes)"),
         ("Damaged", "2 (1 corrupt, 1 too large)"),
         # Row 1 belongs to picture 0, row 3 is gone: pictures 0 and 2 count, and one of them has a value.
         ("Scales read", "50% (1 of 2 pictures)"),
-        ("Images embedded", "100"),
+        ("Pictures embedded", "100"),
         ("Intrinsic dimension", "9.7 ± 0.1 (of x)"),
         ("NMI at k = classes", "0.620 (ward-k3 with labels categories)"),
     ]
