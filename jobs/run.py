@@ -34,6 +34,7 @@ _SUMMARY_TABLES = (
     "dimension",
     "agreement",
     "recommended_k",
+    "runs",
 )
 
 
