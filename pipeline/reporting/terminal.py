@@ -8,7 +8,17 @@ import pyarrow.compute as pc
 
 from pipeline.records import SCALE_STATUSES_WITH_VALUE, is_side_file
 from pipeline.reporting import agreement
-from pipeline.reporting.columns import NO_IMAGE, Tables, counts, filled, flags, integers, numbers, texts
+from pipeline.reporting.columns import (
+    NO_IMAGE,
+    Tables,
+    counts,
+    filled,
+    flags,
+    integers,
+    member_relations,
+    numbers,
+    texts,
+)
 
 DAMAGED_STATUSES = ("corrupt", "unreadable", "too_large")
 NOT_RUN = "not run"
@@ -32,7 +42,7 @@ def headlines(tables: Tables) -> list[Headline]:
     * Files walked: the ledger's rows except those whose file is gone, and links that are not followed.
     * Pictures: the representatives among the present rows of ``images``; the note counts these rows
       where they are more.
-    * Duplicates: files with the status ``duplicate``, and images tied to another by any relation; the note counts each.
+    * Duplicates: files with the status ``duplicate``, and images for which another stands; the note counts relations.
     * Damaged: files with the status ``corrupt``, ``unreadable`` or ``too_large``.
     * Not judged: files that the machine kept from being judged; only where there are some.
     * Scales read: representative pictures whose scale status carries a value, over all of them.
@@ -98,7 +108,7 @@ def _ledger(tables: Tables) -> list[Headline]:
 def _copies(tables: Tables, same_bytes: int) -> dict[str, int]:
     """Files that show what another shows, by how: the same bytes first, then the relations, the most frequent first."""
     table = filled(tables, "duplicates")
-    related = [] if table is None else [word for word in texts(table, "relation") if word]
+    related = [] if table is None else [word for word in member_relations(table) if word]
     return {"same_bytes": same_bytes, **dict(counts(related))}
 
 

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from pipeline.reporting.sections import damaged_table, status_table
+from pipeline.reporting.sections import damaged_table, relation_table, status_table
 from pipeline.reporting.terminal import NOT_RUN, headlines, summary_rows
 
 NAMES = [
@@ -65,6 +65,17 @@ def test_values_by_hand() -> None:
         ("Intrinsic dimension", "9.7 ± 0.1 (of x)"),
         ("NMI at k = classes", "0.620 (ward-k3 with labels categories)"),
     ]
+
+
+def test_what_stands_for_a_group_is_no_duplicate() -> None:
+    """Its row of the table tells its closest tie as well."""
+    tables = small_tables()
+    group = {"group": [0, 0, 0], "image": [0, 1, 2], "relation": ["crop", "crop", "thumbnail"]}
+    tables["duplicates"] = pa.table(group)
+    assert dict(summary_rows(tables))["Duplicates"] == "3 (1 same bytes, 1 crop, 1 thumbnail)"
+    shown = relation_table(tables)
+    assert shown is not None
+    assert [row[:3] for row in shown.rows] == [("crop", "1", "1"), ("thumbnail", "1", "1")]
 
 
 def test_nothing_was_run() -> None:
