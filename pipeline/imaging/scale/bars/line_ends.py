@@ -1,4 +1,4 @@
-"""What stands at the ends of a line: arrow heads, whose tips a mask loses, or its other half behind its label."""
+"""What stands at a line's ends: arrow heads, whose tips a mask loses, its other half behind its label, more fields."""
 
 from itertools import pairwise
 from typing import Final
@@ -12,6 +12,10 @@ _REACH_PX: Final = 24
 _HEAD_PX: Final = 3
 _TIP_SHARE: Final = 0.5
 _TALLEST_PX: Final = 20
+_BESIDE_PX: Final = 2
+_AROUND_PX: Final = 3
+_LEAST_BESIDE_PX: Final = 8
+_AS_CLEAR: Final = 0.5
 
 Box = tuple[int, int, int, int]
 
@@ -94,3 +98,39 @@ def has_other_half(gray: NDArray[np.uint8], line: Box, label: Box) -> bool:
     stroke = np.abs(gray[y : y + height, columns].astype(np.int16) - level).mean(axis=0) <= contrast // 2
     ground = np.abs(beside - level).min(axis=0) > contrast // 2
     return int((stroke & ground).sum()) >= max(8, label_height // 2)
+
+
+def stands_in_a_row(gray: NDArray[np.uint8], line: Box, label: Box) -> bool:
+    """Whether something about as clear as a bar follows it in its rows: another field of a chequered bar, or a line.
+
+    Parameters
+    ----------
+    gray : uint8 ndarray, [height, width]
+    line : (x, y, width, height)
+        The bar, without ticks.
+    label : (x, y, width, height)
+        An end that its label stands at is not looked at.
+    """
+    x, y, width, height = line
+    rows = slice(max(0, y - _AROUND_PX), y + height + _AROUND_PX)
+    own = _across(gray[rows, x + width // 4 : x + width - width // 4])
+    reach = max(_LEAST_BESIDE_PX, height)
+    for left, right in (
+        (x - _BESIDE_PX - reach, x - _BESIDE_PX),
+        (x + width + _BESIDE_PX, x + width + _BESIDE_PX + reach),
+    ):
+        left, right = max(0, left), min(gray.shape[1], right)
+        is_at_label = _crosses(left, right, label[0], label[2]) and _crosses(y, y + height, label[1], label[3])
+        if right - left >= reach // 2 and not is_at_label and _across(gray[rows, left:right]) > _AS_CLEAR * own:
+            return True
+    return False
+
+
+def _crosses(first: int, end: int, start: int, length: int) -> bool:
+    return start < end and first < start + length
+
+
+def _across(part: NDArray[np.uint8]) -> int:
+    """How far the levels of a part's rows, the median of each, are from each other."""
+    levels = [median_level(row) for row in part] if part.size else [0]
+    return max(levels) - min(levels)
