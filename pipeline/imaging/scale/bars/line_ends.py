@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.scale.gray_levels import median_level
+from pipeline.imaging.scale.loops.level_counts import row_levels
+from pipeline.imaging.scale.loops.strokes import ink_heights
 
 _REACH_PX: Final = 24
 _HEAD_PX: Final = 3
@@ -49,25 +51,8 @@ def has_arrow_head(gray: NDArray[np.uint8], line: Box) -> bool:
     inked = rise >= abs(level - ground) // 2
     middle = y + height // 2 - top
     ends = ((x + width - 1, 1), (x, -1))
-    return any(_is_head(_heights(inked, middle, at, outwards), height) for at, outwards in ends)
-
-
-def _heights(inked: NDArray[np.bool_], middle: int, end: int, outwards: int) -> list[int]:
-    """How high the ink is that hangs together with a line's middle row, from inside to its last inked column."""
-    heights = []
-    for step in range(-_REACH_PX, _REACH_PX):
-        column = end + step * outwards
-        if not 0 <= column < inked.shape[1] or not inked[middle, column]:
-            if step > 0:
-                break
-            heights.append(0)
-            continue
-        part = inked[:, column]
-        above, below = np.flatnonzero(~part[:middle]), np.flatnonzero(~part[middle:])
-        first = int(above[-1]) + 1 if above.size else 0
-        last = middle + int(below[0]) if below.size else len(part)
-        heights.append(last - first)
-    return heights
+    heights = (ink_heights(inked, middle, at, outwards, _REACH_PX) for at, outwards in ends)
+    return any(_is_head(found.tolist(), height) for found in heights)
 
 
 def _is_head(heights: list[int], thickness: int) -> bool:
@@ -132,5 +117,7 @@ def _crosses(first: int, end: int, start: int, length: int) -> bool:
 
 def _across(part: NDArray[np.uint8]) -> int:
     """How far the levels of a part's rows, the median of each, are from each other."""
-    levels = [median_level(row) for row in part] if part.size else [0]
-    return max(levels) - min(levels)
+    if not part.size:
+        return 0
+    levels, _ = row_levels(part, 0)
+    return int(levels.max()) - int(levels.min())
