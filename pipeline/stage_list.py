@@ -42,7 +42,7 @@ STAGE_LIST: Final = (
     StageEntry("pair", _AT + "duplicates.pair", 5, "Find the files that show one picture; choose one to stand for it."),
     StageEntry("arrays", _AT + "arrays.bring", 1, "Bring in rows of arrays, where a corpus is no heap of pictures."),
     StageEntry("labels", _AT + "labels.match", 4, "Match label sets to pictures by content."),
-    StageEntry("scale", _AT + "scale.read", 15, "Read the physical scale from metadata and data bars."),
+    StageEntry("scale", _AT + "scale.read", 16, "Read the physical scale from metadata and data bars."),
     StageEntry("pixels", _AT + "pictures.pixels", 3, "Make the network-sized pictures."),
     StageEntry("embed", _AT + "vectors.embed", 2, "Make a vector for every picture."),
     StageEntry(

@@ -180,6 +180,37 @@ def test_a_plate_on_a_dark_stripe_is_no_bar_either() -> None:
     assert reading.rule == "no plate"
 
 
+def _chequered(fields: int, ink: int) -> NDArray[np.uint8]:
+    """White and black in turn between two rules, the label above the middle."""
+    image, draw = _picture(9)
+    draw.rectangle((60, 399, 60 + 40 * fields - 1, 412), fill=ink)
+    for field in range(1, fields, 2):
+        draw.rectangle((60 + 40 * field, 400, 99 + 40 * field, 411), fill=255 - ink)
+    draw.text((60 + 20 * fields, 370), "800 nm", fill=ink, font=font(22), anchor="mm")
+    return _gray(image)
+
+
+@pytest.mark.parametrize("fields", [3, 5])
+@pytest.mark.parametrize("ink", [0, 255])
+def test_one_field_of_a_chequered_bar_is_not_the_bar(fields: int, ink: int) -> None:
+    reading = read_scale(_chequered(fields, ink))
+    if reading.nm_per_px is not None:
+        assert reading.bar_length_px == pytest.approx(40.0 * fields, rel=0.02)
+    quick = read_scale(_chequered(fields, ink), thoroughly=False)
+    assert quick.nm_per_px is None, quick
+
+
+def test_a_frame_measures_to_its_outer_edges_and_a_bracket_between_its_ticks() -> None:
+    gray = np.full((90, 400), 40, np.uint8)
+    gray[40:55, 50:170] = 255
+    gray[43:52, 53:167] = 40
+    (mark,) = marks_near(gray, (200, 40, 60, 15), ink=255, paper=40)
+    assert (mark.segment.kind, mark.segment.length_px) == ("ticked", 120.0)
+    gray[52:55, 53:167] = 40
+    (mark,) = marks_near(gray, (200, 40, 60, 15), ink=255, paper=40)
+    assert (mark.segment.kind, mark.segment.length_px) == ("ticked", 117.0)
+
+
 def test_a_bar_that_the_metadata_contradict_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half of a line that its label breaks was taken for a bar: the whole one bears the metadata out."""
     image, draw = _picture(8)

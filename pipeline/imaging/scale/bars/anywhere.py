@@ -135,7 +135,10 @@ def _marks(gray: NDArray[np.uint8], mask: NDArray[np.uint8], label: Box) -> Iter
 
 @dataclass(frozen=True, slots=True)
 class _Stroke:
-    """A straight stroke, and the ticks at its ends: outer column, width, rise above, rise below."""
+    """A straight stroke, and the ticks at its ends: outer column, width, rise above, rise below.
+
+    ``is_closed`` says that the ticks are the sides of a frame: its bar measures from outer edge to outer edge.
+    """
 
     box: Box
     left: tuple[int, int, int, int]
@@ -143,6 +146,7 @@ class _Stroke:
     contrast: int
     level: int
     ground: int
+    is_closed: bool
 
     def as_mark(self, gray: NDArray[np.uint8]) -> Mark | None:
         """The stroke as a bar: from tick to tick, or between its ends; None where the ground goes on beyond one."""
@@ -173,8 +177,22 @@ def _strokes(gray: NDArray[np.uint8], mask: NDArray[np.uint8]) -> list[_Stroke]:
                 tick_at_end(mask, column, y, height, inward, max(3, height), _WIDEST_TICK_PX)
                 for column, inward in ((x, 1), (x + width - 1, -1))
             ]
-            found.append(_Stroke((x, y, width, height), ends[0], ends[1], contrast, level, ground))
+            is_closed = _is_closed(mask, (x, y, width, height), ends[0], ends[1])
+            found.append(_Stroke((x, y, width, height), ends[0], ends[1], contrast, level, ground, is_closed))
     return found
+
+
+def _is_closed(
+    mask: NDArray[np.uint8], box: Box, left: tuple[int, int, int, int], right: tuple[int, int, int, int]
+) -> bool:
+    """Whether a second stroke joins the far ends of a stroke's ticks."""
+    x, y, width, height = box
+    above, below = y - max(left[2], right[2]), y + height - 1 + max(left[3], right[3])
+    far = [row for row in (above, below) if not y <= row < y + height]
+    near = (slice(max(0, row - 1), row + 2) for row in far)
+    return bool(left[1] and right[1]) and any(
+        mask[rows, x : x + width].max(axis=0).mean() >= _CLEAR_SHARE for rows in near
+    )
 
 
 def _core(mask: NDArray[np.uint8], box: Box) -> tuple[int, int]:
@@ -213,7 +231,7 @@ def _ticked(first: _Stroke, last: _Stroke, gap: tuple[int, int] | None) -> Mark:
     outer = right[0] - left[0] + 1
     top = min(first.box[1] - left[2], last.box[1] - right[2])
     bottom = max(first.box[1] + first.box[3] + left[3], last.box[1] + last.box[3] + right[3])
-    length = outer - (left[1] + right[1]) / 2
+    length = float(outer) if first.is_closed else outer - (left[1] + right[1]) / 2
     line = (left[0], min(first.box[1], last.box[1]), outer, max(first.box[3], last.box[3]))
     segment = Segment("broken" if gap else "ticked", (left[0], top, outer, bottom - top), float(length), line, gap)
     return Mark(segment, min(first.contrast, last.contrast), first.level, first.ground)

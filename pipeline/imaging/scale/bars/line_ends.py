@@ -1,4 +1,4 @@
-"""What stands at the ends of a line: arrow heads, whose tips a mask loses, or its other half behind its label."""
+"""What stands at a line's ends: arrow heads, whose tips a mask loses, its other half behind its label, more fields."""
 
 from itertools import pairwise
 from typing import Final
@@ -7,11 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.scale.gray_levels import median_level
+from pipeline.imaging.scale.loops.level_counts import row_levels
+from pipeline.imaging.scale.loops.strokes import ink_heights
 
 _REACH_PX: Final = 24
 _HEAD_PX: Final = 3
 _TIP_SHARE: Final = 0.5
 _TALLEST_PX: Final = 20
+_BESIDE_PX: Final = 2
+_AROUND_PX: Final = 3
+_LEAST_BESIDE_PX: Final = 8
+_AS_CLEAR: Final = 0.5
 
 Box = tuple[int, int, int, int]
 
@@ -45,25 +51,8 @@ def has_arrow_head(gray: NDArray[np.uint8], line: Box) -> bool:
     inked = rise >= abs(level - ground) // 2
     middle = y + height // 2 - top
     ends = ((x + width - 1, 1), (x, -1))
-    return any(_is_head(_heights(inked, middle, at, outwards), height) for at, outwards in ends)
-
-
-def _heights(inked: NDArray[np.bool_], middle: int, end: int, outwards: int) -> list[int]:
-    """How high the ink is that hangs together with a line's middle row, from inside to its last inked column."""
-    heights = []
-    for step in range(-_REACH_PX, _REACH_PX):
-        column = end + step * outwards
-        if not 0 <= column < inked.shape[1] or not inked[middle, column]:
-            if step > 0:
-                break
-            heights.append(0)
-            continue
-        part = inked[:, column]
-        above, below = np.flatnonzero(~part[:middle]), np.flatnonzero(~part[middle:])
-        first = int(above[-1]) + 1 if above.size else 0
-        last = middle + int(below[0]) if below.size else len(part)
-        heights.append(last - first)
-    return heights
+    heights = (ink_heights(inked, middle, at, outwards, _REACH_PX) for at, outwards in ends)
+    return any(_is_head(found.tolist(), height) for found in heights)
 
 
 def _is_head(heights: list[int], thickness: int) -> bool:
@@ -94,3 +83,41 @@ def has_other_half(gray: NDArray[np.uint8], line: Box, label: Box) -> bool:
     stroke = np.abs(gray[y : y + height, columns].astype(np.int16) - level).mean(axis=0) <= contrast // 2
     ground = np.abs(beside - level).min(axis=0) > contrast // 2
     return int((stroke & ground).sum()) >= max(8, label_height // 2)
+
+
+def stands_in_a_row(gray: NDArray[np.uint8], line: Box, label: Box) -> bool:
+    """Whether something about as clear as a bar follows it in its rows: another field of a chequered bar, or a line.
+
+    Parameters
+    ----------
+    gray : uint8 ndarray, [height, width]
+    line : (x, y, width, height)
+        The bar, without ticks.
+    label : (x, y, width, height)
+        An end that its label stands at is not looked at.
+    """
+    x, y, width, height = line
+    rows = slice(max(0, y - _AROUND_PX), y + height + _AROUND_PX)
+    own = _across(gray[rows, x + width // 4 : x + width - width // 4])
+    reach = max(_LEAST_BESIDE_PX, height)
+    for left, right in (
+        (x - _BESIDE_PX - reach, x - _BESIDE_PX),
+        (x + width + _BESIDE_PX, x + width + _BESIDE_PX + reach),
+    ):
+        left, right = max(0, left), min(gray.shape[1], right)
+        is_at_label = _crosses(left, right, label[0], label[2]) and _crosses(y, y + height, label[1], label[3])
+        if right - left >= reach // 2 and not is_at_label and _across(gray[rows, left:right]) > _AS_CLEAR * own:
+            return True
+    return False
+
+
+def _crosses(first: int, end: int, start: int, length: int) -> bool:
+    return start < end and first < start + length
+
+
+def _across(part: NDArray[np.uint8]) -> int:
+    """How far the levels of a part's rows, the median of each, are from each other."""
+    if not part.size:
+        return 0
+    levels, _ = row_levels(part, 0)
+    return int(levels.max()) - int(levels.min())

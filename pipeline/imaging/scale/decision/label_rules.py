@@ -10,8 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from pipeline.imaging.scale.bars.line_ends import has_arrow_head
+from pipeline.imaging.scale.bars.line_ends import has_arrow_head, stands_in_a_row
 from pipeline.imaging.scale.candidates import Print, ScaleCandidate, cut_out
+from pipeline.imaging.scale.decision.seen_bars import is_sure, is_that
 from pipeline.imaging.scale.evidence.label import LabelReading
 from pipeline.imaging.scale.gray_levels import median_level, near_level
 from pipeline.imaging.scale.ink_pieces import long_pieces
@@ -23,6 +24,7 @@ from pipeline.imaging.scale.labels.hidden_print import (
     hidden_print,
     starts_with_specimen,
 )
+from pipeline.imaging.scale.recognition.bar_finder import bar_finder
 from pipeline.imaging.scale.regions.databar import DataBar
 
 _SURE_OF_MM: Final = 0.95
@@ -30,6 +32,7 @@ _PLATE_SHARE: Final = 0.6
 _PLATE_TOLERANCE: Final = 40
 _STROKE_ON_PLATE: Final = 0.2
 ARROW: Final = "its bar ends in arrow heads, whose tips are not measured"
+ONE_OF_MANY: Final = "more like its bar follows in the same rows, and the networks do not see it end there"
 EXPONENT: Final = "an exponent follows it, so that it is no length"
 
 
@@ -142,6 +145,18 @@ def _no_arrow(seen: _Seen) -> str:
     return ARROW if is_arrow else ""
 
 
+def _no_field_of_many(seen: _Seen) -> str:
+    """A block that others follow in its rows may be one field of a chequered bar: there the networks have a say."""
+    printed = seen.printed
+    segment, box = printed.segment, printed.label.box
+    if segment.kind not in ("solid", "line") or not stands_in_a_row(printed.gray, segment.line_box, box):
+        return ""
+    label, is_ground = cut_out(printed.gray, box), printed.ink == 0
+    paper = median_level(label[is_ground]) if is_ground.any() else printed.level
+    bar = bar_finder().find(printed.gray, box, printed.level, paper)
+    return "" if is_sure(bar) and is_that(bar, segment) else ONE_OF_MANY
+
+
 _RULES: Final[dict[str, Callable[[_Seen], str]]] = {
     "no n taken for an m": _no_n_taken_for_an_m,
     "no point lost": _no_point_lost,
@@ -150,4 +165,5 @@ _RULES: Final[dict[str, Callable[[_Seen], str]]] = {
     "no plate": _no_plate,
     "no exponent": _no_exponent,
     "no arrow": _no_arrow,
+    "no field of many": _no_field_of_many,
 }

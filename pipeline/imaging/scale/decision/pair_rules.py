@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.imaging.scale.bars.line_ends import has_arrow_head, has_other_half
+from pipeline.imaging.scale.bars.line_ends import has_arrow_head, has_other_half, stands_in_a_row
 from pipeline.imaging.scale.bars.segment import is_outline
 from pipeline.imaging.scale.candidates import ScaleCandidate
-from pipeline.imaging.scale.decision.label_rules import ARROW, EXPONENT
+from pipeline.imaging.scale.decision.label_rules import ARROW, EXPONENT, ONE_OF_MANY
 from pipeline.imaging.scale.decision.pairs import Pair, scored_pairs
 from pipeline.imaging.scale.decision.verdict import agree, implausible
 from pipeline.imaging.scale.evidence.label import LabelReading
@@ -157,6 +157,13 @@ def _bar_is_whole(evidence: Evidence) -> str:
     return "its bar goes on behind it" if goes_on else ""
 
 
+def _bar_is_no_field(evidence: Evidence) -> str:
+    best = evidence.pairs[0]
+    segment = best.mark.segment
+    is_block = not best.is_seen and segment.kind in ("line", "solid")
+    return ONE_OF_MANY if is_block and stands_in_a_row(evidence.gray, segment.line_box, best.text.box) else ""
+
+
 def _pair_is_good(evidence: Evidence) -> str:
     best = evidence.pairs[0]
     return "" if best.score >= LEAST_SCORE else f"no mark near it looks like its bar (score {best.score:.2f})"
@@ -203,6 +210,7 @@ _RULES: Final[dict[str, Callable[[Evidence], str]]] = {
     "no arrow": _bar_is_no_arrow,
     "no outline": _bar_is_no_outline,
     "a whole bar": _bar_is_whole,
+    "no field of many": _bar_is_no_field,
     "no setting": _label_is_no_setting,
     "one pair": _pair_is_alone,
     "no contradiction": _nothing_seen_contradicts,

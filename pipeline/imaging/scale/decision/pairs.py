@@ -13,27 +13,20 @@ from numpy.typing import NDArray
 
 from pipeline.imaging.scale.bars.anywhere import Mark, marks_near
 from pipeline.imaging.scale.bars.segment import Segment
+from pipeline.imaging.scale.decision.seen_bars import BLUR_PX, is_sure, is_sure_alone, is_that
 from pipeline.imaging.scale.labels.anywhere import PrintedText
 from pipeline.imaging.scale.labels.box import Place
 from pipeline.imaging.scale.recognition.bar_finder import SeenBar, bar_finder
-from pipeline.records import SCALE_AGREEMENT
 
 _BY_KIND: Final = {"ruler": 1.0, "broken": 1.0, "ticked": 1.0, "solid": 1.0, "line": 0.9}
 _FULL_CONTRAST: Final = 80
 _THIN_SHARE: Final = 0.75
 _FARTHEST: Final = 20.0
 _SHORTEST: Final = 1.0
-_BLUR_PX: Final = 5.0
 _NEARLY: Final = 0.75
 _RIM: Final = 0.6
 _SAME_GROUND: Final = 60
 _OTHER_GROUND: Final = 0.9
-_SURE: Final = 0.75
-_SURE_OF_END: Final = 0.5
-_SURE_ALONE: Final = 0.92
-_SURE_OF_END_ALONE: Final = 0.7
-"""On the drawings that thresholds are set on, 37 of 37 bars above 0.9 were right, 41 of 43 above 0.7."""
-
 
 Box = tuple[int, int, int, int]
 
@@ -96,16 +89,6 @@ def scored_pairs(gray: NDArray[np.uint8], texts: Sequence[PrintedText]) -> list[
     return [pair for pair in found if not any(_is_part(pair, other) for other in found)]
 
 
-def is_sure(bar: SeenBar) -> bool:
-    """Whether the networks are sure enough of a bar to bear a stroke out."""
-    return bar.share >= _SURE and bar.end_share >= _SURE_OF_END and bar.length_px > 0
-
-
-def is_sure_alone(bar: SeenBar) -> bool:
-    """Whether they are sure enough that no rule need see the bar."""
-    return bar.share >= _SURE_ALONE and bar.end_share >= _SURE_OF_END_ALONE and bar.length_px > 0
-
-
 def _pairs_by_rules(gray: NDArray[np.uint8], text: PrintedText, others: Sequence[Box], bar: SeenBar) -> Iterator[Pair]:
     """The text with each stroke, ruler or broken line near it; one that the networks see has their share at least."""
     for mark in marks_near(gray, text.box, ink=text.ink, paper=text.paper):
@@ -114,20 +97,11 @@ def _pairs_by_rules(gray: NDArray[np.uint8], text: PrintedText, others: Sequence
             continue
         place, nearness = placed
         score = nearness * _quality(mark, text)
-        is_seen = is_sure(bar) and _is_that(mark, bar)
+        is_seen = is_sure(bar) and is_that(bar, mark.segment)
         if is_seen and is_sure_alone(bar) and mark.segment.kind in ("line", "solid"):
             # The rules measure a stroke without the tips of its arrows, and with its rim.
             mark = replace(mark, segment=replace(mark.segment, length_px=round(bar.length_px, 2)))
         yield Pair(text, mark, place, round(max(score, bar.share) if is_seen else score, 3), is_seen=is_seen)
-
-
-def _is_that(mark: Mark, bar: SeenBar) -> bool:
-    """Whether a mark is the bar that the networks see: as long, within what two readings may differ by."""
-    x, y, width, height = mark.segment.box
-    within = max(_BLUR_PX, SCALE_AGREEMENT * bar.length_px)
-    is_there = abs(x - bar.left) <= within and abs(x + width - bar.right) <= within
-    is_in_row = y - within <= bar.row <= y + height + within
-    return is_there and is_in_row and abs(mark.segment.length_px - bar.length_px) <= SCALE_AGREEMENT * bar.length_px
 
 
 def _as_mark(gray: NDArray[np.uint8], bar: SeenBar, text: PrintedText) -> Mark:
@@ -156,7 +130,7 @@ def _is_part(one: Pair, other: Pair) -> bool:
     (x, y, width, height), (other_x, other_y, other_width, other_height) = one.mark.segment.box, other.mark.segment.box
     if one is other or one.text is not other.text or other_width <= width or other.score < _NEARLY * one.score:
         return False
-    is_within = other_x - _BLUR_PX <= x and x + width <= other_x + other_width + _BLUR_PX
+    is_within = other_x - BLUR_PX <= x and x + width <= other_x + other_width + BLUR_PX
     return is_within and y < other_y + other_height and other_y < y + height
 
 
@@ -224,4 +198,4 @@ def _quality(mark: Mark, text: PrintedText) -> float:
         worth *= _OTHER_GROUND
     if segment.length_px < _SHORTEST * text.box[3]:
         worth *= 0.5
-    return worth * (0.6 if abs(mark.blur_px) > _BLUR_PX else 1.0)
+    return worth * (0.6 if abs(mark.blur_px) > BLUR_PX else 1.0)

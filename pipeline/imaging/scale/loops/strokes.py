@@ -37,6 +37,38 @@ def _rise(ink: NDArray[np.uint8], column: int, y: int, thickness: int) -> tuple[
 
 
 @compiled
+def ink_heights(ink: NDArray[np.bool_], row: int, end: int, outwards: int, reach: int) -> NDArray[np.int64]:
+    """How high the ink is that hangs together with a row, column by column from inside a line to beyond its end.
+
+    Parameters
+    ----------
+    ink : bool ndarray, [rows, columns]
+    row, end : int
+        The line's row, and the column that it ends in.
+    outwards : int
+        1 for a right end, -1 for a left one.
+    reach : int
+        How many columns before the end are looked at, and at most beyond it.
+
+    Returns
+    -------
+    int64 ndarray
+        Up to the last inked column beyond the end; 0 where a column is not inked in that row.
+    """
+    heights = np.zeros(2 * reach, np.int64)
+    count = 0
+    for step in range(-reach, reach):
+        column = end + step * outwards
+        if 0 <= column < ink.shape[1] and ink[row, column]:
+            above, below = _rise(ink, column, row, 1)
+            heights[count] = above + 1 + below
+        elif step > 0:
+            break
+        count += 1
+    return heights[:count]
+
+
+@compiled
 def tick_at_end(
     ink: NDArray[np.uint8], column: int, y: int, thickness: int, inward: int, lowest: int, widest: int
 ) -> tuple[int, int, int, int]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.imaging.scale.loops.strokes import is_edged, tick_at_end, whole_rows
+from pipeline.imaging.scale.loops.strokes import ink_heights, is_edged, tick_at_end, whole_rows
 
 
 def _line(*, left: int = 20, right: int = 80, up: int = 6, down: int = 4, tick: int = 2) -> NDArray[np.uint8]:
@@ -27,6 +27,15 @@ def test_a_tick_at_the_edge_of_the_picture_counts() -> None:
     ink = _line(left=0, right=100)
     assert tick_at_end(ink, 0, 20, 2, 1, 3, 8) == (0, 2, 6, 4)
     assert tick_at_end(ink, 99, 20, 2, -1, 3, 8) == (99, 2, 6, 4)
+
+
+def test_heights_are_of_the_ink_that_hangs_together_with_the_row_up_to_its_last_column() -> None:
+    ink = _line(up=6, down=4) != 0
+    ink[5, 20:80] = True
+    assert ink_heights(ink, 20, 79, 1, 4).tolist() == [2, 2, 2, 12, 12]
+    assert ink_heights(ink, 20, 20, -1, 4).tolist() == [2, 2, 2, 12, 12]
+    assert ink_heights(ink, 21, 77, 1, 3).tolist() == [2, 2, 2, 2, 12, 12]
+    assert ink_heights(ink, 20, 10, 1, 2).tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("ink", [_line(up=0, down=0), _line(up=1, down=1), _line(tick=7)])
