@@ -78,6 +78,8 @@ def draw(name: str, painter: Callable[[Figure], None], *, width: float = 7.2, he
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
         figure = Figure(figsize=(width, height), layout="constrained")
         painter(figure)
+        for axes in figure.axes:  # a title that is wider than the figure goes on in a second line
+            axes.set_title(axes.get_title(loc="left"), wrap=True)
         figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
     return sink.getvalue()
 
