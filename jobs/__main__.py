@@ -1,6 +1,6 @@
 """``python -m jobs`` is ``semcorpus``."""
 
-from jobs.main import main
+from jobs.entry import main
 
 if __name__ == "__main__":
     main()

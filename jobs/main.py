@@ -67,6 +67,8 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with its status: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 terminated."""
     status = call(list(sys.argv[1:] if arguments is None else arguments))
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # all is told: Ctrl-C from here on has nobody to catch it
     if status:
         _leave(status)
     sys.exit(status)

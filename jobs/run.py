@@ -34,6 +34,7 @@ _SUMMARY_TABLES = (
     "dimension",
     "agreement",
     "recommended_k",
+    "runs",
 )
 
 
@@ -98,14 +99,16 @@ def command(corpus: str, index: str, **options: Option) -> int:
         return 0
     page = result.index.location.child("reports", "report.html").url
     if options["log_json"]:
-        log_event("finished", commit=result.index.commit, page=page)
+        quality = dict(result.changes.quality) if result.changes else {}
+        log_event("finished", commit=result.index.commit, page=page, quality=quality)
     elif not options["quiet"]:
         _print_summary(result, page)
     return 0
 
 
 def _print_summary(result: "RunResult", page: str) -> None:
-    """The key figures and where the page is."""
+    """The key figures, what became different, and where the page is."""
+    from pipeline.operations.change_summary import quality_in_words
     from pipeline.reporting.terminal import summary_rows
 
     print_line("")
@@ -113,6 +116,8 @@ def _print_summary(result: "RunResult", page: str) -> None:
     print_line("")
     if result.changes:
         print_line(f"Change  {result.changes.subject}")
+        if quality := quality_in_words(result.changes):
+            print_line(f"Quality of the new pictures: {quality}")
     print_line(f"Page    {page}")
     print_line(f"Commit  {result.index.commit}")
 

@@ -74,13 +74,17 @@ def _counts(changes: Changes) -> list[tuple[str, int]]:
         ("gone files", len(changes.gone)),
         ("files that failed", len(changes.failed)),
         ("new side files, no pictures by intention", len(changes.side)),
-        ("new images", changes.new_images),
         ("new pictures", changes.new_pictures),
         *((f"new duplicates, {relation.replace('_', ' ')}", n) for relation, n in changes.new_duplicates.items()),
         *([("new pictures with a scale", with_scale)] if changes.scales else []),
         ("older pictures whose scale changed", len(changes.rescaled)),
         *((f"new pictures {_BAD_WORDS[measure]}", n) for measure, n in changes.quality.items()),
     ]
+
+
+def quality_in_words(changes: Changes) -> str:
+    """How many of the new pictures are bad, and in what, in one line; empty where none is."""
+    return "; ".join(f"{n:,} {_BAD_WORDS[measure]}" for measure, n in changes.quality.items())
 
 
 def _sections(changes: Changes) -> list[tuple[str, list[_Entry]]]:

@@ -270,11 +270,11 @@ def _moved(
 
 def _duplicates(before: zarr.Group, after: zarr.Group, old: LedgerRows, new: LedgerRows) -> dict[str, int]:
     known = set(read_table(before, "duplicates", "image").get("image", np.empty(0, np.int64)).tolist())
-    table = read_table(after, "duplicates", "image", "relation")
+    columns = read_table(after, "duplicates", "group", "image", "relation").values()
     joined = [
         str(relation)
-        for image, relation in zip(table.get("image", ()), table.get("relation", ()), strict=True)
-        if int(image) not in known and relation
+        for group, image, relation in zip(*columns, strict=True)
+        if image != group and int(image) not in known
     ]
     counts = Counter(joined)
     copies = int(np.sum(new.status == "duplicate")) - int(np.sum(old.status == "duplicate"))

@@ -1,17 +1,20 @@
 """A full check of an index: every chunk readable, every row consistent, every file still there."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import icechunk
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from pipeline.config import Recipe
 from pipeline.corpus.listing import positions, texts
 from pipeline.corpus.names import split_page
 from pipeline.corpus.source import Corpus
-from pipeline.errors import ImageError, StorageError, UsageError
+from pipeline.engine import EngineChoice, Engines
+from pipeline.errors import ImageError, ShardError, StorageError, UsageError
 from pipeline.index.annotations import check_annotations
 from pipeline.index.history_check import check_history
 from pipeline.index.reports import check_report_files
@@ -20,10 +23,15 @@ from pipeline.index.store import Index
 from pipeline.index.table_check import check_tables
 from pipeline.index.tables import EVERY_CHUNK_STORED
 from pipeline.operations.remembered import stored_corpus, stored_recipe
+from pipeline.progress import Listener, Silent
 from pipeline.records import FIRST_PATHS, PICTURES
+from pipeline.runtime.map_blocks import Errand, map_blocks
 from pipeline.stages.files.contents import read_content
-from pipeline.stages.files.ledger import bytes_md5, read_files, read_images
+from pipeline.stages.files.ledger import LedgerRows, bytes_md5, read_files, read_images
 from pipeline.stages.registry import TABLES
+
+_FILES_PER_TASK = 64
+_SECONDS_PER_FILE = 0.02  # reading and digesting a few megabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,14 @@ class Finding:
     note: str = ""
 
 
-def verify_index(index: Index, *, read_corpus: bool = False, corpus: str = "") -> Iterator[Finding]:
+def verify_index(
+    index: Index,
+    *,
+    read_corpus: bool = False,
+    corpus: str = "",
+    engines: Engines | None = None,
+    listener: Listener | None = None,
+) -> Iterator[Finding]:
     """Check the store against itself and its records, reports and annotations, and the ledger against the corpus.
 
     Parameters
@@ -50,6 +65,10 @@ def verify_index(index: Index, *, read_corpus: bool = False, corpus: str = "") -
     corpus : str
         The corpus, where it is no local folder. An index may come from anybody: the address that is stored in it is
         contacted only if it is named here.
+    engines : Engines, optional
+        Where files are read again; default in this process.
+    listener : Listener, optional
+        Told how far the reading is.
 
     Raises
     ------
@@ -72,9 +91,14 @@ def verify_index(index: Index, *, read_corpus: bool = False, corpus: str = "") -
     if not place:
         yield Finding("corpus", 0, note=f"not compared with {stored_corpus(index)}: confirm it with --corpus")
         return
+    listener = listener or Silent()
+    found = Corpus(place, recipe.corpus)
     try:
-        yield from _corpus(root, Corpus(place, recipe.corpus), recipe, read_corpus)
-    except StorageError as error:  # the ledger itself cannot be read: said above, chunk by chunk
+        unlike = yield from _listed(root, found)
+        if read_corpus:
+            engines = engines or Engines(EngineChoice.parse("local"), listener)
+            yield from _read_again(root, found, recipe, unlike, index.commit, engines, listener)
+    except (StorageError, ShardError) as error:  # the ledger itself cannot be read: said above, chunk by chunk
         yield Finding("corpus", 1, f"The corpus was not compared: {error}")
 
 
@@ -190,28 +214,61 @@ def _tables(root: zarr.Group) -> Iterator[Finding]:
         yield Finding(group, rows)
 
 
-def _corpus(root: zarr.Group, corpus: Corpus, recipe: Recipe, read: bool) -> Iterator[Finding]:
-    """Compare the ledger with the listing; a page is a part of a file, whose own row is compared."""
+def _listed(root: zarr.Group, corpus: Corpus) -> Generator[Finding, None, frozenset[int]]:
+    """Compare the ledger with the listing; a page is a part of a file, whose own row is compared.
+
+    Returns the ledger's rows that a problem was found with.
+    """
     files, listed = read_files(root), corpus.listing().files
-    rows = np.flatnonzero(np.isin(files.status.astype(str), (*PICTURES, "document")))
+    rows = _rows_of_files(files)
     split = [split_page(path) for path in files.path[rows].tolist()]
     there = positions(texts([place for place, _ in split]), listed.path)
+    unlike = set()
     for row, (place, page), at in zip(rows.tolist(), split, there.tolist(), strict=True):
         now = (listed.size_bytes[at], listed.modified_ns[at]) if at >= 0 else None
         if now is None and not corpus.exists(place):
-            problem = "" if page else f"{place} is missing from the corpus"
+            problem = f"{place} is missing from the corpus"
         elif now is not None and not page and now != (files.size_bytes[row], files.modified_ns[row]):
             problem = f"{place} has changed since it was walked"
         else:
-            problem = _changed(corpus, files.path[row], files.md5[row].tobytes(), recipe) if read else ""
-        if problem:
+            continue
+        unlike.add(row)
+        if not page:
             yield Finding("corpus", 1, problem)
     yield Finding("files of the corpus", len(rows))
+    return frozenset(unlike)
 
 
-def _changed(corpus: Corpus, path: str, md5: bytes, recipe: Recipe) -> str:
-    try:
-        data = read_content(corpus, path, recipe.walk)
-    except ImageError as error:
-        return f"{path}: {error}"
-    return "" if bytes_md5(data) == md5 else f"{path} has other bytes than when it was walked"
+def _rows_of_files(files: LedgerRows) -> NDArray[np.int64]:
+    return np.flatnonzero(np.isin(files.status.astype(str), (*PICTURES, "document")))
+
+
+def _read_again(
+    root: zarr.Group,
+    corpus: Corpus,
+    recipe: Recipe,
+    unlike: Collection[int],
+    commit: str,
+    engines: Engines,
+    listener: Listener,
+) -> Iterator[Finding]:
+    """Compare the MD5 of all files but those that are known to be others."""
+    files = read_files(root)
+    asked = [(files.path[row], files.md5[row].tobytes()) for row in _rows_of_files(files).tolist() if row not in unlike]
+    errand = Errand("verify", f"Reading {corpus.url}", _FILES_PER_TASK, _SECONDS_PER_FILE, 1, commit, step="MD5")
+    found = map_blocks(partial(_changed, corpus, recipe), asked, errand, engines=engines, listener=listener)
+    for problem in (problem for block in found for problem in block):
+        yield Finding("corpus", 1, problem)
+    yield Finding("files of the corpus, read again", len(asked))
+
+
+def _changed(corpus: Corpus, recipe: Recipe, files: Sequence[tuple[str, bytes]]) -> list[str]:
+    """What is wrong with these files, by path and MD5."""
+    problems = []
+    for path, md5 in files:
+        try:
+            if bytes_md5(read_content(corpus, path, recipe.walk)) != md5:
+                problems.append(f"{path} has other bytes than when it was walked")
+        except ImageError as error:
+            problems.append(f"{path}: {error}")
+    return problems

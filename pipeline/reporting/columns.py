@@ -105,3 +105,9 @@ def counts(values: list[str]) -> list[tuple[str, int]]:
     for value in values:
         table[value] = table.get(value, 0) + 1
     return sorted(table.items(), key=lambda item: (-item[1], item[0]))
+
+
+def member_relations(duplicates: pa.Table) -> list[str]:
+    """Return how the members of each group are tied to it, without the image that stands for the group."""
+    stands = integers(duplicates, "image") == integers(duplicates, "group")
+    return [word for word, first in zip(texts(duplicates, "relation"), stands.tolist(), strict=True) if not first]

@@ -45,7 +45,7 @@ FIGURES: dict[str, FigureKind] = {
         "A histogram of the lengths that the scale bars state, from 1 nanometre to 1 millimetre.",
     ),
     "scale_endings": FigureKind(
-        figures_corpus.scale_endings, "Bars: the number of images for each way in which reading the scale ended."
+        figures_corpus.scale_endings, "Bars: the number of pictures for each way in which reading the scale ended."
     ),
     "scale_agreement": FigureKind(
         figures_scales.scale_agreement,

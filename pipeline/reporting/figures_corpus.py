@@ -73,7 +73,7 @@ def scale_endings(tables: Tables) -> bytes | None:
         names = [name.replace("_", " ") for name, _ in status]
         colors = [_GOOD if name in SCALE_STATUSES_WITH_VALUE else _NEUTRAL for name, _ in status]
         horizontal_bars(axes, names, [count for _, count in status], colors)
-        axes.set_xlabel("images")
+        axes.set_xlabel("pictures")
 
     return draw("scale_endings", paint, width=5.2, height=3.4)
 
@@ -94,7 +94,7 @@ def _paint_scales(axes: Axes, scales_nm: NDArray[np.float64]) -> None:
     axes.set_title("Scales printed in the pictures")
     axes.set_xlabel("length that the scale bar states")
     left_out = scales_nm.size - inside.size
-    axes.set_ylabel("images" if left_out == 0 else f"images ({left_out:,} outside the axis)")
+    axes.set_ylabel("pictures" if left_out == 0 else f"pictures ({left_out:,} outside the axis)")
 
 
 def _edges_nm() -> NDArray[np.float64]:

@@ -84,7 +84,7 @@ def _paint_deviations(axes: Axes, percent: NDArray[np.float64]) -> None:
     axes.set_title("Bar less metadata")
     axes.set_xlabel("percent; the dashed lines are the limits of agreement")
     left_out = percent.size - inside.size
-    axes.set_ylabel("images" if left_out == 0 else f"images ({left_out:,} farther off)")
+    axes.set_ylabel("pictures" if left_out == 0 else f"pictures ({left_out:,} farther off)")
 
 
 def pixel_sizes(tables: Tables) -> bytes | None:

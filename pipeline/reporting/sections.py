@@ -10,7 +10,7 @@ import pyarrow as pa
 from pipeline.records import SCALE_STATUSES_WITH_VALUE, is_side_file
 from pipeline.reporting import agreement
 from pipeline.reporting.code_quality import code_qualities
-from pipeline.reporting.columns import Tables, counts, filled, flags, numbers, texts
+from pipeline.reporting.columns import Tables, counts, filled, flags, integers, numbers, texts
 from pipeline.reporting.facts import length
 from pipeline.reporting.terminal import DAMAGED_STATUSES, representatives
 
@@ -106,10 +106,11 @@ def _more(total: int, shown: int, where: str) -> str:
 
 
 def relation_table(tables: Tables) -> TableView | None:
-    """Return how many groups and images stand in which relation; a group's representative may have none."""
+    """Return how many groups and images stand in which relation, without the image that stands for the group."""
     table = filled(tables, "duplicates")
     if table is None:
         return None
+    table = table.filter(pa.array(integers(table, "group") != integers(table, "image")))
     relation, group = texts(table, "relation"), texts(table, "group")
     rows = [
         (

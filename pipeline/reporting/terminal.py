@@ -8,7 +8,17 @@ import pyarrow.compute as pc
 
 from pipeline.records import SCALE_STATUSES_WITH_VALUE, is_side_file
 from pipeline.reporting import agreement
-from pipeline.reporting.columns import NO_IMAGE, Tables, counts, filled, flags, integers, numbers, texts
+from pipeline.reporting.columns import (
+    NO_IMAGE,
+    Tables,
+    counts,
+    filled,
+    flags,
+    integers,
+    member_relations,
+    numbers,
+    texts,
+)
 
 DAMAGED_STATUSES = ("corrupt", "unreadable", "too_large")
 NOT_RUN = "not run"
@@ -30,12 +40,13 @@ def headlines(tables: Tables) -> list[Headline]:
     """Return the key figures of a run; a stage that was not run reads ``not run``.
 
     * Files walked: the ledger's rows except those whose file is gone, and links that are not followed.
-    * Unique images: the present rows of ``images``; the note counts the pictures that they show.
-    * Duplicates: files with the status ``duplicate``, and images tied to another by any relation; the note counts each.
+    * Pictures: the representatives among the present rows of ``images``; the note counts these rows
+      where they are more.
+    * Duplicates: files with the status ``duplicate``, and images for which another stands; the note counts relations.
     * Damaged: files with the status ``corrupt``, ``unreadable`` or ``too_large``.
     * Not judged: files that the machine kept from being judged; only where there are some.
     * Scales read: representative pictures whose scale status carries a value, over all of them.
-    * Images embedded: the most images that any vector set is known to hold.
+    * Pictures embedded: the most that any vector set is known to hold.
     * Intrinsic dimension: the 2-NN estimate on the most points, at the fraction nearest 0.9.
     * NMI at k = classes: of the best clustering into as many clusters as the label set has categories. Where nothing is
       labelled, Recommended k: that of the largest silhouette, with what the other criteria say.
@@ -66,24 +77,24 @@ def representatives(tables: Tables) -> pa.Table | None:
 
 def _ledger(tables: Tables) -> list[Headline]:
     files, images = filled(tables, "files"), filled(tables, "images")
-    names = ("Files walked", "Unique images", "Duplicates", "Damaged")
+    names = ("Files walked", "Pictures", "Duplicates", "Damaged")
     if files is None:
         return [Headline(name, NOT_RUN) for name in names]
     status = texts(files, "status")
     damaged = [(word, status.count(word)) for word in DAMAGED_STATUSES]
     copies = _copies(tables, status.count("duplicate"))
+    shown = representatives(tables)
+    unique = 0 if images is None else int(flags(images, "present", missing=True).sum())
     values = (
         sum(word not in ("gone", "left_out") for word in status),
-        int(flags(images, "present", missing=True).sum()) if images is not None else 0,
+        0 if shown is None else shown.num_rows,
         sum(copies.values()),
         sum(count for _, count in damaged),
     )
-    shown = representatives(tables)
-    pictures = "" if shown is None else f"{shown.num_rows:,} pictures"
     side = sum(map(is_side_file, texts(files, "path"), status))
     notes = (
         f"{side:,} no pictures by intention" if side else "",
-        pictures,
+        f"{unique:,} images of different bytes" if unique > values[1] else "",
         ", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in copies.items() if count),
         ", ".join(f"{count:,} {word.replace('_', ' ')}" for word, count in damaged if count),
     )
@@ -97,7 +108,7 @@ def _ledger(tables: Tables) -> list[Headline]:
 def _copies(tables: Tables, same_bytes: int) -> dict[str, int]:
     """Files that show what another shows, by how: the same bytes first, then the relations, the most frequent first."""
     table = filled(tables, "duplicates")
-    related = [] if table is None else [word for word in texts(table, "relation") if word]
+    related = [] if table is None else [word for word in member_relations(table) if word]
     return {"same_bytes": same_bytes, **dict(counts(related))}
 
 
@@ -128,7 +139,7 @@ def _embedded(tables: Tables) -> Headline:
         embed = [stage == "embed" for stage in texts(runs, "stage")]
         seen = numbers(runs, "items")[np.array(embed)].tolist()
     known = [value for value in seen if np.isfinite(value)]
-    return Headline("Images embedded", f"{int(max(known)):,}" if known else NOT_RUN)
+    return Headline("Pictures embedded", f"{int(max(known)):,}" if known else NOT_RUN)
 
 
 def _dimension(tables: Tables) -> Headline:

@@ -14,11 +14,11 @@ from tests.jobs.conftest import run_arguments
 
 HEADLINES = (
     "Files walked",
-    "Unique",
+    "Pictures ",
     "Duplicates",
     "Damaged",
     "Scales read",
-    "Images embedded",
+    "Pictures embedded",
     "Intrinsic dimension",
     "NMI at k = classes",
 )

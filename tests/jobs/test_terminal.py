@@ -83,6 +83,19 @@ def test_an_interrupted_command_does_not_take_the_interpreter_down() -> None:
     assert done.stderr.startswith("semcorpus: Interrupted.")
 
 
+def test_an_interruption_while_all_is_imported_has_no_traceback() -> None:
+    script = (
+        "import os, signal, sys, jobs.entry\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'jobs.main': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "jobs.entry.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_a_reader_that_leaves_is_no_error(finished: Path) -> None:
     command = f"{sys.executable} -m jobs history {finished} --all | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)

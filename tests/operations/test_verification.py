@@ -14,6 +14,8 @@ from pipeline.engine import EngineChoice
 from pipeline.index.store import Index, open_index
 from pipeline.job import run
 from pipeline.operations.verification import verify_index
+from pipeline.progress import StageStarted, TaskDone
+from tests.runtime.test_map_blocks import Heard
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +75,15 @@ def test_files_that_are_missing_changed_or_rotten_are_found(made: Path, tmp_path
         os.utime(rotten, ns=(kept[rotten][1].st_atime_ns, kept[rotten][1].st_mtime_ns))
         expected = ["00.png is missing from the corpus", "01.png has changed since it was walked"]
         assert problems(open_index(made)) == expected
-        found = [f.problem for f in verify_index(open_index(made), read_corpus=True) if f.problem]
-        assert found == [*expected, "02.png has other bytes than when it was walked"]
+        heard = Heard()
+        findings = list(verify_index(open_index(made), read_corpus=True, listener=heard))
+        assert [f.problem for f in findings if f.problem] == [
+            *expected,
+            "02.png has other bytes than when it was walked",
+        ]
+        read = next(f.checked for f in findings if f.what == "files of the corpus, read again")
+        assert heard.events[0] == StageStarted("verify", "MD5", read, 1, "local")
+        assert [event.items for event in heard.events if isinstance(event, TaskDone)] == [read]
     finally:
         for path, (data, status) in kept.items():
             path.write_bytes(data)

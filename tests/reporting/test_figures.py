@@ -30,7 +30,7 @@ def test_every_figure_is_drawn_with_title_and_axis_labels(figures: dict[str, byt
         "ledger_status": ["What became of every file", "files", "duplicate"],
         "formats": ["tiff", "files", "not an image"],
         "scale_histogram": ["Scales printed in the pictures", "1 nm", "1 mm", "length that the scale bar states"],
-        "scale_endings": ["How reading ended", "images"],
+        "scale_endings": ["How reading ended", "pictures"],
         "scale_agreement": ["Pixel size, two sources", "by the metadata", "by the bar", "agree"],
         "scale_deviations": ["Bar less metadata"],
         "pixel_sizes": ["length of a pixel", "pictures"],

@@ -2,16 +2,16 @@
 
 import pyarrow as pa
 
-from pipeline.reporting.sections import damaged_table, status_table
+from pipeline.reporting.sections import damaged_table, relation_table, status_table
 from pipeline.reporting.terminal import NOT_RUN, headlines, summary_rows
 
 NAMES = [
     "Files walked",
-    "Unique images",
+    "Pictures",
     "Duplicates",
     "Damaged",
     "Scales read",
-    "Images embedded",
+    "Pictures embedded",
     "Intrinsic dimension",
     "NMI at k = classes",
 ]
@@ -56,15 +56,26 @@ def small_tables() -> dict[str, pa.Table]:
 def test_values_by_hand() -> None:
     assert summary_rows(small_tables()) == [
         ("Files walked", "6"),  # the file that is gone was not walked
-        ("Unique images", "3 (2 pictures)"),
+        ("Pictures", "2 (3 images of different bytes)"),
         ("Duplicates", "1 (1 same bytes)"),
         ("Damaged", "2 (1 corrupt, 1 too large)"),
         # Row 1 belongs to picture 0, row 3 is gone: pictures 0 and 2 count, and one of them has a value.
         ("Scales read", "50% (1 of 2 pictures)"),
-        ("Images embedded", "100"),
+        ("Pictures embedded", "100"),
         ("Intrinsic dimension", "9.7 ± 0.1 (of x)"),
         ("NMI at k = classes", "0.620 (ward-k3 with labels categories)"),
     ]
+
+
+def test_what_stands_for_a_group_is_no_duplicate() -> None:
+    """Its row of the table tells its closest tie as well."""
+    tables = small_tables()
+    group = {"group": [0, 0, 0], "image": [0, 1, 2], "relation": ["crop", "crop", "thumbnail"]}
+    tables["duplicates"] = pa.table(group)
+    assert dict(summary_rows(tables))["Duplicates"] == "3 (1 same bytes, 1 crop, 1 thumbnail)"
+    shown = relation_table(tables)
+    assert shown is not None
+    assert [row[:3] for row in shown.rows] == [("crop", "1", "1"), ("thumbnail", "1", "1")]
 
 
 def test_nothing_was_run() -> None:

@@ -146,7 +146,7 @@ def _choose(images: ImageRows, group: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _duplicate_rows(links: Sequence[Link], picture: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
-    """A row a member of a group: the representative first with no relation, then each other with its strongest tie."""
+    """A row a member of a group, the representative first, each with its strongest tie."""
     tie: dict[int, Link] = {}
     for link in sorted(links, key=lambda link: _STRENGTH.index(link[2])):
         for row in link[:2]:

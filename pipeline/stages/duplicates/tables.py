@@ -6,8 +6,8 @@ _RELATION = Column(
     "relation",
     "text",
     "How the member is tied to its group: `same_pixels`, `same_picture` (another encoding), `near`, `thumbnail`, "
-    "`crop`, `other_bar`, `turned` (by quarters), `mirrored` (and perhaps turned); empty for the image that stands for "
-    "the group.",
+    "`crop`, `other_bar`, `turned` (by quarters), `mirrored` (and perhaps turned); of the image that stands for the "
+    "group it is the closest tie to another member.",
 )
 _EVIDENCE = Column(
     "evidence",
