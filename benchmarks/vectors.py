@@ -44,7 +44,7 @@ NETWORKS = {
     "zoom": 'network = "timm"\nviews = "zoom"',
 }
 CENTRE = {"centre": 'network = "timm"\nviews = "square"'}
-_STAGES = ("walk", "pair", "labels", "scale", "pixels", "embed")
+STAGES = ("walk", "pair", "labels", "scale", "pixels", "embed")
 
 
 def recipe_for(name: str, place: Path, networks: dict[str, str], fit: str) -> Recipe:
@@ -57,13 +57,24 @@ def recipe_for(name: str, place: Path, networks: dict[str, str], fit: str) -> Re
     return load_recipe("benchmark", builtin={"benchmark": "autoencode = []\n" + "\n".join(lines)})
 
 
-def vectors_of(name: str, place: Path, index: Path, networks: dict[str, str], fit: str) -> dict[str, Any]:
-    """Vectors and labels of the labelled pictures, by network; raw pixels too."""
+def run(name: str, place: Path, index: Path, networks: dict[str, str], fit: str, stages: tuple[str, ...]) -> None:
+    """Bring some stages of a set's index up to date."""
     recipe = recipe_for(name, place, networks, fit)
     with open_runner(
         Corpus(str(place), recipe.corpus), index, recipe, engines=EngineChoice.parse("local"), listener=Silent()
     ) as runner:
-        run_stages(runner, _STAGES)
+        run_stages(runner, stages)
+
+
+def vectors_of(name: str, place: Path, index: Path, networks: dict[str, str], fit: str) -> dict[str, Any]:
+    """Vectors and labels of the labelled pictures, by network; raw pixels too."""
+    run(name, place, index, networks, fit, STAGES)
+    return vectors_in(name, place, index, networks, fit)
+
+
+def vectors_in(name: str, place: Path, index: Path, networks: dict[str, str], fit: str) -> dict[str, Any]:
+    """The same of an index that has them."""
+    recipe = recipe_for(name, place, networks, fit)
     root = open_index(index).read()
     [labels] = label_sets(root, recipe)
     found: dict[str, Any] = {}

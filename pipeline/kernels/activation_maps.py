@@ -37,7 +37,10 @@ def loading_map(maps: NDArray[np.float32], loadings: NDArray[np.float64]) -> NDA
 
 
 def gradient_map(maps: NDArray[np.float32], gradients: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Grad-CAM: activations summed with the mean gradient of a class's score in each map; what speaks against is 0.
+    """Activations summed with the gradient of a score at each place; what speaks against is 0.
+
+    Of the last maps of a network that ends in their mean and a linear layer this is Grad-CAM; of earlier maps, where
+    a feature may speak for a class at one place and against it at another, it is HiResCAM.
 
     Parameters
     ----------
@@ -49,10 +52,9 @@ def gradient_map(maps: NDArray[np.float32], gradients: NDArray[np.float32]) -> N
 
     References
     ----------
-    Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74
+    Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74; Draelos and Carin 2020, arXiv:2011.08891.
     """
-    weights = gradients.astype(np.float64).mean(axis=(1, 2))
-    return np.asarray(np.maximum(np.tensordot(weights, maps.astype(np.float64), axes=1), 0.0))
+    return np.asarray(np.maximum((gradients.astype(np.float64) * maps).sum(axis=0), 0.0))
 
 
 def as_shares(values: NDArray[np.float64]) -> NDArray[np.float64]:

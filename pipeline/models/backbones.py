@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pipeline.errors import UsageError, WeightsError
-from pipeline.models.encoders import check_images, encode_in_fixed_batches
+from pipeline.models.encoders import Forward, check_images, encode_in_fixed_batches
 from pipeline.models.packaged_weights import PACKAGED_WEIGHTS
 from pipeline.models.runtime import deterministic, seeded
 from pipeline.models.timm_model import timm_model
@@ -56,7 +56,7 @@ class BackboneEncoder:
     mean, std : sequence of 3 floats
         Of what the network was trained on, for values of 0 to 1.
     batch_size : int
-        Length of every batch under Torch; the last is padded.
+        Length of every batch under Torch; the last is padded. Where a GPU has no memory for one, it is halved.
     runtime : {"torch", "onnx"}
         What runs it. ONNX Runtime is for processors.
     outputs : sequence of {"features", "logits", "mean_maps"}
@@ -64,6 +64,8 @@ class BackboneEncoder:
 
     Attributes
     ----------
+    batch_size : int
+        What it is now.
     widths : tuple of int
         Lengths of the outputs.
     dimension : int
@@ -91,6 +93,7 @@ class BackboneEncoder:
         self.weights_fingerprint = weights_fingerprint(model)
         self._device = device
         self._module = NormalisedModel(model, mean, std, outputs).to(device).eval()
+        self._forward: Forward = self._module if device == "cpu" else in_bfloat16(self._module, device)
         self.widths = self._widths()
         self.dimension = sum(self.widths)
         self._onnx = None
@@ -125,9 +128,29 @@ class BackboneEncoder:
         if self._onnx is not None:
             features = [self._onnx(picture) for picture in images]
             return np.stack(features) if features else np.empty((0, self.dimension), np.float32)
-        return encode_in_fixed_batches(
-            self._module, images, dimension=self.dimension, batch_size=self.batch_size, device=self._device
-        )
+        while True:
+            try:
+                return encode_in_fixed_batches(
+                    self._forward, images, dimension=self.dimension, batch_size=self.batch_size, device=self._device
+                )
+            except torch.OutOfMemoryError as error:
+                if self.batch_size == 1:
+                    raise UsageError(
+                        f"The network {self.name!r} does not have memory enough for one picture of {shape[1]} x "
+                        f'{shape[0]} px. Take a larger GPU, device = "cpu", or a smaller image_size.'
+                    ) from error
+                self.batch_size //= 2  # all of these pictures anew: their last bits come from batches of one length
+
+
+def in_bfloat16(module: nn.Module, device: str) -> Forward:
+    """The same network, its products and convolutions in bfloat16: on GPUs that have it, much faster."""
+
+    def forward(values: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(device, torch.bfloat16):
+            found: torch.Tensor = module(values)
+        return found
+
+    return forward
 
 
 class NormalisedModel(nn.Module):

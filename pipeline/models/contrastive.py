@@ -27,15 +27,17 @@ from pipeline.models.losses import EpochLoss
 from pipeline.models.picture_changes import changed
 from pipeline.models.runtime import deterministic, seeded
 from pipeline.models.stacked import check_vectors
+from pipeline.models.stored_pictures import StoredPictures
 from pipeline.models.training import STREAM_ORDER, TrainedNetwork, hash_ids, order_by_id, state_to_bytes
 
 _ENCODED_AT_ONCE = 512
 
 Rows = NDArray[np.float32] | NDArray[np.uint8]
+_AT_ONCE = 4096  # pictures whose largest value is looked for
 
 
 def train_contrastive_network(
-    rows: Rows,
+    rows: Rows | StoredPictures,
     ids: NDArray[np.uint64],
     *,
     settings: ContrastiveSettings,
@@ -48,7 +50,7 @@ def train_contrastive_network(
 
     Parameters
     ----------
-    rows : ndarray, float32 or uint8 [N, H W]
+    rows : ndarray, float32 or uint8 [N, H W], or StoredPictures
         Pictures, row by row; at least two. With ``outside = "dark"`` on a background near 0.
     ids : ndarray, uint64 [N]
         Unique. Batches and changes follow from them: the order of the pictures does not matter.
@@ -81,7 +83,7 @@ def train_contrastive_network(
     with deterministic():
         with seeded(seed):
             module = ContrastiveModule(settings)
-        module.scale.fill_(1.0 if settings.normalised else max(float(np.abs(rows).max()), 1e-30))
+        module.scale.fill_(1.0 if settings.normalised else max(_largest(rows), 1e-30))
         module.to(device).train()
         task = _Contrast(module, rows, order, ids[order], settings, seed, device)
         history = _train(task, course, on_epoch)
@@ -127,13 +129,19 @@ def contrastive_loss(one: torch.Tensor, other: torch.Tensor, temperature: float)
     return functional.cross_entropy(alike, partners)
 
 
-def check_pictures(rows: Rows, settings: ContrastiveSettings, *, fewest: int = 2) -> None:
+def _largest(rows: Rows | StoredPictures) -> float:
+    starts = range(0, len(rows), _AT_ONCE)
+    return max(float(np.abs(rows[np.arange(i, min(i + _AT_ONCE, len(rows)))]).max()) for i in starts)
+
+
+def check_pictures(rows: Rows | StoredPictures, settings: ContrastiveSettings, *, fewest: int = 2) -> None:
     """Refuse rows that are no pictures of the settings' shape, or are too few (`UsageError`), or not finite."""
-    if rows.dtype != np.uint8 or rows.ndim != 2:
+    if isinstance(rows, np.ndarray) and (rows.dtype != np.uint8 or rows.ndim != 2):
         check_vectors(rows)
-    if rows.shape[1] != math.prod(settings.image_shape):
+    length = math.prod(rows.shape[1:])
+    if length != math.prod(settings.image_shape):
         height, width = settings.image_shape
-        raise UsageError(f"Rows of length {rows.shape[1]} are no pictures of {height} x {width} pixels.")
+        raise UsageError(f"Rows of length {length} are no pictures of {height} x {width} pixels.")
     if len(rows) < fewest:
         raise UsageError(f"There are {len(rows)} pictures; contrast needs at least {fewest}.")
 
@@ -191,7 +199,7 @@ class _Contrast:
     """What a training works on: row r is the picture ``rows[order[r]]``, and its id ``ids[r]``."""
 
     module: ContrastiveModule
-    rows: Rows
+    rows: Rows | StoredPictures
     order: NDArray[np.int64]
     ids: NDArray[np.uint64]
     settings: ContrastiveSettings
@@ -199,7 +207,8 @@ class _Contrast:
     device: str
 
     def loss(self, batch: NDArray[np.int64], epoch: int) -> torch.Tensor:
-        pictures = self.module.pictures(torch.from_numpy(self.rows[self.order[batch]]).to(self.device))
+        rows = self.rows[self.order[batch]].reshape(len(batch), -1)
+        pictures = self.module.pictures(torch.from_numpy(rows).to(self.device))
         views = torch.cat(
             [changed(pictures, self.ids[batch], self.settings, self.seed, epoch, view) for view in range(2)]
         )

@@ -31,6 +31,7 @@ from pipeline.models.course import Course
 from pipeline.models.encoders import check_images, encode_in_fixed_batches
 from pipeline.models.runtime import deterministic, seeded
 from pipeline.models.settings import ConvolutionalSettings
+from pipeline.models.stored_pictures import Pictures
 from pipeline.models.training import (
     STREAM_AUGMENT,
     OnEpoch,
@@ -168,7 +169,7 @@ class ConvolutionalEncoder:
 
 
 def train_convolutional_autoencoder(
-    images: NDArray[np.uint8],
+    images: Pictures,
     ids: NDArray[np.uint64],
     *,
     settings: ConvolutionalSettings,
@@ -182,7 +183,7 @@ def train_convolutional_autoencoder(
     Parameters
     ----------
     images : ndarray, uint8 [N, H, W]
-        Gray pictures, N at least 1; may be a memory map, a batch is read at a time.
+        Gray pictures, N at least 1; or `StoredPictures`; a batch is read at a time.
     ids : ndarray, uint64 [N]
         Unique. Splits, shuffles, turns and blanks follow from them; the order of the pictures is nothing.
     settings : ConvolutionalSettings
@@ -246,7 +247,7 @@ class _Completion:
     """The task of completing blanked pictures; row r is the picture ``images[order[r]]``."""
 
     module: ConvolutionalAutoencoder
-    images: NDArray[np.uint8]
+    images: Pictures
     order: NDArray[np.int64]
     split: Split
     seed: int

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
 from pipeline.models.runtime import deterministic
+from pipeline.models.stored_pictures import Pictures
 
 Forward = Callable[[torch.Tensor], torch.Tensor]
 
@@ -43,7 +44,7 @@ class Encoder(Protocol):
         ...
 
 
-def check_images(images: NDArray[np.uint8]) -> None:
+def check_images(images: Pictures) -> None:
     """Refuse anything but a stack of gray 8-bit pictures.
 
     Raises

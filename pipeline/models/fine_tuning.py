@@ -36,6 +36,7 @@ from pipeline.models.depthwise import hasten_depthwise
 from pipeline.models.losses import EpochLoss
 from pipeline.models.runtime import deterministic, seeded
 from pipeline.models.schedules import Rules
+from pipeline.models.stored_pictures import Pictures
 from pipeline.models.timm_model import timm_model
 from pipeline.models.training import (
     STREAM_AUGMENT,
@@ -163,7 +164,7 @@ def stratified_split(
 
 
 def fine_tune(
-    pictures: NDArray[np.uint8],
+    pictures: Pictures,
     ids: NDArray[np.uint64],
     labels: NDArray[np.generic],
     *,
@@ -178,7 +179,7 @@ def fine_tune(
 
     Parameters
     ----------
-    pictures : uint8 [N, S, S]
+    pictures : uint8 [N, S, S], or `StoredPictures`
     ids : uint64 [N]
         Unique. Splits, shuffles and augmentation follow from them.
     labels : text [N]
@@ -278,7 +279,7 @@ class _Learning:
     """The task of telling classes apart; row r is the picture ``pictures[order[r]]``."""
 
     module: NormalisedModel
-    pictures: NDArray[np.uint8]
+    pictures: Pictures
     order: NDArray[np.int64]
     split: Split
     classes: torch.Tensor

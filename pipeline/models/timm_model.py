@@ -1,6 +1,6 @@
 """What we use of timm's networks, which carry no types: body, head, classifier and facts of the weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import torch
@@ -11,6 +11,7 @@ class TimmModel(Protocol):
     """A classifier of pictures: a body that ends in maps or tokens, and a head."""
 
     num_classes: int
+    feature_info: Sequence[Mapping[str, Any]]
 
     @property
     def pretrained_cfg(self) -> Mapping[str, Any]:

@@ -146,8 +146,9 @@ class TrainingRows:
 
     Attributes
     ----------
-    rows : ndarray
-        Pictures, uint8 [n, S, S] with S the settings' ``training_side``, or vectors, float32 [n, D].
+    rows : ndarray or StoredPictures
+        Pictures, uint8 [n, S, S] with S the settings' ``training_side``, or vectors, float32 [n, D]. Many pictures are
+        in a file, and read a batch at a time.
     ids : uint64 [n]
     labels : text [n] or None
         Of a network that learns a label set.
@@ -161,7 +162,7 @@ class TrainingRows:
         Where an earlier part of it was broken off; empty at first.
     """
 
-    rows: NDArray[Any]
+    rows: Any
     ids: NDArray[np.uint64]
     labels: NDArray[Any] | None = None
     held_out: NDArray[np.bool_] | None = None

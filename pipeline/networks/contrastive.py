@@ -3,6 +3,7 @@
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field, PositiveInt, model_validator
 
 from pipeline.models.contrastive_settings import ContrastiveSettings, Flips, Layout, Outside
@@ -85,8 +86,9 @@ def train(settings: ContrastiveNetworkSettings, given: TrainingRows) -> Trained:
     from pipeline.models.runtime import pick_device
     from pipeline.models.serialisation import network_to_bytes
 
+    rows = given.rows.reshape(len(given.rows), -1) if isinstance(given.rows, np.ndarray) else given.rows
     trained = train_contrastive_network(
-        given.rows.reshape(len(given.rows), -1),
+        rows,
         given.ids,
         settings=settings.model_settings(),
         seed=settings.seed,

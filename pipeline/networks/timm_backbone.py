@@ -60,7 +60,7 @@ class BackboneSettings(PictureNetworkSettings):
     @property
     def path(self) -> str:
         """What calculates the vectors; other paths give other last bits."""
-        return f"torch-{self.device}" if self.device != "cpu" else f"{self.runtime}-cpu"
+        return f"torch-{self.device}-bf16" if self.device != "cpu" else f"{self.runtime}-cpu"
 
     def row_settings(self) -> dict[str, object]:
         """Settings that decide a vector's values beside the network's weights."""

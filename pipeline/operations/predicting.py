@@ -16,7 +16,7 @@ from pipeline.errors import UsageError
 from pipeline.kernels.calibration import probabilities
 from pipeline.operations.fine_tuned import fine_tuned_network
 from pipeline.stages.files.ledger import hex_md5, read_images, sources_of
-from pipeline.stages.vectors.picture_vectors import training_pictures
+from pipeline.stages.vectors.picture_vectors import squares_of
 from pipeline.stages.vectors.training_rows import labels_of, ready_rows
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def predict(
     chances = np.empty((len(rows), len(report.classes)), np.float64)
     for start in range(0, len(rows), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        scores = encoder.encode(training_pictures(root, rows[part], settings.training_side))
+        scores = encoder.encode(squares_of(root, rows[part], settings.training_side))
         chances[part] = probabilities(scores[:, : len(report.classes)], report.temperature)
         on_progress(min(part.stop, len(rows)), len(rows))
     labels = np.array(report.classes, np.str_)[chances.argmax(axis=1)]

@@ -44,7 +44,8 @@ class _Network:
 def component_picture(index: Index, image: str, *, vectors: str = "", component: int = 1) -> bytes:
     """Where the features answer that make a principal component of a set of vectors, drawn over an image as PNG.
 
-    The last convolution's activations are summed with the absolute weights of the component.
+    The last convolution's activations are summed with the absolute weights of the component; where its maps are too
+    small to tell a place, earlier ones with the gradient of that sum.
 
     Parameters
     ----------
@@ -125,18 +126,39 @@ class Sight:
         UsageError
             The image has no vector, or the network no such maps.
         """
-        from pipeline.models.last_maps import class_gradients, last_maps
+        picture = self.picture(row)
+        return picture, as_shares(self.answers(picture))
 
-        picture = _picture(self._root, self._network, row, self._encoder.image_size)
+    def picture(self, row: int) -> NDArray[np.uint8]:
+        """A picture as the network gets it, uint8 [H, W]."""
+        return _picture(self._root, self._network, row, self._encoder.image_size)
+
+    @property
+    def encoder(self) -> "BackboneEncoder":
+        """The network: of features for a component, of scores for a class."""
+        return self._encoder
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What a fine-tuned network has learnt, in the order of its scores."""
+        return _classes(self._network)
+
+    def answers(self, picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Where it answers to a picture, float64 [h, w]: in the deepest maps of at least `FEWEST_CELLS`."""
+        from pipeline.models.last_maps import FEWEST_CELLS, class_gradients, feature_gradients, last_maps
+
         if self._score is not None:
-            return picture, as_shares(gradient_map(*class_gradients(self._encoder, picture, self._score)))
+            return gradient_map(*class_gradients(self._encoder, picture, self._score))
         maps = last_maps(self._encoder, picture)
         if len(self._loadings) % len(maps):
             raise UsageError(
                 f"The vectors {self._network.vectors.name!r} are {len(self._loadings)} values and no features of the "
                 f'{len(maps)} maps that the network ends in; take an embedding with output = "features" or "mean_maps".'
             )
-        return picture, as_shares(loading_map(maps, self._loadings[: len(maps)]))
+        loadings = self._loadings[: len(maps)]
+        if min(maps.shape[1:]) < FEWEST_CELLS:
+            return gradient_map(*feature_gradients(self._encoder, picture, np.abs(loadings)))
+        return loading_map(maps, loadings)
 
 
 def _find_network(root: zarr.Group, recipe: Recipe, name: str) -> _Network:
@@ -192,10 +214,14 @@ def _encoder(network: _Network, output: str) -> "BackboneEncoder":
     return encoder
 
 
-def _score(network: _Network, label: str) -> int:
+def _classes(network: _Network) -> tuple[str, ...]:
     from pipeline.models.fine_tuning import read_report
 
-    classes = read_report(network.data).classes if isinstance(network.settings, FinetunedSettings) else ()
+    return read_report(network.data).classes if isinstance(network.settings, FinetunedSettings) else ()
+
+
+def _score(network: _Network, label: str) -> int:
+    classes = _classes(network)
     if label in classes:
         return classes.index(label)
     if label.isdecimal():

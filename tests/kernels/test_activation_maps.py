@@ -15,10 +15,10 @@ def test_a_loading_map_by_hand() -> None:
 
 
 def test_a_gradient_map_by_hand() -> None:
-    """The first map speaks for the class by 1 in the mean, the second against it."""
-    maps = np.array([[[3, 0]], [[0, 2]]], np.float32)
+    """The first map speaks for the class at the left, the second against it at the right."""
+    maps = np.array([[[3, 1]], [[0, 2]]], np.float32)
     gradients = np.array([[[2, 0]], [[-1, -1]]], np.float32)
-    np.testing.assert_allclose(gradient_map(maps, gradients), [[3, 0]])
+    np.testing.assert_allclose(gradient_map(maps, gradients), [[6, 0]])
 
 
 def test_shares_of_equal_values_are_nothing() -> None:

@@ -2,6 +2,7 @@ import importlib
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ import safetensors.torch
 import torch
 
 from pipeline.errors import UsageError, WeightsError
-from pipeline.models.backbones import BackboneEncoder, Output, load_backbone, weights_fingerprint
+from pipeline.models import backbones
+from pipeline.models.backbones import BackboneEncoder, Output, in_bfloat16, load_backbone, weights_fingerprint
+from pipeline.models.encoders import encode_in_fixed_batches
 
 timm = importlib.import_module("timm")  # by now torchvision's operators are declared
 
@@ -177,3 +180,39 @@ def test_outputs_of_one_pass_have_the_bits_of_a_pass_each(name: str, runtime: st
 def test_a_classifier_of_another_number_of_classes() -> None:
     made = load_backbone(NAME, weights="random", seed=0, outputs=["logits"], classes=1001)
     assert made.dimension == 1001
+
+
+def _with_little_memory(most: int) -> Any:
+    """`encode_in_fixed_batches` on a device that has memory for so many pictures."""
+
+    def encode(forward: Any, images: Any, *, batch_size: int, **rest: Any) -> Any:
+        if batch_size > most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return encode_in_fixed_batches(forward, images, batch_size=batch_size, **rest)
+
+    return encode
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.random.default_rng(1).integers(0, 256, (9, 48, 48), dtype=np.uint8)
+    encoder, narrow = (
+        load_backbone(NAME, weights="random", seed=1, image_size=48, batch_size=size) for size in (16, 4)
+    )
+    expected = narrow.encode(images)
+    with monkeypatch.context() as patched:
+        patched.setattr(backbones, "encode_in_fixed_batches", _with_little_memory(5))
+        np.testing.assert_array_equal(encoder.encode(images), expected)
+        assert encoder.batch_size == 4
+        patched.setattr(backbones, "encode_in_fixed_batches", _with_little_memory(0))
+        with pytest.raises(UsageError, match="memory enough for one picture of 48 x 48 px"):
+            encoder.encode(images)
+
+
+def test_vectors_in_bfloat16_are_nearly_those_in_float32() -> None:
+    """What a GPU does, on a processor: products in bfloat16, vectors in float32."""
+    encoder = load_backbone("tf_efficientnet_lite0", weights="package", seed=0, image_size=64)
+    pictures = torch.from_numpy(np.random.default_rng(2).integers(0, 256, (2, 64, 64), dtype=np.uint8))
+    with torch.inference_mode():
+        whole, half = encoder.module(pictures), in_bfloat16(encoder.module, "cpu")(pictures)
+    assert not torch.equal(whole, half.float())
+    assert torch.cosine_similarity(whole, half.float()).min() > 0.99

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
@@ -26,7 +27,7 @@ from pipeline.networks.base import (
     train_network,
 )
 from pipeline.networks.registry import network_of
-from pipeline.progress import EpochDone
+from pipeline.progress import EpochDone, Note
 from pipeline.runtime.plan import Block, Context, Job, Plan, Worker
 from pipeline.stages.files.ledger import picture_ids
 from pipeline.stages.selection import ShardTask, image_count, missing_rows, shard_rows, shard_tasks
@@ -50,6 +51,9 @@ from pipeline.stages.vectors.stored_networks import (
     read_unfinished,
 )
 from pipeline.stages.vectors.training_rows import labels_of, look_alikes, ready_rows, training_rows
+
+if TYPE_CHECKING:
+    from pipeline.models.stored_pictures import StoredPictures
 
 _LOADING_SHARE = 9  # a part of a training takes at least so many times as long as reading its rows
 
@@ -125,7 +129,7 @@ def _trainer(settings: NetworkSettings, recipe: Recipe, fit: int, _: zarr.Group)
 
 def _read_rows(
     root: zarr.Group, recipe: Recipe, settings: NetworkSettings, rows: NDArray[np.int64]
-) -> NDArray[np.generic]:
+) -> "NDArray[Any] | StoredPictures":
     if isinstance(settings, PictureNetworkSettings):
         return training_pictures(root, rows, settings.training_side)
     assert isinstance(settings, CodeNetworkSettings), "there are these two kinds"
@@ -160,6 +164,7 @@ def _encoding(context: Context, settings: NetworkSettings, rows: NDArray[np.int6
         tasks=shard_tasks(context.root, group_of(settings), rows),
         job=Job(f"{stage_of(settings)} {names} {' '.join(map(str, made.keys))}", partial(_encoder, recipe, made)),
         writes=True,
+        told=partial(map, Note),
         layout=partial(_layout, made=made, rows=image_count(context.root), per_shard=shard_rows(context.root)),
         engine="ray",
         seconds_per_item=entry.seconds_per_row,
@@ -205,7 +210,8 @@ def _encoder(recipe: Recipe, made: _Pass, root: zarr.Group) -> Worker:
     load = entry.load_together
     encoder = entry.load(first, data) if load is None or len(made.entries) == 1 else load(made.entries, data)
 
-    def worker(root: zarr.Group, task: ShardTask) -> None:
+    def worker(root: zarr.Group, task: ShardTask) -> tuple[str, ...]:
+        batch = getattr(encoder, "batch_size", 0)
         if isinstance(first, PictureNetworkSettings):
             pictures = tuple(one for one in made.entries if isinstance(one, PictureNetworkSettings))
             found = picture_vectors(encoder, root, task.rows, pictures)
@@ -215,5 +221,15 @@ def _encoder(recipe: Recipe, made: _Pass, root: zarr.Group) -> Worker:
             found = [encoder.encode(source[task.shard.start : task.shard.stop][task.rows - task.shard.start])]
         for settings, key, vectors in zip(made.entries, made.keys, found, strict=True):
             write_shard(root, group_of(settings), task.shard, task.rows, {"vectors": vectors}, key)
+        return _halved(first, batch, getattr(encoder, "batch_size", 0))
 
     return worker
+
+
+def _halved(settings: NetworkSettings, before: int, after: int) -> tuple[str, ...]:
+    """What people are told where a batch did not fit into the device's memory."""
+    if after == before:
+        return ()
+    return (
+        f"{settings.name}: batches of {before} pictures did not fit into the device's memory; {after} at once did.",
+    )

@@ -1,6 +1,7 @@
 """From stored squares to vectors: the network's views of each picture, put together."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import zarr
@@ -12,15 +13,37 @@ from pipeline.index.rows import row_pieces
 from pipeline.networks.base import PictureEncoder, PictureNetworkSettings, Transform, Views
 from pipeline.stages.pictures.squares import stored_squares, width_over_height
 
+if TYPE_CHECKING:
+    from pipeline.models.stored_pictures import StoredPictures
+
+_HELD_BYTES = 64 * 2**20
 _BLOCK = 64  # pictures whose views are in memory at once
 
 
-def training_pictures(root: zarr.Group, rows: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
-    """Squares of the size that a network sees, uint8 [n, size, size]: these, and a piece of the larger ones."""
-    pixels = stored_squares(root)
+def training_pictures(root: zarr.Group, rows: NDArray[np.int64], size: int) -> "NDArray[np.uint8] | StoredPictures":
+    """Squares of the size that a network sees, uint8 [n, size, size]; in a file where they take over 64 MiB.
+
+    Memory: these 64 MiB, and a piece of the larger squares.
+    """
+    if len(rows) * size * size > _HELD_BYTES:
+        return _in_a_file(root, rows, size)
+    return squares_of(root, rows, size)
+
+
+def squares_of(root: zarr.Group, rows: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+    """The same in memory."""
     pictures = np.empty((len(rows), size, size), np.uint8)
-    for where, block in row_pieces(pixels, rows):
+    for where, block in row_pieces(stored_squares(root), rows):
         pictures[where] = shrink_all(block, size)
+    return pictures
+
+
+def _in_a_file(root: zarr.Group, rows: NDArray[np.int64], size: int) -> "StoredPictures":
+    from pipeline.models.stored_pictures import StoredPictures
+
+    pictures = StoredPictures(len(rows), size)
+    for where, block in row_pieces(stored_squares(root), rows):
+        pictures.write(where.start, shrink_all(block, size))
     return pictures
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +15,11 @@ from pipeline.errors import UsageError, WeightsError
 from pipeline.index.store import Index, open_index
 from pipeline.index.tables import read_table
 from pipeline.job import open_runner, run_stages
+from pipeline.models import backbones
+from pipeline.models.encoders import encode_in_fixed_batches
 from pipeline.progress import Event, Listener, Note, Silent
 from pipeline.stages.vectors import making
-from pipeline.stages.vectors.picture_vectors import picture_vectors
+from pipeline.stages.vectors.picture_vectors import picture_vectors, transformed
 
 STAGES = ("embed", "autoencode")
 
@@ -53,6 +55,17 @@ def _run(demo: Path, place: Path, text: str, *assignments: str, listener: Listen
     ) as runner:
         run_stages(runner, STAGES)
     return open_index(place)
+
+
+class Notes(Silent):
+    """Keeps the sentences that it is told."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def tell(self, event: Event) -> None:
+        if isinstance(event, Note):
+            self.texts.append(event.text)
 
 
 @pytest.fixture(scope="module")
@@ -91,17 +104,31 @@ def test_another_seed_embeds_that_set_again_and_no_other(index: Path, demo: Path
     assert len(list(after["networks/short"].array_keys())) == 2, "the older network is kept beside the new one"
 
 
+def test_a_batch_that_does_not_fit_into_memory_is_halved_and_said(
+    index: Path, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The vectors are those of the smaller batch: of 4 pictures, as the index has them."""
+
+    def little_memory(*given: Any, batch_size: int, **rest: Any) -> Any:
+        if batch_size > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return encode_in_fixed_batches(*given, batch_size=batch_size, **rest)
+
+    monkeypatch.setattr(backbones, "encode_in_fixed_batches", little_memory)
+    place, notes = Path(shutil.copytree(index, tmp_path / "index")), Notes()
+    changes = ("embed.backbone.batch_size=8", "embed.backbone.transform=none")
+    after = _run(demo, place, TWO_SETS, *changes, listener=notes).read()
+    said = "backbone: batches of 8 pictures did not fit into the device's memory; 4 at once did."
+    assert [text for text in notes.texts if "memory" in text] == [said], "once: it goes on with 4"
+    features, stored = (np.asarray(one["embeddings/backbone/vectors"][:]) for one in (after, open_index(index).read()))
+    np.testing.assert_array_equal(transformed(features, "sqrt_l2"), stored)
+
+
 def test_a_code_worse_than_principal_components_is_said_and_replaced(index: Path, demo: Path) -> None:
-    class Notes(Silent):
-        texts: ClassVar[list[str]] = []
-
-        def tell(self, event: Event) -> None:
-            if isinstance(event, Note):
-                self.texts.append(event.text)
-
+    notes = Notes()
     changes = ("autoencode.short.start=random", "autoencode.short.layers=[9, 2]")  # of 3 the index may have components
-    after = _run(demo, index, TWO_SETS, *changes, listener=Notes()).read()
-    [note] = [text for text in Notes.texts if text.startswith("short: the network loses")]
+    after = _run(demo, index, TWO_SETS, *changes, listener=notes).read()
+    [note] = [text for text in notes.texts if text.startswith("short: the network loses")]
     assert "the components are used in its place" in note
     table = read_table(after, "training")
     assert set(table["kept"][table["codes"] == "short"]) == {"pca"}
@@ -109,7 +136,7 @@ def test_a_code_worse_than_principal_components_is_said_and_replaced(index: Path
     done = np.isfinite(codes).all(axis=1)
     correlation = np.corrcoef(codes[done], rowvar=False)
     assert np.abs(correlation - np.eye(2)).max() < 0.5, "components of most of the rows are all but uncorrelated"
-    kept = _run(demo, index, TWO_SETS, *changes, "autoencode.short.fallback=none", listener=Notes()).read()
+    kept = _run(demo, index, TWO_SETS, *changes, "autoencode.short.fallback=none", listener=notes).read()
     table = read_table(kept, "training")
     assert set(table["kept"][table["codes"] == "short"]) == {"network"}
 

@@ -29,7 +29,7 @@ from pipeline.runtime.plan import RunOptions
 from pipeline.runtime.stopping import StopRequest
 from pipeline.stages.files.ledger import hex_md5, read_images, representatives, text_array
 from pipeline.stages.labels.sets import LabelSet
-from pipeline.stages.vectors import making
+from pipeline.stages.vectors import making, picture_vectors
 from pipeline.stages.vectors.refits import drift
 from pipeline.stages.vectors.selected import selected
 from pipeline.stages.vectors.sets import VectorSet, fit_key, vector_sets
@@ -133,8 +133,12 @@ def whole(demo: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) 
 def test_trainings_that_are_broken_off_at_every_epoch_give_the_same_bits(
     demo: Path, pictures: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each part is committed and said; a run that is asked to stop, or ends in an error, goes on where it was."""
+    """Each part is committed and said; a run that is asked to stop, or ends in an error, goes on where it was.
+
+    Its pictures are read from a file, as many pictures are; those of the unbroken one were in memory.
+    """
     monkeypatch.setattr(making, "_LOADING_SHARE", 0)
+    monkeypatch.setattr(picture_vectors, "_HELD_BYTES", 0)
     shutil.copytree(pictures, tmp_path / "index")
     stop = StopRequest()
     recipe = recipe_of(TRAINED, "run.checkpoint_seconds=1e-9")
