@@ -1,6 +1,7 @@
 """Tables of what was taken for what, and scores of clusterings beside published accuracies."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from matplotlib.figure import Figure as Canvas
@@ -9,6 +10,10 @@ from numpy.typing import NDArray
 from pipeline.reporting.figure_style import draw, short
 from pipeline.studies.base import Drawing, Figure
 from pipeline.studies.results import Results
+
+_NAMED: Final = 15
+"""With more labels than these, cells have colours in place of numbers, and axes no names."""
+_BRIGHT: Final = 60  # percent, from which a cell's number is black
 
 
 def accuracy_rows(
@@ -64,27 +69,32 @@ def confusion(results: Results, panels: Sequence[tuple[str, str]], *, labels: st
     place = {name: number for number, name in enumerate(names)}
 
     def paint(figure: Canvas) -> None:
-        for axes, (title, clustering) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        few = len(names) <= _NAMED
+        across = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axes, (title, clustering) in zip(across, panels, strict=True):
             clusters = results.clusters(clustering)
             rows = [row for row in of_image if row in clusters]
             counts = np.zeros((len(names), max(clusters.values(), default=0) + 1), np.int64)
             np.add.at(counts, ([place[of_image[row]] for row in rows], [clusters[row] for row in rows]), 1)
             told = np.zeros((len(names), len(names)), np.int64)
             np.add.at(told.T, counts.argmax(axis=0), counts.T)
-            axes.imshow(told / np.maximum(1, told.sum(axis=1, keepdims=True)), cmap="viridis", vmin=0, vmax=1)
+            shares = 100 * told / np.maximum(1, told.sum(axis=1, keepdims=True))
+            image = axes.imshow(shares, cmap="viridis", vmin=0, vmax=100)
             axes.grid(False)
-            few = len(names) <= 15
-            axes.set_xticks(range(len(names)), [short(name, longest=10) for name in names] if few else [])
-            axes.set_yticks(range(len(names)), [short(name, longest=10) for name in names] if few else [])
+            shown = [short(name, longest=10) for name in names] if few else []
+            axes.set_xticks(range(len(shown)), shown)
+            axes.set_yticks(range(len(shown)), shown)
             axes.tick_params(axis="x", rotation=90 if max(map(len, names), default=0) > 2 else 0)
             axes.set_title(title)
             axes.set_xlabel("most frequent label of the cluster")
             axes.set_ylabel("true label")
             if few:
                 for row, column in np.argwhere(told > 0).tolist():
-                    share = told[row, column] / told[row].sum()
-                    color = "black" if share > 0.6 else "white"
-                    axes.annotate(f"{100 * share:.0f}", (column, row), ha="center", va="center", size=6.5, color=color)
+                    share = shares[row, column]
+                    color = "black" if share > _BRIGHT else "white"
+                    axes.annotate(f"{share:.0f}", (column, row), ha="center", va="center", size=6.5, color=color)
+        if not few:
+            figure.colorbar(image, ax=across, label="% of the true label", fraction=0.03, shrink=0.8)
 
     caption = "What was taken for what, in percent of the pictures with that true label; clusters of one label are one."
-    return Drawing("confusion", caption, draw("confusion", paint, width=4.6 * len(panels), height=4.6))
+    return Drawing("confusion", caption, draw("confusion", paint, width=4.6 * len(panels), height=5))
