@@ -4,6 +4,7 @@
     python -m benchmarks.scale --drawn 5000 --without-reference      # and 150,000 pictures on 2 workers projected
     python -m benchmarks.scale --drawn 0 --styles 300 --held-out --real FOLDER --without-reference
     python -m benchmarks.scale --drawn 0 --junk 2000 --without-reference
+    python -m benchmarks.scale --drawn 0 --real FOLDER --hard-share 0.03 --without-reference
     python -m benchmarks.scale --drawn 0 --judge 300 --bait 300 --specimens FOLDER FOLDER --without-reference
 
 The same pictures are read by both in this one process: drawn ones with exact truth from seeds that no test uses, with
@@ -217,6 +218,33 @@ def read_junk(count: int, seed: int) -> dict[str, Any]:
     return {"pictures": count, "cpu_ms": round(spent / max(1, count), 1), "with_a_value": values}
 
 
+def cascade_cost(cases: Iterable[Case], hard_share: float) -> dict[str, Any]:
+    """What a picture costs on average by all steps in a corpus of which a share is hard or without a bar.
+
+    Each picture is read from scratch, from its gray levels, with all of its labels new.
+
+    Returns
+    -------
+    dict
+        ``easy_cpu_ms`` where the quick steps gave a value, ``hard_cpu_ms`` of all others, how many there were of each,
+        and ``mixed_cpu_ms`` of a corpus with so large a share of the others.
+    """
+    for case in drawn_cases(_WARM_UP, 0):
+        read_scale(case.gray)
+    spent: dict[bool, list[float]] = {True: [], False: []}
+    for case in cases:
+        for reader in (network_reader(), *label_net_readers()):
+            reader.forget()
+        began = time.process_time_ns()
+        reading = read_scale(case.gray, labels=LabelMemory())
+        was_quick = reading.nm_per_px is not None and reading.rule != "a pair all over the picture"
+        spent[was_quick].append((time.process_time_ns() - began) / 1e6)
+    easy, hard = (float(np.mean(spent[kind])) if spent[kind] else 0.0 for kind in (True, False))
+    mixed = (1 - hard_share) * easy + hard_share * hard
+    counts = {"easy": len(spent[True]), "hard": len(spent[False]), "hard_share": hard_share}
+    return {**counts, "easy_cpu_ms": round(easy, 2), "hard_cpu_ms": round(hard, 1), "mixed_cpu_ms": round(mixed, 2)}
+
+
 def real_specimens(folder: Path) -> list[NDArray[np.uint8]]:
     """The upper 70% of a folder's pictures: specimens without their feet."""
     grays = (case.gray for case in real_cases(folder))
@@ -345,6 +373,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=900_000, help="the first one's seed")
     parser.add_argument("--fonts", nargs="+", default=list(FRESH_FONTS), help="names in matplotlib, or paths")
     parser.add_argument("--real", type=Path, help="a folder of real pictures with truth.csv")
+    parser.add_argument("--hard-share", type=float, help="also what all steps cost with such a share of hard ones")
     parser.add_argument("--styles", type=int, default=0, help="how many in any maker's manner, on --real's specimens")
     parser.add_argument("--held-out", action="store_true", help="those in styles and fonts that no rule was made on")
     parser.add_argument("--junk", type=int, default=0, help="how many without a bar")
@@ -375,7 +404,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found["judge"] = judge(chosen.judge, chosen.seed, grounds)
     if chosen.bait:
         found["bait"] = read_bait(chosen.bait, chosen.seed, grounds)
-    if chosen.real is not None and not chosen.styles:
+    if chosen.real is not None and chosen.hard_share is not None:
+        found["cascade"] = cascade_cost(real_cases(chosen.real), chosen.hard_share)
+    elif chosen.real is not None and not chosen.styles:
         found["real"] = measure(real_cases(chosen.real), with_reference=with_reference)
     print(json.dumps(found, indent=1))
 

@@ -7,7 +7,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-ImageFormat = Literal["tiff", "jpeg", "png", "bmp", "gif", "pdf", "dm3", "dm4", "djvu"]
+ImageFormat = Literal["tiff", "jpeg", "png", "bmp", "gif", "pdf", "dm3", "dm4", "djvu", "hdf5"]
 
 FileStatus = Literal[
     "ok",  # the first path of its content

@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from benchmarks.scale import Case, Tally, drawn_cases, measure, read_junk, read_styles, reference_is_here, wilson
+from benchmarks.scale import (
+    Case,
+    Tally,
+    cascade_cost,
+    drawn_cases,
+    measure,
+    read_junk,
+    read_styles,
+    reference_is_here,
+    wilson,
+)
 
 
 def test_measures_steps_and_outcomes() -> None:
@@ -52,3 +62,10 @@ def test_styles_and_junk_are_read_and_counted() -> None:
     assert sum(sum(counts.values()) for counts in found["groups"].values()) == 2
     assert all(one.startswith(("wrong", "unread")) for one in found["missed"])
     assert read_junk(2, 0)["with_a_value"] == []
+
+
+def test_a_corpus_with_a_share_of_hard_pictures_costs_their_share() -> None:
+    blank = Case("blank", np.full((64, 80), 90, np.uint8), None, 0.0)
+    found = cascade_cost([*drawn_cases(2, 10), blank], 0.25)
+    assert (found["easy"], found["hard"]) == (2, 1)
+    assert found["mixed_cpu_ms"] == pytest.approx(0.75 * found["easy_cpu_ms"] + 0.25 * found["hard_cpu_ms"], abs=0.1)

@@ -15,6 +15,7 @@ from pipeline.imaging.canonical import drop_empty_channels
 from pipeline.imaging.formats.bmp import decode_bmp
 from pipeline.imaging.formats.djvu import decode_djvu
 from pipeline.imaging.formats.dm import decode_dm3, decode_dm4
+from pipeline.imaging.formats.hdf5 import decode_hdf5
 from pipeline.imaging.formats.jpeg import decode_jpeg
 from pipeline.imaging.formats.limits import MAX_PIXELS
 from pipeline.imaging.formats.pdf import decode_pdf
@@ -41,6 +42,7 @@ DECODERS: Final[Mapping[ImageFormat, Decoder]] = MappingProxyType(
         "dm3": decode_dm3,
         "dm4": decode_dm4,
         "djvu": decode_djvu,
+        "hdf5": decode_hdf5,
     }
 )
 """The decoder of each format."""

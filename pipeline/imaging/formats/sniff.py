@@ -16,7 +16,6 @@ _OTHER_CONTENT: Final[tuple[tuple[bytes, str], ...]] = (
     (b"\x1f\x8b", "a gzip archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (b"Rar!", "a RAR archive"),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Microsoft Office document"),
     (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image"),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 code stream"),
@@ -60,6 +59,7 @@ _TESTS: Final[tuple[tuple[ImageFormat, Callable[[bytes], bool]], ...]] = (
     ("djvu", lambda head: head[:8] == b"AT&TFORM" and head[12:15] == b"DJV"),
     ("dm3", _is_dm3),
     ("dm4", _is_dm4),
+    ("hdf5", lambda head: head[:8] == b"\x89HDF\r\n\x1a\n"),
     # Readers accept a PDF whose header comes after some other bytes.
     ("pdf", lambda head: b"%PDF-" in head[:HEAD_BYTES]),
 )

@@ -76,7 +76,11 @@ def _fei_xml(raw: bytes) -> VendorMetadata:
 
 
 def _titan(text: str) -> VendorMetadata:
-    """Titan's and Talos' XML: ``PixelSize`` with ``X`` and ``Y``, or a ``PixelWidth``, in metres."""
+    """Titan's and Talos' XML: ``PixelSize`` with ``X`` and ``Y`` in metres; Phenom's: widths with their unit."""
+    if "<FeiImage" in text:
+        sides = (re.search(rf'<pixel{side} unit="(\w+)">\s*({_NUMBER})\s*<', text) for side in ("Width", "Height"))
+        width, height = (None if side is None else length_nm(side[2], side[1]) for side in sides)
+        return sized(width, height, "Phenom")
     x = _metres(text, rf"<PixelSize>.*?<X[^>]*>\s*({_NUMBER})\s*</X>")
     y = _metres(text, rf"<PixelSize>.*?<Y[^>]*>\s*({_NUMBER})\s*</Y>")
     return sized(x, y, "FEI/Thermo")

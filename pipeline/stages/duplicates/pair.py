@@ -34,7 +34,7 @@ from pipeline.stages.selection import unpaired_images
 
 DUPLICATES = tables.DUPLICATES.place
 
-_FORMAT_RANK = {"tiff": 0, "dm4": 1, "dm3": 2, "png": 3, "bmp": 4, "gif": 5, "pdf": 6, "jpeg": 7, "djvu": 8}
+_FORMAT_RANK = {"tiff": 0, "dm4": 1, "dm3": 2, "hdf5": 3, "png": 4, "bmp": 5, "gif": 6, "pdf": 7, "jpeg": 8, "djvu": 9}
 
 _STRENGTH = ("same_pixels", "near", "same_picture", "other_bar", "turned", "mirrored", "crop", "thumbnail")
 

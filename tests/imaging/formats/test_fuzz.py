@@ -21,6 +21,7 @@ from pipeline.imaging.formats.decode import DECODERS
 from pipeline.imaging.formats.sniff import sniff_format
 from pipeline.imaging.isolation.decoding import Limits, run_isolated
 from pipeline.imaging.summary import summarise_picture
+from tests.imaging.formats.hdf5_files import dm5, ncem, velox
 
 FILES, SEED = (int(part) for part in (os.environ.get("SEMCORPUS_FUZZ", "10000") + ":0").split(":")[:2])
 LIMITS = Limits(seconds=10.0, memory_bytes=256 << 20)
@@ -37,7 +38,11 @@ _INTERESTING = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x8000000
 
 def _seeds() -> dict[str, list[bytes]]:
     """Files of every kind, by the format that their content says; what says none under the empty text."""
-    kinds = [DJVU_BYTES, *(kind.write(_GRAY) for kind in (*LOSSLESS.values(), *OTHERS.values()))]
+    kinds = [
+        DJVU_BYTES,
+        *(write(_GRAY) for write in (velox, ncem, dm5)),
+        *(kind.write(_GRAY) for kind in (*LOSSLESS.values(), *OTHERS.values())),
+    ]
     kinds += [kind.make(_GRAY) for name, kind in HOSTILE.items() if name != "pdf zip bomb"]
     seeds: dict[str, list[bytes]] = {}
     for data in kinds:

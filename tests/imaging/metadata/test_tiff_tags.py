@@ -28,6 +28,7 @@ def _tag(number: int, text: str) -> dict[str, Any]:
 _ITEM = "<Name>{}</Name><Unit>m</Unit><anyType>{}</anyType>"
 _FEI_XML = "<a><Name>PixelSize</Name><b>" + _ITEM.format("Width", "1.25E-08") + _ITEM.format("Height", "1.25E-08")
 _TITAN = "<Root><PixelSize><X>8.0E-10</X><Y>8.0E-10</Y></PixelSize></Root>"
+_PHENOM = '<FeiImage><pixelWidth unit="um">0.0542</pixelWidth><pixelHeight unit="um">0.0542</pixelHeight></FeiImage>'
 _JEOL = "<T><a_LengthPerPixel>3.2</a_LengthPerPixel></T>"
 _OME = '<OME><Image><Pixels SizeX="{}" SizeY="60" PhysicalSizeX="0.02"{}/></Image></OME>'
 _FEI = "[Scan]\nPixelWidth=1e-08\nPixelHeight={}\n[Image]\nResolutionX={}\nResolutionY={}\n"
@@ -38,6 +39,7 @@ _FEI = "[Scan]\nPixelWidth=1e-08\nPixelHeight={}\n[Image]\nResolutionX={}\nResol
     [
         (_tag(34680, base64.b64encode(_FEI_XML.encode()).decode()), 12.5),
         (_tag(34683, _TITAN), 0.8),
+        (_tag(34683, _PHENOM), 54.2),
         ({"description": _JEOL}, 3.2),
         ({"description": _OME.format(80, "")}, 20.0),
         ({"description": _OME.format(80, ' PhysicalSizeXUnit="nm"')}, 0.02),

@@ -180,6 +180,24 @@ def test_a_plate_on_a_dark_stripe_is_no_bar_either() -> None:
     assert reading.rule == "no plate"
 
 
+def _line_beside_a_bar(text: str) -> NDArray[np.uint8]:
+    image, draw = _picture(11)
+    draw.rectangle((60, 400, 209, 405), fill=255)
+    draw.text((60, 415), text, fill=255, font=font(24))
+    return _gray(image)
+
+
+@pytest.mark.parametrize(
+    ("text", "scale_nm"),
+    [("Bar = 5 um", 5000.0), ("Scale bar: 200 nm", 200.0), ("5 \N{ANGSTROM SIGN}", 0.5), ("FWHM 5 um", None)],
+)
+def test_a_bar_is_called_one_or_measures_angstroms(text: str, scale_nm: float | None) -> None:
+    reading = read_scale(_line_beside_a_bar(text))
+    assert (reading.scale_nm if reading.nm_per_px else None) == scale_nm, reading
+    if scale_nm:
+        assert reading.bar_length_px == pytest.approx(150.0, abs=1.0)
+
+
 def _chequered(fields: int, ink: int) -> NDArray[np.uint8]:
     """White and black in turn between two rules, the label above the middle."""
     image, draw = _picture(9)

@@ -48,7 +48,7 @@ def has_arrow_head(gray: NDArray[np.uint8], line: Box) -> bool:
         return False
     # A head is thicker than its line, and so may be further from the ground where a blur made that paler.
     rise = (gray[top:bottom].astype(np.int16) - ground) * (1 if level > ground else -1)
-    inked = rise >= abs(level - ground) // 2
+    inked = np.asarray(rise >= abs(level - ground) // 2, np.uint8)
     middle = y + height // 2 - top
     ends = ((x + width - 1, 1), (x, -1))
     heights = (ink_heights(inked, middle, at, outwards, _REACH_PX) for at, outwards in ends)

@@ -22,7 +22,7 @@ from pipeline.imaging.scale.evidence.label import LabelReading
 from pipeline.imaging.scale.labels.anywhere import PrintedText, find_texts, share_place
 from pipeline.imaging.scale.labels.box import LabelBox
 from pipeline.imaging.scale.labels.exponent import has_exponent
-from pipeline.imaging.scale.labels.value import is_usual_value
+from pipeline.imaging.scale.labels.value import is_usual_value, same_but_for_rings
 from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.imaging.scale.regions.databar import DataBar
 
@@ -32,6 +32,7 @@ LEAST_SCORE: Final = 0.62
 _RIVAL: Final = 0.15
 _SURE_OF_PICTURE: Final = 0.5
 _SURE_ALONE: Final = 0.9
+_SURE_OF_RING: Final = 0.8
 _DISSENT: Final = 0.5
 
 
@@ -102,8 +103,10 @@ def agreeing_pair(gray: NDArray[np.uint8], nm_per_px: float, memory: LabelMemory
 def _label_is_read_twice(evidence: Evidence) -> str:
     text = evidence.pairs[0].text
     assert text.value is not None
+    other = "" if text.reading is None else text.reading.text
+    if same_but_for_rings(text.seen.text, other):
+        return "" if text.seen.confidence >= _SURE_OF_RING else "no recogniser is sure of it"
     if text.reading is None or text.reading.value is None or text.reading.value.scale_nm != text.value.scale_nm:
-        other = "" if text.reading is None else text.reading.text
         return f"its letters alone look like {other!r}"
     least = _SURE_OF_PICTURE if text.reading.is_certain else _SURE_ALONE
     return "" if text.seen.confidence >= least else "no recogniser is sure of it"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.imaging.scale.evidence.label import LabelReading
 from pipeline.imaging.scale.gray_levels import median_level
 from pipeline.imaging.scale.ink_pieces import long_pieces, piece_boxes
-from pipeline.imaging.scale.labels.value import LabelValue, parse_label
+from pipeline.imaging.scale.labels.value import LabelValue, after_name, parse_label
 from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.imaging.scale.recognition.text import TextCandidate, text_crop
 from pipeline.imaging.scale.recognition.text_detection import LOOKS, Box, text_detector
@@ -37,6 +37,9 @@ _PART: Final = re.compile(
     r"(?P<number>[0-9OIl]{1,4}(?:[.,][0-9]{1,3})?)|(?:nm|[u\u00b5\u03bc]m|mm|microns?)", re.IGNORECASE
 )
 _BESIDE: Final = 3.5
+_CUTS: Final = (0.0, -0.3, 0.3, -0.6, 0.6)
+"""Where the length in a line may begin, in heights from where it would if all letters were as wide."""
+
 _SETTING: Final = re.compile(
     r"\b(?:HFW|HFOV|FOV|WD|width|field|mag|HV|kV|EHT|spot|det|curr|tilt|depth|date|time)\b", re.IGNORECASE
 )
@@ -165,10 +168,38 @@ def _read(gray: NDArray[np.uint8], box: Box, memory: LabelMemory) -> PrintedText
             if parse_label(alone.text) is not None:
                 seen, value = alone, parse_label(alone.text)
                 break
-    if value is None or not found:
+    if value is None:
+        return _length_after_name(gray, box, seen, memory) or PrintedText(box, seen)
+    if not found:
         return PrintedText(box, seen, value)
     letters, crop, reading = _by_letters(gray, found, value, memory)
     return PrintedText(letters.box, seen, value, reading, crop, letters.ink, letters.paper)
+
+
+def _length_after_name(
+    gray: NDArray[np.uint8], box: Box, line: TextCandidate, memory: LabelMemory
+) -> PrintedText | None:
+    """The length at the end of a line such as ``Bar = 5 um``, cut off where it reads the same by itself."""
+    rest = after_name(line.text)
+    value = None if rest is None else parse_label(rest)
+    if rest is None or value is None:
+        return None
+    x, y, width, height = box
+    begin = x + width * (1 - len(rest) / len(line.text))
+    found: PrintedText | None = None
+    for off in _CUTS:
+        left = max(x, round(begin + off * height))
+        part = _read(gray, (left, y, x + width - left, height), memory)
+        if part.value is None or part.value.scale_nm != value.scale_nm:
+            continue
+        if (
+            part.reading is not None
+            and part.reading.value is not None
+            and part.reading.value.scale_nm == value.scale_nm
+        ):
+            return part
+        found = found or part
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,14 @@ _UNIT_SPELLINGS: Final[dict[str, Unit]] = {
 _MICRO_MISREADINGS: Final = frozenset({"yum", "jum", "pum", "wm", "ym", "jm", "hm", "um.", "uum", "lum", "gm", "vm"})
 
 _NUMBER: Final = r"(?P<number>[0-9OoIl|]{1,4}(?:\s?[.,]\s?[0-9Oo]{1,3})?)"
-_LABEL: Final = re.compile(rf"^{_NUMBER}\s*(?P<unit>[A-Za-zμ]{{2,7}})\.?$")
+_ANGSTROM: Final = "\N{LATIN CAPITAL LETTER A WITH RING ABOVE}"
+_LABEL: Final = re.compile(rf"^{_NUMBER}\s*(?P<unit>[A-Za-zμ]{{2,7}}|{_ANGSTROM})\.?$")
+_TICKS: Final = "H\N{CJK UNIFIED IDEOGRAPH-4E0A}\N{CJK UNIFIED IDEOGRAPH-5DE5}\N{CJK UNIFIED IDEOGRAPH-571F}"
+_NAMED: Final = re.compile(
+    rf"(?:scale\s*bar|scale|bar)\s*[=:]?\s*(?=\d)|(?:[{_TICKS}]\s*|[Il|]\s+)(?=\d)", re.IGNORECASE
+)
+"""What a bar is called before its length, or a tick of the bar that was taken for a letter."""
+
 # What clings to a label: the bar's own ticks and arrows, Zeiss's asterisk, specks.
 _LEADING: Final = (
     "|-\N{EN DASH}\N{EM DASH}\N{CJK UNIFIED IDEOGRAPH-4E00}\N{KATAKANA-HIRAGANA PROLONGED SOUND MARK}<>[](){}~_'\"` "
@@ -52,7 +59,7 @@ class LabelValue:
     Attributes
     ----------
     value : float
-        The number as printed (``5.0`` for ``"5,00 um"``).
+        The number as printed (``5.0`` for ``"5,00 um"``), or a tenth of it for one in Ångström.
     unit : str
         ``pm``, ``nm``, ``um`` or ``mm``.
     scale_nm : float
@@ -71,7 +78,7 @@ class LabelValue:
 
 
 def parse_label(text: str) -> LabelValue | None:
-    """Understand a label such as ``200 nm``, ``1 µm*``, ``50.0um``, ``5,00 um`` or ``2.00 mm``.
+    """Understand a label such as ``200 nm``, ``1 µm*``, ``50.0um``, ``5,00 um``, ``2.00 mm`` or ``5 Å``.
 
     Parameters
     ----------
@@ -100,11 +107,40 @@ def parse_label(text: str) -> LabelValue | None:
     unit, unit_doubt = _unit(match["unit"])
     if number is None or unit is None:
         return None
+    if match["unit"] == _ANGSTROM:
+        number /= 10
     scale_nm = number * NM_PER_UNIT[unit]
     if not SHORTEST_NM <= scale_nm <= LONGEST_NM:
         return None
     doubt = digits_doubt or unit_doubt or _value_doubt(number)
     return LabelValue(number, unit, scale_nm, f"{number:g} {unit}", doubt)
+
+
+def after_name(text: str) -> str | None:
+    """The rest of a line after what a bar is called, or after a tick that was taken for a letter; None without one.
+
+    Examples
+    --------
+    >>> after_name("Scale bar: 5 um")
+    '5 um'
+    >>> after_name("WD 10 mm") is None
+    True
+    """
+    plain = _cleaned(text)
+    match = _NAMED.match(plain)
+    return None if match is None else plain[match.end() :]
+
+
+def same_but_for_rings(text: str, without: str) -> bool:
+    """Whether a length in Ångström was read the same by a reader that knows no ring above an A.
+
+    Examples
+    --------
+    >>> same_but_for_rings("10 \N{ANGSTROM SIGN}", "1oA")
+    True
+    """
+    one, other = ("".join(_cleaned(part).split()).translate(_LOOKALIKES) for part in (text, without))
+    return _ANGSTROM in one and one.replace(_ANGSTROM, "A") == other
 
 
 def is_usual_value(value: float) -> bool:
@@ -146,6 +182,8 @@ def _number(printed: str) -> tuple[float | None, str]:
 
 def _unit(printed: str) -> tuple[Unit | None, str]:
     """The unit and a doubt about it; None for another word."""
+    if printed == _ANGSTROM:
+        return "nm", ""
     lower = printed.lower()
     unit = _UNIT_SPELLINGS.get(lower)
     if unit == "pm":

@@ -37,12 +37,12 @@ def _rise(ink: NDArray[np.uint8], column: int, y: int, thickness: int) -> tuple[
 
 
 @compiled
-def ink_heights(ink: NDArray[np.bool_], row: int, end: int, outwards: int, reach: int) -> NDArray[np.int64]:
+def ink_heights(ink: NDArray[np.uint8], row: int, end: int, outwards: int, reach: int) -> NDArray[np.int64]:
     """How high the ink is that hangs together with a row, column by column from inside a line to beyond its end.
 
     Parameters
     ----------
-    ink : bool ndarray, [rows, columns]
+    ink : uint8 ndarray, [rows, columns]
     row, end : int
         The line's row, and the column that it ends in.
     outwards : int
@@ -59,7 +59,7 @@ def ink_heights(ink: NDArray[np.bool_], row: int, end: int, outwards: int, reach
     count = 0
     for step in range(-reach, reach):
         column = end + step * outwards
-        if 0 <= column < ink.shape[1] and ink[row, column]:
+        if 0 <= column < ink.shape[1] and ink[row, column] != 0:
             above, below = _rise(ink, column, row, 1)
             heights[count] = above + 1 + below
         elif step > 0:

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.imaging.scale.labels.value import NM_PER_UNIT, Unit, is_usual_value, parse_label
+from pipeline.imaging.scale.labels.value import (
+    NM_PER_UNIT,
+    Unit,
+    after_name,
+    is_usual_value,
+    parse_label,
+    same_but_for_rings,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +30,8 @@ from pipeline.imaging.scale.labels.value import NM_PER_UNIT, Unit, is_usual_valu
         ("3 microns", 3e3),
         ("500 NM", 500.0),
         ("0.5 um", 500.0),
+        ("5 \N{ANGSTROM SIGN}", 0.5),
+        ("20\N{LATIN CAPITAL LETTER A WITH RING ABOVE}", 2.0),
     ],
 )
 def test_printed_labels_are_understood(text: str, scale_nm: float) -> None:
@@ -56,6 +65,7 @@ def test_a_guess_is_named_as_a_doubt(text: str) -> None:
         "=10 mm",
         "20 mm",
         "1 um 2 um",
+        "5 A",
     ],
 )
 def test_other_texts_are_no_length(text: str) -> None:
@@ -94,3 +104,26 @@ def test_the_cleaned_text_reads_the_same(number: int, unit: Unit, decimals: int)
 def test_any_text_gives_a_length_in_range_or_none(text: str) -> None:
     value = parse_label(text)
     assert value is None or 1e-3 <= value.scale_nm <= 1e7 * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("Bar = 5 um", "5 um"),
+        ("Scale bar: 200 nm", "200 nm"),
+        ("scale 10nm", "10nm"),
+        ("H 10 nm", "10 nm"),
+        ("WD 10 mm", None),
+        ("HFW 5 um", None),
+        ("d = 5 nm", None),
+        ("10 nm", None),
+    ],
+)
+def test_the_name_of_a_bar_or_its_tick_is_taken_off_and_no_other_word(text: str, rest: str | None) -> None:
+    assert after_name(text) == rest
+
+
+def test_a_reader_without_a_ring_bears_an_angstrom_out_by_all_else() -> None:
+    assert same_but_for_rings("5 \N{ANGSTROM SIGN}", "5A")
+    assert not same_but_for_rings("5 \N{ANGSTROM SIGN}", "15A")
+    assert not same_but_for_rings("5 A", "5A")

@@ -30,8 +30,8 @@ def test_a_tick_at_the_edge_of_the_picture_counts() -> None:
 
 
 def test_heights_are_of_the_ink_that_hangs_together_with_the_row_up_to_its_last_column() -> None:
-    ink = _line(up=6, down=4) != 0
-    ink[5, 20:80] = True
+    ink = _line(up=6, down=4)
+    ink[5, 20:80] = 1
     assert ink_heights(ink, 20, 79, 1, 4).tolist() == [2, 2, 2, 12, 12]
     assert ink_heights(ink, 20, 20, -1, 4).tolist() == [2, 2, 2, 12, 12]
     assert ink_heights(ink, 21, 77, 1, 3).tolist() == [2, 2, 2, 2, 12, 12]
