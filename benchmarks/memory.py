@@ -5,7 +5,8 @@
 The corpora are heaps of small files (`semcorpus demo --files N`), of which nine in ten are pictures. Each stage is a
 process of its own (``semcorpus run`` with that one stage, in one process), so that a peak is the stage's: the most that
 the process or one of its decoding children held, as the kernel counts it (`ru_maxrss`: code and shared libraries are
-counted too). All sizes have the same rows a shard. What is measured already is not measured again.
+counted too). What ran before is in its recipe as well, and finds nothing to do. All sizes have the same rows a shard.
+What is measured already is not measured again.
 """
 
 import argparse
@@ -29,8 +30,7 @@ _NETWORKS = {
     "textures": '[[embed]]\nnetwork = "textures"\ninput_size = 64',
 }
 _BEFORE = ("walk", "pair", "labels", "pixels")
-_AFTER = ("autoencode", "neighbours", "cluster", "assess", "dimension", "subdivide", "agree", "report")
-_COSTLY = ("map", "scale")
+_AFTER = ("autoencode", "neighbours", "map", "dimension", "cluster", "assess", "subdivide", "agree", "report")
 _OTHERS = """
 [[autoencode]]
 vectors = "gradients"
@@ -40,6 +40,8 @@ method = "tsne"
 method = "umap"
 [[subdivide]]
 labels = "classes"
+[pixels]
+crop_bar = false
 """
 
 
@@ -53,18 +55,26 @@ class Peak:
     cpu_seconds: float
 
 
-def steps() -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """Every step: its name, the stages that run, the networks of its recipe; the cheap ones first."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A run up to a stage, with networks in its recipe."""
+
+    name: str
+    stage: str
+    networks: tuple[str, ...]
+
+
+def steps() -> Iterator[Step]:
+    """Every step in the order in which they are measured; each finds done what the ones before it did."""
     first, *others = _NETWORKS
     for stage in _BEFORE:
-        yield stage, (stage,), (first,)
-    yield f"embed: {first}", ("embed",), (first,)
+        yield Step(stage, stage, (first,))
+    yield Step(f"embed: {first}", "embed", (first,))
     for stage in _AFTER:
-        yield stage, (stage,), (first,)
+        yield Step(stage, stage, (first,))
     for n, name in enumerate(others):
-        yield f"embed: {name}", ("embed",), (first, *others[: n + 1])
-    for stage in _COSTLY:
-        yield stage, (stage,), (first,)
+        yield Step(f"embed: {name}", "embed", (first, *others[: n + 1]))
+    yield Step("scale", "scale", (first,))
 
 
 def measure(work: Path, files: int, done: dict[str, Peak]) -> Iterator[Peak]:
@@ -74,15 +84,18 @@ def measure(work: Path, files: int, done: dict[str, Peak]) -> Iterator[Peak]:
         part = heap.with_suffix(".part")
         _call("demo", str(part), "--files", str(files), "--quiet")
         part.rename(heap)
-    for step, stages, networks in steps():
-        if step in done:
+    stages: list[str] = []
+    for step in steps():
+        stages += [step.stage] if step.stage not in stages else []
+        if step.name in done:
             continue
-        tables = "\n".join(_NETWORKS[name] for name in networks)
+        tables = "\n".join(_NETWORKS[name] for name in step.networks)
         fixed = f"[index]\nshard_rows = {SHARD_ROWS}\n[run]\nstages = {json.dumps(stages)}\n"
         recipe.write_text(f"{fixed}{tables}\n{_OTHERS}")
         words = ("run", str(heap / "corpus"), str(index), "--recipe", str(recipe), "--engines", "local", "--quiet")
-        peak, seconds = _call(*words, "--labels", f"classes={heap / 'label sets' / 'paths'}")
-        yield Peak(step, files, peak, seconds)
+        labels = ("--labels", f"classes={heap / 'label sets' / 'paths'}")
+        peak, seconds = _call(*words, *labels, "--until", step.stage)
+        yield Peak(step.name, files, peak, seconds)
     if "status" not in done:
         yield Peak("status", files, *_call("status", str(index)))
 

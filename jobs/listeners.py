@@ -109,7 +109,11 @@ class Lines(_Closing):
         """Print what was done."""
         engine = self._engines.pop(finished.stage, "")
         done = f"{finished.items:>9,}  {finished.seconds:>7.1f} s  {engine}" if finished.steps else "up to date"
-        console.print("[green]done[/]  ", end="")
+        if finished.waiting:
+            console.print("[yellow]waits[/] ", end="")
+            done = f"{finished.waiting:>9,}  need what an earlier stage has not made"
+        else:
+            console.print("[green]done[/]  ", end="")
         print_line(f"{finished.stage:<12} {done}")
         if finished.skipped:
             print_line(f"      {finished.skipped:,} could not be done now; the next run tries again", style="yellow")

@@ -43,6 +43,7 @@ class StageFinished:
     """A stage is through; without ``steps`` nothing was missing.
 
     ``statuses`` counts what became of all files or pictures of the index, where the stage keeps such a record.
+    Without ``steps``, ``waiting`` counts what is missing all the same, since an earlier stage has not made it.
     """
 
     stage: str
@@ -52,6 +53,7 @@ class StageFinished:
     seconds: float
     commit: str
     statuses: Mapping[str, int]
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)

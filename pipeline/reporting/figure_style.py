@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 INK = "#2b3440"
@@ -78,6 +79,9 @@ def draw(name: str, painter: Callable[[Figure], None], *, width: float = 7.2, he
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
         figure = Figure(figsize=(width, height), layout="constrained")
         painter(figure)
+        titles = {axes.get_title(loc="left") for axes in figure.axes} - {""}
+        for text in figure.findobj(lambda part: isinstance(part, Text) and part.get_text() in titles):
+            text.set(wrap=True)  # one that is wider than the figure goes on in a second line
         figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
     return sink.getvalue()
 

@@ -105,8 +105,11 @@ class Runner:
             if plan.complete and not tally.skipped:
                 break
         forget_workers()
-        seconds, statuses = time.monotonic() - began, stage.statuses(self.index.read())
-        finished = StageFinished(stage.name, steps, items, skipped, seconds, self.index.commit, statuses)
+        root, seconds = self.index.read(), time.monotonic() - began
+        waiting = 0 if steps else sum(part.missing for part in stage.status(root, self.recipe))
+        finished = StageFinished(
+            stage.name, steps, items, skipped, seconds, self.index.commit, stage.statuses(root), waiting
+        )
         self.listener.tell(finished)
         return finished
 

@@ -1,4 +1,4 @@
-"""Beyond the findings on a corpus: the worked example, density and spectral clusterings, a tree of sub-categories."""
+"""Beyond the findings on a corpus: the worked example of 100 elements, and the tree of sub-categories."""
 
 import math
 from typing import Final
@@ -43,21 +43,12 @@ def _multiples() -> range:
     return range(CATEGORIES, ELEMENTS + 1, CATEGORIES)
 
 
-def future_work(results: Results, sets: tuple[str, ...]) -> list[Figure]:
-    """NMI of HDBSCAN and spectral clustering, and of the tree of sub-categories; what the index has of them."""
-    figures = []
-    for name in sets:
-        rows = [r for r in results.scores if r["vectors"] == name and r["level"] == 1 and r["nmi"] == r["nmi"]]
-        for method in ("hdbscan", "spectral"):
-            found = {row["k"]: row["nmi"] for row in rows if row["method"] == method}
-            if found:
-                best = max(found, key=lambda k: (found[k], -k))
-                why = "its own number of clusters" if best < 1 else f"largest at k = {best}"
-                figures.append(Figure(f"{method} on {name}: NMI", None, found[best], why=why))
+def sub_categories(results: Results) -> list[Figure]:
+    """How many categories have parts that come again, if the index has a tree of them."""
     parts = [row for row in results.table("category_tree") if row["level"] == 0]
-    if parts:
-        divided = sum(row["n_children"] > 0 for row in parts)
-        stable = [row["stability"] for row in parts if row["n_children"] and row["stability"] == row["stability"]]
-        why = f"of {len(parts)} categories" + (f"; mean stability {np.mean(stable):.2f}" if stable else "")
-        figures.append(Figure("categories that have sub-categories", None, float(divided), why=why))
-    return figures
+    if not parts:
+        return []
+    divided = sum(row["n_children"] > 0 for row in parts)
+    stable = [row["stability"] for row in parts if row["n_children"] and row["stability"] == row["stability"]]
+    why = f"of {len(parts)} categories" + (f"; mean stability {np.mean(stable):.2f}" if stable else "")
+    return [Figure("categories that have sub-categories", None, float(divided), why=why)]

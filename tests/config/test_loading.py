@@ -37,7 +37,9 @@ def test_every_default_is_valid_by_its_own_rules(model: type[BaseModel]) -> None
 
 @pytest.mark.parametrize("name", builtin_recipes())
 def test_built_in_recipes_load_under_their_own_name(name: str) -> None:
-    assert load_recipe(name, builtin=builtin_recipes()).name == name
+    recipe = load_recipe(name, builtin=builtin_recipes())
+    assert recipe.name == name
+    assert not [one for one in recipe.embed if isinstance(one, CaeSettings)], "all else is better: docs/vectors.md"
 
 
 def test_a_recipe_is_read_from_a_file(tmp_path: Path) -> None:

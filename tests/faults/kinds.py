@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tests.faults.bucket import BUCKET
-from tests.faults.clusters import ON_THE_SESSIONS_ENGINES
+from tests.faults.clusters import ON_THE_SESSIONS_DASK, ON_THE_SESSIONS_RAY
 from tests.faults.damage import DAMAGE
 from tests.faults.file_system import FILE_SYSTEM
+from tests.faults.own_engines import ON_THEIR_OWN
 from tests.faults.processes import PROCESSES
 
-Needs = Literal["nothing", "proxy", "cluster"]
+Needs = Literal["nothing", "proxy", "dask", "ray"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,9 @@ KINDS: tuple[Kind, ...] = (
     *_named(PROCESSES),
     *(Kind(name, happen) for name, happen in DAMAGE.items()),
     *(Kind(name, happen, "proxy", slow=name != "S3 loses replies") for name, happen in BUCKET.items()),
-    *(Kind(name, happen, "cluster", slow=True) for name, happen in ON_THE_SESSIONS_ENGINES.items()),
+    *(Kind(name, happen, "dask", slow=True) for name, happen in ON_THE_SESSIONS_DASK.items()),
+    *(Kind(name, happen, "ray", slow=True) for name, happen in ON_THE_SESSIONS_RAY.items()),
+    *(Kind(name, happen, slow=True) for name, happen in ON_THEIR_OWN.items()),
 )
 
 

@@ -65,7 +65,7 @@ def _prepared(kind: Kind, world: World, request: pytest.FixtureRequest) -> Calla
         world.settings = (*SETTINGS, *FEW_REQUESTS)
         through = replace(world, environment=world.environment | {"AWS_ENDPOINT_URL": address})
         return lambda chance: kind.happen(through, chance, made)
-    if kind.needs == "cluster":
-        engine = request.getfixturevalue("cluster").pick("ray", seconds=1e9)
+    if kind.needs in ("dask", "ray"):
+        engine = request.getfixturevalue("cluster").pick(kind.needs, seconds=1e9)
         return lambda chance: kind.happen(world, chance, engine)
     return lambda chance: kind.happen(world, chance)

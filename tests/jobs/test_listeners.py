@@ -33,7 +33,8 @@ EVENTS: tuple[Event, ...] = (
 
 def test_lines_for_people(capsys: pytest.CaptureFixture[str], quiet_environment: None) -> None:
     lines = Lines()
-    for event in (*EVENTS[:3], EpochDone("autoencode", "sae", "g", 6, 0.3), *EVENTS[3:]):
+    more = (StageFinished("map", 0, 0, 0, 0.1, "C2", {}), StageFinished("agree", 0, 0, 0, 0.1, "C2", {}, 1234))
+    for event in (*EVENTS[:3], EpochDone("autoencode", "sae", "g", 6, 0.3), *EVENTS[3:], *more):
         lines.tell(event)
     assert [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()] == [
         "Ray: 2 workers, no dashboard",
@@ -42,6 +43,8 @@ def test_lines_for_people(capsys: pytest.CaptureFixture[str], quiet_environment:
         "A word.",
         "done autoencode 9 2.0 s ray",
         "1 could not be done now; the next run tries again",
+        "done map up to date",
+        "waits agree 1,234 need what an earlier stage has not made",
     ]
 
 

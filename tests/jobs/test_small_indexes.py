@@ -56,6 +56,17 @@ def test_a_path_is_shown_by_the_name_that_is_shown(
     }
 
 
+def test_what_waits_for_a_stage_that_does_not_run_is_not_up_to_date(
+    walked: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    stages = 'run.stages=["walk", "pair", "pixels"]'  # pixels cuts off the data bar, which scale finds
+    words = ["run", str(tmp_path / "corpus"), str(walked), "--engines", "local", "--set", stages]
+    assert call(words) == 0
+    assert "waits pixels 4 need" in " ".join(capsys.readouterr().out.split())
+    assert call([*words, "--set", "pixels.crop_bar=false"]) == 0
+    assert "waits" not in capsys.readouterr().out
+
+
 def test_json_gives_a_terminal_no_orders(walked: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["show", str(walked), NAMES[3], "--format", "json"]) == 0
     out = capsys.readouterr().out
@@ -79,6 +90,15 @@ def test_a_damaged_chunk_is_no_defect_of_ours(walked: Path, capsys: pytest.Captu
     assert "damaged" in text
     assert "verify" in text
     assert "defect" not in text
+
+
+def test_of_damage_icechunk_says_nothing_where_json_is_read(walked: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for snapshot in (walked / "store" / "snapshots").iterdir():
+        snapshot.write_bytes(snapshot.read_bytes()[:100])
+    assert call(["show", str(walked), "plain.png", "--format", "json"]) == 1
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert "repair" in told.err
 
 
 @pytest.mark.parametrize("place", ["plan", "merge"])

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,32 @@ GRID = ("--first", "12", "--second", "8", "--code", "2,5", "--tied", "both", "--
 ASKED = (*GRID, "--engines", "ray", "--workers", "2", "--set", "autoencode.sae.epochs=4")
 
 
+def words(index: Path) -> list[str]:
+    """The command, for a process of its own, since one process can join one Ray only."""
+    return [sys.executable, "-m", "jobs", "tune", str(index), *ASKED]
+
+
+def killed_after_an_epoch(index: Path) -> None:
+    """SIGKILL, as soon as a trial has told a loss."""
+    with subprocess.Popen(words(index), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not any(told.stat().st_size for told in (index / "trials").rglob("result.json")):
+            assert process.poll() is None, "it ended by itself"
+            time.sleep(0.05)
+        process.kill()
+
+
 def tuned(index: Path) -> str:
-    """What the command says; in a process of its own, since one process can join one Ray only."""
-    words = [sys.executable, "-m", "jobs", "tune", str(index), *ASKED]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    """What the command says."""
+    done = subprocess.run(words(index), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 @pytest.mark.engines
 def test_the_best_of_a_grid_is_kept_and_applied(copied: Path) -> None:
-    """The network that is kept is, bit for bit, that of a training by itself, and the codes are its."""
+    """Also after a kill, the network that is kept is, bit for bit, that of a training by itself; the codes are its."""
+    killed_after_an_epoch(copied)
+    assert (copied / "trials").exists()
     said = tuned(copied)
     assert "kept" in said
     assert "Configuration for experiment" not in said

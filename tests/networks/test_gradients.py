@@ -20,3 +20,12 @@ def test_a_row_does_not_depend_on_the_rows_beside_it() -> None:
 def test_cells_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="no multiple of cells = 7"):
         GradientsSettings(cells=7)
+
+
+def test_a_turned_picture_is_another() -> None:
+    """A 6 is no 9: it is as far from itself turned as from another picture's."""
+    pictures = np.random.default_rng(3).integers(0, 256, (2, 32, 32), np.uint8)
+    own, other, turned = NETWORK.load(GradientsSettings(), b"").encode(
+        np.stack([*pictures, np.rot90(pictures[0], 2)])
+    ).astype(np.float64)  # fmt: skip
+    assert np.linalg.norm(own - turned) > 0.9 * np.linalg.norm(own - other) > 0

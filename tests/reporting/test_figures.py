@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.reporting import figures_clusters
 from pipeline.reporting.agreement import best
-from pipeline.reporting.figure_style import INK, short
+from pipeline.reporting.figure_style import INK, draw, short
 from pipeline.reporting.figures import FIGURES, build_figures
 from pipeline.reporting.figures_categories import tree_layout
 from pipeline.reporting.inline_svg import inline_svg, width_points
@@ -62,6 +62,14 @@ def test_no_figure_is_wider_than_a_narrow_page_shows_whole(figures: dict[str, by
     """Of two panels a telephone shows one; the page lays single ones out beside or under each other."""
     wide = {name for name, svg in figures.items() if width_points(svg) > 430}
     assert wide <= {"category_tree", "confusion"}  # as wide as their levels and clusters are many
+
+
+def test_a_title_that_is_too_wide_goes_on_in_a_second_line() -> None:
+    long = "tsne of embeddings/conv, by label (categories) (3,000 of 5,000 pictures)"
+    lines = words(draw("map", lambda figure: figure.add_subplot(title=long), width=5.2))
+    assert " ".join(line for line in lines if line in long and not line.isdigit()) == long
+    assert long not in lines
+    assert "short" in words(draw("map", lambda figure: figure.add_subplot(title="short"), width=5.2))
 
 
 def test_parts_lie_beside_what_they_are_parts_of(tables: dict[str, pa.Table]) -> None:

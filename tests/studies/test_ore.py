@@ -26,7 +26,7 @@ def test_the_study_of_ore(tmp_path: Path) -> None:
     stages = "arrays labels autoencode neighbours map cluster agree"
     found = run_study("ore", tmp_path / "data", out, "--make", "--size", "288", stages=stages, settings=QUICK)
     assert len(list((tmp_path / "data").glob("*.h5"))) == 72
-    assert len(found) == 9
+    assert len(found) == 12
     assert found["4 bands: accuracy for plant"]["published"] == pytest.approx(0.57)
     assert found["PCA: accuracy for size"]["ours"] > 0.6
     assert drawings(out) == {"elbow", "by_category"}
