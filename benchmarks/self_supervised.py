@@ -47,7 +47,7 @@ bend = 0.02
 weight = 0
 outside = "mirrored"
 """
-_PROBE = 6  # epochs that an epoch's time is measured with
+_PROBES = (1, 1, 7)  # epochs of trainings by which an epoch's time is measured
 _TIMES = (1, 10)
 
 
@@ -73,10 +73,10 @@ def measure(name: str, shared: Path, most: int) -> list[dict[str, Any]]:
             found = {"set": name, "pictures": len(classes), "network": network, "epochs": epochs}
             return found | {"cpu_seconds": round(seconds, 1), "scores": scores(vectors, classes)}
 
-        # The first of both loads code once for all.
-        least, probe = (row(f"probe{epochs}", contrastive(name, epochs), epochs) for epochs in (1, 1 + _PROBE))
+        # The first loads code for all that follow.
+        probes = [row(f"probe{place}", contrastive(name, epochs), epochs) for place, epochs in enumerate(_PROBES)]
         default = row("default", 'network = "timm"', 0)
-        an_epoch = (probe["cpu_seconds"] - least["cpu_seconds"]) / _PROBE
+        an_epoch = (probes[2]["cpu_seconds"] - probes[1]["cpu_seconds"]) / (_PROBES[2] - _PROBES[1])
         rows = [default]
         for times in _TIMES:
             epochs = max(1, round(times * default["cpu_seconds"] / max(an_epoch, 1e-3)))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.imaging.formats.dm_tags import DmArray, DmValue, read_tags
 from pipeline.imaging.formats.limits import check_size
-from pipeline.imaging.metadata.lengths import length_nm
+from pipeline.imaging.metadata.lengths import VendorMetadata, length_nm, sized
 from pipeline.records import DecodedImage, ImageFormat
 
 _DTYPES: Final = {
@@ -59,13 +59,14 @@ def _decode(data: bytes, image_format: ImageFormat, max_pixels: int) -> DecodedI
     item_bytes = np.dtype(_DTYPES[kind]).itemsize
     check_size(shape[-1], shape[-2], max_pixels=max_pixels, bytes_per_pixel=item_bytes * channels)
     pixels = _first_plane(image, shape, kind)
+    pixel = _pixel_size(image)
     return DecodedImage(
         pixels=pixels,
         format=image_format,
         bit_depth=1 if kind == _BINARY_TYPE else 8 * item_bytes,
         pages=math.prod(shape[:-2]),
-        nm_per_px=_nm_per_px(image),
-        metadata=_conditions(image),
+        nm_per_px=pixel.nm_per_px,
+        metadata={**_conditions(image), **pixel.fields},
     )
 
 
@@ -127,8 +128,12 @@ def _stored_dtype(stored: DmArray, kind: int) -> np.dtype[np.generic]:
     return np.dtype(order + _DTYPES[kind])
 
 
-def _nm_per_px(image: DmValue) -> float | None:
-    calibration = _lookup(image, "ImageData", "Calibrations", "Dimension", "0")
+def _pixel_size(image: DmValue) -> VendorMetadata:
+    return sized(_nm_per_px(image, "0"), _nm_per_px(image, "1"), "Gatan")
+
+
+def _nm_per_px(image: DmValue, dimension: str) -> float | None:
+    calibration = _lookup(image, "ImageData", "Calibrations", "Dimension", dimension)
     scale, units = _lookup(calibration, "Scale"), _text(_lookup(calibration, "Units"))
     return length_nm(repr(scale), units) if isinstance(scale, int | float) else None
 

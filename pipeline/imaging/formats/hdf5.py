@@ -10,8 +10,7 @@ import numpy as np
 
 from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.imaging.formats.limits import check_size
-from pipeline.imaging.metadata.lengths import length_nm
-from pipeline.imaging.metadata.tiff_tags import sized
+from pipeline.imaging.metadata.lengths import length_nm, sized
 from pipeline.records import DecodedImage
 
 _MOST_METADATA: Final = 1 << 22

@@ -9,6 +9,7 @@ _NM_PER_UNIT: Final = {
     "fm": 1e-6, "pm": 1e-3, "a": 0.1, "å": 0.1, "nm": 1.0, "um": 1e3, "µm": 1e3, "μm": 1e3, "mm": 1e6,
     "cm": 1e7, "m": 1e9,
 }  # fmt: skip
+_ANISOTROPIC: Final = 0.01
 _SMALLEST_NM, _LARGEST_NM = 1e-5, 1e8  # no microscope's pixel is outside
 
 
@@ -29,6 +30,14 @@ class VendorMetadata:
 
     nm_per_px: float | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
+
+
+def sized(x_nm: float | None, y_nm: float | None, vendor: str) -> VendorMetadata:
+    """A record of a pixel's width, and of its height where that differs by more than one per cent."""
+    fields = {"vendor": vendor} if vendor else {}
+    if x_nm is not None and y_nm is not None and abs(y_nm / x_nm - 1) > _ANISOTROPIC:
+        fields["pixel_height"] = f"{y_nm:.6g} nm"
+    return VendorMetadata(x_nm, fields)
 
 
 def length_nm(number: str, unit: str) -> float | None:

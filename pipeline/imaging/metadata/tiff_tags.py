@@ -7,22 +7,13 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from pipeline.imaging.metadata.lengths import VendorMetadata, length_nm, plausible_nm
+from pipeline.imaging.metadata.lengths import VendorMetadata, length_nm, plausible_nm, sized
 
 DESCRIPTION_TAG, X_RESOLUTION_TAG, Y_RESOLUTION_TAG = 270, 282, 283
 FEI_XML_TAG, TITAN_TAG = 34680, 34683
 GATAN_UNIT_TAG, GATAN_SIZE_TAG, GATAN_SIZE_Y_TAG = 65003, 65009, 65010
 _NUMBER: Final = r"[-+]?\d*[.,]?\d+(?:[eE][-+]?\d+)?"
 _IMAGEJ_UNITS: Final = {"micron": "um", "microns": "um", "\\u00b5m": "um", "\\u00B5m": "um", "inch": ""}
-_ANISOTROPIC: Final = 0.01
-
-
-def sized(x_nm: float | None, y_nm: float | None, vendor: str) -> VendorMetadata:
-    """A record of a pixel's width, and of its height where that differs by more than one per cent."""
-    fields = {"vendor": vendor} if vendor else {}
-    if x_nm is not None and y_nm is not None and abs(y_nm / x_nm - 1) > _ANISOTROPIC:
-        fields["pixel_height"] = f"{y_nm:.6g} nm"
-    return VendorMetadata(x_nm, fields)
 
 
 def further_metadata(tags: Mapping[int, bytes], *, width: int, byte_order: str) -> VendorMetadata:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from pipeline.imaging.metadata.lengths import VendorMetadata, length_nm, plausible_nm
-from pipeline.imaging.metadata.tiff_tags import further_metadata, sized
+from pipeline.imaging.metadata.lengths import VendorMetadata, length_nm, plausible_nm, sized
+from pipeline.imaging.metadata.tiff_tags import further_metadata
 
 ZEISS_TAG, FEI_SFEG_TAG, FEI_HELIOS_TAG, TESCAN_TAG = 34118, 34680, 34682, 50431
 MAKERS_TAGS: Final = (ZEISS_TAG, FEI_SFEG_TAG, FEI_HELIOS_TAG, TESCAN_TAG)

@@ -16,14 +16,14 @@ from pipeline.stages.pictures.squares import stored_squares, width_over_height
 if TYPE_CHECKING:
     from pipeline.models.stored_pictures import StoredPictures
 
-_HELD_BYTES = 64 * 2**20
+_HELD_BYTES = 8 * 2**20
 _BLOCK = 64  # pictures whose views are in memory at once
 
 
 def training_pictures(root: zarr.Group, rows: NDArray[np.int64], size: int) -> "NDArray[np.uint8] | StoredPictures":
-    """Squares of the size that a network sees, uint8 [n, size, size]; in a file where they take over 64 MiB.
+    """Squares of the size that a network sees, uint8 [n, size, size]; in a file where they take over 8 MiB.
 
-    Memory: these 64 MiB, and a piece of the larger squares.
+    Memory: these 8 MiB, and a piece of the larger squares.
     """
     if len(rows) * size * size > _HELD_BYTES:
         return _in_a_file(root, rows, size)

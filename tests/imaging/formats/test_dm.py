@@ -33,6 +33,13 @@ def test_calibration_and_conditions(units: str, expected: float | None) -> None:
     assert image.metadata == {"vendor": "Gatan", "magnification": "5000", "voltage": "200000 V"}
 
 
+def test_pixels_higher_than_wide_are_said() -> None:
+    tags = image_tags(GRAY16, scale=2.0)
+    tags["ImageData"]["Calibrations"]["Dimension"]["1"] = {"Origin": 0.0, "Scale": 3.0, "Units": "nm"}
+    image = decode_image(TagWriter(4).file({"ImageList": {"0": tags}}))
+    assert (image.nm_per_px, image.metadata["pixel_height"]) == (2.0, "3 nm")
+
+
 def test_the_first_plane_of_a_stack_and_colours() -> None:
     stack = np.stack([GRAY16, GRAY16 + 1, GRAY16 + 2])
     image = decode_image(dm_bytes(stack))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from pipeline.imaging.scale.bars.anywhere import marks_near
+from pipeline.imaging.scale.bars.segment import find_segments
 from pipeline.imaging.scale.decision import decide
 from pipeline.imaging.scale.decision.pair_rules import agreeing_pair
 from pipeline.imaging.scale.labels.anywhere import find_texts
@@ -14,6 +15,7 @@ from pipeline.imaging.scale.labels.exponent import has_exponent
 from pipeline.imaging.scale.reading import read_scale
 from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.imaging.scale.recognition.text_detection import text_detector
+from pipeline.imaging.scale.regions.databar import DataBar
 from tests.imaging.scale.scale_drawings import draw as draw_style
 from tests.imaging.scale.scale_drawings import font, specimen
 
@@ -227,6 +229,16 @@ def test_a_frame_measures_to_its_outer_edges_and_a_bracket_between_its_ticks() -
     gray[52:55, 53:167] = 40
     (mark,) = marks_near(gray, (200, 40, 60, 15), ink=255, paper=40)
     assert (mark.segment.kind, mark.segment.length_px) == ("ticked", 117.0)
+
+
+def test_a_frame_with_blurred_edges_is_no_bracket_to_the_quick_way_either() -> None:
+    ink = np.zeros((60, 200), np.uint8)
+    ink[20:41, 40:144] = 1
+    ink[23:38, 43:141] = 0
+    ink[20, 60:120] = ink[40, 60:120] = 0  # a blurred edge, inked in part
+    assert not any(one.kind == "ticked" for one in find_segments(ink, DataBar(0, 60, 0, 200, "picture", 255)))
+    ink[37:41, 43:141] = 0
+    assert any(one.kind == "ticked" for one in find_segments(ink, DataBar(0, 60, 0, 200, "picture", 255)))
 
 
 def test_a_bar_that_the_metadata_contradict_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -309,8 +309,11 @@ input_size = 32
 """
 
 
-def test_finetune_teaches_a_network_labels_and_embeds_with_it(demo: Path, pictures: Path, tmp_path: Path) -> None:
+def test_finetune_teaches_a_network_labels_and_embeds_with_it(
+    demo: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The command adds the network to the recipe of the index, reports by class, and does nothing when asked again."""
+    monkeypatch.setattr(picture_vectors, "_HELD_BYTES", 0)  # as where pictures are many: they are read from a file
     shutil.copytree(pictures, tmp_path / "index")
     text = FINETUNED.format(labels=demo / "labels") + '[[autoencode]]\nvectors = "own"\n'
     run(demo, tmp_path / "index", recipe_of(text), stages=("labels",))

@@ -505,9 +505,13 @@ def _is_pair(left: _End, right: _End) -> bool:
 
 
 def _is_open(ink: NDArray[np.uint8], line: _Line) -> bool:
-    """Whether the ends are ticks and not the sides of a box or a grid, which other strokes close."""
+    """Whether the ends are ticks and not the sides of a box or a grid, which other strokes close.
+
+    The outermost row of a blurred stroke is inked in part only: the next one tells.
+    """
     inner = slice(line.x + line.width // 6, line.x + line.width - line.width // 6)
-    rows = (line.y - line.left.up, line.y + line.thickness - 1 + line.left.down)
+    top, bottom = line.y - line.left.up, line.y + line.thickness - 1 + line.left.down
+    rows = (top, top + 1, bottom - 1, bottom)
     outside = [row for row in rows if not line.y <= row < line.y + line.thickness]
     return all(float(ink[row, inner].mean()) < 0.6 for row in outside)
 
