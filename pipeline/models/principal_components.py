@@ -54,8 +54,9 @@ def start_at_components(module: StackedAutoencoder, rows: NDArray[np.float32], c
     The first units of each layer carry the components, raised by a bias to where ELU is the identity. The decoder
     is the encoder's transpose; its other units begin at 0, where ELU is smooth, so that they can learn.
     """
-    low = (module.standardise(torch.from_numpy(rows)) @ components.t()).amin(dim=0)
-    raised = (-low).clamp(min=0)
+    blocks = (torch.from_numpy(rows[start : start + _ROWS_AT_ONCE]) for start in range(0, len(rows), _ROWS_AT_ONCE))
+    lows = [(module.standardise(block) @ components.t()).amin(dim=0) for block in blocks]
+    raised = (-torch.stack(lows).amin(dim=0)).clamp(min=0)
     n = len(components)
     for pair in range(module.depth):
         weight = module.encoder_weights[pair]

@@ -37,6 +37,8 @@ from pipeline.models.training import (
     train_epochs,
 )
 
+_COLUMNS_AT_ONCE = 64
+
 
 def train_stacked_autoencoder(
     vectors: NDArray[np.float32],
@@ -308,7 +310,9 @@ def _store_standardisation(module: StackedAutoencoder, rows: NDArray[np.float32]
     mean = rows.mean(axis=0, dtype=np.float64)
     # One scale for all columns: a column of its own scale would count as much as any other, and columns that hold
     # little but noise, such as the last components of a rotated embedding, would drown the rest.
-    spread = float(np.sqrt(np.mean(rows.var(axis=0, dtype=np.float64))))
+    columns = range(0, rows.shape[1], _COLUMNS_AT_ONCE)  # float64 of all rows would be twice as much again as they are
+    variances = [rows[:, start : start + _COLUMNS_AT_ONCE].var(axis=0, dtype=np.float64) for start in columns]
+    spread = float(np.sqrt(np.mean(np.concatenate(variances))))
     constant = spread <= 1e-6 * max(float(np.abs(mean).max()), 1e-30)
     module.mean.copy_(torch.from_numpy(mean))
     module.scale.fill_(1.0 if constant else spread)
