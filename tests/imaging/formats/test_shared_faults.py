@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.imaging.canonical import to_gray8
 from pipeline.imaging.formats.decode import decode_image
+from pipeline.imaging.scale.reading import read_scale
 
 SIZES = {
     "m01_fei_memento.tif": (12.5, ""),
@@ -82,3 +83,10 @@ def test_a_drawing_on_a_transparent_ground_is_seen(faults: Path) -> None:
     for name in ("d03_lineart1.png", "d03_la1.png"):
         drawing = gray(faults / "pairs" / name)
         assert 0.5 < np.mean(drawing > 200) < 1
+
+
+def test_a_diffraction_patterns_bar_has_no_length(faults: Path) -> None:
+    """The bar above the label ends where the exponent begins, and looks like a dash before its digit."""
+    found = read_scale(faults / "metadata" / "reciprocal_5_per_nm.jpg")
+    assert (found.status, found.nm_per_px) == ("uncertain", None)
+    assert "exponent" in found.reason

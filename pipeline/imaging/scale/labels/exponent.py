@@ -51,8 +51,8 @@ def has_exponent(gray: NDArray[np.uint8], box: tuple[int, int, int, int], level:
             apart = digit_x - dash_x - dash_width
             is_digit = _DIGIT[0] * height <= digit_height <= _DIGIT[1] * height and digit_width <= digit_height
             is_next = -_LEANS * height <= apart <= _GAP * height
-            if is_digit and is_next and digit_y + digit_height <= lowest:
-                return bool(digit_y <= dash_y + dash_height)
+            if is_digit and is_next and digit_y <= dash_y + dash_height and digit_y + digit_height <= lowest:
+                return True
     return False
 
 
