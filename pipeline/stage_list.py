@@ -39,7 +39,7 @@ _AT: Final = "pipeline.stages."
 
 STAGE_LIST: Final = (
     StageEntry("walk", _AT + "files.walk", 7, "List the corpus, digest what is new or changed, keep the ledger."),
-    StageEntry("pair", _AT + "duplicates.pair", 5, "Find the files that show one picture; choose one to stand for it."),
+    StageEntry("pair", _AT + "duplicates.pair", 6, "Find the files that show one picture; choose one to stand for it."),
     StageEntry("arrays", _AT + "arrays.bring", 1, "Bring in rows of arrays, where a corpus is no heap of pictures."),
     StageEntry("labels", _AT + "labels.match", 4, "Match label sets to pictures by content."),
     StageEntry("scale", _AT + "scale.read", 16, "Read the physical scale from metadata and data bars."),

@@ -51,6 +51,7 @@ RELATION_MEANING = {
     "thumbnail": "a smaller copy",
     "crop": "a part of the other",
     "other_bar": "the same picture with another data bar",
+    "cut_off": "the same picture, its lower end filled with one value",
     "turned": "turned by quarters",
     "mirrored": "mirrored, and perhaps turned",
 }

@@ -18,10 +18,11 @@ from pipeline.imaging.canonical import signature_square
 from pipeline.imaging.formats.jpeg import jpeg_orientation
 from pipeline.imaging.formats.orientation import UPRIGHT, as_stored
 from pipeline.imaging.matching.reencoding import is_jpeg, is_reencoding, luma_steps
+from pipeline.imaging.quality import SUSPECT_SHARE, filled_share
 from pipeline.kernels.signatures.unlike_copies import is_thumbnail_shape
 from pipeline.kernels.turns import N_TURNS, turned
 
-Relation = Literal["same_picture", "near", "thumbnail", "crop", "other_bar", "turned", "mirrored", ""]
+Relation = Literal["same_picture", "near", "thumbnail", "crop", "other_bar", "cut_off", "turned", "mirrored", ""]
 Evidence = Literal["re_encoded", "quantisation", "levels", "gray_scale", "resampled", ""]
 
 # A near copy differs by so little that no eye and no network sees it: in few pixels, or with its fine detail in common.
@@ -42,6 +43,10 @@ _MOST_CUT_OFF = 0.35
 _TURNED_LEVELS = 8  # of the small versions, beside the candidates' 6: JPEGs differ in them
 # Two data bars differ in the lowest part only.
 _OTHER_BAR_BELOW = 0.75
+
+# Of a picture that was cut off, the last row of a JPEG's blocks may be filled in part; so much of it has to be left.
+_LAST_BLOCKS = 16
+_LEAST_LEFT = 0.1
 
 _FITTED_EVERY = 7  # prime, so that no column is left out
 _THUMBNAIL_CORRELATION = 0.99
@@ -76,7 +81,7 @@ class Comparison:
 
     Attributes
     ----------
-    relation : {"same_picture", "near", "thumbnail", "crop", "other_bar", "turned", "mirrored", ""}
+    relation : {"same_picture", "near", "thumbnail", "crop", "other_bar", "cut_off", "turned", "mirrored", ""}
     evidence : {"re_encoded", "quantisation", "levels", "gray_scale", "resampled", ""}
         What it rests on: one file's pixels encoded again are the other's bytes; the difference is within what the
         JPEGs' quantisation explains; it is at most 2 gray levels; it is so after a linear change of the gray scale, of
@@ -100,8 +105,9 @@ def compare_pictures(first: Copy, second: Copy) -> Comparison:
     """Compare two pictures.
 
     Of one size they are ``same_picture`` (within what the JPEGs among them explain), ``near`` (within 2 gray levels)
-    or ``other_bar`` (so in the upper three quarters). Of one width and different heights the lower may be a ``crop`` of
-    the higher with its data bar cut off. Of one shape and different sizes the smaller may be a ``thumbnail``: of two
+    or ``other_bar`` (so in the upper three quarters), or ``cut_off`` (so above the end of one of them that is filled
+    with one value, where there is something to see). Of one width and different heights the lower may be a ``crop``
+    of the higher with its data bar cut off. Of one shape and different sizes the smaller may be a ``thumbnail``: of two
     scans of one field it looks like both, and the smaller ``mean_difference`` tells whose it is. ``turned`` is one
     picture turned by quarters, ``mirrored`` one that is mirrored, and perhaps turned as well. Anything else is two
     pictures.
@@ -145,11 +151,23 @@ def _compare_turned(first: Copy, second: Copy) -> Comparison | None:
 def _same_size(a: Copy, b: Copy) -> Comparison:
     evidence = _one_picture(a, b)
     relation: Relation = "near" if evidence == "levels" else "same_picture" if evidence else ""
-    rows = int(_OTHER_BAR_BELOW * a.gray.shape[0]) // _BLOCK * _BLOCK
-    if not relation and rows:
+    if not relation and (rows := _rows_left(a, b)):
+        evidence = _one_picture(_upper(a, rows), _upper(b, rows))
+        relation = "cut_off" if evidence else ""
+    if not relation and (rows := int(_OTHER_BAR_BELOW * a.gray.shape[0]) // _BLOCK * _BLOCK):
         evidence = _one_picture(_upper(a, rows), _upper(b, rows))
         relation = "other_bar" if evidence else ""
     return _measured(relation, evidence, a.gray, b.gray)
+
+
+def _rows_left(a: Copy, b: Copy) -> int:
+    """Rows above the filled end of one of two pictures; 0 where none or both have one, or too little is left."""
+    height = a.gray.shape[0]
+    less, filled = sorted((filled_share(a.gray), filled_share(b.gray)))
+    rows = (round((1 - filled) * height) - _LAST_BLOCKS) // _BLOCK * _BLOCK
+    if not less < SUSPECT_SHARE <= filled or rows < _LEAST_LEFT * height:
+        return 0
+    return rows if all(_has_detail(copy.gray[:rows]) for copy in (a, b)) else 0
 
 
 def _upper(copy: Copy, rows: int) -> Copy:

@@ -19,9 +19,11 @@ from pipeline.errors import ImageError
 from pipeline.imaging.canonical import GRAY_BITS, SQUARE_PX
 from pipeline.imaging.matching.fingerprint import fingerprints
 from pipeline.imaging.matching.same_picture import Comparison, Copy, compare_pictures
+from pipeline.imaging.quality import SUSPECT_SHARE
 from pipeline.index.arrays import attributes_of
 from pipeline.index.tables import column_of, read_table, write_table
 from pipeline.kernels.signatures.candidate_pairs import near_signature_pairs, shared_value_pairs
+from pipeline.kernels.signatures.cut_off_pairs import cut_off_pairs
 from pipeline.kernels.signatures.turned_pairs import turned_pairs
 from pipeline.kernels.signatures.unlike_copies import other_gray_pairs, thumbnail_pairs
 from pipeline.runtime.plan import Block, Context, Job, Plan, Worker
@@ -89,6 +91,9 @@ def find_candidates(
         thumbnail_pairs(signatures, shape, crowd=CROWD, new=new),
         other_gray_pairs(signatures, images.bit_depth[rows] > GRAY_BITS, crowd=CROWD, new=new),
         turned_pairs(squares, tolerance=tolerance, crowd=CROWD, new=new),
+        cut_off_pairs(
+            squares, images.filled_share[rows], shape, least=SUSPECT_SHARE, tolerance=tolerance, crowd=CROWD, new=new
+        ),
     )
     pairs |= {(int(a), int(b)) for a, b in rows[np.concatenate(unlike)].tolist()}
     done = _pairs(root, COMPARISONS) | unavailable(root, key)

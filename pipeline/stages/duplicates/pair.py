@@ -36,7 +36,7 @@ DUPLICATES = tables.DUPLICATES.place
 
 _FORMAT_RANK = {"tiff": 0, "dm4": 1, "dm3": 2, "hdf5": 3, "png": 4, "bmp": 5, "gif": 6, "pdf": 7, "jpeg": 8, "djvu": 9}
 
-_STRENGTH = ("same_pixels", "near", "same_picture", "other_bar", "turned", "mirrored", "crop", "thumbnail")
+_STRENGTH = ("same_pixels", "near", "same_picture", "other_bar", "cut_off", "turned", "mirrored", "crop", "thumbnail")
 
 
 def plan(context: Context) -> Plan | None:

@@ -6,8 +6,8 @@ _RELATION = Column(
     "relation",
     "text",
     "How the member is tied to its group: `same_pixels`, `same_picture` (another encoding), `near`, `thumbnail`, "
-    "`crop`, `other_bar`, `turned` (by quarters), `mirrored` (and perhaps turned); of the image that stands for the "
-    "group it is the closest tie to another member.",
+    "`crop`, `other_bar`, `cut_off` (its lower end is filled with one value), `turned` (by quarters), `mirrored` "
+    "(and perhaps turned); of the image that stands for the group it is the closest tie to another member.",
 )
 _EVIDENCE = Column(
     "evidence",

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.imaging.canonical import to_gray8
 from pipeline.imaging.formats.decode import decode_image
+from pipeline.imaging.matching.same_picture import Copy, compare_pictures
+from pipeline.imaging.quality import filled_share
 from pipeline.imaging.scale.reading import read_scale
 
 SIZES = {
@@ -77,6 +79,13 @@ def test_more_than_8_bits(faults: Path) -> None:
     assert np.ptp(gray(folder / "h_12bit_under_full_bar.tif")[: clean.shape[0] // 2]) > 200
     clean, spike = (gray(faults / "damage" / name) for name in ("clean.dm3", "spike.dm3"))
     assert np.count_nonzero(clean != spike) <= 1
+
+
+def test_a_picture_cut_off_at_half_its_height_is_tied_to_the_whole(faults: Path) -> None:
+    cut, whole = (faults / "damage" / name for name in ("d06_tail_zero.tif", "d06_whole.tif"))
+    copies = [Copy(path.read_bytes(), gray(path)) for path in (cut, whole)]
+    assert compare_pictures(*copies).relation == "cut_off"
+    assert filled_share(gray(cut)) == pytest.approx(0.5, abs=0.01)
 
 
 def test_a_drawing_on_a_transparent_ground_is_seen(faults: Path) -> None:
