@@ -40,7 +40,7 @@ class Results:
         """
         try:
             found = find_clustered(self.root, self.recipe, name)
-        except StopIteration:
+        except StageError:
             raise StageError(
                 f"The study compares the vectors {name!r}, and the index has none: a stage that makes them was left "
                 "out of run.stages, or no picture was there for it. Run the study with all stages of its recipe."

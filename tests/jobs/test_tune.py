@@ -29,9 +29,9 @@ def words(index: Path) -> list[str]:
 
 
 def killed_after_an_epoch(index: Path) -> None:
-    """SIGKILL, as soon as a trial has told a loss."""
+    """SIGKILL, as soon as a trial has left its state of an epoch."""
     with subprocess.Popen(words(index), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while not any(told.stat().st_size for told in (index / "trials").rglob("result.json")):
+        while not any((index / "trials").rglob("checkpoint_*/state")):
             assert process.poll() is None, "it ended by itself"
             time.sleep(0.05)
         process.kill()
@@ -79,5 +79,7 @@ def test_the_best_of_a_grid_is_kept_and_applied(copied: Path) -> None:
 def test_what_cannot_be_searched_is_said(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["tune", str(finished), "--name", "other"]) == 2
     assert "no stacked autoencoder 'other' (it has sae)" in " ".join(capsys.readouterr().err.split())
+    assert call(["tune", str(finished), "--engines", "ray", "--set", "pixels.size=99"]) == 1
+    assert "no vectors 'cae' that are up to date" in " ".join(capsys.readouterr().err.split())
     assert call(["tune", str(finished), "--code", "2,x"]) == 2
     assert "no list of widths" in " ".join(capsys.readouterr().err.split())

@@ -7,7 +7,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.config import Recipe
-from pipeline.errors import UsageError
+from pipeline.errors import StageError, UsageError
 from pipeline.index.arrays import StoredArray, open_array
 from pipeline.index.rows import read_rows, require_rows
 from pipeline.networks.base import CodeNetworkSettings, NetworkSettings, PictureNetworkSettings
@@ -92,8 +92,25 @@ _NO_ROWS = np.empty(0, np.int64)
 
 
 def find_vectors(root: zarr.Group, recipe: Recipe, name: str) -> VectorSet:
-    """The set of vectors of that name, which a plan has seen."""
-    return next(found for found in vector_sets(root, recipe) if found.name == name)
+    """The set of vectors of that name.
+
+    Raises
+    ------
+    StageError
+        The index has none that are up to date.
+    """
+    for found in vector_sets(root, recipe):
+        if found.name == name:
+            return found
+    raise no_vectors(name)
+
+
+def no_vectors(name: str) -> StageError:
+    """What to say where vectors were never made, or are those of other settings or of an older version."""
+    return StageError(
+        f"The index has no vectors {name!r} that are up to date. `semcorpus run CORPUS INDEX` makes them; `semcorpus "
+        "status INDEX` says what is missing."
+    )
 
 
 def group_of(settings: NetworkSettings | GivenVectors) -> str:
