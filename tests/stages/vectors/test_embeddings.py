@@ -107,7 +107,9 @@ def test_another_seed_embeds_that_set_again_and_no_other(index: Path, demo: Path
 def test_a_batch_that_does_not_fit_into_memory_is_halved_and_said(
     index: Path, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The vectors are those of the smaller batch: of 4 pictures, as the index has them."""
+    """The vectors are those of the smaller batch: of 4 pictures, as a run with enough memory has them."""
+    place, notes = Path(shutil.copytree(index, tmp_path / "index")), Notes()
+    stored = np.asarray(_run(demo, place, TWO_SETS).read()["embeddings/backbone/vectors"][:])
 
     def little_memory(*given: Any, batch_size: int, **rest: Any) -> Any:
         if batch_size > 5:
@@ -115,12 +117,11 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved_and_said(
         return encode_in_fixed_batches(*given, batch_size=batch_size, **rest)
 
     monkeypatch.setattr(backbones, "encode_in_fixed_batches", little_memory)
-    place, notes = Path(shutil.copytree(index, tmp_path / "index")), Notes()
     changes = ("embed.backbone.batch_size=8", "embed.backbone.transform=none")
     after = _run(demo, place, TWO_SETS, *changes, listener=notes).read()
     said = "backbone: batches of 8 pictures did not fit into the device's memory; 4 at once did."
     assert [text for text in notes.texts if "memory" in text] == [said], "once: it goes on with 4"
-    features, stored = (np.asarray(one["embeddings/backbone/vectors"][:]) for one in (after, open_index(index).read()))
+    features = np.asarray(after["embeddings/backbone/vectors"][:])
     np.testing.assert_array_equal(transformed(features, "sqrt_l2"), stored)
 
 
