@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from jobs.main import call
+from pipeline.errors import StageError
 from pipeline.index.store import open_index
 from pipeline.index.tables import read_table
 from pipeline.models.serialisation import build_encoder
@@ -79,7 +80,10 @@ def test_the_best_of_a_grid_is_kept_and_applied(copied: Path) -> None:
 def test_what_cannot_be_searched_is_said(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["tune", str(finished), "--name", "other"]) == 2
     assert "no stacked autoencoder 'other' (it has sae)" in " ".join(capsys.readouterr().err.split())
-    assert call(["tune", str(finished), "--engines", "ray", "--set", "pixels.size=99"]) == 1
-    assert "no vectors 'cae' that are up to date" in " ".join(capsys.readouterr().err.split())
+    assert call(["tune", str(finished), "--engines", "ray", "--set", "pixels.size=99"]) == 2
+    assert "no vectors 'cae' yet" in " ".join(capsys.readouterr().err.split())
+    index = open_index(finished)
+    with pytest.raises(StageError, match="no vectors 'other' that are up to date"):
+        find_vectors(index.read(), stored_recipe(index), "other")
     assert call(["tune", str(finished), "--code", "2,x"]) == 2
     assert "no list of widths" in " ".join(capsys.readouterr().err.split())
