@@ -36,12 +36,12 @@ from benchmarks.machine import describe_machine
 from pipeline.imaging.canonical import to_gray8
 from pipeline.imaging.formats.decode import decode_image
 from pipeline.imaging.scale.bars.segment import find_segments
-from pipeline.imaging.scale.labels.box import find_label_boxes, label_ink
+from pipeline.imaging.scale.labels.box import find_label_boxes, label_foreground
 from pipeline.imaging.scale.reading import read_scale
 from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.imaging.scale.recognition.network import label_net_readers
 from pipeline.imaging.scale.recognition.text import network_reader, text_crop
-from pipeline.imaging.scale.regions.databar import find_data_bar, ink_mask
+from pipeline.imaging.scale.regions.databar import find_data_bar, foreground_mask
 from tests.imaging.scale.judge_bait import bait_sample
 from tests.imaging.scale.judge_drawings import judge_sample
 from tests.imaging.scale.junk_pictures import junk
@@ -341,11 +341,11 @@ def _steps(spent: Counter[str], gray: NDArray[np.uint8]) -> None:
     bar = _timed(spent, "step_data_bar", find_data_bar, gray)
     if bar is None:
         return
-    ink = _timed(spent, "step_ink", ink_mask, gray, bar)
-    segments = _timed(spent, "step_segments", find_segments, ink, bar)
-    labels = _timed(spent, "step_label_boxes", find_label_boxes, ink, bar, segments[0]) if segments else []
+    foreground = _timed(spent, "step_foreground", foreground_mask, gray, bar)
+    segments = _timed(spent, "step_segments", find_segments, foreground, bar)
+    labels = _timed(spent, "step_label_boxes", find_label_boxes, foreground, bar, segments[0]) if segments else []
     if labels:
-        crop = _timed(spent, "step_crop", text_crop, gray, labels[0].box, label_ink(ink, bar, labels[0]))
+        crop = _timed(spent, "step_crop", text_crop, gray, labels[0].box, label_foreground(foreground, bar, labels[0]))
         for name, reader in (("step_small_network", label_net_readers()[0]), ("step_large_network", network_reader())):
             reader.forget()
             _timed(spent, name, reader.read, crop)

@@ -102,13 +102,15 @@ def lesson(seed: tuple[int, int]) -> Lesson | None:
     """Draw a window and cut what the networks see; None where the label can hardly be seen."""
     rng = np.random.default_rng(seed)
     drawn = draw_window(rng)
-    if abs(drawn.ink - drawn.paper) < _LEAST_CONTRAST:
+    if abs(drawn.foreground - drawn.background) < _LEAST_CONTRAST:
         return None
     x, y, wide, tall = drawn.label
     loose = rng.uniform(-0.12, 0.12, 4) * tall
     label = (x + loose[0], y + loose[1], wide + loose[2], tall + loose[3])
-    ink, paper = (int(np.clip(level + rng.integers(-12, 13), 0, 255)) for level in (drawn.ink, drawn.paper))
-    view = view_of_label(drawn.gray, label, ink, paper)
+    foreground, background = (
+        int(np.clip(level + rng.integers(-12, 13), 0, 255)) for level in (drawn.foreground, drawn.background)
+    )
+    view = view_of_label(drawn.gray, label, foreground, background)
     if drawn.ends is None:
         return Lesson(_packed(view.page), None, ())
     placed = tuple(((ex - view.left) * view.scale, (ey - view.top) * view.scale) for ex, ey in drawn.ends)
@@ -117,7 +119,9 @@ def lesson(seed: tuple[int, int]) -> Lesson | None:
     close = []
     for end, is_left in zip(drawn.ends, (True, False), strict=True):
         off = rng.uniform(-1, 1, 2) * (20, 8) / min(1.0, 20 / tall)
-        near = view_of_end(drawn.gray, (end[0] + off[0], end[1] + off[1]), tall, ink, paper, is_left=is_left)
+        near = view_of_end(
+            drawn.gray, (end[0] + off[0], end[1] + off[1]), tall, foreground, background, is_left=is_left
+        )
         column = (end[0] - near.left) * near.scale
         close.append((_packed(near.page), column if is_left else CLOSE[1] - column))
     return Lesson(_packed(view.page), placed, tuple(close))  # type: ignore[arg-type]

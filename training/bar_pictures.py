@@ -58,7 +58,7 @@ class BarWindow:
     gray : uint8 ndarray, [height, width]
     label : (x, y, width, height)
         Tight around the letters, in pixels.
-    ink, paper : int
+    foreground, background : int
         Gray levels of the letters and of their ground.
     ends : ((x, y), (x, y)) or None
         The left and right end of what the label measures; the left edge of pixel 0 is 0. None without a bar.
@@ -66,8 +66,8 @@ class BarWindow:
 
     gray: NDArray[np.uint8]
     label: Box
-    ink: int
-    paper: int
+    foreground: int
+    background: int
     ends: tuple[tuple[float, float], tuple[float, float]] | None
 
 
@@ -114,7 +114,7 @@ class _Sheet:
     pen: ImageDraw.ImageDraw
     rng: np.random.Generator
     h: int
-    ink: int
+    foreground: int
     rim: int | None
 
     def pick(self, low: float, high: float) -> int:
@@ -123,16 +123,16 @@ class _Sheet:
     def chance(self, share: float) -> bool:
         return bool(self.rng.random() < share)
 
-    def block(self, x: float, y: float, width: float, height: float, ink: int) -> None:
+    def block(self, x: float, y: float, width: float, height: float, foreground: int) -> None:
         if width >= 1 and height >= 1:
-            self.pen.rectangle((x, y, x + width - 1, y + height - 1), fill=ink)
+            self.pen.rectangle((x, y, x + width - 1, y + height - 1), fill=foreground)
 
     def stroke(self, x: float, y: float, width: float, height: float) -> None:
-        """A block in the bar's ink, with its rim where there is one."""
+        """A block in the bar's foreground, with its rim where there is one."""
         if self.rim is not None:
             edge = max(1, self.h // 16)
             self.block(x - edge, y - edge, width + 2 * edge, height + 2 * edge, self.rim)
-        self.block(x, y, width, height, self.ink)
+        self.block(x, y, width, height, self.foreground)
 
 
 def _line(s: _Sheet, x: int, y: int, length: int, thick: int, gap: tuple[int, int] | None) -> None:
@@ -178,9 +178,9 @@ def _arrows(s: _Sheet, x: int, y: int, length: int, gap: tuple[int, int] | None)
     for tip, step in ((x, 1), (x + length - 1, -1)):
         barbs = [(tip + long * step, y - head), (tip, y), (tip + long * step, y + head)]
         if is_open:
-            s.pen.line(barbs, fill=s.ink, width=thick)
+            s.pen.line(barbs, fill=s.foreground, width=thick)
         else:
-            s.pen.polygon(barbs, fill=s.ink)
+            s.pen.polygon(barbs, fill=s.foreground)
     if s.chance(0.2):
         for at in (x - 1, x + length - 1):
             s.stroke(at, y - head, max(1, thick), 2 * head)
@@ -204,9 +204,9 @@ def _ruler(s: _Sheet, x: int, y: int, length: int, gap: tuple[int, int] | None) 
 def _checkered(s: _Sheet, x: int, y: int, length: int, gap: tuple[int, int] | None) -> Drawn:
     """Parts of two levels in turn within a rim, as maps have them."""
     parts, thick = int(s.rng.choice([2, 4, 5, 10])), s.pick(3, 0.5 * s.h)
-    other = 255 - s.ink
+    other = 255 - s.foreground
     edge = max(1, thick // 6)
-    s.block(x, y - thick // 2, length, thick, s.ink)
+    s.block(x, y - thick // 2, length, thick, s.foreground)
     for part in range(parts):
         left, right = x + length * part // parts, x + length * (part + 1) // parts
         if part % 2:
@@ -220,8 +220,8 @@ def _hollow(s: _Sheet, x: int, y: int, length: int, gap: tuple[int, int] | None)
     """The outline of a block, filled with the other level or not at all."""
     thick, edge = s.pick(5, 0.7 * s.h + 4), s.pick(1, max(1, 0.1 * s.h))
     if s.chance(0.5):
-        s.block(x, y - thick // 2, length, thick, 255 - s.ink)
-    s.pen.rectangle((x, y - thick // 2, x + length - 1, y - thick // 2 + thick - 1), outline=s.ink, width=edge)
+        s.block(x, y - thick // 2, length, thick, 255 - s.foreground)
+    s.pen.rectangle((x, y - thick // 2, x + length - 1, y - thick // 2 + thick - 1), outline=s.foreground, width=edge)
     return x, x + length
 
 
@@ -235,8 +235,8 @@ def draw_window(rng: np.random.Generator) -> BarWindow:
     h = int(np.exp(rng.uniform(np.log(9), np.log(40))))
     width, height = int(rng.integers(24, 60)) * h, int(rng.integers(8, 13)) * h
     image = Image.fromarray(_ground(rng, height, width))
-    ink = int(rng.choice([255, 255, 0, int(rng.integers(0, 256))]))
-    s = _Sheet(image, ImageDraw.Draw(image), rng, h, ink, None)
+    foreground = int(rng.choice([255, 255, 0, int(rng.integers(0, 256))]))
+    s = _Sheet(image, ImageDraw.Draw(image), rng, h, foreground, None)
     font = _font(str(rng.choice(_FONTS)), max(8, round(1.35 * h)))
     text = f"{rng.choice(_NUMBERS)}{' ' if rng.random() < 0.75 else ''}{rng.choice(_UNITS)}"
     left, top, right, bottom = s.pen.textbbox((0, 0), text, font=font)
@@ -263,19 +263,19 @@ def draw_window(rng: np.random.Generator) -> BarWindow:
     else:
         bar_x, text_x, text_y, bar_y = x, x + (long - tw) // 2, row - th // 2, row
     _behind(s, (x, min(text_y, bar_y), group, abs(text_y - bar_y) + th), (text_x, text_y, tw, th), width, height)
-    letters = s.ink
+    letters = s.foreground
     if s.chance(0.08) and place != "inside":
-        s.ink = 255 - s.ink if s.chance(0.5) else s.pick(0, 255)
-    s.rim = 255 - s.ink if s.chance(0.12) else None
+        s.foreground = 255 - s.foreground if s.chance(0.5) else s.pick(0, 255)
+    s.rim = 255 - s.foreground if s.chance(0.12) else None
     ends = None
     if has_bar:
         gap = (text_x - s.pick(0.2 * h, 0.8 * h), text_x + tw + s.pick(0.2 * h, 0.8 * h)) if place == "gap" else None
         if place == "inside":
             s.rim = None
             thick = th + s.pick(0.3 * h, 1.2 * h)
-            s.block(bar_x, row - thick // 2, long, thick, s.ink)
+            s.block(bar_x, row - thick // 2, long, thick, s.foreground)
             a, b = float(bar_x), float(bar_x + long)
-            letters = 255 - s.ink if abs(255 - 2 * s.ink) > 60 else 0
+            letters = 255 - s.foreground if abs(255 - 2 * s.foreground) > 60 else 0
         else:
             kinds = _KINDS if gap is None else ((_thin, 0.35), (_ticked, 0.4), (_arrows, 0.25))
             weights = np.array([weight for _, weight in kinds])
@@ -292,40 +292,40 @@ def draw_window(rng: np.random.Generator) -> BarWindow:
 def _clutter(s: _Sheet, width: int, height: int) -> None:
     """Annotations that are no bars: arrows, frames, rings, blocks, slanted and long straight lines."""
     for _ in range(s.pick(0, 3)):
-        x, y, ink = s.pick(0, width), s.pick(0, height), s.pick(0, 255) if s.chance(0.4) else s.ink
+        x, y, foreground = s.pick(0, width), s.pick(0, height), s.pick(0, 255) if s.chance(0.4) else s.foreground
         thick = s.pick(1, max(1, 0.15 * s.h))
         kind = s.pick(0, 4)
         if kind == 0:
-            s.pen.line((x, y, x + s.pick(-5, 5) * s.h, y + s.pick(-3, 3) * s.h), fill=ink, width=thick)
+            s.pen.line((x, y, x + s.pick(-5, 5) * s.h, y + s.pick(-3, 3) * s.h), fill=foreground, width=thick)
         elif kind == 1:
-            s.pen.rectangle((x, y, x + s.pick(2, 8) * s.h, y + s.pick(2, 5) * s.h), outline=ink, width=thick)
+            s.pen.rectangle((x, y, x + s.pick(2, 8) * s.h, y + s.pick(2, 5) * s.h), outline=foreground, width=thick)
         elif kind == 2:
-            s.pen.ellipse((x, y, x + s.pick(2, 6) * s.h, y + s.pick(2, 6) * s.h), outline=ink, width=thick)
+            s.pen.ellipse((x, y, x + s.pick(2, 6) * s.h, y + s.pick(2, 6) * s.h), outline=foreground, width=thick)
         elif kind == 3:
-            s.block(0, y, width, thick, ink)
+            s.block(0, y, width, thick, foreground)
         else:
-            s.block(x, 0, thick, height, ink)
+            s.block(x, 0, thick, height, foreground)
 
 
 def _behind(s: _Sheet, group: Box, label: Box, width: int, height: int) -> None:
     """A foot, a box around label and bar, a plate behind the label alone, or nothing."""
     kind = float(s.rng.random())
-    paper = 255 if s.ink < 128 else 0
+    background = 255 if s.foreground < 128 else 0
     if s.chance(0.2):
-        paper = int(np.clip(paper + s.pick(-70, 70), 0, 255))
+        background = int(np.clip(background + s.pick(-70, 70), 0, 255))
     x, y, wide, tall = group
     if kind < 0.35:
         up, down = s.pick(0.8 * s.h, 2.5 * s.h), s.pick(0.8 * s.h, 3 * s.h)
-        s.block(0, y - up, width, tall + up + down, paper)
+        s.block(0, y - up, width, tall + up + down, background)
         for row in (y - up, y + tall + down):
             if s.chance(0.3):
-                s.block(0, row, width, max(1, s.h // 14), s.ink)
+                s.block(0, row, width, max(1, s.h // 14), s.foreground)
     elif kind < 0.5:
         margin, rise = s.pick(0.5 * s.h, 1.5 * s.h), s.pick(0.7 * s.h, 1.4 * s.h)
-        s.block(x - margin, y - rise, wide + 2 * margin, tall + 2 * rise, paper)
+        s.block(x - margin, y - rise, wide + 2 * margin, tall + 2 * rise, background)
     elif kind < 0.6:
         margin = s.pick(0.2 * s.h, 0.6 * s.h)
-        s.block(label[0] - margin, label[1] - margin, label[2] + 2 * margin, label[3] + 2 * margin, paper)
+        s.block(label[0] - margin, label[1] - margin, label[2] + 2 * margin, label[3] + 2 * margin, background)
 
 
 def _other_text(s: _Sheet, taken: tuple[int, int], y: int, tall: int, width: int) -> None:
@@ -336,19 +336,19 @@ def _other_text(s: _Sheet, taken: tuple[int, int], y: int, tall: int, width: int
         wide = s.pen.textlength(text, font)
         after = taken[0] + taken[1] + s.h
         if s.chance(0.5) and after + wide < width:
-            s.pen.text((s.pick(after, width - wide), y), text, fill=s.ink, font=font)
+            s.pen.text((s.pick(after, width - wide), y), text, fill=s.foreground, font=font)
         elif taken[0] - s.h - wide > 0:
-            s.pen.text((s.pick(0, taken[0] - s.h - wide), y), text, fill=s.ink, font=font)
+            s.pen.text((s.pick(0, taken[0] - s.h - wide), y), text, fill=s.foreground, font=font)
     if s.chance(0.3):
         row = y + (3.4 if s.chance(0.5) else -4.2) * tall
-        s.pen.text((s.pick(0, 0.6 * width), row), "  ".join(_OTHER[: s.pick(1, 6)]), fill=s.ink, font=font)
+        s.pen.text((s.pick(0, 0.6 * width), row), "  ".join(_OTHER[: s.pick(1, 6)]), fill=s.foreground, font=font)
 
 
 def _spoilt(
     rng: np.random.Generator,
     gray: NDArray[np.uint8],
     label: Box,
-    ink: int,
+    foreground: int,
     ends: tuple[tuple[float, float], tuple[float, float]] | None,
 ) -> BarWindow:
     """Made smaller, blurred, noisy and coded, as pictures are passed on."""
@@ -368,6 +368,6 @@ def _spoilt(
         gray = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.uint8)
     x, y, wide, tall = (share * one for one in label)
     box = gray[max(0, round(y)) : round(y + tall), max(0, round(x)) : round(x + wide)]
-    paper = int(np.median(box)) if box.size else 255 - ink
+    background = int(np.median(box)) if box.size else 255 - foreground
     moved = None if ends is None else tuple((share * end_x, share * end_y) for end_x, end_y in ends)
-    return BarWindow(gray, (x, y, wide, tall), ink, paper, moved)  # type: ignore[arg-type]
+    return BarWindow(gray, (x, y, wide, tall), foreground, background, moved)  # type: ignore[arg-type]

@@ -65,7 +65,7 @@ def _sample(rng: np.random.Generator, font_path: str) -> Sample | None:
         page = _printed(rng, text, letters)
     except OSError:
         return None
-    gray, level = _on_paper(rng, page)
+    gray, level = _on_background(rng, page)
     gray, cover = _bent(rng, gray, page)
     gray = _spoilt(rng, gray)
     crop = _cut(rng, gray, cover, level)
@@ -89,8 +89,8 @@ def _texture(rng: np.random.Generator) -> NDArray[np.uint8]:
     gray = np.rint(255 * rough ** rng.uniform(0.5, 2.0)).astype(np.uint8)
     level = 255 if rng.random() < 0.5 else 0
     reach = int(rng.integers(60, 140))
-    ink = (np.abs(gray.astype(np.int16) - level) <= reach).astype(np.uint8)
-    return text_crop(gray, (0, 0, width, height), ink, fringe_px=int(rng.integers(0, 2)))
+    foreground = (np.abs(gray.astype(np.int16) - level) <= reach).astype(np.uint8)
+    return text_crop(gray, (0, 0, width, height), foreground, fringe_px=int(rng.integers(0, 2)))
 
 
 def _length(rng: np.random.Generator) -> str:
@@ -172,20 +172,20 @@ def _restyled(rng: np.random.Generator, page: NDArray[np.uint8], size: int) -> N
     return page
 
 
-def _on_paper(rng: np.random.Generator, ink: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int | None]:
-    """The print on constant paper (level None) or on a specimen (the ink's level)."""
-    cover = ink.astype(np.float32) / 255.0
+def _on_background(rng: np.random.Generator, foreground: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int | None]:
+    """The print on constant background (level None) or on a specimen (the foreground's level)."""
+    cover = foreground.astype(np.float32) / 255.0
     if rng.random() < 0.65:
-        paper, letter = (0, 255) if rng.random() < 0.5 else (255, 0)
+        background, letter = (0, 255) if rng.random() < 0.5 else (255, 0)
         if rng.random() < 0.3:
-            letter = int(abs(paper - rng.integers(90, 255)))
-        return np.rint(paper + (letter - paper) * cover).astype(np.uint8), None
-    ground = _ground(rng, ink.shape[0], ink.shape[1])
+            letter = int(abs(background - rng.integers(90, 255)))
+        return np.rint(background + (letter - background) * cover).astype(np.uint8), None
+    ground = _ground(rng, foreground.shape[0], foreground.shape[1])
     level = 255 if rng.random() < 0.75 else 0
     if level == 0:
         ground = np.clip(ground + 50, 60, 255)
     elif rng.random() < 0.25:
-        ground = np.where(_beside(rng, ink) > 0, rng.integers(0, 40), ground)
+        ground = np.where(_beside(rng, foreground) > 0, rng.integers(0, 40), ground)
     return np.rint(ground + (level - ground) * cover).astype(np.uint8), level
 
 
@@ -201,13 +201,13 @@ def _ground(rng: np.random.Generator, height: int, width: int) -> NDArray[np.flo
     return np.asarray(ground, dtype=np.float32)
 
 
-def _beside(rng: np.random.Generator, ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _beside(rng: np.random.Generator, foreground: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Where white letters have a black outline or a shadow."""
     if rng.random() < 0.5:
         width = int(rng.choice([3, 3, 5]))
-        return np.asarray(cv2.dilate(ink, np.ones((width, width), np.uint8)) > 110, dtype=np.uint8)
+        return np.asarray(cv2.dilate(foreground, np.ones((width, width), np.uint8)) > 110, dtype=np.uint8)
     step = int(rng.integers(1, 3))
-    return np.asarray(np.roll(ink, (step, step), axis=(0, 1)) > 110, dtype=np.uint8)
+    return np.asarray(np.roll(foreground, (step, step), axis=(0, 1)) > 110, dtype=np.uint8)
 
 
 def _bent(
@@ -243,27 +243,27 @@ def _cut(
 ) -> NDArray[np.uint8] | None:
     """The crop as the reader cuts it, its box a pixel off now and then; None where the print cannot be seen."""
     if level is None:
-        paper = int(np.median(gray))
-        distance = np.abs(gray.astype(np.int16) - paper)
-        ink = distance > max(22, 0.3 * int(distance.max()))
+        background = int(np.median(gray))
+        distance = np.abs(gray.astype(np.int16) - background)
+        foreground = distance > max(22, 0.3 * int(distance.max()))
         fringe = None
     else:
         reach = int(rng.choice([12, 30, 60]))
-        ink = np.abs(gray.astype(np.int16) - level) <= reach
+        foreground = np.abs(gray.astype(np.int16) - level) <= reach
         fringe = 0 if reach <= 12 else 1
     printed = cover > 110
-    if not printed.any() or ink[printed].mean() < 0.6:
+    if not printed.any() or foreground[printed].mean() < 0.6:
         return None
-    everywhere = ink.copy()
-    ink &= cv2.dilate(printed.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    rows, columns = np.flatnonzero(ink.sum(axis=1) > 0), np.flatnonzero(ink.sum(axis=0) > 0)
+    everywhere = foreground.copy()
+    foreground &= cv2.dilate(printed.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    rows, columns = np.flatnonzero(foreground.sum(axis=1) > 0), np.flatnonzero(foreground.sum(axis=0) > 0)
     if rows.size < 6 or columns.size < 6:
         return None
     off = rng.integers(-1, 2, 4) if rng.random() < 0.3 else np.zeros(4, int)
     y0, y1 = max(0, int(rows[0] + off[0])), min(gray.shape[0], int(rows[-1] + 1 + off[1]))
     x0, x1 = max(0, int(columns[0] + off[2])), min(gray.shape[1], int(columns[-1] + 1 + off[3]))
     # Specimen as bright as the print stays in a crop when it lies between the letters.
-    cut = (everywhere if rng.random() < 0.3 else ink)[y0:y1, x0:x1].astype(np.uint8)
+    cut = (everywhere if rng.random() < 0.3 else foreground)[y0:y1, x0:x1].astype(np.uint8)
     box = x0, y0, x1 - x0, y1 - y0
     if level is not None and rng.random() < _FAINT_SHARE:
         return faint_crop(gray, box, cut)

@@ -155,25 +155,25 @@ class _Page:
 
 def _zeiss(page: _Page, bar: DataBar) -> None:
     """A framed stripe that leaves a few pixels of picture on all sides; the label above the segment."""
-    ink, paper = (255, 0) if bar.dark else (0, 255)
+    foreground, background = (255, 0) if bar.dark else (0, 255)
     height = max(44, page.px(60))
     left, top = 2, page.height - bar.raised_px - height
-    page.box(left, top, page.width - 5, height, ink)
-    page.box(left + 1, top + 1, page.width - 7, height - 2, paper)
+    page.box(left, top, page.width - 5, height, foreground)
+    page.box(left + 1, top + 1, page.width - 7, height - 2, background)
     thick = 1 if page.small else 2
     text_width = page.measure(bar.text, 18)
     room = max(bar.length_px, text_width)
     start = page.width - room - page.px(30) if bar.at_right else left + page.px(12)
     x = start + (room - bar.length_px) // 2
     line_y = top + height - page.px(16) - 2
-    page.line_with_ticks(x, line_y, bar.length_px, max(8, page.px(14) // 2 * 2), thick, ink)
-    page.text(x + bar.length_px // 2, line_y - page.px(11), bar.text, 18, ink, "mb")
+    page.line_with_ticks(x, line_y, bar.length_px, max(8, page.px(14) // 2 * 2), thick, foreground)
+    page.text(x + bar.length_px // 2, line_y - page.px(11), bar.text, 18, foreground, "mb")
     fields_left = left + page.px(20) if bar.at_right else start + room + page.px(40)
     fields_right = start - page.px(20) if bar.at_right else page.width - 12
-    _zeiss_fields(page, bar, (fields_left, fields_right), (top, height), ink)
+    _zeiss_fields(page, bar, (fields_left, fields_right), (top, height), foreground)
 
 
-def _zeiss_fields(page: _Page, bar: DataBar, span: tuple[int, int], rows: tuple[int, int], ink: int) -> None:
+def _zeiss_fields(page: _Page, bar: DataBar, span: tuple[int, int], rows: tuple[int, int], foreground: int) -> None:
     """Two rows of fields, as many columns as there is room for."""
     magnification = bar.magnification(page.width)
     power = f"{magnification / 1e3:.2f} K X" if magnification >= 1e3 else f"{magnification:.0f} X"
@@ -189,7 +189,7 @@ def _zeiss_fields(page: _Page, bar: DataBar, span: tuple[int, int], rows: tuple[
         if x + width > span[1]:
             break
         for row, words in enumerate(column):
-            page.text(x, top + round(height * (0.32 + 0.40 * row)), words, 13, ink, "lm")
+            page.text(x, top + round(height * (0.32 + 0.40 * row)), words, 13, foreground, "lm")
         x += width + page.px(24)
 
 
@@ -276,21 +276,21 @@ def _hitachi(page: _Page, bar: DataBar) -> None:
 
 def _tescan(page: _Page, bar: DataBar) -> None:
     """A table at the bottom; the segment in a cell of its own with the label under it."""
-    ink, paper = (255, 0) if bar.dark else (0, 255)
+    foreground, background = (255, 0) if bar.dark else (0, 255)
     height = max(48, page.px(66))
     top = page.height - height
-    page.box(0, top, page.width, height, paper)
-    page.box(0, top, page.width, 1, ink)
+    page.box(0, top, page.width, height, background)
+    page.box(0, top, page.width, 1, foreground)
     thick = 1 if page.small else 2
     room = max(bar.length_px, page.measure(bar.text, 17))
     x = page.width - room - page.px(190) + (room - bar.length_px) // 2
     if page.small:
         x = page.width - room - 24 + (room - bar.length_px) // 2
     line_y = top + round(height * 0.27)
-    page.line_with_ticks(x, line_y, bar.length_px, max(8, page.px(14) // 2 * 2), thick, ink)
-    page.text(x + bar.length_px // 2, top + round(height * 0.70), bar.text, 17, ink, "mm")
+    page.line_with_ticks(x, line_y, bar.length_px, max(8, page.px(14) // 2 * 2), thick, foreground)
+    page.text(x + bar.length_px // 2, top + round(height * 0.70), bar.text, 17, foreground, "mm")
     if not page.small:
-        page.text(page.width - page.px(14), top + round(height * 0.5), "VEGA3 TESCAN", 16, ink, "rm")
+        page.text(page.width - page.px(14), top + round(height * 0.5), "VEGA3 TESCAN", 16, foreground, "rm")
     field = length_text(float(f"{bar.nm_per_px * page.width:.3g}"), "tescan")
     columns = [
         (f"SEM HV: {bar.kilovolts:.1f} kV", f"View field: {field}"),
@@ -302,9 +302,9 @@ def _tescan(page: _Page, bar: DataBar) -> None:
         if left + width > x - page.px(12):
             break
         for row, words in enumerate(column):
-            page.text(left, top + round(height * (0.27 + 0.43 * row)), words, 15, ink, "lm")
+            page.text(left, top + round(height * (0.27 + 0.43 * row)), words, 15, foreground, "lm")
         left += width
-        page.box(left - page.px(12), top, 1, height, ink)
+        page.box(left - page.px(12), top, 1, height, foreground)
 
 
 _PAINTERS = {"zeiss": _zeiss, "fei": _fei, "jeol": _jeol, "hitachi": _hitachi, "tescan": _tescan}

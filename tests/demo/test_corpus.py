@@ -181,10 +181,10 @@ def _measured_line_px(gray: np.ndarray) -> set[int]:
     """Centre distances of the end ticks of every horizontal line that has ticks above and below its ends."""
     found = set()
     for y in range(gray.shape[0] * 7 // 10, gray.shape[0] - 5):
-        for ink in (0, 255):
-            line = np.flatnonzero(np.diff(np.concatenate([[0], gray[y] == ink, [0]]).astype(int)))
+        for foreground in (0, 255):
+            line = np.flatnonzero(np.diff(np.concatenate([[0], gray[y] == foreground, [0]]).astype(int)))
             for start, stop in line.reshape(-1, 2):
-                above, below = gray[y - 3, start:stop] == ink, gray[y + 3, start:stop] == ink
+                above, below = gray[y - 3, start:stop] == foreground, gray[y + 3, start:stop] == foreground
                 if stop - start < 25 or not (above[0] and above[-1] and below[0] and below[-1]):
                     continue
                 tick = int(np.argmin(above))

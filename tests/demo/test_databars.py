@@ -39,11 +39,11 @@ def _runs(line: NDArray[np.bool_]) -> NDArray[np.int64]:
     return edges.reshape(-1, 2)
 
 
-def _tick_columns(picture: NDArray[np.uint8 | np.uint16], ink: int) -> list[int]:
-    """Columns that hold a vertical run of ink of 8 to 30 pixels, as ticks do and letters do not."""
+def _tick_columns(picture: NDArray[np.uint8 | np.uint16], foreground: int) -> list[int]:
+    """Columns that hold a vertical run of foreground of 8 to 30 pixels, as ticks do and letters do not."""
     columns = []
     for x in range(picture.shape[1]):
-        lengths = [stop - start for start, stop in _runs(picture[:, x] == ink)]
+        lengths = [stop - start for start, stop in _runs(picture[:, x] == foreground)]
         if any(7 <= length <= 30 for length in lengths):
             columns.append(x)
     return columns
@@ -88,11 +88,11 @@ def test_a_bracket_is_as_long_as_it_says_and_its_label_stands_inside(size: tuple
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_line_is_as_long_as_it_says(size: tuple[int, int], vendor: Vendor, dark: bool) -> None:
     picture = _drawn(_bar(vendor, 141, dark=dark), size)
-    ink = 255 if dark else 0
+    foreground = 255 if dark else 0
     thick = 1 if size[0] < 700 else 2
-    lengths = {int(stop - start) for line in picture for start, stop in _runs(line == ink)}
+    lengths = {int(stop - start) for line in picture for start, stop in _runs(line == foreground)}
     assert 141 + thick in lengths
-    columns = _tick_columns(picture, ink)
+    columns = _tick_columns(picture, foreground)
     assert any(column + 141 in columns for column in columns)
 
 

@@ -65,8 +65,8 @@ def find_stripe(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def longest_line(stripe: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
     """Box of the widest contour that is flat and no frame; None without one."""
-    ink = (stripe < 200).astype(np.uint8)
-    contours, _ = cv2.findContours(ink, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    foreground = (stripe < 200).astype(np.uint8)
+    contours, _ = cv2.findContours(foreground, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     boxes = [cv2.boundingRect(contour) for contour in contours]
     lines = [b for b in boxes if b[2] >= 20 and b[2] >= 3 * b[3] and b[2] < 0.6 * stripe.shape[1]]
     return max(lines, key=lambda box: box[2]) if lines else None  # type: ignore[return-value]

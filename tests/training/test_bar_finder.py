@@ -19,11 +19,11 @@ def test_the_same_seed_draws_the_same_windows() -> None:
         assert one.ends == other.ends
 
 
-def test_the_ends_lie_where_ink_begins_and_ends() -> None:
+def test_the_ends_lie_where_foreground_begins_and_ends() -> None:
     """The level changes at each end by more than it does along most of the row."""
     steps = []
     for one in windows(8, 16):
-        if one.ends is None or abs(one.ink - one.paper) < 60:
+        if one.ends is None or abs(one.foreground - one.background) < 60:
             continue
         for x, y in one.ends:
             if 3 <= x < one.gray.shape[1] - 3 and 2 <= y < one.gray.shape[0] - 2:

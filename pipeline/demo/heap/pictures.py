@@ -56,13 +56,13 @@ def empty_frame(rng: np.random.Generator, *, level: int) -> Gray:
 
 def with_bar(rng: np.random.Generator, gray: Gray) -> Gray:
     """The picture with a data bar over its lowest rows: a stripe with a segment and marks like words."""
-    paper, ink = (0, 255) if rng.random() < 0.5 else (255, 0)
+    background, foreground = (0, 255) if rng.random() < 0.5 else (255, 0)
     copy = gray.copy()
     stripe = copy[-BAR_ROWS:]
-    stripe[:] = paper
-    stripe[16:18, 10 : 10 + int(rng.integers(30, 80))] = ink
+    stripe[:] = background
+    stripe[16:18, 10 : 10 + int(rng.integers(30, 80))] = foreground
     marks = rng.random((6, 20)) < 0.5
-    stripe[6:18, 110:230] = np.where(np.kron(marks, np.ones((2, 6))) > 0, ink, paper)
+    stripe[6:18, 110:230] = np.where(np.kron(marks, np.ones((2, 6))) > 0, foreground, background)
     return copy
 
 

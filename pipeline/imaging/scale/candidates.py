@@ -24,14 +24,14 @@ from pipeline.imaging.scale.bars.segment import (
     with_exact_length,
 )
 from pipeline.imaging.scale.evidence.label import LabelReading
-from pipeline.imaging.scale.labels.box import LabelBox, find_label_boxes, label_ink, stroke_goes_on
+from pipeline.imaging.scale.labels.box import LabelBox, find_label_boxes, label_foreground, stroke_goes_on
 from pipeline.imaging.scale.labels.faint_print import Asked, read_both
 from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.imaging.scale.recognition.text import text_crop
 from pipeline.imaging.scale.regions.databar import (
     DataBar,
     find_data_bar,
-    ink_and_pieces,
+    foreground_and_pieces,
     neighbourhood,
     overlay_regions,
     thin_print,
@@ -46,7 +46,7 @@ _MOST_READINGS: Final = 12
 _TRACE: Final = 0.15
 
 Region = tuple[DataBar, NDArray[np.uint8], NDArray[np.int32]]
-"""A region, its ink and the ink's pieces."""
+"""A region, its foreground and the foreground's pieces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,10 @@ class Print:
     gray : uint8 ndarray, [height, width]
         That picture; turned, where print is tilted.
     label : LabelBox
-    ink : uint8 ndarray, [label height, label width]
-        1 where there is ink.
+    foreground : uint8 ndarray, [label height, label width]
+        1 where there is foreground.
     level : int
-        The ink's gray level.
+        The foreground's gray level.
     segment : Segment
     is_told_by_level : bool
         Whether the letters were told from what is behind them by their level alone, so that parts may be lost.
@@ -69,7 +69,7 @@ class Print:
 
     gray: NDArray[np.uint8]
     label: LabelBox
-    ink: NDArray[np.uint8]
+    foreground: NDArray[np.uint8]
     level: int
     segment: Segment
     is_told_by_level: bool
@@ -120,7 +120,7 @@ def straight_or_tilted(
     regions, again = tee(searched_regions(gray, bar))
     for candidate in read_candidates(gray, regions, memory):
         yield candidate, True
-    tilts = (find_tilt(ink, pieces) for _, ink, pieces in again)
+    tilts = (find_tilt(foreground, pieces) for _, foreground, pieces in again)
     tilt = next((angle for angle in tilts if angle is not None), None)
     if tilt is None:
         return
@@ -140,23 +140,23 @@ def read_candidates(
     memory: LabelMemory,
 ) -> Iterator[ScaleCandidate]:
     budget = _MOST_READINGS
-    for region, ink, pieces in regions:
-        segments = find_segments(ink, region, pieces=pieces)[:_MOST_SEGMENTS]
+    for region, foreground, pieces in regions:
+        segments = find_segments(foreground, region, pieces=pieces)[:_MOST_SEGMENTS]
         for rough in segments:
             segment = with_exact_length(gray, rough)
-            if region.paper == "picture" and _is_no_bar(gray, region, segment):
+            if region.background == "picture" and _is_no_bar(gray, region, segment):
                 continue
-            labels = _labels(gray, region, ink, pieces, segment)
+            labels = _labels(gray, region, foreground, pieces, segment)
             first = next(labels, None)
             if first is None and segment.kind != "inside":
                 yield ScaleCandidate(region, segment)
             following = islice(chain([first] if first else [], labels), budget)
             ahead = next(following, None)
             while ahead is not None:
-                (place, place_ink, label), ahead = ahead, next(following, None)
+                (place, place_foreground, label), ahead = ahead, next(following, None)
                 budget -= 1
                 fringe_px = None if label.place == "inside" else place.fringe_px
-                printed = label_ink(place_ink, place, label)
+                printed = label_foreground(place_foreground, place, label)
                 crop = text_crop(gray, label.box, printed, fringe_px=fringe_px)
                 asked, reading = read_both(gray, label.box, printed, crop, memory)
                 digest = asked[-1][0]
@@ -180,18 +180,18 @@ def _is_no_bar(gray: NDArray[np.uint8], region: DataBar, segment: Segment) -> bo
 
 
 def _labels(
-    gray: NDArray[np.uint8], region: DataBar, ink: NDArray[np.uint8], pieces: NDArray[np.int32], segment: Segment
+    gray: NDArray[np.uint8], region: DataBar, foreground: NDArray[np.uint8], pieces: NDArray[np.int32], segment: Segment
 ) -> Iterator[tuple[DataBar, NDArray[np.uint8], LabelBox]]:
     """The texts near a segment; on a picture, paler and thinner print is looked for when that was not enough."""
-    for label in find_label_boxes(ink, region, segment, pieces=pieces)[:_MOST_LABELS]:
-        yield region, ink, label
-    if region.paper != "picture" or segment.kind == "inside":
+    for label in find_label_boxes(foreground, region, segment, pieces=pieces)[:_MOST_LABELS]:
+        yield region, foreground, label
+    if region.background != "picture" or segment.kind == "inside":
         return
-    near, near_ink = neighbourhood(gray, region, segment.box)
-    for paler in (near_ink, thin_print(gray, near)):
+    near, near_foreground = neighbourhood(gray, region, segment.box)
+    for paler in (near_foreground, thin_print(gray, near)):
         for label in find_label_boxes(paler, near, segment)[:_MOST_LABELS]:
             # The window ends somewhere: what it cuts is no label, and the other half of a bar may lie beyond it.
-            if not _is_cut(label, near, gray.shape[1]) and not stroke_goes_on(ink, region, segment, label):
+            if not _is_cut(label, near, gray.shape[1]) and not stroke_goes_on(foreground, region, segment, label):
                 yield near, paler, label
 
 
@@ -202,24 +202,24 @@ def _is_cut(label: LabelBox, window: DataBar, width: int) -> bool:
 
 
 def searched_regions(gray: NDArray[np.uint8], bar: DataBar | None) -> Iterator[Region]:
-    """The regions to search, their ink and its pieces; the stripe first, boxes on the picture before print on it."""
+    """The regions to search, their foreground and its pieces; the stripe first, boxes on the picture before print."""
     if bar is not None:
-        yield bar, *ink_and_pieces(gray, bar)
+        yield bar, *foreground_and_pieces(gray, bar)
         if bar.is_stripe:
             return
     overlays = overlay_regions(gray)
     # Within a box all print is whole: boxes of either level go before print of either level.
     for tolerance in sorted({region.tolerance for region in overlays}):
-        alike = [(one, *ink_and_pieces(gray, one)) for one in overlays if one.tolerance == tolerance]
-        for region, ink, pieces in alike:
-            for box in find_boxes(gray, ink, region, pieces):
-                yield box, *ink_and_pieces(gray, box)
+        alike = [(one, *foreground_and_pieces(gray, one)) for one in overlays if one.tolerance == tolerance]
+        for region, foreground, pieces in alike:
+            for box in find_boxes(gray, foreground, region, pieces):
+                yield box, *foreground_and_pieces(gray, box)
         yield from alike
 
 
 def stroke_regions(gray: NDArray[np.uint8]) -> Iterator[Region]:
     for region in flat_stroke_regions(gray):
-        yield region, *ink_and_pieces(gray, region)
+        yield region, *foreground_and_pieces(gray, region)
 
 
 def _rivals(segment: Segment, segments: list[Segment]) -> tuple[Segment, ...]:
@@ -238,12 +238,12 @@ def other_bars(gray: NDArray[np.uint8], accepted: ScaleCandidate, memory: LabelM
     if not accepted.rivals or accepted.label is None:
         return
     region = accepted.bar
-    ink, pieces = ink_and_pieces(gray, region)
+    foreground, pieces = foreground_and_pieces(gray, region)
     for segment in accepted.rivals[:_MOST_RIVALS]:
-        for label in find_label_boxes(ink, region, segment, pieces=pieces)[:1]:
+        for label in find_label_boxes(foreground, region, segment, pieces=pieces)[:1]:
             if label.place != accepted.label.place or label.box == accepted.label.box:
                 continue
-            crop = text_crop(gray, label.box, label_ink(ink, region, label), fringe_px=region.fringe_px)
+            crop = text_crop(gray, label.box, label_foreground(foreground, region, label), fringe_px=region.fringe_px)
             digest, reading = memory.read(crop)
             yield ScaleCandidate(region, with_exact_length(gray, segment), label, reading, digest)
 
@@ -268,7 +268,7 @@ def read_in_gray(
     box = left, y, right - left, height
     colour = cut_out(print_alone, box)
     trace = np.asarray(colour > _TRACE * colour.max(), dtype=np.uint8)
-    # A line of text covers less than half of its box: its paper is the median.
+    # A line of text covers less than half of its box: its background is the median.
     crops = text_crop(gray, box, np.zeros_like(trace)), text_crop(gray, box, trace, fringe_px=1)
     read = [memory.read(crop) for crop in crops]
     return [replace(candidate, reading=reading, crop=digest) for digest, reading in read]

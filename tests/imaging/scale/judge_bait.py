@@ -27,8 +27,8 @@ def _length(c: Canvas) -> str:
     return str(c.rng.choice(_LENGTHS))
 
 
-def _paper(c: Canvas, ink: Rgb = WHITE) -> None:
-    c.pixels = np.tile(np.asarray(ink, np.float32), (c.height, c.width, 1))
+def _background(c: Canvas, foreground: Rgb = WHITE) -> None:
+    c.pixels = np.tile(np.asarray(foreground, np.float32), (c.height, c.width, 1))
 
 
 def _axes(c: Canvas, across: str, draw: Callable[..., None]) -> None:
@@ -93,7 +93,7 @@ def _diffraction(c: Canvas) -> None:
 
 def _table(c: Canvas) -> None:
     """Rows of samples and lengths between rules."""
-    _paper(c)
+    _background(c)
     for row in range(int((c.height - 10) / (2.2 * c.size))):
         y = 8 + 2.2 * c.size * row
         for share, text in ((0.05, f"Sample {row + 1}"), (0.35, _length(c)), (0.65, f"{c.pick(1, 90):.1f} %")):
@@ -121,18 +121,18 @@ def _measured(c: Canvas) -> None:
         x, y = c.pick(0.1, 0.6) * c.width, c.pick(0.2, 0.8) * c.height
         length, tilt = c.pick(0.06, 0.2) * c.width, np.deg2rad(c.pick(-35, 35))
         end = (x + length * float(np.cos(tilt)), y + length * float(np.sin(tilt)))
-        c.stroke((x, y), end, 2, c.ink)
+        c.stroke((x, y), end, 2, c.foreground)
         for tip, sign in (((x, y), 1.0), (end, -1.0)):
             for turn in (0.5, -0.5):
                 back = sign * 10 * np.asarray((np.cos(tilt + turn), np.sin(tilt + turn)))
-                c.stroke(tip, (tip[0] + float(back[0]), tip[1] + float(back[1])), 2, c.ink)
+                c.stroke(tip, (tip[0] + float(back[0]), tip[1] + float(back[1])), 2, c.foreground)
         text = f"{c.rng.choice(['d = ', '', 'w: ', 'L = '])}{c.pick(10, 99):.1f} {c.rng.choice(['nm', _UM])}"
         at = (max(x, end[0]) + 8, (y + end[1]) / 2)
         if c.chance(0.4):
             c.block(at[0] - 4, at[1] - 0.8 * c.size, c.long(text) + 8, 1.7 * c.size, WHITE)
             c.write(*at, text, BLACK, anchor="lm")
         else:
-            c.write(*at, text, c.ink, anchor="lm")
+            c.write(*at, text, c.foreground, anchor="lm")
 
 
 def _ruler(c: Canvas) -> None:
@@ -166,7 +166,7 @@ def _colour_bar(c: Canvas) -> None:
 
 def _map(c: Canvas) -> None:
     """Roads, names and a bar in kilometres or metres."""
-    _paper(c, (236, 240, 222))
+    _background(c, (236, 240, 222))
     for _ in range(7):
         start, end = (0.0, c.pick(0, c.height)), (float(c.width), c.pick(0, c.height))
         c.stroke(start, end, c.pick(2, 8), (255, 190, 90) if c.chance(0.5) else (170, 170, 170))
@@ -179,10 +179,10 @@ def _map(c: Canvas) -> None:
 
 def _schematic(c: Canvas) -> None:
     """A device drawn as blocks, with dimension arrows and lengths."""
-    _paper(c)
+    _background(c)
     x, y, wide = round(0.2 * c.width), round(0.3 * c.height), round(0.55 * c.width)
-    for row, ink in enumerate(((180, 200, 240), (240, 200, 160), (200, 230, 190))):
-        c.block(x, y + 3 * row * c.size, wide, 3 * c.size, ink)
+    for row, foreground in enumerate(((180, 200, 240), (240, 200, 160), (200, 230, 190))):
+        c.block(x, y + 3 * row * c.size, wide, 3 * c.size, foreground)
     for at, start, length in ((y - 1.2 * c.size, x, wide), (y + 10.5 * c.size, x + 0.2 * wide, 0.4 * wide)):
         c.stroke((start, at), (start + length, at), 2, BLACK)
         for tip, step in ((start, 1), (start + length, -1)):
@@ -195,9 +195,9 @@ def _layers(c: Canvas) -> None:
     """A cross-section: interfaces as lines across, layers named with their thicknesses."""
     y = 0.15 * c.height
     for name in ("Pt", "SiO2", "TiN", "Si"):
-        c.block(0, round(y), c.width, round(c.pick(1, 4)), c.ink)
+        c.block(0, round(y), c.width, round(c.pick(1, 4)), c.foreground)
         text = f"{name} {_length(c)}" if c.chance(0.7) else _length(c)
-        c.write(c.pick(0.05, 0.6) * c.width, y + 0.6 * c.size, text, c.ink)
+        c.write(c.pick(0.05, 0.6) * c.width, y + 0.6 * c.size, text, c.foreground)
         y += c.pick(2.5, 6) * c.size
 
 
@@ -227,15 +227,15 @@ def _underlined(c: Canvas) -> None:
 def _other_unit(c: Canvas) -> None:
     """A trace with bars of time and voltage; a picture with one of force or temperature."""
     if c.chance(0.5):
-        _paper(c)
-        c.ink = BLACK
+        _background(c)
+        c.foreground = BLACK
         points = np.cumsum(c.rng.normal(0, 3, c.width // 4)) + 0.4 * c.height
         for at in range(len(points) - 1):
             c.stroke((4.0 * at, points[at]), (4.0 * at + 4, points[at + 1]), 2, BLACK)
     length, label, y = round(c.pick(0.1, 0.25) * c.width), str(c.rng.choice(_NO_LENGTHS)), c.height - 2.6 * c.size
     x = c.width - max(length, c.long(label)) - 20
-    c.block(x, round(y), length, 4, c.ink)
-    c.write(x + length / 2, y + 0.6 * c.size, label, c.ink, anchor="mt")
+    c.block(x, round(y), length, 4, c.foreground)
+    c.write(x + length / 2, y + 0.6 * c.size, label, c.foreground, anchor="mt")
 
 
 def _profile(c: Canvas) -> None:
@@ -275,9 +275,9 @@ def bait_sample(seed: int, *, specimens: Sequence[NDArray[np.uint8]] = ()) -> tu
     rng = np.random.default_rng([seed, 1819])
     kind = KINDS[seed % len(KINDS)]
     ground = ground_of(rng, seed, specimens)
-    ink = WHITE if rng.random() < 0.6 else BLACK
+    foreground = WHITE if rng.random() < 0.6 else BLACK
     size = max(15, round(ground.shape[1] * float(rng.uniform(0.022, 0.036))))
-    canvas = Canvas(np.dstack([ground] * 3).astype(np.float32), rng, str(rng.choice(FONTS)), "", size, ink)
+    canvas = Canvas(np.dstack([ground] * 3).astype(np.float32), rng, str(rng.choice(FONTS)), "", size, foreground)
     _DRAW[kind](canvas)
     pixels = spoilt(canvas.done(), 0.0, rng, small=False)[0]
     if np.ptp(pixels.astype(np.int16), axis=2).max(initial=0) <= 12:

@@ -46,7 +46,7 @@ def shown_in(text: str, name: str) -> str:
 
 @lru_cache(maxsize=256)
 def _letters(text: str, size: int, name: str) -> tuple[NDArray[np.float32], int]:
-    """Ink of a text, 0 to 1, and its baseline's row; the row 0 is the top of a capital."""
+    """Foreground of a text, 0 to 1, and its baseline's row; the row 0 is the top of a capital."""
     face, _, manner = name.partition(" ")
     if face == "Hershey":
         scale, thick = size / 30, max(1, round(size / 12))
@@ -61,10 +61,12 @@ def _letters(text: str, size: int, name: str) -> tuple[NDArray[np.float32], int]
     bold = 1 if manner == "bold" else 0
     sheet = Image.new("L", (round(letters.getlength(text)) + 6, rise + round(0.35 * size) + 2))
     ImageDraw.Draw(sheet).text((2, rise), text, fill=255, font=letters, anchor="ls", stroke_width=bold)
-    ink = np.asarray(sheet, np.float32) / 255
+    foreground = np.asarray(sheet, np.float32) / 255
     if manner == "narrow":
-        ink = np.asarray(cv2.resize(ink, None, fx=_NARROW, fy=1, interpolation=cv2.INTER_AREA), np.float32)
-    return ink, rise
+        foreground = np.asarray(
+            cv2.resize(foreground, None, fx=_NARROW, fy=1, interpolation=cv2.INTER_AREA), np.float32
+        )
+    return foreground, rise
 
 
 @dataclass
@@ -76,7 +78,7 @@ class Canvas:
     name: str
     label: str
     size: int
-    ink: Rgb = WHITE
+    foreground: Rgb = WHITE
 
     @property
     def width(self) -> int:
@@ -93,59 +95,61 @@ class Canvas:
     def chance(self, share: float) -> bool:
         return bool(self.rng.random() < share)
 
-    def lay(self, cover: NDArray[np.float32], x: int, y: int, ink: Rgb) -> None:
-        """Cover the picture with ink; the layer's first pixel at (x, y), what juts out is cut."""
+    def lay(self, cover: NDArray[np.float32], x: int, y: int, foreground: Rgb) -> None:
+        """Cover the picture with foreground; the layer's first pixel at (x, y), what juts out is cut."""
         top, left = max(0, y), max(0, x)
         part = self.pixels[top : max(top, y + cover.shape[0]), left : max(left, x + cover.shape[1])]
         mask = cover[top - y : top - y + part.shape[0], left - x : left - x + part.shape[1], None]
-        part += mask * (np.asarray(ink, np.float32) - part)
+        part += mask * (np.asarray(foreground, np.float32) - part)
 
-    def block(self, x: float, y: float, width: float, height: float, ink: Rgb, *, share: float = 1.0) -> None:
+    def block(self, x: float, y: float, width: float, height: float, foreground: Rgb, *, share: float = 1.0) -> None:
         """A filled block, outer edge to outer edge; edges within a pixel are half-tones."""
         left, top = int(np.floor(x)), int(np.floor(y))
         across = _covered(x - left, width)
         down = _covered(y - top, height)
-        self.lay((share * np.outer(down, across)).astype(np.float32), left, top, ink)
+        self.lay((share * np.outer(down, across)).astype(np.float32), left, top, foreground)
 
-    def shape(self, points: Sequence[tuple[float, float]], ink: Rgb) -> None:
+    def shape(self, points: Sequence[tuple[float, float]], foreground: Rgb) -> None:
         """A filled polygon; its points are pixels' outer corners, as a block's."""
         corners = np.asarray(points) - 0.5
         page = np.zeros(self.pixels.shape[:2], np.uint8)
         cv2.fillPoly(page, [np.round(corners * 2**_SHIFT).astype(np.int32)], 255, cv2.LINE_AA, _SHIFT)
-        self.lay((page / 255).astype(np.float32), 0, 0, ink)
+        self.lay((page / 255).astype(np.float32), 0, 0, foreground)
 
-    def stroke(self, start: tuple[float, float], end: tuple[float, float], thick: float, ink: Rgb) -> None:
+    def stroke(self, start: tuple[float, float], end: tuple[float, float], thick: float, foreground: Rgb) -> None:
         """A line with blunt ends, whatever its tilt."""
         (x, y), (u, v) = start, end
         away = np.asarray((y - v, u - x)) / max(1e-9, float(np.hypot(u - x, v - y))) * thick / 2
         a, b = float(away[0]), float(away[1])
-        self.shape([(x + a, y + b), (u + a, v + b), (u - a, v - b), (x - a, y - b)], ink)
+        self.shape([(x + a, y + b), (u + a, v + b), (u - a, v - b), (x - a, y - b)], foreground)
 
-    def ticked(self, x: float, y: float, length: float, ink: Rgb, *, up: float, down: float, thick: float = 2) -> None:
+    def ticked(
+        self, x: float, y: float, length: float, foreground: Rgb, *, up: float, down: float, thick: float = 2
+    ) -> None:
         """A line whose end ticks' middles are ``length`` apart, the first tick's middle at ``x``."""
-        self.block(x - thick / 2, y, length + thick, thick, ink)
+        self.block(x - thick / 2, y, length + thick, thick, foreground)
         for at in (x, x + length):
-            self.block(at - thick / 2, y - up, thick, up + down + thick, ink)
+            self.block(at - thick / 2, y - up, thick, up + down + thick, foreground)
 
     def write(
-        self, x: float, y: float, text: str, ink: Rgb, *, anchor: str = "lt", share: float = 1.0, name: str = ""
+        self, x: float, y: float, text: str, foreground: Rgb, *, anchor: str = "lt", share: float = 1.0, name: str = ""
     ) -> None:
         """Write a text; anchor ``l``, ``m``, ``r`` and ``t`` (a capital's top), ``m``, ``b`` (baseline)."""
         name = name or self.name
-        ink_mask, base = _letters(shown_in(text, name), max(8, round(share * self.size)), name)
-        left = x - {"l": 0.0, "m": 0.5, "r": 1.0}[anchor[0]] * ink_mask.shape[1]
+        foreground_mask, base = _letters(shown_in(text, name), max(8, round(share * self.size)), name)
+        left = x - {"l": 0.0, "m": 0.5, "r": 1.0}[anchor[0]] * foreground_mask.shape[1]
         top = y - {"t": 0.0, "m": 0.5, "b": 1.0}[anchor[1]] * base
-        self.lay(ink_mask, round(left), round(top), ink)
+        self.lay(foreground_mask, round(left), round(top), foreground)
 
     def long(self, text: str, share: float = 1.0) -> int:
         """How long a text is in pixels."""
         mask = _letters(shown_in(text, self.name), max(8, round(share * self.size)), self.name)[0]
         return int(mask.shape[1])
 
-    def foot(self, lines: float, paper: Rgb) -> int:
+    def foot(self, lines: float, background: Rgb) -> int:
         """Lay a stripe of so many lines under the picture; its first row."""
         rows, top = round(lines * 1.5 * self.size), self.height
-        stripe = np.tile(np.asarray(paper, np.float32), (rows, self.width, 1))
+        stripe = np.tile(np.asarray(background, np.float32), (rows, self.width, 1))
         self.pixels = np.concatenate([self.pixels, stripe])
         return top
 
@@ -158,10 +162,10 @@ class Canvas:
         return max(4.0, x), max(4.0, y)
 
     def shadowed(self, x: float, y: float, wide: float, tall: float) -> None:
-        """Darken or lighten a place a little where the ink would be lost on it."""
+        """Darken or lighten a place a little where the foreground would be lost on it."""
         part = self.pixels[max(0, int(y - 6)) : int(y + tall + 6), max(0, int(x - 6)) : int(x + wide + 6)]
         level = float(np.mean(part)) if part.size else 128.0
-        away = float(np.mean(self.ink))
+        away = float(np.mean(self.foreground))
         if abs(level - away) < 140:
             part += 0.6 * ((0.0 if away > 128 else 255.0) - part)
 

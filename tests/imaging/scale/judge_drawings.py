@@ -55,10 +55,10 @@ def _two_ways(c: Canvas, length: float) -> float:
     length, thick = round(length), round(c.pick(3, 0.4 * c.size))
     x, y = round(c.pick(20, 60)), round(c.height - 2.4 * c.size)
     c.shadowed(x, y - length, max(length, c.long(c.label) + 2 * c.size), length + 2.2 * c.size)
-    c.block(x, y, length, thick, c.ink)
-    c.block(x, y + thick - length, thick, length, c.ink)
-    c.write(x + length / 2, y + thick + 0.4 * c.size, c.label, c.ink, anchor="mt")
-    c.write(x + thick + 0.5 * c.size, y - length / 2, c.label, c.ink, anchor="lm")
+    c.block(x, y, length, thick, c.foreground)
+    c.block(x, y + thick - length, thick, length, c.foreground)
+    c.write(x + length / 2, y + thick + 0.4 * c.size, c.label, c.foreground, anchor="mt")
+    c.write(x + thick + 0.5 * c.size, y - length / 2, c.label, c.foreground, anchor="lm")
     return length
 
 
@@ -68,9 +68,9 @@ def _chequered(c: Canvas, length: float) -> float:
     length = round(length / fields) * fields
     x, y = c.place(max(length, c.long(c.label)), 2.2 * c.size)
     c.shadowed(x, y, max(length, c.long(c.label)), 2.2 * c.size)
-    top, left, other = round(y + 1.5 * c.size), round(x), BLACK if c.ink == WHITE else WHITE
-    c.write(x + length / 2, y, c.label, c.ink, anchor="mt")
-    c.block(left, top - 1, length, tall + 2, c.ink)
+    top, left, other = round(y + 1.5 * c.size), round(x), BLACK if c.foreground == WHITE else WHITE
+    c.write(x + length / 2, y, c.label, c.foreground, anchor="mt")
+    c.block(left, top - 1, length, tall + 2, c.foreground)
     for number in range(1, fields, 2):
         c.block(left + number * length // fields, top, length // fields, tall, other)
     return length
@@ -84,11 +84,11 @@ def _from_nought(c: Canvas, length: float) -> float:
     c.shadowed(x, y, wide, 2.4 * c.size)
     left, base = round(x + c.size), round(y + 0.8 * c.size)
     length = min(round(length), c.width - left - c.long(c.label) // 2 - 4)
-    c.ticked(left, base, length, c.ink, up=round(0.6 * c.size), down=0)
+    c.ticked(left, base, length, c.foreground, up=round(0.6 * c.size), down=0)
     for quarter in (1, 2, 3):
-        c.block(left + quarter * length / 4 - 1, base - round(0.35 * c.size), 2, round(0.35 * c.size), c.ink)
-    c.write(left, base + 0.6 * c.size, "0", c.ink, anchor="mt")
-    c.write(left + length, base + 0.6 * c.size, c.label, c.ink, anchor="mt")
+        c.block(left + quarter * length / 4 - 1, base - round(0.35 * c.size), 2, round(0.35 * c.size), c.foreground)
+    c.write(left, base + 0.6 * c.size, "0", c.foreground, anchor="mt")
+    c.write(left + length, base + 0.6 * c.size, c.label, c.foreground, anchor="mt")
     return length
 
 
@@ -140,10 +140,10 @@ def _left_of_block(c: Canvas, length: float) -> float:
     x, y = round(c.pick(12, 40)), round(c.height - 2.6 * c.size)
     thick = round(c.pick(3, 6))
     c.shadowed(x, y, max(length, c.long(c.label)), 2 * c.size)
-    c.write(x, y, c.label, c.ink)
-    c.block(x, y + round(1.5 * c.size), round(length), thick, c.ink)
+    c.write(x, y, c.label, c.foreground)
+    c.block(x, y + round(1.5 * c.size), round(length), thick, c.foreground)
     c.shadowed(c.width - 6 * c.size, 8, 5 * c.size, c.size)
-    c.write(c.width - 10, 12, str(c.rng.choice(["HAADF", "BF", "Fe-K", "C map", "DF4"])), c.ink, anchor="rt")
+    c.write(c.width - 10, 12, str(c.rng.choice(["HAADF", "BF", "Fe-K", "C map", "DF4"])), c.foreground, anchor="rt")
     return round(length)
 
 
@@ -161,7 +161,7 @@ def _element_map(c: Canvas, length: float) -> float:
 
 
 def _below_figure(c: Canvas, length: float) -> float:
-    """A journal's page: the picture framed in white, the bar under it on the paper, with a caption below."""
+    """A journal's page: the picture framed in white, the bar under it on the background, with a caption below."""
     c.pixels = np.pad(c.pixels, ((18, 0), (18, 18), (0, 0)), constant_values=255)
     top = c.foot(3.6, WHITE)
     x, thick = c.width - 18 - length, c.pick(2.5, 6)
@@ -173,12 +173,12 @@ def _below_figure(c: Canvas, length: float) -> float:
 
 def _slide_line(c: Canvas, length: float) -> float:
     """A coloured line of a slide program with a text box in the same colour near its middle."""
-    c.ink = _COLOURS[int(c.pick(0, len(_COLOURS)))]
+    c.foreground = _COLOURS[int(c.pick(0, len(_COLOURS)))]
     thick = c.pick(2.5, 7)
     x, y = c.place(max(length, c.long(c.label)), 2.4 * c.size)
     c.shadowed(x, y, max(length, c.long(c.label)), 2.4 * c.size)
-    c.stroke((x, y + 1.9 * c.size), (x + length, y + 1.9 * c.size), thick, c.ink)
-    c.write(x + length / 2 + c.pick(-0.2, 0.2) * c.size, y, c.label, c.ink, anchor="mt")
+    c.stroke((x, y + 1.9 * c.size), (x + length, y + 1.9 * c.size), thick, c.foreground)
+    c.write(x + length / 2 + c.pick(-0.2, 0.2) * c.size, y, c.label, c.foreground, anchor="mt")
     return length
 
 
@@ -189,10 +189,12 @@ def _by_hand(c: Canvas, length: float) -> float:
     c.shadowed(x, y, max(length, c.long(c.label)) + 10, 3.2 * c.size)
     start, thick = (x + 6, y + 2.3 * c.size), c.pick(2.0, 3.5)
     end = (start[0] + length * float(np.cos(tilt)), start[1] + length * float(np.sin(tilt)))
-    c.stroke(start, end, thick, c.ink)
+    c.stroke(start, end, thick, c.foreground)
     for at_x, at_y in (start, end):
-        c.stroke((at_x, at_y - c.pick(0.3, 0.5) * c.size), (at_x, at_y + c.pick(0.3, 0.5) * c.size), thick, c.ink)
-    c.write(x + length / 2, y, c.label, c.ink, anchor="mt")
+        c.stroke(
+            (at_x, at_y - c.pick(0.3, 0.5) * c.size), (at_x, at_y + c.pick(0.3, 0.5) * c.size), thick, c.foreground
+        )
+    c.write(x + length / 2, y, c.label, c.foreground, anchor="mt")
     return length
 
 
@@ -201,21 +203,21 @@ def _upright(c: Canvas, length: float) -> float:
     length, thick = round(length), round(c.pick(3, 8))
     x, y = c.width - round(c.pick(20, 60)) - thick, c.height - length - round(c.pick(15, 50))
     c.shadowed(x - c.long(c.label) - c.size, y, c.long(c.label) + c.size + thick, length)
-    c.block(x, y, thick, length, c.ink)
-    c.write(x - 0.6 * c.size, y + length / 2, c.label, c.ink, anchor="rm")
+    c.block(x, y, thick, length, c.foreground)
+    c.write(x - 0.6 * c.size, y + length / 2, c.label, c.foreground, anchor="rm")
     return length
 
 
 def _cut_crop(c: Canvas, length: float) -> float:
     """A part of a larger picture: the foot's other texts are cut through at both edges."""
     top = c.foot(2.4, WHITE if c.chance(0.5) else BLACK)
-    ink = BLACK if float(c.pixels[-1, 0, 0]) > 128 else WHITE
+    foreground = BLACK if float(c.pixels[-1, 0, 0]) > 128 else WHITE
     x = round(c.pick(0.25, 0.4) * c.width)
-    c.ticked(x, top + round(2.2 * c.size), round(length), ink, up=round(0.4 * c.size), down=round(0.4 * c.size))
-    c.write(x + length / 2, top + 0.5 * c.size, c.label, ink, anchor="mt")
-    c.write(0.08 * c.width, top + 0.5 * c.size, "Mag = 12.50 K X", ink, anchor="rt", share=0.9)
-    c.write(0.82 * c.width, top + 0.5 * c.size, "Signal A = SE2   Date :3 Mar", ink, share=0.9)
-    c.write(0.82 * c.width, top + 2.0 * c.size, "File Name = tip_07.tif", ink, share=0.9)
+    c.ticked(x, top + round(2.2 * c.size), round(length), foreground, up=round(0.4 * c.size), down=round(0.4 * c.size))
+    c.write(x + length / 2, top + 0.5 * c.size, c.label, foreground, anchor="mt")
+    c.write(0.08 * c.width, top + 0.5 * c.size, "Mag = 12.50 K X", foreground, anchor="rt", share=0.9)
+    c.write(0.82 * c.width, top + 0.5 * c.size, "Signal A = SE2   Date :3 Mar", foreground, share=0.9)
+    c.write(0.82 * c.width, top + 2.0 * c.size, "File Name = tip_07.tif", foreground, share=0.9)
     rows = int(c.pick(0.2, 0.45) * c.height)
     c.pixels = np.ascontiguousarray(c.pixels[rows:, int(c.pick(0, 4)) :])
     return round(length)
@@ -236,8 +238,8 @@ def _slide(c: Canvas, length: float) -> float:
     thick = round(c.pick(4, 8))
     x, y = c.width - round(length) - 24, c.height - round(2.4 * c.size)
     c.shadowed(x, y, length, 2 * c.size)
-    c.write(x + length / 2, y, c.label, c.ink, anchor="mt")
-    c.block(x, y + round(1.4 * c.size), round(length), thick, c.ink)
+    c.write(x + length / 2, y, c.label, c.foreground, anchor="mt")
+    c.block(x, y + round(1.4 * c.size), round(length), thick, c.foreground)
     left = round(0.55 * c.width)
     c.pixels = np.pad(c.pixels, ((round(3 * c.size), round(1.8 * c.size)), (left, 20), (0, 0)), constant_values=255)
     c.write(20, c.size, "Results: growth of grains", (30, 60, 140), share=1.3)
@@ -254,8 +256,8 @@ def _bar_equals(c: Canvas, length: float) -> float:
     wide = max(length, c.long(text)) if is_over else length + c.size + c.long(text)
     x, y = c.place(wide, 2 * c.size)
     c.shadowed(x, y, wide, 2 * c.size)
-    c.block(round(x), round(y + (0 if is_over else 0.5 * c.size)), round(length), thick, c.ink)
-    c.write(x if is_over else x + length + c.size, y + (1 if is_over else 0.25) * c.size, text, c.ink)
+    c.block(round(x), round(y + (0 if is_over else 0.5 * c.size)), round(length), thick, c.foreground)
+    c.write(x if is_over else x + length + c.size, y + (1 if is_over else 0.25) * c.size, text, c.foreground)
     return round(length)
 
 
@@ -311,8 +313,8 @@ def _hollow(c: Canvas, length: float) -> float:
         (y, x, tall, rim),
         (y, x + length - rim, tall, rim),
     ):
-        c.block(left, top, width, height, c.ink)
-    c.write(x + length + 0.6 * c.size, y + tall / 2, c.label, c.ink, anchor="lm")
+        c.block(left, top, width, height, c.foreground)
+    c.write(x + length + 0.6 * c.size, y + tall / 2, c.label, c.foreground, anchor="lm")
     return length
 
 
@@ -331,9 +333,9 @@ def _cast_shadow(c: Canvas, length: float) -> float:
     """A bar and letters with a shadow cast to the lower right."""
     thick, off = c.pick(4, 8), 2
     x, y = c.place(max(length, c.long(c.label)), 2.4 * c.size)
-    for away, ink in ((off, BLACK), (0, WHITE)):
-        c.block(x + away, y + away, length, thick, ink)
-        c.write(x + length / 2 + away, y + thick + 0.5 * c.size + away, c.label, ink, anchor="mt")
+    for away, foreground in ((off, BLACK), (0, WHITE)):
+        c.block(x + away, y + away, length, thick, foreground)
+        c.write(x + length / 2 + away, y + thick + 0.5 * c.size + away, c.label, foreground, anchor="mt")
     return length
 
 
@@ -401,22 +403,22 @@ def _canvas(
     space = "" if rng.random() < 0.25 and shown != "microns" else " "
     least = 14 if style == "thesis" else 16
     size = max(least, round(ground.shape[1] * float(rng.uniform(0.022, 0.042))))
-    ink = WHITE if rng.random() < 0.7 else BLACK
+    foreground = WHITE if rng.random() < 0.7 else BLACK
     pixels = np.dstack([ground] * 3).astype(np.float32)
     name = str(rng.choice(FONTS))
-    return Canvas(pixels, rng, name, f"{number}{space}{shown}", size, ink), float(number) * NM_PER_UNIT[unit]
+    return Canvas(pixels, rng, name, f"{number}{space}{shown}", size, foreground), float(number) * NM_PER_UNIT[unit]
 
 
 def _annotate(c: Canvas) -> None:
     """A panel's letter, an arrow, a ring: in the upper part, and no bars."""
     if c.chance(0.4):
-        c.write(14, 14, str(c.rng.choice(["a", "(b)", "C", "d)", "ii"])), c.ink, share=1.3)
+        c.write(14, 14, str(c.rng.choice(["a", "(b)", "C", "d)", "ii"])), c.foreground, share=1.3)
     for _ in range(int(c.pick(0, 2.6))):
         x, y = c.pick(0.15, 0.75) * c.width, c.pick(0.3, 0.5) * c.height
         if c.chance(0.5):
-            c.stroke((x, y), (x + 40, y + 30), 3, c.ink)
-            c.shape([(x + 52, y + 39), (x + 34, y + 36), (x + 44, y + 22)], c.ink)
+            c.stroke((x, y), (x + 40, y + 30), 3, c.foreground)
+            c.shape([(x + 52, y + 39), (x + 34, y + 36), (x + 44, y + 22)], c.foreground)
         else:
             ring = np.zeros(c.pixels.shape[:2], np.uint8)
             cv2.ellipse(ring, (int(x), int(y)), (40, 26), 20, 0, 360, 255, 2, cv2.LINE_AA)
-            c.lay((ring / 255).astype(np.float32), 0, 0, c.ink)
+            c.lay((ring / 255).astype(np.float32), 0, 0, c.foreground)

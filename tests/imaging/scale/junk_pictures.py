@@ -99,19 +99,21 @@ def _settings_without_bar(rng: np.random.Generator) -> Gray:
     pen = ImageDraw.Draw(page)
     letters = font(max(11, width // int(rng.integers(36, 60))), str(rng.choice(["DejaVuSans", "DejaVuSansMono"])))
     stripe = int(rng.uniform(2.2, 4) * letters.size)
-    paper = int(rng.choice([0, 255]))
-    pen.rectangle((0, height - stripe, width, height), fill=paper)
+    background = int(rng.choice([0, 255]))
+    pen.rectangle((0, height - stripe, width, height), fill=background)
     if rng.random() < 0.5:
-        pen.rectangle((1, height - stripe, width - 2, height - 2), outline=255 - paper, width=int(rng.integers(1, 3)))
+        pen.rectangle(
+            (1, height - stripe, width - 2, height - 2), outline=255 - background, width=int(rng.integers(1, 3))
+        )
     x = 12.0
     while x < width - 90:
         text = str(rng.choice(_SETTINGS))
         for line in range(2 if stripe > 3 * letters.size else 1):
-            pen.text((x, height - stripe + 6 + line * 1.4 * letters.size), text, fill=255 - paper, font=letters)
+            pen.text((x, height - stripe + 6 + line * 1.4 * letters.size), text, fill=255 - background, font=letters)
             text = str(rng.choice(_SETTINGS))
         x += max(pen.textlength(text, letters), 9 * letters.size)
         if rng.random() < 0.5:
-            pen.line((x, height - stripe, x, height), fill=255 - paper, width=2)
+            pen.line((x, height - stripe, x, height), fill=255 - background, width=2)
         x += 14
     return np.asarray(page, dtype=np.uint8)
 

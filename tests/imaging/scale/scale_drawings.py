@@ -132,80 +132,82 @@ def draw(
     if style == "hitachi":
         label = f"{number}{'um' if unit == 'um' else unit}"
     label += "*" if star else ""
-    paper, ink = (255, 0) if style in ("zeiss", "panel") else (0, 255)
+    background, foreground = (255, 0) if style in ("zeiss", "panel") else (0, 255)
     if style in ("hitachi", "overlay", "bracket", "boxed", "panel", "inside"):
         top = None
     else:
-        pen.rectangle((0, height - stripe, width, height), fill=paper)
+        pen.rectangle((0, height - stripe, width, height), fill=background)
         if distractors:
-            _distract(pen, style, small, width, height - stripe, ink, settings)
+            _distract(pen, style, small, width, height - stripe, foreground, settings)
     y0 = height - stripe
     if style == "zeiss":
-        _text(pen, letters, 14, y0 + 6, label, ink)
+        _text(pen, letters, 14, y0 + 6, label, foreground)
         y = y0 + int(2.4 * text_px)
-        pen.line((10, y, 10 + length, y), fill=ink, width=2)
+        pen.line((10, y, 10 + length, y), fill=foreground, width=2)
         for x in (10, 10 + length):
-            pen.rectangle((x, y - text_px // 2, x + 1, y + text_px // 2), fill=ink)
-        pen.rectangle((10, y - 1, 11 + length, y), fill=ink)
+            pen.rectangle((x, y - text_px // 2, x + 1, y + text_px // 2), fill=foreground)
+        pen.rectangle((10, y - 1, 11 + length, y), fill=foreground)
     elif style == "fei":
         length = max(length, int(pen.textlength(label, letters)) + 120)
         x, y = width - length - 40, y0 + stripe // 2
-        pen.rectangle((x, y - 1, x + length + 2, y + 1), fill=ink)
+        pen.rectangle((x, y - 1, x + length + 2, y + 1), fill=foreground)
         for tick in (x, x + length):
-            pen.rectangle((tick, y - 5, tick + 2, y + 5), fill=ink)
+            pen.rectangle((tick, y - 5, tick + 2, y + 5), fill=foreground)
         half = int(pen.textlength(label, letters)) // 2 + 8
         middle = x + length // 2
-        pen.rectangle((middle - half, y - text_px, middle + half, y + text_px), fill=paper)
-        pen.text((middle, y), label, fill=ink, font=letters, anchor="mm")
+        pen.rectangle((middle - half, y - text_px, middle + half, y + text_px), fill=background)
+        pen.text((middle, y), label, fill=foreground, font=letters, anchor="mm")
     elif style == "jeol":
         x = width - length - 250
-        pen.rectangle((x, y0 + 6, x + length - 1, y0 + 11), fill=ink)
-        pen.text((x + length // 2, y0 + 20), label, fill=ink, font=letters, anchor="mt")
+        pen.rectangle((x, y0 + 6, x + length - 1, y0 + 11), fill=foreground)
+        pen.text((x + length // 2, y0 + 20), label, fill=foreground, font=letters, anchor="mt")
     elif style == "jeol_right":
         x, y = width - length - 260, y0 + stripe // 2
-        pen.rectangle((x, y - 6, x + length - 1, y + 5), fill=ink)
-        pen.text((x + length + text_px, y), label, fill=ink, font=letters, anchor="lm")
+        pen.rectangle((x, y - 6, x + length - 1, y + 5), fill=foreground)
+        pen.text((x + length + text_px, y), label, fill=foreground, font=letters, anchor="lm")
     elif style == "hitachi":
         pitch = max(8, round(length / 10))
         length = 10 * pitch
         x, y = width - length - 40, height - 3 * text_px
         for tick in range(11):
-            pen.rectangle((x + tick * pitch, y, x + tick * pitch + 2, y + 15), fill=ink)
-        pen.text((x + int(0.7 * length), y + 24), label, fill=ink, font=letters, anchor="mt")
+            pen.rectangle((x + tick * pitch, y, x + tick * pitch + 2, y + 15), fill=foreground)
+        pen.text((x + int(0.7 * length), y + 24), label, fill=foreground, font=letters, anchor="mt")
     elif style == "tescan":
         x, y = width // 2 - length // 2, y0 + int(0.9 * text_px)
-        pen.rectangle((x, y - 1, x + length + 1, y), fill=ink)
+        pen.rectangle((x, y - 1, x + length + 1, y), fill=foreground)
         for tick in (x, x + length):
-            pen.rectangle((tick, y - text_px // 3, tick + 1, y + text_px // 3), fill=ink)
-        pen.text((x + length // 2, y + int(0.6 * text_px)), label, fill=ink, font=letters, anchor="mt")
+            pen.rectangle((tick, y - text_px // 3, tick + 1, y + text_px // 3), fill=foreground)
+        pen.text((x + length // 2, y + int(0.6 * text_px)), label, fill=foreground, font=letters, anchor="mt")
     elif style in ("panel", "boxed"):
         x, y = width - length - 40, height - 3 * text_px
         room = max(length, int(pen.textlength(label, letters))) // 2 + 14
         middle = x + length // 2
         middle = min(middle, width - room - 8)
         x = middle - length // 2
-        pen.rectangle((middle - room, y - int(1.6 * text_px), middle + room, y + text_px), fill=paper)
-        pen.rectangle((x, y, x + length - 1, y + max(4, text_px // 4)), fill=ink)
-        pen.text((middle, y - text_px // 3), label, fill=ink, font=letters, anchor="mb")
+        pen.rectangle((middle - room, y - int(1.6 * text_px), middle + room, y + text_px), fill=background)
+        pen.rectangle((x, y, x + length - 1, y + max(4, text_px // 4)), fill=foreground)
+        pen.text((middle, y - text_px // 3), label, fill=foreground, font=letters, anchor="mb")
     elif style == "bracket":
         x, y = 40, height - 2 * text_px
-        pen.rectangle((x, y, x + length + 2, y + 2), fill=ink)
+        pen.rectangle((x, y, x + length + 2, y + 2), fill=foreground)
         for tick in (x, x + length):
-            pen.rectangle((tick, y - text_px // 2, tick + 2, y), fill=ink)
-        pen.text((x + length // 2, y - text_px // 2 - 6), label, fill=ink, font=letters, anchor="mb")
+            pen.rectangle((tick, y - text_px // 2, tick + 2, y), fill=foreground)
+        pen.text((x + length // 2, y - text_px // 2 - 6), label, fill=foreground, font=letters, anchor="mb")
     elif style == "inside":
         x, y = width - length - 40, height - 3 * text_px
-        pen.rectangle((x, y, x + length - 1, y + int(1.7 * text_px)), fill=ink)
-        pen.text((x + length // 2, y + int(0.85 * text_px)), label, fill=255 - ink, font=letters, anchor="mm")
+        pen.rectangle((x, y, x + length - 1, y + int(1.7 * text_px)), fill=foreground)
+        pen.text((x + length // 2, y + int(0.85 * text_px)), label, fill=255 - foreground, font=letters, anchor="mm")
     else:
         x, y = width - length - 60, height - 3 * text_px
-        pen.rectangle((x, y, x + length - 1, y + 7), fill=ink)
-        pen.text((x + length // 2, y + 16), label, fill=ink, font=letters, anchor="mt")
+        pen.rectangle((x, y, x + length - 1, y + 7), fill=foreground)
+        pen.text((x + length // 2, y + 16), label, fill=foreground, font=letters, anchor="mt")
     return Drawing(np.asarray(picture, dtype=np.uint8), float(number) * NM_PER_UNIT[unit], float(length), top)
 
 
-def _text(pen: ImageDraw.ImageDraw, letters: ImageFont.FreeTypeFont, x: int, y: int, text: str, ink: int) -> None:
-    pen.text((x, y), text, fill=ink, font=letters, anchor="lt")
+def _text(
+    pen: ImageDraw.ImageDraw, letters: ImageFont.FreeTypeFont, x: int, y: int, text: str, foreground: int
+) -> None:
+    pen.text((x, y), text, fill=foreground, font=letters, anchor="lt")
 
 
 def _distract(
@@ -214,11 +216,11 @@ def _distract(
     letters: ImageFont.FreeTypeFont,
     width: int,
     top: int,
-    ink: int,
+    foreground: int,
     lines: tuple[str, ...],
 ) -> None:
     """Settings that contain lengths but are no scale."""
     right = style == "zeiss"
     x = int(0.55 * width) if right else 12
     for row, line in enumerate(lines):
-        _text(pen, letters, x, top + 8 + row * (letters.size + 4), line, ink)
+        _text(pen, letters, x, top + 8 + row * (letters.size + 4), line, foreground)

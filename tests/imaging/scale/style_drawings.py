@@ -121,7 +121,7 @@ class _Sheet:
     label: str
     size: int
     name: str
-    ink: Rgb
+    foreground: Rgb
     pen: ImageDraw.ImageDraw = field(init=False)
 
     def __post_init__(self) -> None:
@@ -140,34 +140,50 @@ class _Sheet:
         return int(self.rng.integers(int(low), max(int(low) + 1, int(high) + 1)))
 
     def write(
-        self, x: float, y: float, text: str, ink: Rgb, *, anchor: str = "lt", size: int = 0, rim: Rgb | None = None
+        self,
+        x: float,
+        y: float,
+        text: str,
+        foreground: Rgb,
+        *,
+        anchor: str = "lt",
+        size: int = 0,
+        rim: Rgb | None = None,
     ) -> None:
         """Write a text in the sheet's font; ``rim`` outlines the letters."""
         letters = font(size or self.size, self.name)
         self.pen.text(
-            (x, y), text, fill=ink, font=letters, anchor=anchor, stroke_width=2 if rim else 0, stroke_fill=rim
+            (x, y), text, fill=foreground, font=letters, anchor=anchor, stroke_width=2 if rim else 0, stroke_fill=rim
         )
 
     def long(self, text: str, size: int = 0) -> int:
         """How long a text is in pixels."""
         return round(self.pen.textlength(text, font(size or self.size, self.name)))
 
-    def block(self, x: int, y: int, width: int, height: int, ink: Rgb) -> None:
-        self.pen.rectangle((x, y, x + width - 1, y + height - 1), fill=ink)
+    def block(self, x: int, y: int, width: int, height: int, foreground: Rgb) -> None:
+        self.pen.rectangle((x, y, x + width - 1, y + height - 1), fill=foreground)
 
     def ticked(
-        self, x: int, y: int, length: int, tall: int, ink: Rgb, *, thick: int = 2, gap: tuple[int, int] | None = None
+        self,
+        x: int,
+        y: int,
+        length: int,
+        tall: int,
+        foreground: Rgb,
+        *,
+        thick: int = 2,
+        gap: tuple[int, int] | None = None,
     ) -> None:
         """A line from tick to tick, their middles ``length`` apart, without what is in the gap."""
         for left, right in ((x, gap[0]), (gap[1], x + length + thick)) if gap else ((x, x + length + thick),):
-            self.block(left, y, right - left, thick, ink)
+            self.block(left, y, right - left, thick, foreground)
         for at in (x, x + length):
-            self.block(at, y + thick // 2 - tall // 2, thick, tall, ink)
+            self.block(at, y + thick // 2 - tall // 2, thick, tall, foreground)
 
-    def foot(self, lines: float, paper: Rgb) -> int:
+    def foot(self, lines: float, background: Rgb) -> int:
         """Lay a stripe of so many lines under the picture; its first row."""
         rows = round(lines * 1.5 * self.size)
-        taller = Image.new("RGB", (self.width, self.height + rows), paper)
+        taller = Image.new("RGB", (self.width, self.height + rows), background)
         taller.paste(self.image)
         top = self.height
         self.image = taller
@@ -189,12 +205,12 @@ def _two_line_foot(s: _Sheet, length: int) -> float:
     return length
 
 
-def _ruler(s: _Sheet, length: int, x: int, y: int, ink: Rgb) -> float:
+def _ruler(s: _Sheet, length: int, x: int, y: int, foreground: Rgb) -> float:
     pitch = max(6, length // 10)
     tall = s.pick(0.5 * s.size, s.size)
     for tick in range(11):
-        s.block(x + tick * pitch, y, 2 + (s.size > 20), tall if tick % 5 else round(1.3 * tall), ink)
-    s.write(x + 10 * pitch, y + 1.3 * tall + 4, s.label, ink, anchor="rt")
+        s.block(x + tick * pitch, y, 2 + (s.size > 20), tall if tick % 5 else round(1.3 * tall), foreground)
+    s.write(x + 10 * pitch, y + 1.3 * tall + 4, s.label, foreground, anchor="rt")
     return 10.0 * pitch
 
 
@@ -229,19 +245,19 @@ def _plain(s: _Sheet, length: int) -> float:
     wide, thick = max(length, s.long(s.label)), s.pick(3, 0.6 * s.size)
     x, y = _free_place(s, wide, round(1.6 * s.size) + thick)
     is_above = s.rng.random() < 0.6
-    s.write(x + wide // 2, y if is_above else y + thick + 0.4 * s.size, s.label, s.ink, anchor="mt")
-    s.block(x + (wide - length) // 2, y + round(1.4 * s.size) if is_above else y, length, thick, s.ink)
+    s.write(x + wide // 2, y if is_above else y + thick + 0.4 * s.size, s.label, s.foreground, anchor="mt")
+    s.block(x + (wide - length) // 2, y + round(1.4 * s.size) if is_above else y, length, thick, s.foreground)
     return length
 
 
 def _boxed(s: _Sheet, length: int) -> float:
-    paper = _WHITE if s.rng.random() < 0.5 else _BLACK
-    ink = _BLACK if paper == _WHITE else _WHITE
+    background = _WHITE if s.rng.random() < 0.5 else _BLACK
+    foreground = _BLACK if background == _WHITE else _WHITE
     wide, thick = max(length, s.long(s.label)) + 2 * s.pick(8, 24), s.pick(2, 0.5 * s.size)
     x, y = _free_place(s, wide, 2 * s.size + thick + 8)
-    s.block(x, y, wide, 2 * s.size + thick + 8, paper)
-    s.write(x + wide // 2, y + 6, s.label, ink, anchor="mt")
-    s.block(x + (wide - length) // 2, y + round(1.6 * s.size), length, thick, ink)
+    s.block(x, y, wide, 2 * s.size + thick + 8, background)
+    s.write(x + wide // 2, y + 6, s.label, foreground, anchor="mt")
+    s.block(x + (wide - length) // 2, y + round(1.6 * s.size), length, thick, foreground)
     return length
 
 
@@ -249,25 +265,25 @@ def _beside(s: _Sheet, length: int) -> float:
     gap, thick, wide = s.pick(0.4 * s.size, 1.5 * s.size), s.pick(3, 0.7 * s.size), s.long(s.label)
     x, y = _free_place(s, length + gap + wide, 2 * s.size)
     is_right = s.rng.random() < 0.6
-    s.block(x if is_right else x + wide + gap, y + s.size // 2 - thick // 2, length, thick, s.ink)
-    s.write(x + length + gap if is_right else x, y + s.size // 2, s.label, s.ink, anchor="lm")
+    s.block(x if is_right else x + wide + gap, y + s.size // 2 - thick // 2, length, thick, s.foreground)
+    s.write(x + length + gap if is_right else x, y + s.size // 2, s.label, s.foreground, anchor="lm")
     return length
 
 
 def _bracket(s: _Sheet, length: int) -> float:
     wide, tall = max(length, s.long(s.label)), s.pick(0.4 * s.size, s.size)
     x, y = _free_place(s, wide, 3 * s.size)
-    s.write(x + wide // 2, y, s.label, s.ink, anchor="mt")
-    s.ticked(x + (wide - length) // 2, y + 2 * s.size, length, tall, s.ink, thick=s.pick(2, 3))
+    s.write(x + wide // 2, y, s.label, s.foreground, anchor="mt")
+    s.ticked(x + (wide - length) // 2, y + 2 * s.size, length, tall, s.foreground, thick=s.pick(2, 3))
     return length
 
 
 def _inside(s: _Sheet, length: int) -> float:
     length = max(length, round(1.9 * s.long(s.label)))
     x, y = _free_place(s, length, 2 * s.size)
-    ink = _WHITE if s.rng.random() < 0.6 else _BLACK
-    s.block(x, y, length, round(1.6 * s.size), ink)
-    s.write(x + length // 2, y + round(0.8 * s.size), s.label, _BLACK if ink == _WHITE else _WHITE, anchor="mm")
+    foreground = _WHITE if s.rng.random() < 0.6 else _BLACK
+    s.block(x, y, length, round(1.6 * s.size), foreground)
+    s.write(x + length // 2, y + round(0.8 * s.size), s.label, _BLACK if foreground == _WHITE else _WHITE, anchor="mm")
     return length
 
 
@@ -347,11 +363,13 @@ def _arrows(s: _Sheet, length: int) -> float:
     """A double arrow; from tip to tip."""
     wide, head = max(length, s.long(s.label)), s.pick(3, 5)
     x, y = _free_place(s, wide, 3 * s.size)
-    s.write(x + wide // 2, y, s.label, s.ink, anchor="mt")
+    s.write(x + wide // 2, y, s.label, s.foreground, anchor="mt")
     x, y = x + (wide - length) // 2, y + round(1.9 * s.size)
-    s.block(x + head, y - 1, length - 2 * head, 2, s.ink)
+    s.block(x + head, y - 1, length - 2 * head, 2, s.foreground)
     for tip, step in ((x, 1), (x + length - 1, -1)):
-        s.pen.polygon([(tip, y), (tip + 2 * head * step, y - head), (tip + 2 * head * step, y + head)], fill=s.ink)
+        s.pen.polygon(
+            [(tip, y), (tip + 2 * head * step, y - head), (tip + 2 * head * step, y + head)], fill=s.foreground
+        )
     return length
 
 
@@ -377,8 +395,8 @@ def _broken(s: _Sheet, length: int) -> float:
     length = max(length, 2 * half + 50)
     x, y = _free_place(s, length, 2 * s.size)
     middle = x + length // 2
-    s.ticked(x, y + s.size, length, round(0.7 * s.size), s.ink, gap=(middle - half, middle + half))
-    s.write(middle, y + s.size, s.label, s.ink, anchor="mm")
+    s.ticked(x, y + s.size, length, round(0.7 * s.size), s.foreground, gap=(middle - half, middle + half))
+    s.write(middle, y + s.size, s.label, s.foreground, anchor="mm")
     return length
 
 
@@ -425,11 +443,11 @@ def _distract(s: _Sheet) -> None:
         x, y = s.pick(0.1 * s.width, 0.8 * s.width), s.pick(0.1 * s.height, 0.6 * s.height)
         kind = s.pick(0, 2)
         if kind == 0:
-            s.write(x, y, str(s.rng.choice(_WORDS)), s.ink)
+            s.write(x, y, str(s.rng.choice(_WORDS)), s.foreground)
         elif kind == 1:
-            s.pen.line((x, y, x + s.pick(20, 80), y + s.pick(10, 60)), fill=s.ink, width=2)
+            s.pen.line((x, y, x + s.pick(20, 80), y + s.pick(10, 60)), fill=s.foreground, width=2)
         else:
-            s.pen.rectangle((x, y, x + s.pick(40, 120), y + s.pick(40, 90)), outline=s.ink, width=2)
+            s.pen.rectangle((x, y, x + s.pick(40, 120), y + s.pick(40, 90)), outline=s.foreground, width=2)
 
 
 def spoilt(

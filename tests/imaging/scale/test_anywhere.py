@@ -130,10 +130,10 @@ def test_a_blurred_stroke_is_measured_half_way_and_one_that_fades_is_none() -> N
     gray = np.full((80, 400), 60, np.uint8)
     gray[50:56, 50:150] = 240
     blurred = np.asarray(cv2.GaussianBlur(gray, (0, 0), 1.0), np.uint8)
-    (mark,) = marks_near(blurred, (80, 20, 40, 15), ink=240, paper=60)
+    (mark,) = marks_near(blurred, (80, 20, 40, 15), foreground=240, background=60)
     assert mark.segment.length_px == pytest.approx(100.0, abs=0.3)
     gray[50:56, 150:350] = np.linspace(240, 60, 200).astype(np.uint8)
-    assert all(one.segment.length_px > 120 for one in marks_near(gray, (80, 20, 40, 15), ink=240, paper=60))
+    assert all(one.segment.length_px > 120 for one in marks_near(gray, (80, 20, 40, 15), foreground=240, background=60))
 
 
 def test_text_is_found_where_it_is_and_nowhere_else() -> None:
@@ -160,15 +160,19 @@ def test_the_strokes_of_a_label_are_no_halves_of_a_bar() -> None:
     gray = np.full((80, 400), 20, np.uint8)
     for x in (110, 170):
         gray[40:43, x : x + 20] = 255
-    assert not any(mark.segment.kind == "broken" for mark in marks_near(gray, (100, 30, 100, 24), ink=255, paper=20))
-    assert any(mark.segment.kind == "broken" for mark in marks_near(gray, (134, 30, 32, 24), ink=255, paper=20))
+    assert not any(
+        mark.segment.kind == "broken" for mark in marks_near(gray, (100, 30, 100, 24), foreground=255, background=20)
+    )
+    assert any(
+        mark.segment.kind == "broken" for mark in marks_near(gray, (134, 30, 32, 24), foreground=255, background=20)
+    )
 
 
 def test_the_blurred_edge_of_a_bar_does_not_stand_for_the_bar() -> None:
     gray = np.full((80, 400), 10, np.uint8)
     gray[40:48, 50:150] = 255
     gray[39, 50:150] = gray[48, 50:150] = 168
-    marks = marks_near(gray, (200, 36, 60, 15), ink=168, paper=10)
+    marks = marks_near(gray, (200, 36, 60, 15), foreground=168, background=10)
     assert [mark.segment.line_box[3] for mark in marks if mark.segment.length_px > 90] == [8]
 
 
@@ -200,23 +204,23 @@ def test_a_bar_is_called_one_or_measures_angstroms(text: str, scale_nm: float | 
         assert reading.bar_length_px == pytest.approx(150.0, abs=1.0)
 
 
-def _chequered(fields: int, ink: int) -> NDArray[np.uint8]:
+def _chequered(fields: int, foreground: int) -> NDArray[np.uint8]:
     """White and black in turn between two rules, the label above the middle."""
     image, draw = _picture(9)
-    draw.rectangle((60, 399, 60 + 40 * fields - 1, 412), fill=ink)
+    draw.rectangle((60, 399, 60 + 40 * fields - 1, 412), fill=foreground)
     for field in range(1, fields, 2):
-        draw.rectangle((60 + 40 * field, 400, 99 + 40 * field, 411), fill=255 - ink)
-    draw.text((60 + 20 * fields, 370), "800 nm", fill=ink, font=font(22), anchor="mm")
+        draw.rectangle((60 + 40 * field, 400, 99 + 40 * field, 411), fill=255 - foreground)
+    draw.text((60 + 20 * fields, 370), "800 nm", fill=foreground, font=font(22), anchor="mm")
     return _gray(image)
 
 
 @pytest.mark.parametrize("fields", [3, 5])
-@pytest.mark.parametrize("ink", [0, 255])
-def test_one_field_of_a_chequered_bar_is_not_the_bar(fields: int, ink: int) -> None:
-    reading = read_scale(_chequered(fields, ink))
+@pytest.mark.parametrize("foreground", [0, 255])
+def test_one_field_of_a_chequered_bar_is_not_the_bar(fields: int, foreground: int) -> None:
+    reading = read_scale(_chequered(fields, foreground))
     if reading.nm_per_px is not None:
         assert reading.bar_length_px == pytest.approx(40.0 * fields, rel=0.02)
-    quick = read_scale(_chequered(fields, ink), thoroughly=False)
+    quick = read_scale(_chequered(fields, foreground), thoroughly=False)
     assert quick.nm_per_px is None, quick
 
 
@@ -224,21 +228,21 @@ def test_a_frame_measures_to_its_outer_edges_and_a_bracket_between_its_ticks() -
     gray = np.full((90, 400), 40, np.uint8)
     gray[40:55, 50:170] = 255
     gray[43:52, 53:167] = 40
-    (mark,) = marks_near(gray, (200, 40, 60, 15), ink=255, paper=40)
+    (mark,) = marks_near(gray, (200, 40, 60, 15), foreground=255, background=40)
     assert (mark.segment.kind, mark.segment.length_px) == ("ticked", 120.0)
     gray[52:55, 53:167] = 40
-    (mark,) = marks_near(gray, (200, 40, 60, 15), ink=255, paper=40)
+    (mark,) = marks_near(gray, (200, 40, 60, 15), foreground=255, background=40)
     assert (mark.segment.kind, mark.segment.length_px) == ("ticked", 117.0)
 
 
 def test_a_frame_with_blurred_edges_is_no_bracket_to_the_quick_way_either() -> None:
-    ink = np.zeros((60, 200), np.uint8)
-    ink[20:41, 40:144] = 1
-    ink[23:38, 43:141] = 0
-    ink[20, 60:120] = ink[40, 60:120] = 0  # a blurred edge, inked in part
-    assert not any(one.kind == "ticked" for one in find_segments(ink, DataBar(0, 60, 0, 200, "picture", 255)))
-    ink[37:41, 43:141] = 0
-    assert any(one.kind == "ticked" for one in find_segments(ink, DataBar(0, 60, 0, 200, "picture", 255)))
+    foreground = np.zeros((60, 200), np.uint8)
+    foreground[20:41, 40:144] = 1
+    foreground[23:38, 43:141] = 0
+    foreground[20, 60:120] = foreground[40, 60:120] = 0  # a blurred edge, covered in part
+    assert not any(one.kind == "ticked" for one in find_segments(foreground, DataBar(0, 60, 0, 200, "picture", 255)))
+    foreground[37:41, 43:141] = 0
+    assert any(one.kind == "ticked" for one in find_segments(foreground, DataBar(0, 60, 0, 200, "picture", 255)))
 
 
 def test_a_bar_that_the_metadata_contradict_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,12 +92,12 @@ def test_a_crop_that_begins_further_left_shows_a_digit_more(other: str, x: int, 
 
 def test_ground_is_plain_where_nothing_but_print_stands_out() -> None:
     gray = np.random.default_rng(1).normal(90, 6, (60, 120)).astype(np.uint8)
-    ink = np.zeros((14, 40), np.uint8)
-    ink[2:12, 4:36:6] = 1
-    gray[20:34, 30:70][ink > 0] = 255
-    assert has_plain_ground(gray, (30, 20, 40, 14), ink, 255)
+    foreground = np.zeros((14, 40), np.uint8)
+    foreground[2:12, 4:36:6] = 1
+    gray[20:34, 30:70][foreground > 0] = 255
+    assert has_plain_ground(gray, (30, 20, 40, 14), foreground, 255)
     gray[14:30, 20:34] = 200
-    assert not has_plain_ground(gray, (30, 20, 40, 14), ink, 255)
+    assert not has_plain_ground(gray, (30, 20, 40, 14), foreground, 255)
 
 
 def test_a_smooth_specimen_that_looks_like_a_stripe_may_be_specimen() -> None:
@@ -134,13 +134,13 @@ def test_a_bright_specimen_beside_a_bar_is_none_of_it() -> None:
 
 
 def test_a_stroke_within_a_text_has_no_label_beside_it() -> None:
-    ink = np.zeros((60, 300), np.uint8)
+    foreground = np.zeros((60, 300), np.uint8)
     for x in (100, 115, 130):
-        ink[20:40, x : x + 10] = 1
-    ink[20:40, 145:149] = ink[20:40, 171:175] = ink[29:31, 145:175] = 1  # the H of a word
+        foreground[20:40, x : x + 10] = 1
+    foreground[20:40, 145:149] = foreground[20:40, 171:175] = foreground[29:31, 145:175] = 1  # the H of a word
     inside = Segment("ticked", (145, 20, 30, 20), 26.0, (145, 29, 30, 2))
     region = DataBar(0, 60, 0, 300, "stripe", 255)
-    assert all(label.box[0] + label.box[2] <= 148 for label in find_label_boxes(ink, region, inside))
+    assert all(label.box[0] + label.box[2] <= 148 for label in find_label_boxes(foreground, region, inside))
 
 
 def test_thin_coloured_lines_may_be_paler_where_ticks_tell_their_ends() -> None:

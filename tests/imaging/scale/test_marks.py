@@ -8,10 +8,10 @@ from pipeline.imaging.scale.bars.segment import Segment, find_segments
 from pipeline.imaging.scale.candidates import ScaleCandidate, _labels
 from pipeline.imaging.scale.decision.disputes import is_disputed
 from pipeline.imaging.scale.evidence.label import LabelReading
-from pipeline.imaging.scale.ink_pieces import piece_boxes
+from pipeline.imaging.scale.foreground_pieces import piece_boxes
 from pipeline.imaging.scale.labels.value import parse_label
 from pipeline.imaging.scale.reading import read_scale
-from pipeline.imaging.scale.regions.databar import DataBar, find_data_bar, ink_and_pieces, neighbourhood
+from pipeline.imaging.scale.regions.databar import DataBar, find_data_bar, foreground_and_pieces, neighbourhood
 from pipeline.imaging.scale.regions.tilt import find_tilt, straightened, tilted_box
 from tests.imaging.scale.scale_drawings import SPOILS, Style, draw, font, specimen, spoil
 
@@ -69,7 +69,7 @@ def test_a_stripe_that_goes_over_into_a_black_specimen_is_still_cut_off() -> Non
     gray[top - 400 : top, 500:] = 0
     bar = find_data_bar(gray)
     assert bar is not None
-    assert (bar.paper, bar.top) == ("stripe", pytest.approx(top, abs=1))
+    assert (bar.background, bar.top) == ("stripe", pytest.approx(top, abs=1))
     reading = read_scale(gray)
     assert reading.scale_nm == 200
     assert reading.bar_top_px == bar.top
@@ -80,16 +80,16 @@ def test_tilt_is_measured_and_undone(degrees: float) -> None:
     page = np.zeros((400, 900), dtype=np.uint8)
     page[200:206, 300:560] = 255
     tilted = straightened(page, -degrees)
-    ink = (tilted > 128).astype(np.uint8)
-    angle = find_tilt(ink, piece_boxes(ink))
+    foreground = (tilted > 128).astype(np.uint8)
+    angle = find_tilt(foreground, piece_boxes(foreground))
     assert angle == pytest.approx(degrees, abs=0.15)
     x, y, width, height = tilted_box((300, 200, 260, 6), degrees, page.shape)
-    rows, columns = np.nonzero(ink)
+    rows, columns = np.nonzero(foreground)
     assert x + width / 2 == pytest.approx(columns.mean(), abs=1)
     assert y + height / 2 == pytest.approx(rows.mean(), abs=1)
 
 
-def test_straight_print_and_empty_paper_have_no_tilt() -> None:
+def test_straight_print_and_empty_background_have_no_tilt() -> None:
     page = np.zeros((100, 400), dtype=np.uint8)
     assert find_tilt(page, piece_boxes(page)) is None
     page[50:54, 100:300] = 1
@@ -106,12 +106,12 @@ def test_bars_without_labels_and_boxes_without_bars_have_no_value(seed: int) -> 
     assert read_scale(gray).nm_per_px is None
 
 
-def test_a_thin_line_inked_in_part_at_the_regions_edge_is_measured_inside_it() -> None:
-    ink = np.zeros((30, 300), dtype=np.uint8)
-    ink[26:28, 40:160] = 1
-    ink[28, 40:100] = 1  # the blurred edge
-    ink[20:30, 40:42] = ink[20:30, 158:160] = 1
-    segments = find_segments(ink, DataBar(0, 30, 0, 300, "stripe", 255))
+def test_a_thin_line_covered_in_part_at_the_regions_edge_is_measured_inside_it() -> None:
+    foreground = np.zeros((30, 300), dtype=np.uint8)
+    foreground[26:28, 40:160] = 1
+    foreground[28, 40:100] = 1  # the blurred edge
+    foreground[20:30, 40:42] = foreground[20:30, 158:160] = 1
+    segments = find_segments(foreground, DataBar(0, 30, 0, 300, "stripe", 255))
     assert [segment.length_px for segment in segments if segment.kind == "ticked"] == [118]
     assert all(segment.box[1] + segment.box[3] <= 30 for segment in segments)
 
@@ -121,8 +121,8 @@ def test_the_tilt_of_a_ruler_is_measured_by_its_marks(degrees: float) -> None:
     page = np.zeros((300, 700), dtype=np.uint8)
     for mark in range(11):
         page[140:156, 100 + 45 * mark : 103 + 45 * mark] = 255
-    ink = (straightened(page, -degrees) > 128).astype(np.uint8)
-    assert find_tilt(ink, piece_boxes(ink)) == pytest.approx(degrees, abs=0.15)
+    foreground = (straightened(page, -degrees) > 128).astype(np.uint8)
+    assert find_tilt(foreground, piece_boxes(foreground)) == pytest.approx(degrees, abs=0.15)
 
 
 def test_a_wedge_is_less_than_a_stroke_that_is_turned() -> None:
@@ -131,8 +131,8 @@ def test_a_wedge_is_less_than_a_stroke_that_is_turned() -> None:
     tilted = straightened(page, -1.0)
     rows = np.arange(200)[:, None]
     tilted[rows < 8 - 0.04 * np.arange(700)[None]] = 255  # what a tilted stripe leaves of the specimen: 2.3 degrees
-    ink = (tilted > 128).astype(np.uint8)
-    assert find_tilt(ink, piece_boxes(ink)) == pytest.approx(1.0, abs=0.1)
+    foreground = (tilted > 128).astype(np.uint8)
+    assert find_tilt(foreground, piece_boxes(foreground)) == pytest.approx(1.0, abs=0.1)
 
 
 @pytest.mark.parametrize("style", ["panel", "boxed"])
@@ -199,10 +199,10 @@ def bar_behind_letters(columns: range) -> np.ndarray:
 
 def test_a_text_that_the_window_around_a_bar_cuts_is_no_label() -> None:
     gray, region = bar_behind_letters(range(152, 275, 15)), ON_GRAY
-    ink, pieces = ink_and_pieces(gray, region)
-    (segment,) = [one for one in find_segments(ink, region) if one.kind == "line"]
+    foreground, pieces = foreground_and_pieces(gray, region)
+    (segment,) = [one for one in find_segments(foreground, region) if one.kind == "line"]
     assert neighbourhood(gray, region, segment.box)[0].left == 217
-    places = [label.box[0] for _, _, label in _labels(gray, region, ink, pieces, segment)]
+    places = [label.box[0] for _, _, label in _labels(gray, region, foreground, pieces, segment)]
     assert 217 not in places
 
 
@@ -212,8 +212,8 @@ def test_a_stroke_beyond_the_window_makes_half_a_bar() -> None:
     for left in (None, 184):  # a bar of its own; one whose other half is to the left of the label
         if left is not None:
             gray[333:335, left:212] = 0
-        ink, pieces = ink_and_pieces(gray, region)
-        segment = next(one for one in find_segments(ink, region) if one.box[0] == 293)
-        labels.append([label.place for _, _, label in _labels(gray, region, ink, pieces, segment)])
+        foreground, pieces = foreground_and_pieces(gray, region)
+        segment = next(one for one in find_segments(foreground, region) if one.box[0] == 293)
+        labels.append([label.place for _, _, label in _labels(gray, region, foreground, pieces, segment)])
     assert set(labels[0]) == {"left"}
     assert labels[1] == []

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.scale.bars.segment import Segment, SegmentKind, edge_blur, half_way_after
+from pipeline.imaging.scale.foreground_pieces import long_pieces, piece_boxes
 from pipeline.imaging.scale.gray_levels import median_level, near_level, share_near
-from pipeline.imaging.scale.ink_pieces import long_pieces, piece_boxes
 from pipeline.imaging.scale.loops.strokes import tick_at_end
 
 Box = tuple[int, int, int, int]
@@ -37,9 +37,9 @@ _LEAST_PROFILE_PX: Final = 3
 _SAME_SHARE: Final = 0.85
 _SAME_LEVEL: Final = 30
 _CLEARER: Final = 1.3
-_HALF_INK: Final = 0.4
-_SAME_PAPER: Final = 12
-_PAPER_SHARE: Final = 0.3
+_HALF_FOREGROUND: Final = 0.4
+_SAME_BACKGROUND: Final = 12
+_BACKGROUND_SHARE: Final = 0.3
 _EVERY: Final = 3
 
 
@@ -66,14 +66,14 @@ class Mark:
     blur_px: float = 0.0
 
 
-def marks_near(gray: NDArray[np.uint8], text: Box, *, ink: int, paper: int) -> list[Mark]:
+def marks_near(gray: NDArray[np.uint8], text: Box, *, foreground: int, background: int) -> list[Mark]:
     """Propose the marks in the rows around a text.
 
     Parameters
     ----------
     gray : uint8 ndarray, [height, width]
     text : (x, y, width, height)
-    ink, paper : int
+    foreground, background : int
         Gray levels of the letters and of their ground. Most bars have the letters' level; what differs from the ground,
         and what is lightest and darkest there, is looked at as well.
 
@@ -88,8 +88,8 @@ def marks_near(gray: NDArray[np.uint8], text: Box, *, ink: int, paper: int) -> l
     window = np.ascontiguousarray(gray[top:bottom])
     label = (text[0], y - top, text[2], tall)
     found: list[Mark] = []
-    stripe = _rows_of_stripe(window, label, paper)
-    for mask in _masks(window, ink, paper):
+    stripe = _rows_of_stripe(window, label, background)
+    for mask in _masks(window, foreground, background):
         mask[: stripe.start], mask[stripe.stop :] = 0, 0
         for mark in _marks(window, mask, label):
             moved = _moved(mark, top)
@@ -100,9 +100,9 @@ def marks_near(gray: NDArray[np.uint8], text: Box, *, ink: int, paper: int) -> l
     return found
 
 
-def _rows_of_stripe(gray: NDArray[np.uint8], label: Box, paper: int) -> slice:
+def _rows_of_stripe(gray: NDArray[np.uint8], label: Box, background: int) -> slice:
     """The rows around a label with the label's ground in a good part of them; all where the label's own have not."""
-    levels = np.array([share_near(row, paper, _SAME_PAPER) >= _PAPER_SHARE for row in gray[:, ::_EVERY]])
+    levels = np.array([share_near(row, background, _SAME_BACKGROUND) >= _BACKGROUND_SHARE for row in gray[:, ::_EVERY]])
     if not levels[label[1] : label[1] + label[3]].all():
         return slice(0, len(gray))
     other = np.flatnonzero(~levels)
@@ -110,17 +110,17 @@ def _rows_of_stripe(gray: NDArray[np.uint8], label: Box, paper: int) -> slice:
     return slice(int(before[-1]) + 1 if before.size else 0, int(after[0]) if after.size else len(gray))
 
 
-def _masks(gray: NDArray[np.uint8], ink: int, paper: int) -> Iterator[NDArray[np.uint8]]:
+def _masks(gray: NDArray[np.uint8], foreground: int, background: int) -> Iterator[NDArray[np.uint8]]:
     """Masks of 0 and 1 of what may be print: exact ones before loose ones."""
-    levels = [ink]
+    levels = [foreground]
     for level in (int(gray.max()), int(gray.min())):
         if all(abs(level - other) > _SAME_LEVEL for other in levels):
             levels.append(level)
     for level in levels:
         for tolerance in _TOLERANCES:
             yield np.asarray(near_level(gray, level, tolerance) & 1, np.uint8)
-    apart = cv2.absdiff(gray, np.full_like(gray, paper))
-    yield np.asarray(apart > _HALF_INK * abs(ink - paper), dtype=np.uint8)
+    apart = cv2.absdiff(gray, np.full_like(gray, background))
+    yield np.asarray(apart > _HALF_FOREGROUND * abs(foreground - background), dtype=np.uint8)
 
 
 def _marks(gray: NDArray[np.uint8], mask: NDArray[np.uint8], label: Box) -> Iterator[Mark]:
@@ -196,7 +196,7 @@ def _is_closed(
 
 
 def _core(mask: NDArray[np.uint8], box: Box) -> tuple[int, int]:
-    """The first row and number of rows that are inked in most of their length: without a blurred edge or its ticks."""
+    """First and number of the rows that are covered in most of their length: without a blurred edge or its ticks."""
     x, y, width, height = box
     full = np.flatnonzero(mask[y : y + height, x : x + width].mean(axis=1) >= _CLEAR_SHARE)
     return (y + int(full[0]), int(full[-1] - full[0]) + 1) if full.size else (y, 0)

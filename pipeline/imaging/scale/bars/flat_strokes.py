@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.imaging.scale.foreground_pieces import long_pieces
 from pipeline.imaging.scale.gray_levels import median_level, near_level
-from pipeline.imaging.scale.ink_pieces import long_pieces
 from pipeline.imaging.scale.loops.strokes import is_edged
 from pipeline.imaging.scale.regions.databar import DataBar
 
@@ -44,7 +44,7 @@ def flat_stroke_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
     Returns
     -------
     list of DataBar
-        Windows around at most four strokes, the longest first, with growing tolerance; ``paper`` is ``picture``,
+        Windows around at most four strokes, the longest first, with growing tolerance; ``background`` is ``picture``,
         ``level`` that of the stroke. Empty for a picture smaller than 32 px to a side.
     """
     height, width = gray.shape

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.imaging.scale.gray_levels import median_level
 from pipeline.imaging.scale.loops.level_counts import row_levels
-from pipeline.imaging.scale.loops.strokes import ink_heights
+from pipeline.imaging.scale.loops.strokes import foreground_heights
 
 _REACH_PX: Final = 24
 _HEAD_PX: Final = 3
@@ -49,10 +49,10 @@ def has_arrow_head(gray: NDArray[np.uint8], line: Box) -> bool:
         return False
     # A head is thicker than its line, and so may be further from the ground where a blur made that paler.
     rise = (gray[top:bottom].astype(np.int16) - ground) * (1 if level > ground else -1)
-    inked = np.asarray(rise >= abs(level - ground) // 2, np.uint8)
+    covered = np.asarray(rise >= abs(level - ground) // 2, np.uint8)
     middle = y + height // 2 - top
     ends = ((x + width - 1, 1), (x, -1))
-    heights = (ink_heights(inked, middle, at, outwards, _REACH_PX) for at, outwards in ends)
+    heights = (foreground_heights(covered, middle, at, outwards, _REACH_PX) for at, outwards in ends)
     return any(_is_head(found.tolist(), height) for found in heights)
 
 

@@ -2,7 +2,7 @@
 
 Marks that are told apart: a line with end ticks, such a line broken by its label, a solid bar, one with the
 label inside, a plain line, and Hitachi's ruler of eleven ticks (its label is the span from the first to the
-last). All but the ruler and the bar around its label are found from the long horizontal runs of ink, which
+last). All but the ruler and the bar around its label are found from the long horizontal runs of foreground, which
 letters do not have; what the ends look like then decides the kind.
 """
 
@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.imaging.scale.foreground_pieces import long_pieces, piece_boxes
 from pipeline.imaging.scale.gray_levels import median_level, share_near
-from pipeline.imaging.scale.ink_pieces import long_pieces, piece_boxes
 from pipeline.imaging.scale.loops.strokes import tick_at_end, whole_rows
 from pipeline.imaging.scale.loops.text_lines import count_in_row
 from pipeline.imaging.scale.regions.databar import DataBar
@@ -54,7 +54,7 @@ _BOX_PROPORTION: Final = 0.8
 _BLOCK_PROPORTION: Final = 0.35
 _BLOCK_REACH_PX: Final = 9
 _SMOOTH_SHARE: Final = 0.9
-_SAME_PAPER: Final = 8
+_SAME_BACKGROUND: Final = 8
 _THICKEST_OUTLINE_PX: Final = 3
 _THICKEST_INSIDE_PX: Final = 12
 _OUTLINE_TOLERANCE: Final = 40
@@ -138,46 +138,48 @@ class _Line(NamedTuple):
     right: _End
 
 
-def find_segments(ink: NDArray[np.uint8], bar: DataBar, *, pieces: NDArray[np.int32] | None = None) -> list[Segment]:
+def find_segments(
+    foreground: NDArray[np.uint8], bar: DataBar, *, pieces: NDArray[np.int32] | None = None
+) -> list[Segment]:
     """Find what could be the scale segment in a region.
 
     Parameters
     ----------
-    ink : uint8 ndarray, [bar height, bar width]
-        1 where there is ink, as `pipeline.imaging.scale.regions.databar.ink_mask` gives it.
+    foreground : uint8 ndarray, [bar height, bar width]
+        1 where there is foreground, as `pipeline.imaging.scale.regions.databar.foreground_mask` gives it.
     bar : DataBar
         The region.
     pieces : int32 ndarray, [pieces, 5], optional
-        `pipeline.imaging.scale.ink_pieces.piece_boxes` of the ink, where the caller has them already.
+        `pipeline.imaging.scale.foreground_pieces.piece_boxes` of the foreground, where the caller has them already.
 
     Returns
     -------
     list of Segment
         Likeliest kind first, longest first within a kind; empty when there is none.
     """
-    lines = _long_lines(ink, longest=bar.longest_share * ink.shape[1])
-    pieces = piece_boxes(ink) if pieces is None else pieces
+    lines = _long_lines(foreground, longest=bar.longest_share * foreground.shape[1])
+    pieces = piece_boxes(foreground) if pieces is None else pieces
     # A block at the region's edge goes on beyond it: its text may be the label of a bar that cannot be seen here.
-    lettered = [block for block in _lettered(ink, pieces) if block.box[1] > 0]
-    found = [*_whole_segments(ink, lines), *_broken_segments(lines), *lettered, *_rulers(pieces)]
+    lettered = [block for block in _lettered(foreground, pieces) if block.box[1] > 0]
+    found = [*_whole_segments(foreground, lines), *_broken_segments(lines), *lettered, *_rulers(pieces)]
     found.sort(key=lambda segment: (_KIND_ORDER[segment.kind], -segment.length_px, segment.box))
     return [_moved(segment, bar.left, bar.top) for segment in found]
 
 
 def find_boxes(
-    gray: NDArray[np.uint8], ink: NDArray[np.uint8], bar: DataBar, pieces: NDArray[np.int32]
+    gray: NDArray[np.uint8], foreground: NDArray[np.uint8], bar: DataBar, pieces: NDArray[np.int32]
 ) -> list[DataBar]:
     """Find blocks of plain ground on a picture that may carry bar and label, as journals' panels have.
 
-    ``pieces`` are the `pipeline.imaging.scale.ink_pieces.piece_boxes` of the ink.
+    ``pieces`` are the `pipeline.imaging.scale.foreground_pieces.piece_boxes` of the foreground.
 
     Returns
     -------
     list of DataBar
-        Their insides as regions of paper ``plain``, the widest first.
+        Their insides as regions of background ``plain``, the widest first.
     """
     regions = []
-    for block in _lettered(ink, pieces, proportion=_BOX_PROPORTION):
+    for block in _lettered(foreground, pieces, proportion=_BOX_PROPORTION):
         x, y, width, height = block.box
         x, y = x + bar.left + 2, y + bar.top + 2
         inside = gray[y : y + height - 4, x : x + width - 4]
@@ -287,7 +289,7 @@ def _to_its_ends(gray: NDArray[np.uint8], segment: Segment) -> Segment:
 
 
 def is_frame_side(gray: NDArray[np.uint8], segment: Segment) -> bool:
-    """Whether a stroke on a picture is the side of a frame: smooth paper of a block on one side, specimen on the other.
+    """Whether a stroke on a picture is the side of a frame: smooth background of a block beside it, and specimen.
 
     A shadow is smooth too, but thin. So is the margin of a block that the bar itself, a thin line, parts from the rest
     of it. False for anything but solid bars and plain lines.
@@ -299,7 +301,7 @@ def is_frame_side(gray: NDArray[np.uint8], segment: Segment) -> bool:
     own_level = median_level(gray[y : y + height, inner])
     around = (y - _BLOCK_REACH_PX, y + height - 1 + _BLOCK_REACH_PX)
     if any(
-        0 <= row < gray.shape[0] and share_near(gray[row, inner], own_level, _SAME_PAPER) >= _SMOOTH_SHARE
+        0 <= row < gray.shape[0] and share_near(gray[row, inner], own_level, _SAME_BACKGROUND) >= _SMOOTH_SHARE
         for row in around
     ):
         return True
@@ -397,31 +399,31 @@ def half_way_after(rise: NDArray[np.float64], pixel: int, share: float = 0.5) ->
     return pixel + float((share - rise[pixel]) / (rise[pixel + 1] - rise[pixel])) + 0.5
 
 
-def _long_lines(ink: NDArray[np.uint8], *, longest: float) -> list[_Line]:
+def _long_lines(foreground: NDArray[np.uint8], *, longest: float) -> list[_Line]:
     """All horizontal strokes of at least 19 px, with what their ends look like."""
     lines: list[_Line] = []
-    pieces = long_pieces(ink, _SHORTEST_PX)
+    pieces = long_pieces(foreground, _SHORTEST_PX)
     width, height = pieces[:, 2], pieces[:, 3]
     flat = (width >= _SHORTEST_PX) & (width <= longest) & (height <= _THICKEST_FRACTION * width)
     pieces = pieces[flat]
     for x, y, line_width, thickness, area in pieces[np.argsort(-pieces[:, 2], kind="stable")].tolist():
-        count, first, last = whole_rows(ink, x, y, line_width, thickness, _WHOLE_ROW)
+        count, first, last = whole_rows(foreground, x, y, line_width, thickness, _WHOLE_ROW)
         if area >= 0.9 * line_width * thickness or count >= max(1, thickness - 2):
-            # The blurred edge of a thin line may be inked in a part of its length only: ends are judged without.
+            # The blurred edge of a thin line may be covered in a part of its length only: ends are judged without.
             core = (first, last - first + 1) if count else (y, thickness)
             above, below = core[0] - y, y + thickness - core[0] - core[1]
-            left = _less(_end(ink, x, *core, inward=1), above, below)
-            right = _less(_end(ink, x + line_width - 1, *core, inward=-1), above, below)
+            left = _less(_end(foreground, x, *core, inward=1), above, below)
+            right = _less(_end(foreground, x + line_width - 1, *core, inward=-1), above, below)
             lines.append(_Line(x, y, line_width, thickness, left, right))
         if len(lines) == _MOST_LINES:
             break
     return lines
 
 
-def _end(ink: NDArray[np.uint8], column: int, y: int, thickness: int, *, inward: int) -> _End:
+def _end(foreground: NDArray[np.uint8], column: int, y: int, thickness: int, *, inward: int) -> _End:
     """Describe the end of a line at ``column``; ``inward`` is the direction along the line."""
     lowest = max(_TICK_TALLER_PX, thickness)
-    return _End(*tick_at_end(ink, column, y, thickness, inward, lowest, _WIDEST_TICK_PX))
+    return _End(*tick_at_end(foreground, column, y, thickness, inward, lowest, _WIDEST_TICK_PX))
 
 
 def _less(end: _End, above: int, below: int) -> _End:
@@ -429,13 +431,13 @@ def _less(end: _End, above: int, below: int) -> _End:
     return end._replace(up=max(0, end.up - above), down=max(0, end.down - below))
 
 
-def _whole_segments(ink: NDArray[np.uint8], lines: list[_Line]) -> list[Segment]:
+def _whole_segments(foreground: NDArray[np.uint8], lines: list[_Line]) -> list[Segment]:
     """Lines with a tick at both ends, and strokes without any that stand alone."""
     found = []
     for line in lines:
-        if _is_pair(line.left, line.right) and _is_open(ink, line) and not _is_letter(ink, line):
+        if _is_pair(line.left, line.right) and _is_open(foreground, line) and not _is_letter(foreground, line):
             found.append(_ticked("ticked", line, line, None))
-        elif not line.left.height and not line.right.height and _stands_alone(ink, line):
+        elif not line.left.height and not line.right.height and _stands_alone(foreground, line):
             box = (line.x, line.y, line.width, line.thickness)
             if line.thickness < _LINE_THICKNESS_PX:
                 continue
@@ -504,19 +506,19 @@ def _is_pair(left: _End, right: _End) -> bool:
     return abs(left.up - right.up) <= tolerance and abs(left.down - right.down) <= tolerance
 
 
-def _is_open(ink: NDArray[np.uint8], line: _Line) -> bool:
+def _is_open(foreground: NDArray[np.uint8], line: _Line) -> bool:
     """Whether the ends are ticks and not the sides of a box or a grid, which other strokes close.
 
-    The outermost row of a blurred stroke is inked in part only: the next one tells.
+    The outermost row of a blurred stroke is covered in part only: the next one tells.
     """
     inner = slice(line.x + line.width // 6, line.x + line.width - line.width // 6)
     top, bottom = line.y - line.left.up, line.y + line.thickness - 1 + line.left.down
     rows = (top, top + 1, bottom - 1, bottom)
     outside = [row for row in rows if not line.y <= row < line.y + line.thickness]
-    return all(float(ink[row, inner].mean()) < 0.6 for row in outside)
+    return all(float(foreground[row, inner].mean()) < 0.6 for row in outside)
 
 
-def _is_letter(ink: NDArray[np.uint8], line: _Line) -> bool:
+def _is_letter(foreground: NDArray[np.uint8], line: _Line) -> bool:
     """Whether a short line with tall ticks has neighbours as the H of a word has."""
     top, bottom = line.y - line.left.up, line.y + line.thickness + line.left.down
     height = bottom - top
@@ -524,47 +526,47 @@ def _is_letter(ink: NDArray[np.uint8], line: _Line) -> bool:
         return False
     reach = max(3, round(0.35 * height))
     left, right = line.left.outer - 1, line.right.outer + 2
-    beside = ink[top:bottom, max(0, left - reach) : max(0, left)], ink[top:bottom, right : right + reach]
+    beside = foreground[top:bottom, max(0, left - reach) : max(0, left)], foreground[top:bottom, right : right + reach]
     return any(bool(part.any()) for part in beside)
 
 
-def _stands_alone(ink: NDArray[np.uint8], line: _Line) -> bool:
+def _stands_alone(foreground: NDArray[np.uint8], line: _Line) -> bool:
     """Whether nothing touches a stroke, not even the edge of the region."""
     x0, x1, y0, y1 = line.x - 2, line.x + line.width + 2, line.y - 2, line.y + line.thickness + 2
-    if x0 < 0 or y0 < 0 or x1 > ink.shape[1] or y1 > ink.shape[0]:
+    if x0 < 0 or y0 < 0 or x1 > foreground.shape[1] or y1 > foreground.shape[0]:
         return False
-    inside = ink[line.y : line.y + line.thickness, line.x : line.x + line.width]
-    inked = cv2.countNonZero(inside)
-    around = cv2.countNonZero(ink[y0:y1, x0:x1]) - inked
-    near = cv2.countNonZero(ink[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1]) - inked
+    inside = foreground[line.y : line.y + line.thickness, line.x : line.x + line.width]
+    covered = cv2.countNonZero(inside)
+    around = cv2.countNonZero(foreground[y0:y1, x0:x1]) - covered
+    near = cv2.countNonZero(foreground[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1]) - covered
     # A blurred edge may pass the threshold in places: a row of a thick bar, if nothing goes on behind it.
     is_rough = line.thickness > _THIN_PX and near <= _ROUGH_SHARE * line.width and around == near
     # A piece of a tilted or curved stroke goes on in its corners.
-    corners = cv2.countNonZero(ink[y0:y1, x0 : x0 + 2]) + cv2.countNonZero(ink[y0:y1, x1 - 2 : x1])
+    corners = cv2.countNonZero(foreground[y0:y1, x0 : x0 + 2]) + cv2.countNonZero(foreground[y0:y1, x1 - 2 : x1])
     core = inside[1:-1] if line.thickness > _THIN_PX else inside
-    is_whole = cv2.countNonZero(core) >= 0.95 * core.size and inked >= 0.85 * inside.size
-    # What goes on behind a thin line across it is the paper between a bracket's ticks, not a bar.
+    is_whole = cv2.countNonZero(core) >= 0.95 * core.size and covered >= 0.85 * inside.size
+    # What goes on behind a thin line across it is the background between a bracket's ticks, not a bar.
     rows = slice(line.y, line.y + line.thickness)
-    beyond = ink[rows, max(0, x0 - _BEYOND_PX) : x0], ink[rows, x1 : x1 + _BEYOND_PX]
+    beyond = foreground[rows, max(0, x0 - _BEYOND_PX) : x0], foreground[rows, x1 : x1 + _BEYOND_PX]
     if any(part.size and cv2.countNonZero(part) > 0.5 * part.size for part in beyond):
         return False
     return (is_rough or around <= _TOUCHED_SHARE * line.width) and not corners and is_whole
 
 
-def _lettered(ink: NDArray[np.uint8], pieces: NDArray[np.int32], *, proportion: float = 2.0) -> list[Segment]:
+def _lettered(foreground: NDArray[np.uint8], pieces: NDArray[np.int32], *, proportion: float = 2.0) -> list[Segment]:
     """Solid bars with letters left out of them: whole along all four sides, and not without holes."""
     _, _, width, height, _ = pieces.T
     large = (
         (height >= _LOWEST_LETTERED_PX)
         & (width >= proportion * height)
-        & (width <= _LONGEST_BLOCK_FRACTION * ink.shape[1])
+        & (width <= _LONGEST_BLOCK_FRACTION * foreground.shape[1])
     )
     found = []
     for x, y, w, h, area in pieces[large].tolist():
         if not _LETTERED_SHARE[0] * w * h <= area <= _LETTERED_SHARE[1] * w * h:
             continue
         inset = (slice(y + 1, y + h - 1), slice(x + 1, x + w - 1))
-        block = ink[inset]
+        block = foreground[inset]
         sides = (block[0], block[-1], block[:, 0], block[:, -1])
         if all(float(side.mean()) >= 0.98 for side in sides):
             found.append(Segment("inside", (x, y, w, h), float(w), (x, y, w, h)))
@@ -576,7 +578,7 @@ def _rulers(pieces: NDArray[np.int32]) -> list[Segment]:
     if len(pieces) < _RULER_SEEN:
         return []
     _, _, width, height, area = pieces.T
-    # Of a blurred mark a column may be inked in a part of its length only.
+    # Of a blurred mark a column may be covered in a part of its length only.
     whole_columns = np.maximum(1, width - 1)
     is_even = (area >= 0.8 * width * height) | (area >= _WHOLE_COLUMNS * whole_columns * height)
     mark = (height >= 3) & (height <= 40) & (width >= 1) & (width <= 0.8 * height) & is_even

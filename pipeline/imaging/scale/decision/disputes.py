@@ -38,7 +38,7 @@ def _has_other_half(candidate: ScaleCandidate) -> bool:
 def needs_more(candidate: ScaleCandidate) -> bool:
     """Whether other crops of the same print must be heard first: on a specimen a faint stroke may be lost in one."""
     assert candidate.reading is not None
-    return candidate.bar.paper == "picture" and candidate.reading.on_readers_alone
+    return candidate.bar.background == "picture" and candidate.reading.on_readers_alone
 
 
 def is_disputed(candidate: ScaleCandidate, others: Iterable[ScaleCandidate]) -> bool:
@@ -47,7 +47,7 @@ def is_disputed(candidate: ScaleCandidate, others: Iterable[ScaleCandidate]) -> 
     Or where the shapes do not bear it out, one that begins further left shows a digit more, however unsurely.
     """
     assert candidate.reading is not None
-    if candidate.bar.paper != "picture":
+    if candidate.bar.background != "picture":
         return False
     others = list(others)
     if any(_states_other(one, candidate) and not is_cut_off(one, candidate) for one in others):

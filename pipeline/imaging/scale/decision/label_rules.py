@@ -14,8 +14,8 @@ from pipeline.imaging.scale.bars.line_ends import has_arrow_head, stands_in_a_ro
 from pipeline.imaging.scale.candidates import Print, ScaleCandidate, cut_out
 from pipeline.imaging.scale.decision.seen_bars import is_sure, is_that
 from pipeline.imaging.scale.evidence.label import LabelReading
+from pipeline.imaging.scale.foreground_pieces import long_pieces
 from pipeline.imaging.scale.gray_levels import median_level, near_level
-from pipeline.imaging.scale.ink_pieces import long_pieces
 from pipeline.imaging.scale.labels.exponent import has_exponent
 from pipeline.imaging.scale.labels.hidden_print import (
     Hidden,
@@ -57,7 +57,7 @@ def weighed(candidate: ScaleCandidate) -> ScaleCandidate:
         return candidate
     hidden: Hidden = ""
     if printed.is_told_by_level:
-        is_plain = has_plain_ground(printed.gray, printed.label.box, printed.ink, printed.level)
+        is_plain = has_plain_ground(printed.gray, printed.label.box, printed.foreground, printed.level)
         candidate = replace(candidate, on_plain_ground=is_plain)
         hidden = _hidden(reading, printed)
     seen = _Seen(reading, printed, candidate.bar, hidden)
@@ -83,8 +83,12 @@ def _hidden(reading: LabelReading, printed: Print) -> Hidden:
     before = min(x, height)
     wide = cut_out(printed.gray, (x - before, y, width + before, height))
     digits = sum(character.isdigit() for character in reading.text)
-    ink = np.pad(printed.ink, ((0, 0), (before, 0)))
-    return "point" if reading.point_in_doubt else hidden_print(wide, ink, printed.level, letters=digits, before=before)
+    foreground = np.pad(printed.foreground, ((0, 0), (before, 0)))
+    return (
+        "point"
+        if reading.point_in_doubt
+        else hidden_print(wide, foreground, printed.level, letters=digits, before=before)
+    )
 
 
 def _no_n_taken_for_an_m(seen: _Seen) -> str:
@@ -109,8 +113,8 @@ def _no_letter_lost(seen: _Seen) -> str:
     printed = seen.printed
     if not printed.is_told_by_level:
         return ""
-    is_lost = starts_with_specimen(printed.ink) or has_letter_before(
-        printed.gray, printed.label.box, printed.ink, printed.level, printed.segment.box
+    is_lost = starts_with_specimen(printed.foreground) or has_letter_before(
+        printed.gray, printed.label.box, printed.foreground, printed.level, printed.segment.box
     )
     return "something like a letter stands before the first one" if is_lost else ""
 
@@ -135,7 +139,7 @@ def _no_plate(seen: _Seen) -> str:
 
 def _no_exponent(seen: _Seen) -> str:
     gray, box = seen.printed.gray, seen.printed.label.box
-    level = median_level(cut_out(gray, box)[seen.printed.ink != 0])
+    level = median_level(cut_out(gray, box)[seen.printed.foreground != 0])
     return EXPONENT if has_exponent(gray, box, level) else ""
 
 
@@ -151,9 +155,9 @@ def _no_field_of_many(seen: _Seen) -> str:
     segment, box = printed.segment, printed.label.box
     if segment.kind not in ("solid", "line") or not stands_in_a_row(printed.gray, segment.line_box, box):
         return ""
-    label, is_ground = cut_out(printed.gray, box), printed.ink == 0
-    paper = median_level(label[is_ground]) if is_ground.any() else printed.level
-    bar = bar_finder().find(printed.gray, box, printed.level, paper)
+    label, is_ground = cut_out(printed.gray, box), printed.foreground == 0
+    background = median_level(label[is_ground]) if is_ground.any() else printed.level
+    bar = bar_finder().find(printed.gray, box, printed.level, background)
     return "" if is_sure(bar) and is_that(bar, segment) else ONE_OF_MANY
 
 

@@ -133,7 +133,7 @@ def _label_is_no_setting(evidence: Evidence) -> str:
 
 def _label_has_no_exponent(evidence: Evidence) -> str:
     text = evidence.pairs[0].text
-    return EXPONENT if has_exponent(evidence.gray, text.box, text.ink) else ""
+    return EXPONENT if has_exponent(evidence.gray, text.box, text.foreground) else ""
 
 
 def _bar_is_no_arrow(evidence: Evidence) -> str:
@@ -227,7 +227,7 @@ def _text(pair: Pair) -> str:
 
 def _pair_only(pair: Pair) -> ScaleCandidate:
     reading = LabelReading(_text(pair), pair.text.value, False, 0.0, "")
-    return ScaleCandidate(DataBar(0, 0, 0, 0, "picture", pair.text.ink), pair.mark.segment, reading=reading)
+    return ScaleCandidate(DataBar(0, 0, 0, 0, "picture", pair.text.foreground), pair.mark.segment, reading=reading)
 
 
 def _candidate(gray: NDArray[np.uint8], pair: Pair, reason: str, objects: str) -> ScaleCandidate:
@@ -235,7 +235,7 @@ def _candidate(gray: NDArray[np.uint8], pair: Pair, reason: str, objects: str) -
     certain = not objects
     confidence = max(pair.text.seen.confidence, pair.text.reading.confidence if pair.text.reading else 0.0)
     reading = LabelReading(_text(pair), pair.text.value, certain, confidence if certain else 0.5, reason)
-    region = DataBar(0, gray.shape[0], 0, gray.shape[1], "picture", pair.text.ink)
+    region = DataBar(0, gray.shape[0], 0, gray.shape[1], "picture", pair.text.foreground)
     label = LabelBox(pair.text.box, pair.place, 0.0)
     rule = objects or "a pair all over the picture"
     return ScaleCandidate(region, pair.mark.segment, label, reading, pair.text.crop, rule=rule)

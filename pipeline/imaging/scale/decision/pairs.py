@@ -75,10 +75,10 @@ def scored_pairs(gray: NDArray[np.uint8], texts: Sequence[PrintedText]) -> list[
     """
     found = []
     for text in texts:
-        if text.value is None or text.ink == text.paper:
+        if text.value is None or text.foreground == text.background:
             continue
         others = [other.box for other in texts if other is not text and other.is_text]
-        bar = bar_finder().find(gray, text.box, text.ink, text.paper)
+        bar = bar_finder().find(gray, text.box, text.foreground, text.background)
         beside = list(_pairs_by_rules(gray, text, others, bar))
         if is_sure_alone(bar) and not any(pair.is_seen for pair in beside):
             mark = _as_mark(gray, bar, text)
@@ -91,7 +91,7 @@ def scored_pairs(gray: NDArray[np.uint8], texts: Sequence[PrintedText]) -> list[
 
 def _pairs_by_rules(gray: NDArray[np.uint8], text: PrintedText, others: Sequence[Box], bar: SeenBar) -> Iterator[Pair]:
     """The text with each stroke, ruler or broken line near it; one that the networks see has their share at least."""
-    for mark in marks_near(gray, text.box, ink=text.ink, paper=text.paper):
+    for mark in marks_near(gray, text.box, foreground=text.foreground, background=text.background):
         placed = _placed(text.box, mark.segment.box, others, kind=mark.segment.kind)
         if placed is None or _is_in_text(mark, text.box, others) or _is_rim_of_plate(mark, text):
             continue
@@ -111,7 +111,7 @@ def _as_mark(gray: NDArray[np.uint8], bar: SeenBar, text: PrintedText) -> Mark:
     box = (left, max(0, row - 1), max(1, right - left), 3)
     segment = Segment("seen", box, round(bar.length_px, 2), box)
     level = int(gray[row, min(max(0, (left + right) // 2), gray.shape[1] - 1)])
-    return Mark(segment, abs(text.ink - text.paper), level, text.paper)
+    return Mark(segment, abs(text.foreground - text.background), level, text.background)
 
 
 def _side(label: Box, mark: Box) -> Place:
@@ -140,7 +140,7 @@ def _is_rim_of_plate(mark: Mark, text: PrintedText) -> bool:
     mark_x, mark_y, mark_width, mark_height = mark.segment.box
     is_within = x - height <= mark_x and mark_x + mark_width <= x + width + height
     is_near = max(mark_y - y - height, y - mark_y - mark_height) < _RIM * height
-    return is_within and is_near and abs(mark.level - text.paper) < abs(mark.level - text.ink)
+    return is_within and is_near and abs(mark.level - text.background) < abs(mark.level - text.foreground)
 
 
 def _placed(label: Box, mark: Box, others: Sequence[Box], *, kind: str) -> tuple[Place, float] | None:
@@ -190,11 +190,11 @@ def _is_in_text(mark: Mark, label: Box, others: Sequence[Box]) -> bool:
 def _quality(mark: Mark, text: PrintedText) -> float:
     """How much a mark looks like a bar: as clear as its label, sharp, on its ground, longer than a letter."""
     segment = mark.segment
-    full = min(_FULL_CONTRAST, abs(text.ink - text.paper))
+    full = min(_FULL_CONTRAST, abs(text.foreground - text.background))
     worth = _BY_KIND.get(segment.kind, 0.0) * (0.4 + 0.6 * min(1.0, mark.contrast / full))
     if segment.kind == "line" and segment.line_box[3] == 1 and mark.contrast < full:
         worth *= _THIN_SHARE
-    if abs(mark.ground - text.paper) > _SAME_GROUND:
+    if abs(mark.ground - text.background) > _SAME_GROUND:
         worth *= _OTHER_GROUND
     if segment.length_px < _SHORTEST * text.box[3]:
         worth *= 0.5

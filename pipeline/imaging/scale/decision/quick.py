@@ -107,7 +107,7 @@ def _other_crops(
     """The other crops of a label on a specimen, in which a stroke may show that one lacks."""
     assert candidate.reading is not None
     assert candidate.reading.value is not None
-    if candidate.bar.paper != "picture":
+    if candidate.bar.background != "picture":
         return []
     crops: list[ScaleCandidate] = []
     last = candidate

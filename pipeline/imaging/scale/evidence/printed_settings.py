@@ -17,7 +17,7 @@ from pipeline.imaging.scale.evidence.setting_text import names_field, parse_fiel
 from pipeline.imaging.scale.labels.box import SMALLEST_TEXT_PX
 from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.imaging.scale.recognition.text import text_crop
-from pipeline.imaging.scale.regions.databar import DataBar, ink_and_pieces
+from pipeline.imaging.scale.regions.databar import DataBar, foreground_and_pieces
 from pipeline.imaging.scale.regions.text_lines import Box, text_lines
 
 _MOST_LINES: Final = 32
@@ -84,13 +84,13 @@ def read_settings(gray: NDArray[np.uint8], bar: DataBar, memory: LabelMemory) ->
     -----
     About 7 to 10 ms of CPU at first look, 2 to 4 where all lines were seen before: for readings that it may decide.
     """
-    if bar.paper == "picture":
+    if bar.background == "picture":
         return PrintedSettings()
-    ink, pieces = ink_and_pieces(gray, bar)
+    foreground, pieces = foreground_and_pieces(gray, bar)
     lines, asked = [], []
     for x, y, width, height in [box for box in text_lines(pieces) if _may_be_text(box)][:_MOST_LINES]:
         box = x + bar.left, y + bar.top, width, height
-        digest, reading = memory.read_line(text_crop(gray, box, ink[y : y + height, x : x + width]))
+        digest, reading = memory.read_line(text_crop(gray, box, foreground[y : y + height, x : x + width]))
         asked.append((digest, reading))
         lines.append(_Line(box, reading))
     has_field = any(names_field(line.reading.text) for line in lines)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.scale.evidence.label import LabelReading
+from pipeline.imaging.scale.foreground_pieces import long_pieces, piece_boxes
 from pipeline.imaging.scale.gray_levels import median_level
-from pipeline.imaging.scale.ink_pieces import long_pieces, piece_boxes
 from pipeline.imaging.scale.labels.value import LabelValue, after_name, parse_label
 from pipeline.imaging.scale.recognition.memory import LabelMemory
 from pipeline.imaging.scale.recognition.text import TextCandidate, text_crop
@@ -61,7 +61,7 @@ class PrintedText:
         What the readers of labels make of its letters alone; None where it is no length, or nothing stood out.
     crop : str
         Digest of the letters' crop; empty without one.
-    ink, paper : int
+    foreground, background : int
         Gray levels of the letters and of their ground.
     """
 
@@ -70,8 +70,8 @@ class PrintedText:
     value: LabelValue | None = None
     reading: LabelReading | None = None
     crop: str = ""
-    ink: int = 0
-    paper: int = 0
+    foreground: int = 0
+    background: int = 0
 
     @property
     def is_text(self) -> bool:
@@ -173,7 +173,7 @@ def _read(gray: NDArray[np.uint8], box: Box, memory: LabelMemory) -> PrintedText
     if not found:
         return PrintedText(box, seen, value)
     letters, crop, reading = _by_letters(gray, found, value, memory)
-    return PrintedText(letters.box, seen, value, reading, crop, letters.ink, letters.paper)
+    return PrintedText(letters.box, seen, value, reading, crop, letters.foreground, letters.background)
 
 
 def _length_after_name(
@@ -208,8 +208,8 @@ class _Letters:
 
     box: Box
     mask: NDArray[np.uint8]
-    ink: int
-    paper: int
+    foreground: int
+    background: int
     without_strokes: bool
 
     def page(self, gray: NDArray[np.uint8], fringe_px: int | None) -> NDArray[np.uint8]:
@@ -264,15 +264,15 @@ def _standing_out(
     strokes = _without_strokes(mask)
     if not mask.any() or mask.all():
         return
-    ink, paper = median_level(cut[mask == 1]), median_level(cut[mask == 0])
-    if abs(ink - paper) < _LEAST_CONTRAST:
+    foreground, background = median_level(cut[mask == 1]), median_level(cut[mask == 0])
+    if abs(foreground - background) < _LEAST_CONTRAST:
         return
     left, top, wide, tall = _line_of(piece_boxes(mask))
     tight = np.ascontiguousarray(mask[top : top + tall, left : left + wide])
     if tight.mean() > 0.5:
         # More than half of a line's box is ground.
-        ink, paper = paper, ink
-    yield _Letters((corner[0] + left, corner[1] + top, wide, tall), tight, ink, paper, strokes)
+        foreground, background = background, foreground
+    yield _Letters((corner[0] + left, corner[1] + top, wide, tall), tight, foreground, background, strokes)
 
 
 def _line_of(pieces: NDArray[np.int32]) -> Box:

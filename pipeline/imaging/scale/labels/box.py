@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.scale.bars.segment import Segment
-from pipeline.imaging.scale.ink_pieces import piece_boxes
+from pipeline.imaging.scale.foreground_pieces import piece_boxes
 from pipeline.imaging.scale.loops.text_lines import like_labels, lines_of_text, window_of_whole_pieces
 from pipeline.imaging.scale.regions.databar import DataBar
 
@@ -41,7 +41,7 @@ class LabelBox:
     Attributes
     ----------
     box : (x, y, width, height)
-        Tight box of the ink in pixels of the picture.
+        Tight box of the foreground in pixels of the picture.
     place : str
         Where it lies as seen from the segment.
     distance : float
@@ -54,19 +54,19 @@ class LabelBox:
 
 
 def find_label_boxes(
-    ink: NDArray[np.uint8], bar: DataBar, segment: Segment, *, pieces: NDArray[np.int32] | None = None
+    foreground: NDArray[np.uint8], bar: DataBar, segment: Segment, *, pieces: NDArray[np.int32] | None = None
 ) -> list[LabelBox]:
     """Find the texts that may be the label of a segment.
 
     Parameters
     ----------
-    ink : uint8 ndarray, [bar height, bar width]
-        1 where there is ink, as `pipeline.imaging.scale.regions.databar.ink_mask` gives it; left as it is.
+    foreground : uint8 ndarray, [bar height, bar width]
+        1 where there is foreground, as `pipeline.imaging.scale.regions.databar.foreground_mask` has it; left as it is.
     bar : DataBar
         The region.
     segment : Segment
     pieces : int32 ndarray, [pieces, 5], optional
-        `pipeline.imaging.scale.ink_pieces.piece_boxes` of the ink, where the caller has them already.
+        `pipeline.imaging.scale.foreground_pieces.piece_boxes` of the foreground, where the caller has them already.
 
     Returns
     -------
@@ -75,31 +75,31 @@ def find_label_boxes(
         they overlap vertically. Texts under `SMALLEST_TEXT_PX` are left out.
     """
     if segment.kind == "inside":
-        return _inside(ink, bar, segment)
-    letters = _without_segment(ink, piece_boxes(ink) if pieces is None else pieces, _erased(segment, bar))
+        return _inside(foreground, bar, segment)
+    letters = _without_segment(foreground, piece_boxes(foreground) if pieces is None else pieces, _erased(segment, bar))
     longest = segment.length_px / _SHORTEST_FOR_TEXT
     lines = like_labels(_lines_of_text(letters), SMALLEST_TEXT_PX, (_NARROWEST, _WIDEST), longest)
     boxes = [(x + bar.left, y + bar.top, width, height) for x, y, width, height in lines.tolist()]
     labels = [label for box in boxes if (label := _as_label(box, segment)) is not None]
-    labels = [label for label in labels if not stroke_goes_on(ink, bar, segment, label)]
+    labels = [label for label in labels if not stroke_goes_on(foreground, bar, segment, label)]
     return sorted(labels, key=lambda label: (label.distance, label.box))
 
 
-def label_ink(ink: NDArray[np.uint8], bar: DataBar, label: LabelBox) -> NDArray[np.uint8]:
-    """Cut the ink of a label out of a region's: what is *not* inked where the letters are left out of a bar."""
+def label_foreground(foreground: NDArray[np.uint8], bar: DataBar, label: LabelBox) -> NDArray[np.uint8]:
+    """Cut a label's foreground out of a region's: what is *not* covered where the letters are left out of a bar."""
     x, y, width, height = label.box
-    cut = ink[y - bar.top : y - bar.top + height, x - bar.left : x - bar.left + width]
+    cut = foreground[y - bar.top : y - bar.top + height, x - bar.left : x - bar.left + width]
     return np.asarray(1 - cut, dtype=np.uint8) if label.place == "inside" else cut
 
 
-def _inside(ink: NDArray[np.uint8], bar: DataBar, segment: Segment) -> list[LabelBox]:
+def _inside(foreground: NDArray[np.uint8], bar: DataBar, segment: Segment) -> list[LabelBox]:
     """The text left out of a solid bar: a single line in its middle, and nothing else.
 
     A box on the picture with bar and label in it looks like that too, but for the bar.
     """
     x, y, width, height = segment.box
     x0, y0 = x + 2, y + 2
-    block = ink[y0 - bar.top : y0 - bar.top + height - 4, x0 - bar.left : x0 - bar.left + width - 4]
+    block = foreground[y0 - bar.top : y0 - bar.top + height - 4, x0 - bar.left : x0 - bar.left + width - 4]
     letters = np.asarray(1 - block, dtype=np.uint8)
     boxes = text_boxes(letters)
     if len(boxes) != 1 or _has_dash(letters, boxes[0][3]):
@@ -120,20 +120,20 @@ def _has_dash(letters: NDArray[np.uint8], text_height: int) -> bool:
     return bool((is_flat | (width > _WIDEST_LETTER_PX)).any())
 
 
-def text_boxes(ink: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
-    """Group the components of an ink mask to lines of text.
+def text_boxes(foreground: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
+    """Group the components of an foreground mask to lines of text.
 
     Parameters
     ----------
-    ink : uint8 ndarray, [height, width]
-        1 where there is ink.
+    foreground : uint8 ndarray, [height, width]
+        1 where there is foreground.
 
     Returns
     -------
     list of (x, y, width, height)
         Tight boxes; at most the 400 largest components are looked at.
     """
-    return [(x, y, width, height) for x, y, width, height in _lines_of_text(piece_boxes(ink)).tolist()]
+    return [(x, y, width, height) for x, y, width, height in _lines_of_text(piece_boxes(foreground)).tolist()]
 
 
 def _lines_of_text(pieces: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -144,9 +144,9 @@ def _lines_of_text(pieces: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def _without_segment(
-    ink: NDArray[np.uint8], pieces: NDArray[np.int32], erased: list[tuple[int, int, int, int]]
+    foreground: NDArray[np.uint8], pieces: NDArray[np.int32], erased: list[tuple[int, int, int, int]]
 ) -> NDArray[np.int32]:
-    """The pieces of the ink with the segment taken off it, so that no tick joins the text.
+    """The pieces of the foreground with the segment taken off it, so that no tick joins the text.
 
     Only the window of those pieces that the segment touches is counted again.
     """
@@ -157,7 +157,7 @@ def _without_segment(
     if not touched.any():
         return pieces
     left, top = max(0, left), max(0, top)
-    window = ink[top:bottom, left:right].copy()
+    window = foreground[top:bottom, left:right].copy()
     for first_x, first_y, last_x, last_y in erased:
         window[max(0, first_y - top) : max(0, last_y - top), max(0, first_x - left) : max(0, last_x - left)] = 0
     again = piece_boxes(window)
@@ -186,17 +186,17 @@ def _erased(segment: Segment, bar: DataBar) -> list[tuple[int, int, int, int]]:
     return erased
 
 
-def stroke_goes_on(ink: NDArray[np.uint8], bar: DataBar, segment: Segment, label: LabelBox) -> bool:
+def stroke_goes_on(foreground: NDArray[np.uint8], bar: DataBar, segment: Segment, label: LabelBox) -> bool:
     """Whether the stroke goes on behind a label beside it: half a bar, broken by its label.
 
-    ``ink`` is that of the region ``bar``, [bar height, bar width].
+    ``foreground`` is that of the region ``bar``, [bar height, bar width].
     """
     if label.place not in ("left", "right") or segment.kind not in ("solid", "line"):
         return False
     _, y, width, height = segment.line_box
     first = label.box[0] + label.box[2] if label.place == "right" else label.box[0] - round(1.3 * width)
     left, right = max(0, first - bar.left), max(0, first - bar.left + round(1.3 * width))
-    beyond = ink[max(0, y - 1 - bar.top) : y + height + 1 - bar.top, left:right]
+    beyond = foreground[max(0, y - 1 - bar.top) : y + height + 1 - bar.top, left:right]
     return bool(beyond.size) and max(cv2.countNonZero(row) for row in beyond) >= 0.5 * beyond.shape[1]
 
 

@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.imaging.scale.foreground_pieces import piece_boxes
 from pipeline.imaging.scale.gray_levels import near_level
-from pipeline.imaging.scale.ink_pieces import piece_boxes
 
 _REACH: Final = 3.5
 _TOLERANCE: Final = 60

@@ -1,8 +1,8 @@
-"""A second crop of a label that could not be read for certain: with the print that is too pale for its ink mask.
+"""A second crop of a label that could not be read for certain: with the print that is too pale for its foreground mask.
 
-The first crop (`pipeline.imaging.scale.recognition.text.text_crop`) hides all that is not right beside the ink, so that
-a specimen does not pass for letters. Thin strokes of small letters are paler than the mask's level and go with it: a 2
-without its neck, an n without its arch. Here the ground's own levels are taken off instead, and what rises above them
+The first crop (`pipeline.imaging.scale.recognition.text.text_crop`) hides all that is not right beside the foreground,
+so that a specimen does not pass for letters. Thin strokes of small letters are paler than the mask's level and go with it:
+a 2 without its neck, an n without its arch. Here the ground's own levels are taken off instead, and what rises above them
 stays.
 """
 
@@ -38,7 +38,7 @@ Asked = tuple[str, LabelReading]
 def read_both(
     gray: NDArray[np.uint8],
     box: tuple[int, int, int, int],
-    ink: NDArray[np.uint8],
+    foreground: NDArray[np.uint8],
     crop: NDArray[np.uint8],
     memory: LabelMemory,
 ) -> tuple[tuple[Asked, ...], LabelReading]:
@@ -48,7 +48,7 @@ def read_both(
 
     Parameters
     ----------
-    gray, box, ink
+    gray, box, foreground
         See `faint_crop`.
     crop : uint8 ndarray
         The first crop.
@@ -66,7 +66,7 @@ def read_both(
     is_shown = not (first[1].is_certain and first[1].on_readers_alone)
     if is_shown and not _asks_for_more(first[1]):
         return (first,), first[1]
-    faint = faint_crop(gray, box, ink)
+    faint = faint_crop(gray, box, foreground)
     again = memory.glance(faint)
     if not is_shown:
         return (again, first), _unless_other(first[1], again[1])
@@ -162,7 +162,9 @@ def _is_length(reading: LabelReading, held: LabelValue | None) -> bool:
     return reading.value.scale_nm != held.scale_nm and reading.confidence >= _LEAST_SURE
 
 
-def faint_crop(gray: NDArray[np.uint8], box: tuple[int, int, int, int], ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def faint_crop(
+    gray: NDArray[np.uint8], box: tuple[int, int, int, int], foreground: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
     """Cut a text out with its faint strokes, dark on white, with `pipeline.imaging.scale.recognition.text.PAD_PX` of
     white around.
 
@@ -170,21 +172,21 @@ def faint_crop(gray: NDArray[np.uint8], box: tuple[int, int, int, int], ink: NDA
     ----------
     gray : uint8 ndarray, [height, width]
     box : (x, y, width, height)
-        Tight box of the text's ink, inside the picture; a pixel more is cut on each side that has one.
-    ink : uint8 ndarray, [box height, box width]
-        1 where there is ink.
+        Tight box of the text's foreground, inside the picture; a pixel more is cut on each side that has one.
+    foreground : uint8 ndarray, [box height, box width]
+        1 where there is foreground.
 
     Returns
     -------
     uint8 ndarray
-        White is the level that four fifths of the ground, two pixels or more from the ink, do not pass towards the
-        ink's; black what is furthest from it.
+        White is the level that four fifths of the ground, two pixels or more from the foreground, do not pass towards
+        the foreground's; black what is furthest from it.
     """
     x, y, width, height = box
     left, top = min(x, _BESIDE_PX), min(y, _BESIDE_PX)
     cut = gray[y - top : y + height + _BESIDE_PX, x - left : x + width + _BESIDE_PX]
-    inked = np.zeros(cut.shape, np.uint8)
-    inked[top : top + height, left : left + width] = ink
+    covered = np.zeros(cut.shape, np.uint8)
+    covered[top : top + height, left : left + width] = foreground
     reach = 2 * _LETTER_EDGE_PX + 1
-    beside = np.asarray(cv2.dilate(inked, np.ones((reach, reach), np.uint8)), dtype=np.uint8)
-    return risen_page(cut, inked, beside, _LEAST_GROUND, _GROUND_SHARE, PAD_PX)
+    beside = np.asarray(cv2.dilate(covered, np.ones((reach, reach), np.uint8)), dtype=np.uint8)
+    return risen_page(cut, covered, beside, _LEAST_GROUND, _GROUND_SHARE, PAD_PX)

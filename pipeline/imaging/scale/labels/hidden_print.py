@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.imaging.scale.foreground_pieces import piece_boxes
 from pipeline.imaging.scale.gray_levels import median_level, near_level, share_near
-from pipeline.imaging.scale.ink_pieces import piece_boxes
 
 Hidden = Literal["", "point", "letter", "first point"]
 
@@ -17,7 +17,7 @@ _FOOT: Final = 0.3
 _WIDEST_GAP: Final = 0.75
 _LETTER_WIDTH: Final = 0.3
 _LETTER_SHARE: Final = 0.2
-_TOWARDS_INK: Final = 0.6
+_TOWARDS_FOREGROUND: Final = 0.6
 _POINT_SHARE: Final = 0.5
 _CLEAR_SHARE: Final = 0.12
 _LEAST_CONTRAST: Final = 20
@@ -34,12 +34,12 @@ _THINNEST_LETTER: Final = 0.12
 _WIDEST_LETTER: Final = 2.2
 _CORE: Final = 12
 _CORE_SHARE: Final = 0.2
-_UNLIKE_INK: Final = 0.33
+_UNLIKE_FOREGROUND: Final = 0.33
 _EVEN_SHARE: Final = 0.97
 
 
 def hidden_print(
-    gray: NDArray[np.uint8], ink: NDArray[np.uint8], level: int, *, letters: int | None = None, before: int = 0
+    gray: NDArray[np.uint8], foreground: NDArray[np.uint8], level: int, *, letters: int | None = None, before: int = 0
 ) -> Hidden:
     """Look between neighbouring letters, and before the first, for print that is paler than theirs.
 
@@ -47,10 +47,10 @@ def hidden_print(
     ----------
     gray : uint8 ndarray, [height, width]
         The picture in the tight box of a label, and ``before`` columns left of it.
-    ink : uint8 ndarray, [height, width]
-        1 where the label's crop has ink.
+    foreground : uint8 ndarray, [height, width]
+        1 where the label's crop has foreground.
     level : int
-        The ink's gray level.
+        The foreground's gray level.
     letters : int, optional
         How many letters from the left are looked at: the digits. Default: all.
     before : int, optional
@@ -60,17 +60,17 @@ def hidden_print(
     -------
     str
         ``point`` where some gap between two letters is clear above and has something of two pixels or more at its foot
-        that is nearer to the ink's level than to the ground's; ``letter`` where a gap is wide enough for a letter and
-        a fifth of it is so, as a specimen behind the label may be too; ``first point`` where a small and solid one
-        stands alone before the first letter; else empty, also where the ground hardly differs from the ink.
+        that is nearer to the foreground's level than to the ground's; ``letter`` where a gap is wide enough for a
+        letter and a fifth of it is so, as a specimen behind the label may be too; ``first point`` where a small and solid one
+        stands alone before the first letter; else empty, also where the ground hardly differs from the foreground.
     """
-    tall = [piece for piece in piece_boxes(ink).tolist() if piece[3] >= _TALL * ink.shape[0]]
+    tall = [piece for piece in piece_boxes(foreground).tolist() if piece[3] >= _TALL * foreground.shape[0]]
     tall = sorted(tall)[:letters]
-    contrast = _contrast(gray, ink, level)
+    contrast = _contrast(gray, foreground, level)
     if not tall or contrast < _LEAST_CONTRAST:
         return ""
     distance = cv2.absdiff(gray, np.full_like(gray, level))
-    pale = (distance <= _TOWARDS_INK * contrast) & (ink == 0)
+    pale = (distance <= _TOWARDS_FOREGROUND * contrast) & (foreground == 0)
     found = [_between(pale, left, right) for left, right in pairwise(tall)]
     if "point" in found or "letter" in found:
         return "point" if "point" in found else "letter"
@@ -78,7 +78,7 @@ def hidden_print(
 
 
 def has_plain_ground(
-    gray: NDArray[np.uint8], box: tuple[int, int, int, int], ink: NDArray[np.uint8], level: int
+    gray: NDArray[np.uint8], box: tuple[int, int, int, int], foreground: NDArray[np.uint8], level: int
 ) -> bool:
     """Whether the ground around a label is so even that whatever stands out from it is print.
 
@@ -88,43 +88,43 @@ def has_plain_ground(
         The picture.
     box : (x, y, width, height)
         The label's.
-    ink : uint8 ndarray, [box height, box width]
-        1 where there is ink.
+    foreground : uint8 ndarray, [box height, box width]
+        1 where there is foreground.
     level : int
-        The ink's gray level.
+        The foreground's gray level.
 
     Returns
     -------
     bool
-        True where of the pixels four or more from the ink, half a label's height around the box included, hardly any
-        is a third of the way from their median to the ink.
+        True where of the pixels four or more from the foreground, half a label's height around the box included, hardly
+        any is a third of the way from their median to the foreground.
     """
     x, y, width, height = box
     margin = height // 2
     top, left = max(0, y - margin), max(0, x - margin)
     window = gray[top : y + height + margin, left : x + width + margin]
-    inked = np.zeros_like(window)
-    inked[y - top : y - top + height, x - left : x - left + width] = ink
-    ground = window[cv2.dilate(inked, np.ones((7, 7), np.uint8)) == 0]
+    covered = np.zeros_like(window)
+    covered[y - top : y - top + height, x - left : x - left + width] = foreground
+    ground = window[cv2.dilate(covered, np.ones((7, 7), np.uint8)) == 0]
     middle = median_level(ground)
-    tolerance = int(_UNLIKE_INK * abs(level - middle))
+    tolerance = int(_UNLIKE_FOREGROUND * abs(level - middle))
     return tolerance > 0 and share_near(ground, middle, tolerance) >= _EVEN_SHARE
 
 
-def starts_with_specimen(ink: NDArray[np.uint8]) -> bool:
-    """Whether one of the first pieces of a label's ink is much higher than the others: no letter, but it may hide one.
+def starts_with_specimen(foreground: NDArray[np.uint8]) -> bool:
+    """Whether one of the first pieces of a label is much higher than the others: no letter, but it may hide one.
 
     Parameters
     ----------
-    ink : uint8 ndarray, [height, width]
-        1 where there is ink.
+    foreground : uint8 ndarray, [height, width]
+        1 where there is foreground.
 
     Returns
     -------
     bool
         False for fewer than three pieces that may be letters.
     """
-    pieces = [piece for piece in piece_boxes(ink).tolist() if piece[3] >= _LETTER_OF_BOX * ink.shape[0]]
+    pieces = [piece for piece in piece_boxes(foreground).tolist() if piece[3] >= _LETTER_OF_BOX * foreground.shape[0]]
     heights = [piece[3] for piece in sorted(pieces)]
     if len(heights) < _LEAST_LETTERS:
         return False
@@ -134,7 +134,7 @@ def starts_with_specimen(ink: NDArray[np.uint8]) -> bool:
 def has_letter_before(
     gray: NDArray[np.uint8],
     box: tuple[int, int, int, int],
-    ink: NDArray[np.uint8],
+    foreground: NDArray[np.uint8],
     level: int,
     mark: tuple[int, int, int, int],
 ) -> bool:
@@ -146,10 +146,10 @@ def has_letter_before(
         The picture.
     box : (x, y, width, height)
         The label's.
-    ink : uint8 ndarray, [box height, box width]
-        1 where there is ink.
+    foreground : uint8 ndarray, [box height, box width]
+        1 where there is foreground.
     level : int
-        The ink's gray level.
+        The foreground's gray level.
     mark : (x, y, width, height)
         The scale segment, which is no letter.
 
@@ -157,17 +157,17 @@ def has_letter_before(
     -------
     bool
         True for a piece as high as the label, no higher, wider than a blurred edge, no wider than two letters, and no
-        further from the label than digits are from each other, that is nearer to the ink's level than to the ground's,
-        and a fifth of it right at the ink's.
+        further from the label than digits are from each other, that is nearer to the foreground's level than to the
+        ground's, and a fifth of it right at the foreground's.
     """
     x, y, width, height = box
-    contrast = _contrast(gray[y : y + height, x : x + width], ink, level)
+    contrast = _contrast(gray[y : y + height, x : x + width], foreground, level)
     if contrast < _LEAST_CONTRAST:
         return False
     margin = max(3, round(_BESIDE_LETTERS * height))
     left, top = max(0, x - round(_LETTER_REACH * height)), max(0, y - margin)
     window = gray[top : y + height + margin, left:x]
-    pale = near_level(window, level, int(_TOWARDS_INK * contrast)) & 1
+    pale = near_level(window, level, int(_TOWARDS_FOREGROUND * contrast)) & 1
     mark_x, mark_y, mark_width, mark_height = mark
     rows = slice(max(0, mark_y - 1 - top), max(0, mark_y + mark_height + 1 - top))
     pale[rows, max(0, mark_x - 1 - left) : max(0, mark_x + mark_width + 1 - left)] = 0
@@ -181,9 +181,9 @@ def has_letter_before(
     return False
 
 
-def _contrast(gray: NDArray[np.uint8], ink: NDArray[np.uint8], level: int) -> int:
-    """How far the ground's median is from the ink's level, a pixel around the ink left out."""
-    return abs(level - median_level(gray[cv2.dilate(ink, np.ones((3, 3), np.uint8)) == 0]))
+def _contrast(gray: NDArray[np.uint8], foreground: NDArray[np.uint8], level: int) -> int:
+    """How far the ground's median is from the foreground's level, a pixel around the foreground left out."""
+    return abs(level - median_level(gray[cv2.dilate(foreground, np.ones((3, 3), np.uint8)) == 0]))
 
 
 def _is_point_before(pale: NDArray[np.bool_], first: list[int]) -> bool:

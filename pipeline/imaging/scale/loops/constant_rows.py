@@ -1,4 +1,4 @@
-"""Blocks of rows of one gray level, as the paper of a data bar is, with print on it or without."""
+"""Blocks of rows of one gray level, as the background of a data bar is, with print on it or without."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ _LEVEL_DRIFT = 3
 _LONGEST_GAP_PX = 3
 _LONGEST_DENSE_GAP_PX = 40
 _DENSE_DRIFT = 16
-_DENSE_PAPER_SHARE = 0.3
+_DENSE_BACKGROUND_SHARE = 0.3
 
 
 @compiled
@@ -20,7 +20,7 @@ def constant_runs(
     """Runs of flat rows of one level.
 
     Bridged are gaps of up to 3 rows (lines), and of up to 40 rows of dense print: their own median stays near the run's
-    level (the noise of JPEG coding spoils the paper between the letters), or a third of each row is paper.
+    level (the noise of JPEG coding spoils the background between the letters), or a third of each row is background.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def constant_runs(
     is_flat : bool ndarray, [rows]
         Which ones are mostly of one level.
     tolerance : int
-        How far paper may be from the run's level.
+        How far background may be from the run's level.
 
     Returns
     -------
@@ -65,6 +65,6 @@ def _is_bridge(rows: NDArray[np.uint8], levels: NDArray[np.int16], level: int, t
     for row in range(len(levels)):
         if abs(int(levels[row]) - level) <= _DENSE_DRIFT:
             continue
-        if count_near(rows[row : row + 1], level, tolerance) / rows.shape[1] < _DENSE_PAPER_SHARE:
+        if count_near(rows[row : row + 1], level, tolerance) / rows.shape[1] < _DENSE_BACKGROUND_SHARE:
             return False
     return True

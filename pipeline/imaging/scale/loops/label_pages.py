@@ -12,15 +12,15 @@ _LEVELS = 256
 
 @compiled
 def print_page(
-    cut: NDArray[np.uint8], ink: NDArray[np.uint8], near: NDArray[np.uint8], margin: int
+    cut: NDArray[np.uint8], foreground: NDArray[np.uint8], near: NDArray[np.uint8], margin: int
 ) -> NDArray[np.uint8]:
-    """Print on constant paper: what differs from the paper's level, to either side, is as dark as it differs.
+    """Print on constant background: what differs from the background's level, to either side, is as dark as it differs.
 
     Parameters
     ----------
     cut : uint8 ndarray, [height, width]
-    ink : uint8 ndarray, [height, width]
-        Not 0 where there is ink. The paper's level is the median elsewhere, 0 where there is no elsewhere.
+    foreground : uint8 ndarray, [height, width]
+        Not 0 where there is foreground. The background's level is the median elsewhere, 0 where there is no elsewhere.
     near : uint8 ndarray, [height, width]
         What is 0 here becomes white.
     margin : int
@@ -32,16 +32,16 @@ def print_page(
         The darkest pixel is 0.
     """
     height, width = cut.shape
-    counts = _counted(cut, ink)
-    paper = int(median_of_counts(counts))
+    counts = _counted(cut, foreground)
+    background = int(median_of_counts(counts))
     darkest = 1
     for row in range(height):
         for column in range(width):
             if near[row, column] != 0:
-                darkest = max(darkest, abs(int(cut[row, column]) - paper))
+                darkest = max(darkest, abs(int(cut[row, column]) - background))
     shades = np.empty(_LEVELS, np.uint8)
     for level in range(_LEVELS):
-        shades[level] = np.rint(_WHITE - min(abs(level - paper) * (_WHITE / darkest), float(_WHITE)))
+        shades[level] = np.rint(_WHITE - min(abs(level - background) * (_WHITE / darkest), float(_WHITE)))
     page = np.full((height + 2 * margin, width + 2 * margin), _WHITE, np.uint8)
     for row in range(height):
         for column in range(width):
@@ -53,49 +53,49 @@ def print_page(
 @compiled
 def risen_page(
     cut: NDArray[np.uint8],
-    ink: NDArray[np.uint8],
+    foreground: NDArray[np.uint8],
     beside: NDArray[np.uint8],
     least_ground: int,
     share: float,
     margin: int,
 ) -> NDArray[np.uint8]:
-    """Print on a specimen: what rises above the ground's levels, towards the ink's.
+    """Print on a specimen: what rises above the ground's levels, towards the foreground's.
 
     Parameters
     ----------
     cut : uint8 ndarray, [height, width]
-    ink : uint8 ndarray, [height, width]
-        Not 0 where there is ink.
+    foreground : uint8 ndarray, [height, width]
+        Not 0 where there is foreground.
     beside : uint8 ndarray, [height, width]
-        Not 0 at the ink and beside it: the ground is elsewhere, or where there is no ink if that is less than
-        ``least_ground`` pixels.
+        Not 0 at the foreground and beside it: the ground is elsewhere, or where there is no foreground if that is less
+        than ``least_ground`` pixels.
     least_ground : int
     share : float
-        The quantile of the ground, measured from its median towards the ink, up to which it becomes white.
+        The quantile of the ground, measured from its median towards the foreground, up to which it becomes white.
     margin : int
         White pixels on each side.
 
     Returns
     -------
     uint8 ndarray, [height + 2 margin, width + 2 margin]
-        The darkest pixel is 0; all white without ink or without ground.
+        The darkest pixel is 0; all white without foreground or without ground.
     """
     height, width = cut.shape
     page = np.full((height + 2 * margin, width + 2 * margin), _WHITE, np.uint8)
     ground = _counted(cut, beside)
     if ground.sum() < least_ground:
-        ground = _counted(cut, ink)
-    every = _counted(cut, np.zeros_like(ink))
-    inked = every - _counted(cut, ink)
-    if ground.sum() == 0 or inked.sum() == 0:
+        ground = _counted(cut, foreground)
+    every = _counted(cut, np.zeros_like(foreground))
+    covered = every - _counted(cut, foreground)
+    if ground.sum() == 0 or covered.sum() == 0:
         return page
     middle = median_of_counts(ground)
-    sign = 1 if median_of_counts(inked) > middle else -1
-    paper = max(0.0, _quantile_from(ground, middle, sign, share))
+    sign = 1 if median_of_counts(covered) > middle else -1
+    background = max(0.0, _quantile_from(ground, middle, sign, share))
     risen = np.zeros(_LEVELS)
     highest = 1.0
     for level in range(_LEVELS):
-        risen[level] = max(sign * (level - middle) - paper, 0.0)
+        risen[level] = max(sign * (level - middle) - background, 0.0)
         if every[level] > 0:
             highest = max(highest, risen[level])
     for row in range(height):

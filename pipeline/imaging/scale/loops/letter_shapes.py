@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.imaging.scale.loops.ink_runs import owners
+from pipeline.imaging.scale.loops.foreground_runs import owners
 from pipeline.kernels.compiled import compiled
 
 _FEET = 0.85
@@ -16,14 +16,14 @@ def drawn_pieces(runs: NDArray[np.int32], shape: tuple[int, int]) -> NDArray[np.
     Parameters
     ----------
     runs : int32 ndarray, [runs, 3]
-        As `pipeline.imaging.scale.loops.ink_runs.runs` gives them.
+        As `pipeline.imaging.scale.loops.foreground_runs.runs` gives them.
     shape : (height, width)
 
     Returns
     -------
     int32 ndarray, [height, width]
-        The number of the piece that a pixel belongs to, in the order of `pipeline.imaging.scale.loops.ink_runs.pieces`;
-        -1 where there is none.
+        The number of the piece that a pixel belongs to, in the order of
+        `pipeline.imaging.scale.loops.foreground_runs.pieces`; -1 where there is none.
     """
     drawn = np.full(shape, -1, np.int32)
     owner, _ = owners(runs)
@@ -36,9 +36,9 @@ def drawn_pieces(runs: NDArray[np.int32], shape: tuple[int, int]) -> NDArray[np.
 
 @compiled
 def enclosed_areas(mask: NDArray[np.uint8], smallest: float) -> int:
-    """Number of 4-connected areas without ink that no way leads out of, of at least so many pixels.
+    """Number of 4-connected areas without foreground that no way leads out of, of at least so many pixels.
 
-    ``mask``, [height, width], is not 0 where there is ink.
+    ``mask``, [height, width], is not 0 where there is foreground.
     """
     height, width = mask.shape
     is_done = mask != 0
@@ -70,7 +70,7 @@ def enclosed_areas(mask: NDArray[np.uint8], smallest: float) -> int:
 def stems(mask: NDArray[np.uint8]) -> int:
     """Number of upright strokes: the most frequent count of runs in the rows of the lower half, its feet left out.
 
-    The least of several that are as frequent. ``mask``, [height, width], is not 0 where there is ink.
+    The least of several that are as frequent. ``mask``, [height, width], is not 0 where there is foreground.
     """
     height, width = mask.shape
     first = height // 2
@@ -87,7 +87,7 @@ def stems(mask: NDArray[np.uint8]) -> int:
 def open_sides(mask: NDArray[np.uint8]) -> tuple[bool, bool]:
     """Whether a column in the middle third of a letter is free from above, and from below, down to half its height.
 
-    ``mask``, [height, width], is not 0 where there is ink.
+    ``mask``, [height, width], is not 0 where there is foreground.
     """
     height, width = mask.shape
     third, half = max(1, width // 3), max(1, height // 2)

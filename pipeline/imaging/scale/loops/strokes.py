@@ -11,14 +11,16 @@ _TICK_IN_PX = 2
 
 
 @compiled
-def whole_rows(ink: NDArray[np.uint8], x: int, y: int, width: int, height: int, share: float) -> tuple[int, int, int]:
-    """How many rows of a box are inked in a share of their length, the first of them, and the last; -1 for none."""
+def whole_rows(
+    foreground: NDArray[np.uint8], x: int, y: int, width: int, height: int, share: float
+) -> tuple[int, int, int]:
+    """How many rows of a box are covered in a share of their length, the first of them, and the last; -1 for none."""
     count, first, last = 0, -1, -1
     for row in range(y, y + height):
-        inked = 0
+        covered = 0
         for column in range(x, x + width):
-            inked += ink[row, column] != 0
-        if inked >= share * width:
+            covered += foreground[row, column] != 0
+        if covered >= share * width:
             first = row if first < 0 else first
             last = row
             count += 1
@@ -26,23 +28,25 @@ def whole_rows(ink: NDArray[np.uint8], x: int, y: int, width: int, height: int, 
 
 
 @compiled
-def _rise(ink: NDArray[np.uint8], column: int, y: int, thickness: int) -> tuple[int, int]:
-    """How far ink goes on above and below a stroke in a column where the stroke is inked."""
+def _rise(foreground: NDArray[np.uint8], column: int, y: int, thickness: int) -> tuple[int, int]:
+    """How far foreground goes on above and below a stroke in a column where the stroke is covered."""
     top = bottom = y + thickness // 2
-    while top > 0 and ink[top - 1, column] != 0:
+    while top > 0 and foreground[top - 1, column] != 0:
         top -= 1
-    while bottom < ink.shape[0] and ink[bottom, column] != 0:
+    while bottom < foreground.shape[0] and foreground[bottom, column] != 0:
         bottom += 1
     return max(0, y - top), max(0, bottom - y - thickness)
 
 
 @compiled
-def ink_heights(ink: NDArray[np.uint8], row: int, end: int, outwards: int, reach: int) -> NDArray[np.int64]:
-    """How high the ink is that hangs together with a row, column by column from inside a line to beyond its end.
+def foreground_heights(
+    foreground: NDArray[np.uint8], row: int, end: int, outwards: int, reach: int
+) -> NDArray[np.int64]:
+    """How high the foreground is that hangs together with a row, column by column from inside a line to beyond its end.
 
     Parameters
     ----------
-    ink : uint8 ndarray, [rows, columns]
+    foreground : uint8 ndarray, [rows, columns]
     row, end : int
         The line's row, and the column that it ends in.
     outwards : int
@@ -53,14 +57,14 @@ def ink_heights(ink: NDArray[np.uint8], row: int, end: int, outwards: int, reach
     Returns
     -------
     int64 ndarray
-        Up to the last inked column beyond the end; 0 where a column is not inked in that row.
+        Up to the last covered column beyond the end; 0 where a column is not covered in that row.
     """
     heights = np.zeros(2 * reach, np.int64)
     count = 0
     for step in range(-reach, reach):
         column = end + step * outwards
-        if 0 <= column < ink.shape[1] and ink[row, column] != 0:
-            above, below = _rise(ink, column, row, 1)
+        if 0 <= column < foreground.shape[1] and foreground[row, column] != 0:
+            above, below = _rise(foreground, column, row, 1)
             heights[count] = above + 1 + below
         elif step > 0:
             break
@@ -70,13 +74,13 @@ def ink_heights(ink: NDArray[np.uint8], row: int, end: int, outwards: int, reach
 
 @compiled
 def tick_at_end(
-    ink: NDArray[np.uint8], column: int, y: int, thickness: int, inward: int, lowest: int, widest: int
+    foreground: NDArray[np.uint8], column: int, y: int, thickness: int, inward: int, lowest: int, widest: int
 ) -> tuple[int, int, int, int]:
     """The tick at an end of a stroke.
 
     Parameters
     ----------
-    ink : uint8 ndarray, [height, width]
+    foreground : uint8 ndarray, [height, width]
     column : int
         The stroke's last column at this end.
     y, thickness : int
@@ -96,11 +100,11 @@ def tick_at_end(
     middle = y + thickness // 2
     up, down = np.zeros(widest + 2, np.int64), np.zeros(widest + 2, np.int64)
     tallest = 0
-    reach = min(widest, ink.shape[1])
+    reach = min(widest, foreground.shape[1])
     for step in range(reach + 2):
         at = column + (step - 2) * inward
-        if 0 <= at < ink.shape[1] and ink[middle, at] != 0:
-            up[step], down[step] = _rise(ink, at, y, thickness)
+        if 0 <= at < foreground.shape[1] and foreground[middle, at] != 0:
+            up[step], down[step] = _rise(foreground, at, y, thickness)
             tallest = max(tallest, up[step] + down[step])
     if tallest < lowest:
         return column, 0, 0, 0

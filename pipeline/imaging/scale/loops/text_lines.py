@@ -1,4 +1,4 @@
-"""Pieces of ink in rows: letters that stand in one line of text, marks that stand in one row."""
+"""Pieces of foreground in rows: letters that stand in one line of text, marks that stand in one row."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -61,7 +61,7 @@ class BarFinder:
     def __init__(self) -> None:
         self._finder, self._end = (network_session(name) for name in WEIGHTS)
 
-    def find(self, gray: NDArray[np.uint8], label: Box, ink: int, paper: int) -> SeenBar:
+    def find(self, gray: NDArray[np.uint8], label: Box, foreground: int, background: int) -> SeenBar:
         """Find the bar of a label.
 
         Parameters
@@ -69,10 +69,10 @@ class BarFinder:
         gray : uint8 ndarray, [height, width]
         label : (x, y, width, height)
             Tight around the letters, in pixels.
-        ink, paper : int
+        foreground, background : int
             Gray levels of the letters and of their ground.
         """
-        view = view_of_label(gray, label, ink, paper)
+        view = view_of_label(gray, label, foreground, background)
         shares = self._run(self._finder, view.page)
         rows, columns = WIDE[0] // CELL_PX, WIDE[1] // CELL_PX
         maps = shares[:, :-1].reshape(2, rows, columns)
@@ -82,7 +82,7 @@ class BarFinder:
             for _, row, column in peaks
         ]
         ends = [
-            self._look(gray, at, label[3], ink, paper, is_left=is_left)
+            self._look(gray, at, label[3], foreground, background, is_left=is_left)
             for at, is_left in zip(coarse, (True, False), strict=True)
         ]
         return SeenBar(
@@ -99,13 +99,13 @@ class BarFinder:
         gray: NDArray[np.uint8],
         at: tuple[float, float],
         letters_px: float,
-        ink: int,
-        paper: int,
+        foreground: int,
+        background: int,
         *,
         is_left: bool,
     ) -> tuple[float, float]:
         """The column of an end in the picture, and how sure it is."""
-        view = view_of_end(gray, at, letters_px, ink, paper, is_left=is_left)
+        view = view_of_end(gray, at, letters_px, foreground, background, is_left=is_left)
         shares = self._run(self._end, view.page)
         peak = int(shares.argmax())
         near = slice(max(0, peak - _AROUND_END), peak + _AROUND_END + 1)

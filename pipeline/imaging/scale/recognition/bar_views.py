@@ -37,8 +37,8 @@ class View:
     Attributes
     ----------
     page : float32 ndarray, [channels, rows, columns]
-        Level of each pixel (0 paper, 1 ink, -1 to 2), whether it is of the label (the first network only), whether it
-        is of the picture.
+        Level of each pixel (0 background, 1 foreground, -1 to 2), whether it is of the label (the first network only),
+        whether it is of the picture.
     left, top : float
         Where the window begins in the picture, in pixels.
     scale : float
@@ -51,7 +51,7 @@ class View:
     scale: float
 
 
-def view_of_label(gray: NDArray[np.uint8], label: Box, ink: int, paper: int) -> View:
+def view_of_label(gray: NDArray[np.uint8], label: Box, foreground: int, background: int) -> View:
     """Cut out the surroundings of a label.
 
     Parameters
@@ -59,14 +59,14 @@ def view_of_label(gray: NDArray[np.uint8], label: Box, ink: int, paper: int) -> 
     gray : uint8 ndarray, [height, width]
     label : (x, y, width, height)
         Tight around the letters, in pixels.
-    ink, paper : int
+    foreground, background : int
         Gray levels of the letters and of their ground.
     """
     x, y, wide, tall = label
     scale = LETTER_PX / max(4.0, tall)
     level, inside, left, top = _cut(gray, (x + wide / 2, y + tall / 2), scale, WIDE)
     page = np.zeros((3, *WIDE), np.float32)
-    page[0] = _levels(level, ink, paper) * inside
+    page[0] = _levels(level, foreground, background) * inside
     rows = slice(round((y - top) * scale), round((y + tall - top) * scale))
     page[1, max(0, rows.start) : max(0, rows.stop), _columns(x, wide, left, scale)] = 1.0
     page[2] = inside
@@ -74,12 +74,18 @@ def view_of_label(gray: NDArray[np.uint8], label: Box, ink: int, paper: int) -> 
 
 
 def view_of_end(
-    gray: NDArray[np.uint8], end: tuple[float, float], letters_px: float, ink: int, paper: int, *, is_left: bool
+    gray: NDArray[np.uint8],
+    end: tuple[float, float],
+    letters_px: float,
+    foreground: int,
+    background: int,
+    *,
+    is_left: bool,
 ) -> View:
     """Cut out the surroundings of a bar's end; right ones are turned round into left ones."""
     scale = min(1.0, CLOSE_LETTER_PX / letters_px)
     level, inside, left, top = _cut(gray, end, scale, CLOSE)
-    page = np.stack([_levels(level, ink, paper) * inside, inside]).astype(np.float32)
+    page = np.stack([_levels(level, foreground, background) * inside, inside]).astype(np.float32)
     return View(page if is_left else np.ascontiguousarray(page[:, :, ::-1]), left, top, scale)
 
 
@@ -87,9 +93,9 @@ def _columns(x: float, wide: float, left: float, scale: float) -> slice:
     return slice(max(0, round((x - left) * scale)), max(0, round((x + wide - left) * scale)))
 
 
-def _levels(gray: NDArray[np.float32], ink: int, paper: int) -> NDArray[np.float32]:
-    contrast = ink - paper if abs(ink - paper) >= 8 else (8 if ink >= paper else -8)
-    return np.clip((gray - paper) / contrast, _DARKEST, _LIGHTEST).astype(np.float32)
+def _levels(gray: NDArray[np.float32], foreground: int, background: int) -> NDArray[np.float32]:
+    contrast = foreground - background if abs(foreground - background) >= 8 else (8 if foreground >= background else -8)
+    return np.clip((gray - background) / contrast, _DARKEST, _LIGHTEST).astype(np.float32)
 
 
 def _cut(

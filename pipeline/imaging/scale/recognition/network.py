@@ -36,7 +36,7 @@ def net_input(crop: NDArray[np.uint8], *, pad_px: int = 4) -> NDArray[np.float32
     Returns
     -------
     float32 ndarray, [1, 1, 24, width]
-        0 (paper) to 1 (ink), the width a multiple of 8 from 32 to 256, padded on the right.
+        0 (background) to 1 (foreground), the width a multiple of 8 from 32 to 256, padded on the right.
     """
     cut = max(0, pad_px - _KEPT_PAD_PX)
     tight = crop[cut : crop.shape[0] - cut, cut : crop.shape[1] - cut]

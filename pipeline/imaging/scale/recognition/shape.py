@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.imaging.scale.labels.value import LabelValue
-from pipeline.imaging.scale.loops.ink_runs import pieces, runs
+from pipeline.imaging.scale.loops.foreground_runs import pieces, runs
 from pipeline.imaging.scale.loops.letter_shapes import drawn_pieces, enclosed_areas, open_sides, stems
 
 Verdict = Literal["confirms", "contradicts", "silent"]
 
-_INK_BELOW: Final = (140, 190, 90)
+_FOREGROUND_BELOW: Final = (140, 190, 90)
 """Thin strokes break at a low threshold, close letters touch at a high one."""
 
 _POINT_HEIGHT: Final = 0.35
@@ -94,7 +94,7 @@ def check_shapes(crop: NDArray[np.uint8], text: str, value: LabelValue) -> Shape
         ``confirms`` only if every digit, point and unit letter was looked at, at one of three thresholds.
     """
     verdicts: list[ShapeVerdict] = []
-    for threshold in _INK_BELOW:
+    for threshold in _FOREGROUND_BELOW:
         verdicts.append(_check_at(crop, threshold, text, value))
         # A point may be paler than the strokes: where one threshold shows it, that another does not is no comfort.
         if verdicts[-1].reason == _ONE_POINT:
@@ -242,12 +242,12 @@ def _without_star(glyphs: list[_Glyph]) -> list[_Glyph]:
 
 
 def _glyphs(crop: NDArray[np.uint8], threshold: int) -> list[_Glyph]:
-    """Connected pieces of ink, from left to right."""
-    ink_runs = runs((crop < threshold).view(np.uint8))
-    drawn = drawn_pieces(ink_runs, crop.shape)
+    """Connected pieces of foreground, from left to right."""
+    foreground_runs = runs((crop < threshold).view(np.uint8))
+    drawn = drawn_pieces(foreground_runs, crop.shape)
     glyphs = [
         _Glyph(x, y, y + height, width, height, index, drawn)
-        for index, (x, y, width, height, area) in enumerate(pieces(ink_runs).tolist())
+        for index, (x, y, width, height, area) in enumerate(pieces(foreground_runs).tolist())
         if area >= 2
     ]
     return sorted(glyphs, key=lambda glyph: glyph.x)

@@ -23,7 +23,7 @@ from pipeline.imaging.scale.loops.label_pages import print_page
 from pipeline.imaging.scale.recognition.session import one_thread_session
 
 PAD_PX: Final = 4
-"""White around the ink of a crop; more padding costs the network a quarter of its right answers."""
+"""White around the foreground of a crop; more padding costs the network a quarter of its right answers."""
 
 NETWORK_HEIGHT_PX: Final = 48
 _NARROWEST_PX: Final = 48
@@ -62,22 +62,22 @@ class TextReader(Protocol):
 def text_crop(
     gray: NDArray[np.uint8],
     box: tuple[int, int, int, int],
-    ink: NDArray[np.uint8],
+    foreground: NDArray[np.uint8],
     *,
     fringe_px: int | None = None,
 ) -> NDArray[np.uint8]:
-    """Cut a text out as dark ink on white, its contrast stretched, with `PAD_PX` of white around it.
+    """Cut a text out as dark foreground on white, its contrast stretched, with `PAD_PX` of white around it.
 
     Parameters
     ----------
     gray : uint8 ndarray, [height, width]
     box : (x, y, width, height)
-        Tight box of the text's ink, inside the picture.
-    ink : uint8 ndarray, [box height, box width]
-        1 where there is ink. The paper's level is the median elsewhere; what differs from it, to either side,
-        is darkened by as much, so that white on black, black on white and coloured labels all come out alike.
+        Tight box of the text's foreground, inside the picture.
+    foreground : uint8 ndarray, [box height, box width]
+        1 where there is foreground. The background's level is the median elsewhere; what differs from it, to either
+        side, is darkened by as much, so that white on black, black on white and coloured labels all come out alike.
     fringe_px : int, optional
-        For text on a specimen: all that is further than this from the ink becomes white. Default: the paper
+        For text on a specimen: all that is further than this from the foreground becomes white. Default: the background
         is constant, nothing needs hiding.
 
     Returns
@@ -87,10 +87,10 @@ def text_crop(
     x, y, width, height = box
     cut = gray[y : y + height, x : x + width]
     if fringe_px is None:
-        return print_page(cut, ink, np.ones_like(ink), PAD_PX)
+        return print_page(cut, foreground, np.ones_like(foreground), PAD_PX)
     reach = 2 * fringe_px + 1
-    near = cv2.dilate(ink, np.ones((reach, reach), np.uint8))
-    return print_page(cut, ink, np.asarray(near, dtype=np.uint8), PAD_PX)
+    near = cv2.dilate(foreground, np.ones((reach, reach), np.uint8))
+    return print_page(cut, foreground, np.asarray(near, dtype=np.uint8), PAD_PX)
 
 
 class RememberingReader:
@@ -183,7 +183,7 @@ def network_input(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
     Returns
     -------
     float32 ndarray, [1, 3, NETWORK_HEIGHT_PX, width]
-        From -1 (ink) to 1 (paper), padded on the right with paper.
+        From -1 (foreground) to 1 (background), padded on the right with background.
     """
     height, width = crop.shape
     scaled_width = min(_WIDEST_PX, max(1, round(width * NETWORK_HEIGHT_PX / height)))

@@ -53,7 +53,7 @@ def colour_print(pixels: NDArray[np.generic]) -> NDArray[np.uint8] | None:
 
 
 def printed_region(print_alone: NDArray[np.uint8]) -> DataBar:
-    """Where in coloured print a bar is looked for: the lower half, as a region of constant paper."""
+    """Where in coloured print a bar is looked for: the lower half, as a region of constant background."""
     height, width = print_alone.shape
     return DataBar(int(height * (1 - _SEARCHED_FRACTION)), height, 0, width, "plain", 0)
 

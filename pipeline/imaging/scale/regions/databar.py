@@ -1,7 +1,7 @@
 """Where a micrograph carries its data bar: the stripe with the instrument's settings, or text on the picture.
 
 A stripe is a block of rows whose *median* level is one constant: text and logos never cover half of a row, so
-the median is the paper whatever is printed on it. That beats looking for the stripe's outline, which JPEG
+the median is the background whatever is printed on it. That beats looking for the stripe's outline, which JPEG
 noise, frames of one pixel and strips of picture below and beside the stripe break.
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from pipeline.imaging.scale.foreground_pieces import keep_cored, piece_boxes
 from pipeline.imaging.scale.gray_levels import (
     distance_from,
     level_counts,
@@ -21,7 +22,6 @@ from pipeline.imaging.scale.gray_levels import (
     row_shares,
     share_near,
 )
-from pipeline.imaging.scale.ink_pieces import keep_cored, piece_boxes
 from pipeline.imaging.scale.loops.constant_rows import constant_runs
 from pipeline.imaging.scale.loops.level_counts import row_levels
 
@@ -30,21 +30,21 @@ _FIRST_LOOK: Final = 4
 _SEARCHED_FRACTION: Final = 0.5
 """Stripes lie in the lower half; NFFA's have up to a sixth of the picture below them."""
 
-_PAPER_TOLERANCE: Final = 3
+_BACKGROUND_TOLERANCE: Final = 3
 _CLEAN_SHARE: Final = 0.6
 _CLEAN_TOLERANCES: Final = (2, 4)
 _PURE: Final = 1
 _PURE_SHARE: Final = 0.5
-"""Stripes have 0.6 of their paper at one level, with noise over the whole picture, and more without it; smooth
+"""Stripes have 0.6 of their background at one level, with noise over the whole picture, and more without it; smooth
 specimens 0.2 to 0.45, and so have stripes that were made smaller with the picture."""
 
-_PAPER_SHARE: Final = 0.5
+_BACKGROUND_SHARE: Final = 0.5
 _LOWEST_STRIPE_PX: Final = 8
 _LOWEST_STRIPE_FRACTION: Final = 0.02
 _TALLEST_STRIPE_FRACTION: Final = 0.25
-_NEAR_PAPER: Final = 20
-_INK_SHARE: Final = (0.004, 0.45)
-_INK_CONTRAST: Final = 40
+_NEAR_BACKGROUND: Final = 20
+_FOREGROUND_SHARE: Final = (0.004, 0.45)
+_FOREGROUND_CONTRAST: Final = 40
 _EDGE_STEP: Final = 12
 _EDGE_SHARE: Final = 0.2
 _EDGE_BELOW: Final = 0.85
@@ -57,7 +57,7 @@ _OVERLAY_CORE: Final = 12
 _OVERLAY_TOLERANCES: Final = (4, 30, 60)
 _OVERLAY_CORE_SHARE: Final = 0.25
 _OVERLAY_LEAST_PX: Final = 60
-"""The shortest bar of two rows with the smallest label has more ink than that."""
+"""The shortest bar of two rows with the smallest label has more foreground than that."""
 
 _OVERLAY_CONTRAST: Final = 60
 _OVERSHOOT: Final = 30
@@ -71,7 +71,7 @@ _PALER_SHARE: Final = 0.55
 _THIN_PX: Final = 9
 _THIN_CONTRAST: Final = 0.33
 
-Paper = Literal["stripe", "plain", "box", "picture"]
+Background = Literal["stripe", "plain", "box", "picture"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,39 +82,39 @@ class DataBar:
     ----------
     top, bottom, left, right : int
         Rows ``top:bottom`` and columns ``left:right`` of the picture.
-    paper : str
+    background : str
         ``stripe``: a data bar of its own, apart from the specimen. ``plain``: a constant ground that is the
         specimen's own background too, so that where the bar begins cannot be told. ``box``: the inside of a
         small block of constant ground on the specimen. ``picture``: printed on the specimen.
     level : int
-        Gray level of the paper; on a picture, of the ink.
+        Gray level of the background; on a picture, of the foreground.
     tolerance : int
-        On a picture, how far from its level ink may be. Untouched print is exact; print that was resized or
-        JPEG-coded is not, but the more is allowed, the more specimen passes for ink. 0 on constant paper.
+        On a picture, how far from its level foreground may be. Untouched print is exact; print that was resized or
+        JPEG-coded is not, but the more is allowed, the more specimen passes for foreground. 0 on constant background.
     """
 
     top: int
     bottom: int
     left: int
     right: int
-    paper: Paper
+    background: Background
     level: int
     tolerance: int = 0
 
     @property
     def is_stripe(self) -> bool:
         """Whether rows from ``top`` on show no specimen."""
-        return self.paper == "stripe"
+        return self.background == "stripe"
 
     @property
     def longest_share(self) -> float:
         """What is longer than this share of the region's width is a frame or divider: a small box fits its bar."""
-        return _RULE_SHARE_IN_BOX if self.paper == "box" else _RULE_SHARE
+        return _RULE_SHARE_IN_BOX if self.background == "box" else _RULE_SHARE
 
     @property
     def fringe_px(self) -> int | None:
-        """How far from the ink of a letter its blurred edge reaches on a picture; None on constant paper."""
-        if self.paper != "picture":
+        """How far from a letter its blurred edge reaches on a picture; None on constant background."""
+        if self.background != "picture":
             return None
         return 0 if self.tolerance <= _OVERLAY_CORE else 1
 
@@ -129,21 +129,22 @@ def find_data_bar(gray: NDArray[np.uint8]) -> DataBar | None:
     Returns
     -------
     DataBar or None
-        ``paper`` is ``stripe`` or ``plain``. Of several the one with the most rows, then the lowest; one on clean paper
-        before a noisy one. None for a picture without one, a constant picture, and one smaller than 32 px to a side.
+        ``background`` is ``stripe`` or ``plain``. Of several the one with the most rows, then the lowest; one on clean
+        background before a noisy one. None for a picture without one, a constant picture, and one smaller than 32 px
+        to a side.
     """
     height, width = gray.shape
     if height < 32 or width < 32:
         return None
     start = int(height * (1 - _SEARCHED_FRACTION))
     sampled = np.ascontiguousarray(gray[start:, :: max(1, width // _SAMPLED_COLUMNS)])
-    # A few columns tell most rows of specimen from paper; only what may be paper is looked at closely.
-    levels, shares = row_levels(sampled[:, ::_FIRST_LOOK], _PAPER_TOLERANCE)
-    close = np.flatnonzero(shares >= _PAPER_SHARE / 2)
+    # A few columns tell most rows of specimen from background; only what may be background is looked at closely.
+    levels, shares = row_levels(sampled[:, ::_FIRST_LOOK], _BACKGROUND_TOLERANCE)
+    close = np.flatnonzero(shares >= _BACKGROUND_SHARE / 2)
     if not close.size:
         return None
-    levels[close], shares[close] = row_levels(sampled[close], _PAPER_TOLERANCE)
-    runs = constant_runs(sampled, levels, shares >= _PAPER_SHARE, _PAPER_TOLERANCE).tolist()
+    levels[close], shares[close] = row_levels(sampled[close], _BACKGROUND_TOLERANCE)
+    runs = constant_runs(sampled, levels, shares >= _BACKGROUND_SHARE, _BACKGROUND_TOLERANCE).tolist()
     lowest = max(_LOWEST_STRIPE_PX, _LOWEST_STRIPE_FRACTION * height)
     tall_enough = [(first + start, last + start) for first, last in runs if last - first >= lowest]
     tall_enough.sort(key=lambda run: (run[0] - run[1], -run[1]))
@@ -157,9 +158,9 @@ def find_data_bar(gray: NDArray[np.uint8]) -> DataBar | None:
 
 
 def may_be_specimen(gray: NDArray[np.uint8], bar: DataBar) -> bool:
-    """Whether what looks like a stripe may be a smooth part of the specimen: its paper is of many levels."""
-    paper = gray[bar.top : bar.bottom, bar.left : bar.right]
-    return share_near(paper, bar.level, _PURE) < _PURE_SHARE * share_near(paper, bar.level, _NEAR_PAPER)
+    """Whether what looks like a stripe may be a smooth part of the specimen: its background is of many levels."""
+    background = gray[bar.top : bar.bottom, bar.left : bar.right]
+    return share_near(background, bar.level, _PURE) < _PURE_SHARE * share_near(background, bar.level, _NEAR_BACKGROUND)
 
 
 def overlay_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
@@ -169,7 +170,7 @@ def overlay_regions(gray: NDArray[np.uint8]) -> list[DataBar]:
     -------
     list of DataBar
         The bottom of the picture for white print and for black print, with growing tolerance; only where the
-        brightest (darkest) level stands out and covers no more than print does. ``paper`` is ``picture``.
+        brightest (darkest) level stands out and covers no more than print does. ``background`` is ``picture``.
         Empty for a picture smaller than 32 px to a side.
     """
     height, width = gray.shape
@@ -196,7 +197,7 @@ def _print_level(cut: NDArray[np.uint8], extreme: int, median: int) -> int | Non
     The extreme itself, or, where next to nothing is at it, as where JPEG coding overshoots at the edges of gray print,
     the level near it that most pixels have.
     """
-    most = _INK_SHARE[1] * cut.size
+    most = _FOREGROUND_SHARE[1] * cut.size
     if abs(extreme - median) < _OVERLAY_CONTRAST:
         return None
     core = cv2.countNonZero(near_level(cut, extreme, _OVERLAY_CORE))
@@ -231,14 +232,14 @@ def neighbourhood(
     ----------
     gray : uint8 ndarray, [height, width]
     bar : DataBar
-        The region in which the mark was found, of paper ``picture``.
+        The region in which the mark was found, of background ``picture``.
     box : (x, y, width, height)
         The mark.
 
     Returns
     -------
     DataBar, uint8 ndarray
-        The window around the mark, and 1 where it is nearer to the ink's level than to the specimen's median.
+        The window around the mark, and 1 where it is nearer to the foreground's level than to the specimen's median.
     """
     x, y, width, height = box
     reach_x, reach_y = int(_AROUND[0] * gray.shape[1]), max(40, int(_AROUND[1] * gray.shape[1]))
@@ -251,7 +252,7 @@ def neighbourhood(
 
 
 def thin_print(gray: NDArray[np.uint8], region: DataBar) -> NDArray[np.uint8]:
-    """Mark thin strokes towards the ink's level in a window of a picture, whatever the specimen's level beside them.
+    """Mark thin strokes towards the foreground's level in a window, whatever the specimen's level beside them.
 
     Parameters
     ----------
@@ -262,7 +263,7 @@ def thin_print(gray: NDArray[np.uint8], region: DataBar) -> NDArray[np.uint8]:
     Returns
     -------
     uint8 ndarray, [bottom - top, right - left]
-        1 where the picture stands out from its surroundings of nine pixels by a third of the ink's contrast.
+        1 where the picture stands out from its surroundings of nine pixels by a third of the foreground's contrast.
     """
     window = gray[region.top : region.bottom, region.left : region.right]
     median = median_level(window)
@@ -271,32 +272,32 @@ def thin_print(gray: NDArray[np.uint8], region: DataBar) -> NDArray[np.uint8]:
     return np.asarray(stands_out > _THIN_CONTRAST * abs(region.level - median), dtype=np.uint8)
 
 
-def ink_mask(gray: NDArray[np.uint8], bar: DataBar) -> NDArray[np.uint8]:
+def foreground_mask(gray: NDArray[np.uint8], bar: DataBar) -> NDArray[np.uint8]:
     """Mark what is printed in a region.
 
     Returns
     -------
     uint8 ndarray, [bottom - top, right - left]
-        1 where there is ink. On constant paper, what differs from the paper by more than 0.3 of the upper
+        1 where there is foreground. On constant background, what differs from it by more than 0.3 of the upper
         quartile of all clear differences (at least 22 levels): green lines beside black print have 0.41 of
         its contrast. On a picture, the pieces brighter (darker) than all specimen, with their fringe. Rows
-        and columns that are nearly all ink are cleared: a stripe's frame and its dividers.
+        and columns that are nearly all foreground are cleared: a stripe's frame and its dividers.
     """
-    return ink_and_pieces(gray, bar)[0]
+    return foreground_and_pieces(gray, bar)[0]
 
 
-def ink_and_pieces(gray: NDArray[np.uint8], bar: DataBar) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """What is printed in a region (`ink_mask`), and its `pipeline.imaging.scale.ink_pieces.piece_boxes`."""
+def foreground_and_pieces(gray: NDArray[np.uint8], bar: DataBar) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """What is printed in a region (`foreground_mask`), and its pieces (`foreground_pieces.piece_boxes`)."""
     cut = gray[bar.top : bar.bottom, bar.left : bar.right]
-    if bar.paper != "picture":
-        ink = _without_rules(_ink_on_paper(cut, bar), bar.longest_share)
-        return ink, piece_boxes(ink)
-    ink, pieces = _overlay_ink(cut, bar.level, bar.tolerance)
-    cleared = _without_rules(ink, bar.longest_share)
-    return cleared, (piece_boxes(cleared) if pieces is None or cleared is not ink else pieces)
+    if bar.background != "picture":
+        foreground = _without_rules(_foreground_on_background(cut, bar), bar.longest_share)
+        return foreground, piece_boxes(foreground)
+    foreground, pieces = _overlay_foreground(cut, bar.level, bar.tolerance)
+    cleared = _without_rules(foreground, bar.longest_share)
+    return cleared, (piece_boxes(cleared) if pieces is None or cleared is not foreground else pieces)
 
 
-def _ink_on_paper(cut: NDArray[np.uint8], bar: DataBar) -> NDArray[np.uint8]:
+def _foreground_on_background(cut: NDArray[np.uint8], bar: DataBar) -> NDArray[np.uint8]:
     difference = distance_from(cut, bar.level)
     counts = level_counts(difference).astype(np.int64)
     counts[:31] = 0
@@ -307,29 +308,29 @@ def _ink_on_paper(cut: NDArray[np.uint8], bar: DataBar) -> NDArray[np.uint8]:
     return np.asarray(cv2.threshold(difference, least, 1, cv2.THRESH_BINARY)[1], dtype=np.uint8)
 
 
-def _overlay_ink(
+def _overlay_foreground(
     cut: NDArray[np.uint8], level: int, tolerance: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None]:
-    """Pieces near the ink's level that are right at it for a quarter of their area; their boxes, where counted.
+    """Pieces near the foreground's level that are right at it for a quarter of their area; their boxes, where counted.
 
     Two thresholds, as for edges: the fringe of letters is kept, bright specimen without a core is not.
     """
-    ink = np.asarray(near_level(cut, level, tolerance) & 1, dtype=np.uint8)
+    foreground = np.asarray(near_level(cut, level, tolerance) & 1, dtype=np.uint8)
     if tolerance <= _OVERLAY_CORE:
-        return ink, None
-    if cv2.countNonZero(ink) > _INK_SHARE[1] * ink.size:
+        return foreground, None
+    if cv2.countNonZero(foreground) > _FOREGROUND_SHARE[1] * foreground.size:
         return np.zeros_like(cut), None
     core = near_level(cut, level, _OVERLAY_CORE)
-    return ink, keep_cored(ink, core, _OVERLAY_CORE_SHARE)
+    return foreground, keep_cored(foreground, core, _OVERLAY_CORE_SHARE)
 
 
-def _without_rules(ink: NDArray[np.uint8], longest: float) -> NDArray[np.uint8]:
-    """The ink without rows and columns that are nearly all ink; itself where there are none."""
-    rows = cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() > longest * ink.shape[1]
-    columns = cv2.reduce(ink, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() > _RULE_SHARE * ink.shape[0]
+def _without_rules(foreground: NDArray[np.uint8], longest: float) -> NDArray[np.uint8]:
+    """The foreground without rows and columns that are nearly all foreground; itself where there are none."""
+    rows = cv2.reduce(foreground, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() > longest * foreground.shape[1]
+    columns = cv2.reduce(foreground, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() > _RULE_SHARE * foreground.shape[0]
     if not rows.any() and not columns.any():
-        return ink
-    cleared = ink.copy()
+        return foreground
+    cleared = foreground.copy()
     cleared[rows] = 0
     cleared[:, columns] = 0
     return cleared
@@ -344,7 +345,7 @@ def _as_bar(gray: NDArray[np.uint8], top: int, bottom: int, level: int, toleranc
     merged = bottom - top > tallest
     if merged:
         top = bottom - tallest
-    left, right = _paper_columns(gray[top:bottom], level)
+    left, right = _background_columns(gray[top:bottom], level)
     printed = gray[top + 1 : bottom - 1, left:right]
     if right - left < 0.6 * gray.shape[1] or not _is_clean(printed, level, tolerance) or not _has_print(printed, level):
         return None
@@ -354,7 +355,7 @@ def _as_bar(gray: NDArray[np.uint8], top: int, bottom: int, level: int, toleranc
 
 
 def _edge_within(gray: NDArray[np.uint8], top: int, bottom: int, level: int) -> int | None:
-    """First row of a stripe inside a run that goes on above it, where the specimen has the paper's level too.
+    """First row of a stripe inside a run that goes on above it, where the specimen has the background's level too.
 
     There the specimen still ends at once in a good share of the columns, and has been there for more rows than
     any line of text is high. None where the run has no such row.
@@ -364,22 +365,22 @@ def _edge_within(gray: NDArray[np.uint8], top: int, bottom: int, level: int) -> 
     start, stop = max(top + 3, top + higher), bottom - lowest
     if stop <= start:
         return None
-    is_paper = near_level(gray[top:bottom], level, _PAPER_TOLERANCE)
-    paper_share = row_shares(is_paper)
-    before, after = is_paper[start - top - 2 : stop - top - 2], is_paper[start - top + 1 : stop - top + 1]
+    is_background = near_level(gray[top:bottom], level, _BACKGROUND_TOLERANCE)
+    background_share = row_shares(is_background)
+    before, after = is_background[start - top - 2 : stop - top - 2], is_background[start - top + 1 : stop - top + 1]
     step = row_shares(np.asarray(~before & after, dtype=np.uint8))
     rows = start - top + np.flatnonzero(step >= _EDGE_SHARE)
-    above = sliding_window_view(paper_share, higher)[rows - higher].max(axis=1)
-    below = sliding_window_view(paper_share, _ROWS_BELOW)[rows].min(axis=1)
+    above = sliding_window_view(background_share, higher)[rows - higher].max(axis=1)
+    below = sliding_window_view(background_share, _ROWS_BELOW)[rows].min(axis=1)
     edges = rows[(above <= 1 - _EDGE_SHARE) & (below >= _EDGE_BELOW)]
     return top + int(edges[-1]) if edges.size else None
 
 
-def _paper_columns(stripe: NDArray[np.uint8], level: int) -> tuple[int, int]:
-    """First and last column that are mostly paper: a few columns of picture may flank the stripe."""
-    is_paper = near_level(stripe, level, _PAPER_TOLERANCE)
-    papered = cv2.reduce(is_paper, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() // 255
-    columns = np.flatnonzero(papered >= _PAPER_SHARE * len(stripe))
+def _background_columns(stripe: NDArray[np.uint8], level: int) -> tuple[int, int]:
+    """First and last column that are mostly background: a few columns of picture may flank the stripe."""
+    is_background = near_level(stripe, level, _BACKGROUND_TOLERANCE)
+    background_count = cv2.reduce(is_background, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() // 255
+    columns = np.flatnonzero(background_count >= _BACKGROUND_SHARE * len(stripe))
     if not columns.size:
         return 0, 0
     left, right = int(columns[0]), int(columns[-1]) + 1
@@ -389,13 +390,13 @@ def _paper_columns(stripe: NDArray[np.uint8], level: int) -> tuple[int, int]:
 
 
 def _is_clean(stripe: NDArray[np.uint8], level: int, tolerance: int) -> bool:
-    """Whether the paper is of one level, not of a smooth specimen's many."""
-    paper = cv2.countNonZero(near_level(stripe, level, _NEAR_PAPER))
-    return paper > 0 and cv2.countNonZero(near_level(stripe, level, tolerance)) >= _CLEAN_SHARE * paper
+    """Whether the background is of one level, not of a smooth specimen's many."""
+    background = cv2.countNonZero(near_level(stripe, level, _NEAR_BACKGROUND))
+    return background > 0 and cv2.countNonZero(near_level(stripe, level, tolerance)) >= _CLEAN_SHARE * background
 
 
 def _has_print(stripe: NDArray[np.uint8], level: int) -> bool:
-    return _INK_SHARE[0] <= 1.0 - share_near(stripe, level, _INK_CONTRAST) <= _INK_SHARE[1]
+    return _FOREGROUND_SHARE[0] <= 1.0 - share_near(stripe, level, _FOREGROUND_CONTRAST) <= _FOREGROUND_SHARE[1]
 
 
 def _has_sharp_edge(gray: NDArray[np.uint8], top: int, left: int, right: int) -> bool:

@@ -47,7 +47,7 @@ class _Line:
 
 
 def text_lines(pieces: NDArray[np.int32]) -> list[Box]:
-    """Group the pieces of a data bar's ink to lines of text, single settings or a few of them.
+    """Group the pieces of a data bar's foreground to lines of text, single settings or a few of them.
 
     Other than `pipeline.imaging.scale.labels.box.text_boxes`, which looks for one label, this keeps apart what stands
     in rows and columns: pieces twice as high as the letters (logos, dividers, the scale's own ticks) join nothing.
@@ -55,12 +55,12 @@ def text_lines(pieces: NDArray[np.int32]) -> list[Box]:
     Parameters
     ----------
     pieces : int32 ndarray, [pieces, 5]
-        As `pipeline.imaging.scale.ink_pieces.piece_boxes` counts them; at most the 600 largest are looked at.
+        As `pipeline.imaging.scale.foreground_pieces.piece_boxes` counts them; at most the 600 largest are looked at.
 
     Returns
     -------
     list of (x, y, width, height)
-        Tight boxes in the pixels of the ink, row by row and from the left; empty without letters.
+        Tight boxes in the pixels of the foreground, row by row and from the left; empty without letters.
     """
     letters = pieces[pieces[:, 3] >= _SMALLEST_LETTER_PX]
     if not len(letters):

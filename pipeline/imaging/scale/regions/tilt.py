@@ -1,7 +1,7 @@
 """Pictures that a scanner or a hand turned by a degree or two: how far, and the picture set straight.
 
 A bar that is turned falls into steps of a few dozen pixels, which no search for horizontal runs puts together.
-What tells the angle is the bar itself: the longest piece with a straight edge of ink.
+What tells the angle is the bar itself: the longest piece with a straight edge of foreground.
 """
 
 from typing import Final
@@ -23,15 +23,15 @@ _RULER_MARKS: Final = 9
 _PARALLEL: Final = 0.006
 
 
-def find_tilt(ink: NDArray[np.uint8], pieces: NDArray[np.int32]) -> float | None:
-    """Measure how far the longest piece of ink with a straight edge is turned.
+def find_tilt(foreground: NDArray[np.uint8], pieces: NDArray[np.int32]) -> float | None:
+    """Measure how far the longest piece of foreground with a straight edge is turned.
 
     Parameters
     ----------
-    ink : uint8 ndarray, [height, width]
-        1 where there is ink.
+    foreground : uint8 ndarray, [height, width]
+        1 where there is foreground.
     pieces : int32 ndarray, [pieces, 5]
-        Its `pipeline.imaging.scale.ink_pieces.piece_boxes`.
+        Its `pipeline.imaging.scale.foreground_pieces.piece_boxes`.
 
     Returns
     -------
@@ -43,12 +43,14 @@ def find_tilt(ink: NDArray[np.uint8], pieces: NDArray[np.int32]) -> float | None
     if angle is not None:
         return angle if _FLATTEST_DEGREES <= abs(angle) <= _STEEPEST_DEGREES else None
     _, _, width, height, _ = pieces.T
-    shortest = max(_SHORTEST_PX, _SHORTEST_FRACTION * ink.shape[1])
-    flat = (width >= shortest) & (height <= np.maximum(6, _THICKEST_SHARE * width)) & (width < 0.9 * ink.shape[1])
+    shortest = max(_SHORTEST_PX, _SHORTEST_FRACTION * foreground.shape[1])
+    flat = (
+        (width >= shortest) & (height <= np.maximum(6, _THICKEST_SHARE * width)) & (width < 0.9 * foreground.shape[1])
+    )
     longest = pieces[flat][np.argsort(-width[flat], kind="stable")][:_MOST_PIECES]
     slanted = None
     for x, y, w, h, area in longest.tolist():
-        piece = np.ascontiguousarray(ink[y : y + h, x : x + w])
+        piece = np.ascontiguousarray(foreground[y : y + h, x : x + w])
         _, labels, stats, _ = cv2.connectedComponentsWithStats(piece, connectivity=8)
         whole = np.flatnonzero((stats[:, 2] == w) & (stats[:, 3] == h) & (stats[:, 4] == area))
         angle, is_even = _slope_degrees(np.asarray(labels == whole[-1])) if whole.size else (None, False)
@@ -116,7 +118,7 @@ def _slope_degrees(piece: NDArray[np.bool_]) -> tuple[float | None, bool]:
     below = _straight_slope(-inner[::-1].argmax(axis=0).astype(np.float64))
     above = _straight_slope(inner.argmax(axis=0).astype(np.float64))
     if below is not None and above is not None and abs(below - above) <= _PARALLEL:
-        # The middle of the ink in a column is finer than its edges.
+        # The middle of the foreground in a column is finer than its edges.
         middle = (np.arange(inner.shape[0], dtype=np.float64) @ inner) / inner.sum(axis=0)
         finer = _straight_slope(middle)
         return float(np.degrees(np.arctan(below if finer is None else finer))), True

@@ -31,7 +31,7 @@ def test_a_bar_of_any_level_and_height_is_read(level: int, y: int) -> None:
 
 def test_the_window_holds_stroke_and_label() -> None:
     region = flat_stroke_regions(printed(level=235, y=500))[0]
-    assert region.paper == "picture"
+    assert region.background == "picture"
     assert region.level == 235
     assert region.top < 460
     assert region.bottom > 510

@@ -16,18 +16,18 @@ def blank() -> np.ndarray:
     return np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
 
 
-def only(ink: np.ndarray) -> Segment:
-    found = find_segments(ink, BAR)
+def only(foreground: np.ndarray) -> Segment:
+    found = find_segments(foreground, BAR)
     assert len(found) == 1, found
     return found[0]
 
 
 def test_a_line_with_end_ticks_is_as_long_as_its_ticks_are_apart() -> None:
-    ink = blank()
-    ink[30:32, 50:152] = 1
+    foreground = blank()
+    foreground[30:32, 50:152] = 1
     for x in (50, 150):
-        ink[20:42, x : x + 2] = 1
-    segment = only(ink)
+        foreground[20:42, x : x + 2] = 1
+    segment = only(foreground)
     assert segment.kind == "ticked"
     assert segment.length_px == 100  # outer width 102 less one tick width
     assert segment.box == (50, 20, 102, 22)
@@ -35,42 +35,42 @@ def test_a_line_with_end_ticks_is_as_long_as_its_ticks_are_apart() -> None:
 
 @pytest.mark.parametrize("width", range(25, 45))
 def test_a_solid_bar_of_any_width_is_its_outer_width(width: int) -> None:
-    ink = blank()
-    ink[10:16, 200 : 200 + width] = 1
-    segment = only(ink)
+    foreground = blank()
+    foreground[10:16, 200 : 200 + width] = 1
+    segment = only(foreground)
     assert (segment.kind, segment.length_px, segment.box) == ("solid", width, (200, 10, width, 6))
 
 
-def test_a_bar_whose_blurred_edge_is_inked_in_places() -> None:
+def test_a_bar_whose_blurred_edge_is_covered_in_places() -> None:
     """As a picture set straight has it; what goes on for more than a row is another thing."""
-    ink = blank()
-    ink[20:26, 100:250] = 1
+    foreground = blank()
+    foreground[20:26, 100:250] = 1
     for x in (120, 160, 200):
-        ink[19, x : x + 15] = 1
-    segment = only(ink)
+        foreground[19, x : x + 15] = 1
+    segment = only(foreground)
     assert (segment.kind, segment.length_px, segment.box) == ("solid", 150, (100, 20, 150, 6))
-    ink[18, 165:170] = 1
-    assert find_segments(ink, BAR) == []
+    foreground[18, 165:170] = 1
+    assert find_segments(foreground, BAR) == []
 
 
 def test_a_line_broken_by_its_label() -> None:
-    ink = blank()
-    ink[29:32, 40:120] = 1
-    ink[29:32, 220:303] = 1
+    foreground = blank()
+    foreground[29:32, 40:120] = 1
+    foreground[29:32, 220:303] = 1
     for x in (40, 300):
-        ink[25:36, x : x + 3] = 1
-    segment = only(ink)
+        foreground[25:36, x : x + 3] = 1
+    segment = only(foreground)
     assert segment.kind == "broken"
     assert segment.length_px == 260
     assert segment.gap == (120, 219)
 
 
 def ruler(missing: tuple[int, ...] = (), ticks: int = 11) -> np.ndarray:
-    ink = blank()
+    foreground = blank()
     for tick in range(ticks):
         if tick not in missing:
-            ink[20:36, 30 + 30 * tick : 33 + 30 * tick] = 1
-    return ink
+            foreground[20:36, 30 + 30 * tick : 33 + 30 * tick] = 1
+    return foreground
 
 
 @pytest.mark.parametrize("missing", [(), (4,), (2, 5, 6)])
@@ -85,14 +85,14 @@ def test_a_ruler_that_lost_an_end_says_nothing(missing: tuple[int, ...]) -> None
 
 
 def test_a_ruler_of_blurred_marks() -> None:
-    ink = blank()
+    foreground = blank()
     for tick in range(11):
-        ink[20:36, 30 + 30 * tick : 33 + 30 * tick] = 1
-        ink[20:23, 33 + 30 * tick] = 1
-    segment = only(ink)
+        foreground[20:36, 30 + 30 * tick : 33 + 30 * tick] = 1
+        foreground[20:23, 33 + 30 * tick] = 1
+    segment = only(foreground)
     assert (segment.kind, segment.length_px) == ("ruler", 300)
-    ink[20:36:3] = 0
-    assert find_segments(ink, BAR) == []
+    foreground[20:36:3] = 0
+    assert find_segments(foreground, BAR) == []
 
 
 @pytest.mark.parametrize("ticks", [9, 10, 12])
@@ -101,41 +101,41 @@ def test_other_rows_of_marks_are_no_ruler(ticks: int) -> None:
 
 
 def test_boxes_grids_dividers_and_letters_are_no_segments() -> None:
-    ink = blank()
-    ink[10:40, 20:60] = 1  # a logo
-    ink[10:12, 100:140] = ink[38:40, 100:140] = 1  # a box
-    ink[10:40, 100:102] = ink[10:40, 138:140] = 1
-    ink[30, 200:390] = 1  # a divider of one pixel
-    ink[5:20, 300:312] = 1  # a letter
-    assert find_segments(ink, BAR) == []
+    foreground = blank()
+    foreground[10:40, 20:60] = 1  # a logo
+    foreground[10:12, 100:140] = foreground[38:40, 100:140] = 1  # a box
+    foreground[10:40, 100:102] = foreground[10:40, 138:140] = 1
+    foreground[30, 200:390] = 1  # a divider of one pixel
+    foreground[5:20, 300:312] = 1  # a letter
+    assert find_segments(foreground, BAR) == []
 
 
 @pytest.mark.parametrize("neighbour", [80, 110])
 def test_the_letter_h_of_a_word_is_no_segment(neighbour: int) -> None:
-    ink = blank()
-    ink[28:31, 84:109] = 1
-    ink[20:38, 84:87] = ink[20:38, 106:109] = 1
-    assert only(ink).kind == "ticked"  # alone, nothing tells it from a short bar
-    ink[20:38, neighbour : neighbour + 2] = 1
-    assert find_segments(ink, BAR) == []
+    foreground = blank()
+    foreground[28:31, 84:109] = 1
+    foreground[20:38, 84:87] = foreground[20:38, 106:109] = 1
+    assert only(foreground).kind == "ticked"  # alone, nothing tells it from a short bar
+    foreground[20:38, neighbour : neighbour + 2] = 1
+    assert find_segments(foreground, BAR) == []
 
 
 def test_pieces_of_a_tilted_bar_are_no_segments() -> None:
-    ink = blank()
+    foreground = blank()
     for x in range(100, 320):
         y = 20 + (x - 100) // 25
-        ink[y : y + 6, x] = 1
-    assert find_segments(ink, BAR) == []
+        foreground[y : y + 6, x] = 1
+    assert find_segments(foreground, BAR) == []
 
 
 @given(st.integers(0, 250), st.integers(0, 25), st.integers(1, 3))
 @settings(max_examples=30, deadline=None)
 def test_moving_a_segment_moves_the_answer(dx: int, dy: int, tick: int) -> None:
-    ink = blank()
-    ink[dy + 12 : dy + 14, dx + 2 : dx + 102 + tick] = 1
+    foreground = blank()
+    foreground[dy + 12 : dy + 14, dx + 2 : dx + 102 + tick] = 1
     for x in (dx + 2, dx + 102):
-        ink[dy + 4 : dy + 22, x : x + tick] = 1
-    segment = only(ink)
+        foreground[dy + 4 : dy + 22, x : x + tick] = 1
+    segment = only(foreground)
     assert segment.length_px == 100
     assert segment.box == (dx + 2, dy + 4, 100 + tick, 18)
 
@@ -169,40 +169,40 @@ def test_a_ticked_segment_is_left_as_it_is() -> None:
     assert with_exact_length(np.zeros((HEIGHT, WIDTH), dtype=np.uint8), segment) is segment
 
 
-def test_the_paper_between_the_ticks_of_a_bracket_is_no_bar() -> None:
-    ink = np.ones((40, 300), dtype=np.uint8)
-    ink[10:30, [40, 41, 200, 201]] = 0  # ticks
-    ink[12:20, 42:200] = 0  # the line and what is cut off above it
-    ink[24:, 42:200] = 0
+def test_the_background_between_the_ticks_of_a_bracket_is_no_bar() -> None:
+    foreground = np.ones((40, 300), dtype=np.uint8)
+    foreground[10:30, [40, 41, 200, 201]] = 0  # ticks
+    foreground[12:20, 42:200] = 0  # the line and what is cut off above it
+    foreground[24:, 42:200] = 0
     bar = DataBar(0, 40, 0, 300, "picture", 255, 30)
-    assert [s for s in find_segments(ink, bar) if s.kind in ("solid", "line")] == []
+    assert [s for s in find_segments(foreground, bar) if s.kind in ("solid", "line")] == []
 
 
 def test_two_brackets_back_to_back_are_the_outline_of_a_bar() -> None:
-    ink = blank()
+    foreground = blank()
     for row, ticks in ((10, slice(2, 10)), (18, slice(19, 27))):
-        ink[row, 50:150] = 1
-        ink[ticks, [50, 149]] = 1
-    assert [s for s in find_segments(ink, BAR) if s.kind == "ticked"] == []
+        foreground[row, 50:150] = 1
+        foreground[ticks, [50, 149]] = 1
+    assert [s for s in find_segments(foreground, BAR) if s.kind == "ticked"] == []
 
 
 def test_two_equal_strokes_below_each_other_are_the_sides_of_a_block() -> None:
-    ink = blank()
-    ink[5:9, 50:250], ink[30:34, 50:250] = 1, 1
-    assert find_segments(ink, BAR) == []
-    ink[30:34, 50:250] = 0
-    assert [s.kind for s in find_segments(ink, BAR)] == ["solid"]
+    foreground = blank()
+    foreground[5:9, 50:250], foreground[30:34, 50:250] = 1, 1
+    assert find_segments(foreground, BAR) == []
+    foreground[30:34, 50:250] = 0
+    assert [s.kind for s in find_segments(foreground, BAR)] == ["solid"]
 
 
 def test_a_block_that_the_regions_edge_cuts_is_no_bar() -> None:
-    ink = np.zeros((60, 400), dtype=np.uint8)
-    ink[0:30, 50:250] = 1
-    ink[10:20, 120:126], ink[10:20, 140:146] = 0, 0
-    assert [s for s in find_segments(ink, BAR) if s.kind == "inside"] == []
+    foreground = np.zeros((60, 400), dtype=np.uint8)
+    foreground[0:30, 50:250] = 1
+    foreground[10:20, 120:126], foreground[10:20, 140:146] = 0, 0
+    assert [s for s in find_segments(foreground, BAR) if s.kind == "inside"] == []
 
 
 @pytest.mark.parametrize(("above", "below", "side"), [(255, None, True), (None, 255, True), (None, None, False)])
-def test_a_stroke_between_paper_and_specimen_is_the_side_of_a_frame(
+def test_a_stroke_between_background_and_specimen_is_the_side_of_a_frame(
     above: int | None, below: int | None, side: bool
 ) -> None:
     gray = np.random.default_rng(2).integers(60, 150, (80, 300), dtype=np.uint8)
@@ -221,12 +221,12 @@ def test_a_bar_with_a_thin_shadow_is_no_frame() -> None:
 
 
 def test_two_brackets_one_within_the_other_are_the_outline_of_a_bar() -> None:
-    ink = blank()
+    foreground = blank()
     for grow in (0, 3):
         left, right, bottom = 50 - grow, 149 + grow, 30 + grow
-        ink[bottom, left : right + 1] = 1
-        ink[20:bottom, [left, right]] = 1
-    assert [s for s in find_segments(ink, BAR) if s.kind == "ticked"] == []
+        foreground[bottom, left : right + 1] = 1
+        foreground[20:bottom, [left, right]] = 1
+    assert [s for s in find_segments(foreground, BAR) if s.kind == "ticked"] == []
 
 
 def test_the_margin_of_a_block_beside_a_thin_bar_is_the_side_of_a_frame() -> None:

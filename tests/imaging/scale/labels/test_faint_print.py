@@ -53,10 +53,10 @@ class Readers:
         quick = (TwoTexts(*one), TwoTexts(*other))
         self.monkeypatch.setattr("pipeline.imaging.scale.recognition.memory.label_net_readers", lambda: quick)
         self.monkeypatch.setattr("pipeline.imaging.scale.recognition.memory.network_reader", lambda: slow)
-        gray, ink = label_on_specimen(255)
+        gray, foreground = label_on_specimen(255)
         memory = LabelMemory()
         memory.held = parse_label(held)
-        asked, reading = read_both(gray, BOX, ink, FIRST, memory)
+        asked, reading = read_both(gray, BOX, foreground, FIRST, memory)
         assert all(crop in memory.used or memory.held for crop, _ in asked)
         return reading, [one for _, one in asked]
 
@@ -66,48 +66,48 @@ def readers(monkeypatch: pytest.MonkeyPatch) -> Readers:
     return Readers(monkeypatch)
 
 
-def label_on_specimen(level: int, *, text: str = "20 nm", ink_from: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Letters of one level on texture, and the ink right of a column of their box."""
+def label_on_specimen(level: int, *, text: str = "20 nm", foreground_from: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Letters of one level on texture, and the foreground right of a column of their box."""
     gray = Image.fromarray(specimen(60, 120, 3) // 2)
     mask = Image.new("L", gray.size, 0)
     for page, fill in ((gray, level), (mask, 255)):
         ImageDraw.Draw(page).text((BOX[0], BOX[1]), text, fill=fill, font=font(20), anchor="lt")
     x, y, width, height = BOX
-    ink = (np.asarray(mask)[y : y + height, x : x + width] > 128).astype(np.uint8)
-    ink[:, :ink_from] = 0
-    return np.asarray(gray, dtype=np.uint8).copy(), ink
+    foreground = (np.asarray(mask)[y : y + height, x : x + width] > 128).astype(np.uint8)
+    foreground[:, :foreground_from] = 0
+    return np.asarray(gray, dtype=np.uint8).copy(), foreground
 
 
 @pytest.mark.parametrize("inverted", [False, True])
-def test_strokes_that_the_ink_lacks_are_shown(inverted: bool) -> None:
-    gray, ink = label_on_specimen(255, ink_from=14)
+def test_strokes_that_the_foreground_lacks_are_shown(inverted: bool) -> None:
+    gray, foreground = label_on_specimen(255, foreground_from=14)
     gray = np.asarray(255 - gray, dtype=np.uint8) if inverted else gray
-    hidden = text_crop(gray, BOX, ink, fringe_px=1)[PAD_PX:-PAD_PX, PAD_PX : PAD_PX + 10]
-    shown = faint_crop(gray, BOX, ink)[PAD_PX + 1 : -PAD_PX - 1, PAD_PX + 1 : PAD_PX + 11]
+    hidden = text_crop(gray, BOX, foreground, fringe_px=1)[PAD_PX:-PAD_PX, PAD_PX : PAD_PX + 10]
+    shown = faint_crop(gray, BOX, foreground)[PAD_PX + 1 : -PAD_PX - 1, PAD_PX + 1 : PAD_PX + 11]
     assert hidden.min() == 255
     assert shown.min() < 30
     assert np.median(shown) > 200  # the ground is nearly white
 
 
 def test_the_crop_has_a_pixel_more_on_each_side_that_the_picture_has() -> None:
-    gray, ink = label_on_specimen(255)
-    assert faint_crop(gray, BOX, ink).shape == (BOX[3] + 2 + 2 * PAD_PX, BOX[2] + 2 + 2 * PAD_PX)
+    gray, foreground = label_on_specimen(255)
+    assert faint_crop(gray, BOX, foreground).shape == (BOX[3] + 2 + 2 * PAD_PX, BOX[2] + 2 + 2 * PAD_PX)
     corner = np.ascontiguousarray(gray[BOX[1] : BOX[1] + BOX[3], BOX[0] : BOX[0] + BOX[2]])
-    assert faint_crop(corner, (0, 0, BOX[2], BOX[3]), ink).shape == (BOX[3] + 2 * PAD_PX, BOX[2] + 2 * PAD_PX)
+    assert faint_crop(corner, (0, 0, BOX[2], BOX[3]), foreground).shape == (BOX[3] + 2 * PAD_PX, BOX[2] + 2 * PAD_PX)
 
 
-def test_without_ink_or_ground_the_crop_is_white() -> None:
-    gray, ink = label_on_specimen(255)
-    assert faint_crop(gray, BOX, np.zeros_like(ink)).min() == 255
+def test_without_foreground_or_ground_the_crop_is_white() -> None:
+    gray, foreground = label_on_specimen(255)
+    assert faint_crop(gray, BOX, np.zeros_like(foreground)).min() == 255
     solid = np.full((16, 60), 255, np.uint8)
     assert faint_crop(solid, (0, 0, 60, 16), np.ones((16, 60), np.uint8)).min() == 255
 
 
 def one_reader(text: str, second: str, *, sure: float = 0.6) -> tuple[LabelReading, int]:
     """A label as a reader sees it that was asked for by name, and how many crops it saw."""
-    gray, ink = label_on_specimen(255)
+    gray, foreground = label_on_specimen(255)
     reader = TwoTexts((text, sure), (second, 0.99))
-    asked, reading = read_both(gray, BOX, ink, FIRST, LabelMemory(reader=reader))
+    asked, reading = read_both(gray, BOX, foreground, FIRST, LabelMemory(reader=reader))
     return reading, len(asked)
 
 
@@ -241,7 +241,7 @@ def test_a_pale_point_is_in_the_second_crop() -> None:
     pen = ImageDraw.Draw(page)
     for x, text in ((20, "2"), (40, "5 nm")):
         pen.text((x, 20), text, fill=255, font=font(20), anchor="lt")
-    ink = (np.asarray(page)[20:36, 20:90] == 255).astype(np.uint8)
+    foreground = (np.asarray(page)[20:36, 20:90] == 255).astype(np.uint8)
     pen.rectangle((34, 33, 36, 35), fill=200)
-    crop = faint_crop(np.asarray(page, dtype=np.uint8), (20, 20, 70, 16), ink)
+    crop = faint_crop(np.asarray(page, dtype=np.uint8), (20, 20, 70, 16), foreground)
     assert crop[PAD_PX + 14 : PAD_PX + 17, PAD_PX + 15 : PAD_PX + 18].max() < 140

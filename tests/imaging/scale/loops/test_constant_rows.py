@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.imaging.scale.loops.constant_rows import constant_runs
 
-PAPER = 3
+BACKGROUND = 3
 
 
 def _slowly(rows: NDArray[np.uint8], levels: NDArray[np.int16], is_flat: NDArray[np.bool_]) -> list[list[int]]:
@@ -16,10 +16,10 @@ def _slowly(rows: NDArray[np.uint8], levels: NDArray[np.int16], is_flat: NDArray
     level = 0
     for row in np.flatnonzero(is_flat).tolist():
         gap = slice(runs[-1][1], row) if runs else slice(0, 0)
-        paper = (np.abs(rows[gap].astype(int) - level) <= PAPER).mean(axis=1) >= 0.3
+        background = (np.abs(rows[gap].astype(int) - level) <= BACKGROUND).mean(axis=1) >= 0.3
         own = np.abs(levels[gap].astype(int) - level) <= 16
         length = gap.stop - gap.start
-        is_bridged = length <= 3 or (length <= 40 and bool((paper | own).all()))
+        is_bridged = length <= 3 or (length <= 40 and bool((background | own).all()))
         if runs and abs(int(levels[row]) - level) <= 3 and is_bridged:
             runs[-1][1] = row + 1
         else:
@@ -36,7 +36,7 @@ def test_runs_are_those_found_row_by_row(height: int, flat: float, seed: int) ->
     rows = np.clip(base[:, None] + rng.choice([0, 0, 2, 90, -50], (height, 20)), 0, 255).astype(np.uint8)
     levels = np.median(rows, axis=1).astype(np.int16)
     is_flat = rng.random(height) < flat
-    assert constant_runs(rows, levels, is_flat, PAPER).tolist() == _slowly(rows, levels, is_flat)
+    assert constant_runs(rows, levels, is_flat, BACKGROUND).tolist() == _slowly(rows, levels, is_flat)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_gaps(gap: int, share: float, runs: int) -> None:
     is_flat = np.ones(60, np.bool_)
     is_flat[8 : 8 + gap] = False
     levels = np.where(is_flat, 250, 0).astype(np.int16)
-    found = constant_runs(rows, levels, is_flat, PAPER)
+    found = constant_runs(rows, levels, is_flat, BACKGROUND)
     assert len(found) == runs
     assert found[0, 0] == 0
     assert found[-1, 1] == 60

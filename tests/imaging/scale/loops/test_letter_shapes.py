@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.imaging.scale.loops.ink_runs import pieces, runs
+from pipeline.imaging.scale.loops.foreground_runs import pieces, runs
 from pipeline.imaging.scale.loops.letter_shapes import drawn_pieces, enclosed_areas, open_sides, stems
 
 SHAPES = st.tuples(st.integers(1, 30), st.integers(1, 40))

@@ -15,13 +15,13 @@ UNSEEN_SEED = 918_273
 @pytest.fixture(scope="module")
 def drawn() -> list[BarWindow]:
     """Windows that no training drew, whose label can be told from its ground."""
-    return [one for one in windows(UNSEEN_SEED, 32) if abs(one.ink - one.paper) >= 40]
+    return [one for one in windows(UNSEEN_SEED, 32) if abs(one.foreground - one.background) >= 40]
 
 
 def test_what_they_are_sure_of_is_right_whatever_the_bar_looks_like(drawn: list[BarWindow]) -> None:
     sure = right = 0
     for one in drawn:
-        bar = bar_finder().find(one.gray, one.label, one.ink, one.paper)
+        bar = bar_finder().find(one.gray, one.label, one.foreground, one.background)
         if bar.share < 0.75 or bar.end_share < 0.5:
             continue
         sure += 1
@@ -37,8 +37,8 @@ def test_white_on_black_and_black_on_white_are_one() -> None:
     gray[40:60, 100:160] = 240
     gray[80:86, 60:220] = 240
     bars = [
-        bar_finder().find(picture, (100, 40, 60, 20), ink, paper)
-        for picture, ink, paper in ((gray, 240, 20), (255 - gray, 15, 235))
+        bar_finder().find(picture, (100, 40, 60, 20), foreground, background)
+        for picture, foreground, background in ((gray, 240, 20), (255 - gray, 15, 235))
     ]
     assert bars[0].left == pytest.approx(bars[1].left, abs=0.01)
     assert bars[0].length_px == pytest.approx(160, abs=2)
@@ -52,11 +52,11 @@ def test_a_view_of_a_label_has_it_in_its_middle_at_one_size(letters_px: int) -> 
     gray[180 : 180 + letters_px, 430 : 430 + 5 * letters_px] = 200
     view = view_of_label(gray, label, 200, 0)
     assert view.page.shape == (3, *WIDE)
-    inked = view.page[0] > 0.5
-    rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
+    covered = view.page[0] > 0.5
+    rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
     assert len(rows) == pytest.approx(10, abs=1)
     assert len(columns) == pytest.approx(50, abs=2)
-    assert (view.page[1] * inked).sum() >= 0.85 * inked.sum()
+    assert (view.page[1] * covered).sum() >= 0.85 * covered.sum()
     left = view.left + columns[0] / view.scale
     assert left == pytest.approx(430, abs=1.5 / view.scale)
 

@@ -116,8 +116,8 @@ def test_a_point_that_one_threshold_shows_is_not_overruled_by_another(level: int
 
 def test_a_speck_at_the_feet_of_the_unit_is_no_point() -> None:
     whole = page_with("300 nm")
-    inked = np.flatnonzero((whole < 140).any(axis=0))
-    gap = int(inked[np.flatnonzero(np.diff(inked) > 5)[0] + 1])  # the n's first column
+    covered = np.flatnonzero((whole < 140).any(axis=0))
+    gap = int(covered[np.flatnonzero(np.diff(covered) > 5)[0] + 1])  # the n's first column
     base = int(np.flatnonzero((whole < 140).any(axis=1))[-1])
     torn = page_with("300 nm", (gap, base - 3, 20, -1))
     assert not checked(torn, "300 nm").on_point

@@ -49,7 +49,7 @@ def test_ctc_of_blanks_is_empty() -> None:
     assert decode_ctc(probabilities, ["", "1"]) == decode_ctc(probabilities, ["", "1"], at_peak=True) == ("", 0.0)
 
 
-def test_the_networks_input_keeps_the_proportions_and_pads_with_paper() -> None:
+def test_the_networks_input_keeps_the_proportions_and_pads_with_background() -> None:
     crop = np.zeros((24, 40), dtype=np.uint8)
     planes = network_input(crop)
     assert planes.shape == (1, 3, 48, 96)
@@ -57,18 +57,18 @@ def test_the_networks_input_keeps_the_proportions_and_pads_with_paper() -> None:
     assert (planes[..., 80:] == 1).all()
 
 
-@pytest.mark.parametrize(("paper", "ink"), [(255, 0), (0, 255), (255, 76), (90, 255)])
-def test_a_crop_is_dark_on_white_whatever_the_colours(paper: int, ink: int) -> None:
-    gray = np.full((20, 30), paper, dtype=np.uint8)
-    gray[5:10, 6:12] = ink
-    mask = (gray[4:12, 5:20] == ink).astype(np.uint8)
+@pytest.mark.parametrize(("background", "foreground"), [(255, 0), (0, 255), (255, 76), (90, 255)])
+def test_a_crop_is_dark_on_white_whatever_the_colours(background: int, foreground: int) -> None:
+    gray = np.full((20, 30), background, dtype=np.uint8)
+    gray[5:10, 6:12] = foreground
+    mask = (gray[4:12, 5:20] == foreground).astype(np.uint8)
     crop = text_crop(gray, (5, 4, 15, 8), mask)
     assert crop.shape == (8 + 2 * PAD_PX, 15 + 2 * PAD_PX)
     expected = np.pad(np.where(mask == 1, 0, 255), PAD_PX, constant_values=255)
     assert np.array_equal(crop, expected)
 
 
-def test_a_crop_on_a_specimen_hides_what_is_not_ink() -> None:
+def test_a_crop_on_a_specimen_hides_what_is_not_foreground() -> None:
     gray = np.random.default_rng(0).integers(60, 200, (12, 12), dtype=np.uint8)
     gray[4:6, 4:6] = 255
     mask = (gray == 255).astype(np.uint8)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.imaging.scale.regions.databar import find_data_bar, ink_mask, overlay_regions
+from pipeline.imaging.scale.regions.databar import find_data_bar, foreground_mask, overlay_regions
 from tests.imaging.scale.scale_drawings import STYLES, Style, draw, specimen
 
 
@@ -55,31 +55,31 @@ def test_a_black_ground_is_not_cut_off_as_a_stripe() -> None:
     gray[740:750, 500:700] = 255
     bar = find_data_bar(gray)
     assert bar is not None
-    assert bar.paper == "plain"
+    assert bar.background == "plain"
     assert not bar.is_stripe
 
 
-def test_ink_is_what_is_printed_and_rules_are_cleared() -> None:
+def test_foreground_is_what_is_printed_and_rules_are_cleared() -> None:
     drawing = draw("fei")
     bar = find_data_bar(drawing.gray)
     assert bar is not None
     gray = drawing.gray.copy()
     gray[bar.top + 40, :] = 255
-    ink = ink_mask(gray, bar)
-    plain = ink_mask(drawing.gray, bar)
-    rows = np.arange(ink.shape[0]) != 40
-    assert np.array_equal(ink[rows], plain[rows])
-    assert not ink[40].any()
+    foreground = foreground_mask(gray, bar)
+    plain = foreground_mask(drawing.gray, bar)
+    rows = np.arange(foreground.shape[0]) != 40
+    assert np.array_equal(foreground[rows], plain[rows])
+    assert not foreground[40].any()
     assert plain.any()
 
 
-def test_the_ink_on_a_picture_is_its_extreme_level() -> None:
+def test_the_foreground_on_a_picture_is_its_extreme_level() -> None:
     drawing = draw("overlay")
     region = overlay_regions(drawing.gray)[0]
     assert region.level == 255
     assert region.tolerance < 12
     expected = drawing.gray[region.top : region.bottom] >= 255 - region.tolerance
-    assert np.array_equal(ink_mask(drawing.gray, region).astype(bool), expected)
+    assert np.array_equal(foreground_mask(drawing.gray, region).astype(bool), expected)
 
 
 def test_all_styles_are_covered() -> None:

@@ -54,12 +54,12 @@ def _more_room(runs: NDArray[np.int32], count: int) -> NDArray[np.int32]:
 def _runs(mask: NDArray[np.uint8], words: NDArray[np.uint64]) -> NDArray[np.int32]:
     found = np.empty((_FIRST_CAPACITY, 3), np.int32)
     count = 0
-    all_inked = np.uint64(0x0101010101010101)
+    all_covered = np.uint64(0x0101010101010101)
     for row in range(mask.shape[0]):
         first = -1
         for k in range(words.shape[1]):
             word = words[row, k]
-            if word == (all_inked if first >= 0 else np.uint64(0)):
+            if word == (all_covered if first >= 0 else np.uint64(0)):
                 continue
             for column in range(_WORD * k, _WORD * k + _WORD):
                 if mask[row, column] == 0:
@@ -86,7 +86,7 @@ def long_runs(mask: NDArray[np.uint8], shortest: int) -> NDArray[np.int32]:
     Parameters
     ----------
     mask : uint8 ndarray, [height, width]
-        Not 0 where there is ink.
+        Not 0 where there is foreground.
     shortest : int
         In pixels, 1 or more.
     """

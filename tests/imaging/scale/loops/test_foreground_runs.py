@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.imaging.scale.loops.ink_runs import long_runs, owners, pieces, pieces_with_core, runs
+from pipeline.imaging.scale.loops.foreground_runs import long_runs, owners, pieces, pieces_with_core, runs
 
 
 def _mask(height: int, width: int, share: float, seed: int) -> NDArray[np.uint8]:
