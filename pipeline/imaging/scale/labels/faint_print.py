@@ -1,9 +1,9 @@
 """A second crop of a label that could not be read for certain: with the print that is too pale for its foreground mask.
 
 The first crop (`pipeline.imaging.scale.recognition.text.text_crop`) hides all that is not right beside the foreground,
-so that a specimen does not pass for letters. Thin strokes of small letters are paler than the mask's level and go with it:
-a 2 without its neck, an n without its arch. Here the ground's own levels are taken off instead, and what rises above them
-stays.
+so that a specimen does not pass for letters. Thin strokes of small letters are paler than the mask's level and go with
+it: a 2 without its neck, an n without its arch. Here the ground's own levels are taken off instead, and what rises
+above them stays.
 """
 
 import re

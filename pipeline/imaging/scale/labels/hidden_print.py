@@ -59,10 +59,11 @@ def hidden_print(
     Returns
     -------
     str
-        ``point`` where some gap between two letters is clear above and has something of two pixels or more at its foot
-        that is nearer to the foreground's level than to the ground's; ``letter`` where a gap is wide enough for a
-        letter and a fifth of it is so, as a specimen behind the label may be too; ``first point`` where a small and solid one
-        stands alone before the first letter; else empty, also where the ground hardly differs from the foreground.
+        ``point`` where some gap between two letters is clear above and has something of two pixels or more at its
+        foot that is nearer to the foreground's level than to the ground's; ``letter`` where a gap is wide enough for
+        a letter and a fifth of it is so, as a specimen behind the label may be too; ``first point`` where a small and
+        solid one stands alone before the first letter; else empty, also where the ground hardly differs from the
+        foreground.
     """
     tall = [piece for piece in piece_boxes(foreground).tolist() if piece[3] >= _TALL * foreground.shape[0]]
     tall = sorted(tall)[:letters]
