@@ -20,7 +20,7 @@ from pipeline.map_methods.registry import method_of
 from pipeline.runtime.keys import content_key, stage_key
 from pipeline.stages.files.ledger import read_images
 from pipeline.stages.selection import done_rows, image_count, shard_rows
-from pipeline.stages.vectors.sets import VectorSet, no_vectors, vector_sets
+from pipeline.stages.vectors.sets import VectorSet, named, vector_sets
 
 STORED = Table(
     "map_coordinates",
@@ -130,10 +130,7 @@ def find_clustered(root: zarr.Group, recipe: Recipe, name: str) -> VectorSet:
     StageError
         The index has none that are up to date.
     """
-    for found in clustered_sets(root, recipe):
-        if found.name == name:
-            return found
-    raise no_vectors(name)
+    return named(clustered_sets(root, recipe), name)
 
 
 def map_sets(root: zarr.Group, recipe: Recipe) -> list[VectorSet]:

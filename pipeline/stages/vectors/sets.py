@@ -1,5 +1,6 @@
 """Sets of vectors (embeddings and codes): where they are, which rows are done, and their keys."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,15 +100,21 @@ def find_vectors(root: zarr.Group, recipe: Recipe, name: str) -> VectorSet:
     StageError
         The index has none that are up to date.
     """
-    for found in vector_sets(root, recipe):
+    return named(vector_sets(root, recipe), name)
+
+
+def named(sets: Sequence[VectorSet], name: str) -> VectorSet:
+    """The set of that name.
+
+    Raises
+    ------
+    StageError
+        There is none: it was never made, or is one of other settings or of an older version.
+    """
+    for found in sets:
         if found.name == name:
             return found
-    raise no_vectors(name)
-
-
-def no_vectors(name: str) -> StageError:
-    """What to say where vectors were never made, or are those of other settings or of an older version."""
-    return StageError(
+    raise StageError(
         f"The index has no vectors {name!r} that are up to date. `semcorpus run CORPUS INDEX` makes them; `semcorpus "
         "status INDEX` says what is missing."
     )
