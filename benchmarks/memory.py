@@ -12,6 +12,7 @@ What is measured already is not measured again.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -82,6 +83,7 @@ def measure(work: Path, files: int, done: dict[str, Peak]) -> Iterator[Peak]:
     heap, index, recipe = work / f"heap{files}", work / f"index{files}", work / f"recipe{files}.toml"
     if not heap.exists():
         part = heap.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)  # of a run that was broken off
         _call("demo", str(part), "--files", str(files), "--quiet")
         part.rename(heap)
     stages: list[str] = []
