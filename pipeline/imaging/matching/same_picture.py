@@ -149,15 +149,14 @@ def _compare_turned(first: Copy, second: Copy) -> Comparison | None:
 
 
 def _same_size(a: Copy, b: Copy) -> Comparison:
-    evidence = _one_picture(a, b)
-    relation: Relation = "near" if evidence == "levels" else "same_picture" if evidence else ""
-    if not relation and (rows := _rows_left(a, b)):
-        evidence = _one_picture(_upper(a, rows), _upper(b, rows))
-        relation = "cut_off" if evidence else ""
-    if not relation and (rows := int(_OTHER_BAR_BELOW * a.gray.shape[0]) // _BLOCK * _BLOCK):
-        evidence = _one_picture(_upper(a, rows), _upper(b, rows))
-        relation = "other_bar" if evidence else ""
-    return _measured(relation, evidence, a.gray, b.gray)
+    if evidence := _one_picture(a, b):
+        return _measured("near" if evidence == "levels" else "same_picture", evidence, a.gray, b.gray)
+    if (rows := _rows_left(a, b)) and (evidence := _one_picture(_upper(a, rows), _upper(b, rows))):
+        return _measured("cut_off", evidence, a.gray, b.gray)
+    rows = int(_OTHER_BAR_BELOW * a.gray.shape[0]) // _BLOCK * _BLOCK
+    if rows and (evidence := _one_picture(_upper(a, rows), _upper(b, rows))):
+        return _measured("other_bar", evidence, a.gray, b.gray)
+    return _measured("", "", a.gray, b.gray)
 
 
 def _rows_left(a: Copy, b: Copy) -> int:
