@@ -48,6 +48,8 @@ def decode_hdf5(data: bytes, *, max_pixels: int) -> DecodedImage:
         plane = next((found for layout in _LAYOUTS for found in layout(file)), None)
         if plane is None:
             raise UnsupportedImageError("an HDF5 file without a picture as Velox, NCEM's EMD or DM5 hold them")
+        if plane.dataset.file != file or plane.dataset.external or plane.dataset.is_virtual:
+            raise UnsupportedImageError("an HDF5 picture whose pixels lie in another file, which is never read")
         return _decoded(plane, max_pixels)
 
 

@@ -1,6 +1,7 @@
 """EMD and DM5: the picture, and what its pixels measure."""
 
 import io
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -37,6 +38,32 @@ def test_pixels_that_are_higher_than_wide_are_said() -> None:
     image = decode_image(ncem(_GRAY, step=(3.0, 2.0)))
     assert image.nm_per_px == pytest.approx(2.0)
     assert image.metadata["pixel_height"] == "3 nm"
+
+
+@pytest.mark.parametrize("way", ["raw file", "linked group", "linked dataset", "virtual"])
+def test_pixels_in_another_file_are_never_read(way: str, tmp_path: Path) -> None:
+    """Who makes a file for a corpus must not read other files of this machine with it."""
+    secret, other = tmp_path / "secret", tmp_path / "other.h5"
+    secret.write_bytes(_GRAY.tobytes())
+    with h5py.File(other, "w") as file:
+        file["group/data"] = _GRAY
+        file["group"].attrs["emd_group_type"] = 1
+    with h5py.File(tmp_path / "planted.emd", "w") as file:
+        if way == "linked group":
+            file["planted"] = h5py.ExternalLink(str(other), "group")
+        else:
+            group = file.create_group("planted")
+            group.attrs["emd_group_type"] = 1
+        if way == "raw file":
+            group.create_dataset("data", _GRAY.shape, _GRAY.dtype, external=[(str(secret), 0, _GRAY.nbytes)])
+        elif way == "linked dataset":
+            group["data"] = h5py.ExternalLink(str(other), "group/data")
+        elif way == "virtual":
+            layout = h5py.VirtualLayout(_GRAY.shape, _GRAY.dtype)
+            layout[:] = h5py.VirtualSource(str(other), "group/data", _GRAY.shape)
+            group.create_virtual_dataset("data", layout)
+    with pytest.raises(UnsupportedImageError, match=r"another file|without a picture"):
+        decode_image((tmp_path / "planted.emd").read_bytes())
 
 
 def test_other_files_too_large_ones_and_damaged_ones_are_refused_in_words() -> None:
